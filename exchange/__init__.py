@@ -1,0 +1,1 @@
+"""The exchange: records, engine, order entry, daemon and command line."""

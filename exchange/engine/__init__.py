@@ -1,0 +1,1 @@
+"""The matcher: the single writer of all trading state."""

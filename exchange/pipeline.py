@@ -1,0 +1,66 @@
+"""The shared-memory region of the core: which cursor, flag and ring lies where.
+
+Who writes what (single writer each):
+
+    cursor                    writer          meaning (a count: the next sequence)
+    COMMAND_PUBLISHED         matcher         commands sequenced and visible in the command ring
+    COMMAND_APPLIED           matcher         commands whose events are all published
+    COMMAND_DURABLE           journaler       commands whose fdatasync has returned; gates the command ring
+    EVENT_PUBLISHED           matcher         events visible in the event ring
+    EVENT_RELEASED            journaler       events that are durable and archived: what the world may see;
+                                              gates the event ring
+    ingress_published(i)      producer i      commands that producer i has put into its ingress ring
+    ingress_consumed(i)       matcher         ... that the matcher has taken out; gates ingress ring i
+    sleeping(agent)           that agent (1), its wakers (0): it blocks on its eventfd
+    word(...)                 see below
+
+Cursors start where recovery ended, not at 0: a record's sequence is its position in the journal
+(or archive) for ever.
+"""
+
+from __future__ import annotations
+
+from ringbuffer.ring import CURSOR_STRIDE
+
+INGRESS_RINGS = 8
+INGRESS_CONTROL = 0  # the daemon: instruments, sessions, days, timers, operators
+INGRESS_ORDER_ENTRY = 1  # the SoupBinTCP / OUCH gateway
+AGENTS = 16
+AGENT_MATCHER = 0
+AGENT_JOURNALER = 1
+AGENT_ORDER_ENTRY = 2
+AGENT_DAEMON = 3
+
+COMMAND_PUBLISHED = 0 * CURSOR_STRIDE
+COMMAND_APPLIED = 1 * CURSOR_STRIDE
+COMMAND_DURABLE = 2 * CURSOR_STRIDE
+EVENT_PUBLISHED = 3 * CURSOR_STRIDE
+EVENT_RELEASED = 4 * CURSOR_STRIDE
+STOP_INTAKE = 5 * CURSOR_STRIDE  # daemon: 1 = order entry stops reading from clients
+STOP = 6 * CURSOR_STRIDE  # daemon: 1 = every agent returns as soon as it is idle
+NEXT_EXPIRY_SECOND = 7 * CURSOR_STRIDE  # matcher: earliest expiry second, 0 = none; the daemon sends TIMER
+_INGRESS_FIRST = 8
+_SLEEPING_FIRST = _INGRESS_FIRST + 2 * INGRESS_RINGS
+_CONSUMER_FIRST = _SLEEPING_FIRST + AGENTS
+CURSOR_COUNT = _CONSUMER_FIRST + AGENTS
+CURSOR_WORDS = CURSOR_COUNT * CURSOR_STRIDE
+
+
+def ingress_published(ring: int) -> int:
+    """Word index of the producer's cursor of ingress ring ``ring``."""
+    return (_INGRESS_FIRST + 2 * ring) * CURSOR_STRIDE
+
+
+def ingress_consumed(ring: int) -> int:
+    """Word index of the matcher's cursor in ingress ring ``ring``."""
+    return (_INGRESS_FIRST + 2 * ring + 1) * CURSOR_STRIDE
+
+
+def sleeping(agent: int) -> int:
+    """Word index of the sleeping flag of ``agent``."""
+    return (_SLEEPING_FIRST + agent) * CURSOR_STRIDE
+
+
+def consumed(agent: int) -> int:
+    """Word index of the event cursor of consumer ``agent`` (not gating; for status and lag)."""
+    return (_CONSUMER_FIRST + agent) * CURSOR_STRIDE

@@ -1,0 +1,1 @@
+"""Write-ahead journal and event archive: segments, frames, group commit, recovery."""

@@ -1,0 +1,1 @@
+"""Replay tools: read a journal and an archive, rebuild, compare, export."""

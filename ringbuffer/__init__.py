@@ -1,0 +1,1 @@
+"""Shared-memory ring buffers, agents, idle strategies and counters. Knows nothing of orders."""

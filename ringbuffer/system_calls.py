@@ -1,0 +1,44 @@
+"""libc from jitted code: resolved by name, so the compiled code can be cached.
+
+All take file descriptors and raw addresses (``array.ctypes.data``); all return what libc returns
+(−1 on error, then ``errno()`` says which). They exist only under the JIT.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import types
+
+from ringbuffer.jit import jit, jit_inline
+
+_X = types.ExternalFunction
+_errno_location = _X("__errno_location", types.CPointer(types.int32)())
+_clock_gettime = _X("clock_gettime", types.int32(types.int32, types.uintp))
+
+read = _X("read", types.intp(types.int32, types.uintp, types.uintp))
+write = _X("write", types.intp(types.int32, types.uintp, types.uintp))
+pwrite = _X("pwrite", types.intp(types.int32, types.uintp, types.uintp, types.intp))
+pwritev = _X("pwritev", types.intp(types.int32, types.uintp, types.int32, types.intp))
+fdatasync = _X("fdatasync", types.int32(types.int32))
+recv = _X("recv", types.intp(types.int32, types.uintp, types.uintp, types.int32))
+send = _X("send", types.intp(types.int32, types.uintp, types.uintp, types.int32))
+epoll_wait = _X("epoll_wait", types.int32(types.int32, types.uintp, types.int32, types.int32))
+poll = _X("poll", types.int32(types.uintp, types.uintp, types.int32))
+sched_yield = _X("sched_yield", types.int32())
+usleep = _X("usleep", types.int32(types.uint32))
+
+CLOCK_REALTIME = 0
+CLOCK_MONOTONIC = 1
+
+
+@jit_inline
+def errno() -> int:
+    """The calling thread's errno."""
+    return _errno_location()[0]
+
+
+@jit
+def clock_ns(clock: int, scratch: np.ndarray) -> int:
+    """Nanoseconds of ``clock``. ``scratch`` is an int64 array of at least 2 words (a timespec)."""
+    _clock_gettime(np.int32(clock), scratch.ctypes.data)
+    return scratch[0] * 1_000_000_000 + scratch[1]

@@ -1,0 +1,131 @@
+"""Operational errors and exit statuses: what can go wrong outside trading, each with its number.
+
+The tree::
+
+    ExchangeError                    something an operator can act on; carries an exit status
+     +- ConfigurationError           a key, type or range in a configuration file
+     +- AlreadyRunning               another daemon holds the data directory
+     +- NotRunning                   a command needs a running daemon and there is none
+     +- UnsupportedPlatform          not Linux, or Python or the kernel is too old
+     +- PortInUse                    the order entry address cannot be bound
+     +- SharedMemoryUnavailable      no room or no permission for the region in /dev/shm
+     +- DataDirectoryUnavailable     the data directory cannot be created, opened or written
+     +- JournalFailed                the first failed write or fdatasync: never retried
+     +- JournalCorrupt               recovery refuses; the message says file and offset
+     +- RestartLimitReached          a stage keeps dying
+     +- StageFailed                  a stage could not start, or died of a bug
+     +- StopTimedOut                 a graceful stop did not finish within its bound
+     +- Refused                      the exchange answered a client command with a refusal
+
+Rejects of orders are not errors (``codes.Reject``), and a bug is an ``assert``: neither is here.
+The numbers of ``ExitStatus`` are listed in ``docs/operations.md``; they are never renumbered.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitStatus(IntEnum):
+    """Exit status of the daemon, of its stages and of the command line. Append only."""
+
+    OK = 0
+    BUG = 1  # an exception nobody expected: Python's own status
+    USAGE = 2  # argparse's own status
+    ALREADY_RUNNING = 64
+    NOT_RUNNING = 65
+    UNSUPPORTED_PLATFORM = 66
+    PORT_IN_USE = 67
+    SHARED_MEMORY_UNAVAILABLE = 68
+    DATA_DIRECTORY_UNAVAILABLE = 69
+    JOURNAL_FAILED = 74  # sysexits EX_IOERR
+    JOURNAL_CORRUPT = 75
+    RESTART_LIMIT_REACHED = 76
+    STAGE_FAILED = 77
+    CONFIGURATION = 78  # sysexits EX_CONFIG
+    STOP_TIMED_OUT = 79
+    REFUSED = 80  # a command that the running exchange answered with a refusal
+
+
+class ExchangeError(Exception):
+    """An operational error. ``str(error)`` is one line for the operator."""
+
+    status = ExitStatus.BUG
+
+
+class ConfigurationError(ExchangeError):
+    """A configuration file says something that is not allowed."""
+
+    status = ExitStatus.CONFIGURATION
+
+
+class AlreadyRunning(ExchangeError):
+    """Another daemon holds the lock of the data directory."""
+
+    status = ExitStatus.ALREADY_RUNNING
+
+
+class NotRunning(ExchangeError):
+    """No daemon runs on the data directory, or nothing answers at the address."""
+
+    status = ExitStatus.NOT_RUNNING
+
+
+class UnsupportedPlatform(ExchangeError):
+    """The exchange needs Linux (eventfd, pidfd, /dev/shm) and Python 3.11."""
+
+    status = ExitStatus.UNSUPPORTED_PLATFORM
+
+
+class PortInUse(ExchangeError):
+    """The configured address cannot be bound."""
+
+    status = ExitStatus.PORT_IN_USE
+
+
+class SharedMemoryUnavailable(ExchangeError):
+    """The shared-memory region cannot be created or attached."""
+
+    status = ExitStatus.SHARED_MEMORY_UNAVAILABLE
+
+
+class DataDirectoryUnavailable(ExchangeError):
+    """The data directory cannot be created, locked or written."""
+
+    status = ExitStatus.DATA_DIRECTORY_UNAVAILABLE
+
+
+class JournalFailed(ExchangeError):
+    """A write or fdatasync of the journal or the archive failed. Nothing is released after it."""
+
+    status = ExitStatus.JOURNAL_FAILED
+
+
+class JournalCorrupt(ExchangeError):
+    """Recovery found damage that is not a torn tail, and says where."""
+
+    status = ExitStatus.JOURNAL_CORRUPT
+
+
+class RestartLimitReached(ExchangeError):
+    """A stage died more often than ``supervision.restart_limit`` allows."""
+
+    status = ExitStatus.RESTART_LIMIT_REACHED
+
+
+class StageFailed(ExchangeError):
+    """A stage could not start, or died where a restart cannot help."""
+
+    status = ExitStatus.STAGE_FAILED
+
+
+class StopTimedOut(ExchangeError):
+    """The graceful stop took longer than ``supervision.stop_timeout_ms``; everything was killed."""
+
+    status = ExitStatus.STOP_TIMED_OUT
+
+
+class Refused(ExchangeError):
+    """The running exchange answered with a refusal (a login or an order that was rejected)."""
+
+    status = ExitStatus.REFUSED

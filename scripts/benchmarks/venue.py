@@ -1,0 +1,119 @@
+"""A daemon of the benchmark's own: temporary data directory, free port, cleaned up whatever happens."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import orjson
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+START_DEADLINE_S = 300.0
+CONGESTION_CONTROL = b"cubic"
+
+
+class Venue(NamedTuple):
+    """A running exchange."""
+
+    data: Path
+    port: int
+    process: subprocess.Popen[bytes]
+    settings: Path
+
+    def status(self) -> dict:  # type: ignore[type-arg]
+        """`exchange status --json`."""
+        output = subprocess.run(
+            [sys.executable, "-m", "exchange.cli", "status", "--json", "--data-dir", self.data],
+            cwd=ROOT, check=True, capture_output=True,
+        ).stdout  # fmt: skip
+        decoded = orjson.loads(output)
+        assert isinstance(decoded, dict)
+        return decoded
+
+
+def free_port() -> int:
+    """A TCP port nobody listens on just now."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+@contextlib.contextmanager
+def running(overrides: str = "", directory: Path | None = None) -> Iterator[Venue]:
+    """Start `exchange run` with the default configuration and ``overrides`` (TOML text)."""
+    folder = Path(tempfile.mkdtemp(prefix="exchange-bench-", dir=directory))
+    port = free_port()
+    settings = folder / "bench.toml"
+    text = f'[day]\nroll = "manual"\n[order_entry]\nport = {port}\n{overrides}'
+    settings.write_text(text)
+    log = (folder / "daemon.log").open("wb")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "exchange.cli", "run", "--config", settings,
+         "--data-dir", folder / "data"],
+        cwd=ROOT, stdout=log, stderr=log,
+    )  # fmt: skip
+    try:
+        deadline = time.monotonic() + START_DEADLINE_S
+        while True:
+            if process.poll() is not None or time.monotonic() > deadline:
+                tail = (folder / "daemon.log").read_text(errors="replace")[-4000:]
+                raise RuntimeError(f"the daemon did not start (exit {process.poll()}):\n{tail}")
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1.0):
+                break
+            time.sleep(0.05)
+        yield Venue(folder / "data", port, process, settings)
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(60)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        log.close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def connect(port: int) -> socket.socket:
+    """A TCP connection as a fast client makes it: no Nagle, window-based congestion control.
+
+    A pacing congestion control (bbr) spreads sends over time even on loopback; cubic does not.
+    """
+    client = socket.create_connection(("127.0.0.1", port))
+    client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    with contextlib.suppress(OSError):
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, CONGESTION_CONTROL)
+    return client
+
+
+def log_in(client: socket.socket, username: str, password: str) -> tuple[str, int]:
+    """Log in from the next message on; returns (session name, next sequence number)."""
+    payload = (
+        username.encode().ljust(6) + password.encode().ljust(10) + b" " * 10 + b"0".rjust(20)
+    )
+    client.sendall((len(payload) + 1).to_bytes(2, "big") + b"L" + payload)
+    while True:
+        length = int.from_bytes(_receive(client, 2), "big")
+        packet = _receive(client, length)
+        if packet[:1] == b"A":
+            return packet[1:11].decode().strip(), int(packet[11:31])
+        if packet[:1] != b"H":
+            raise RuntimeError(f"login refused: {packet!r}")
+
+
+def _receive(client: socket.socket, size: int) -> bytes:
+    data = b""
+    while len(data) < size:
+        part = client.recv(size - len(data))
+        if not part:
+            raise RuntimeError("connection closed by the exchange")
+        data += part
+    return data

@@ -53,9 +53,10 @@ class DaySection(_Section, frozen=True, kw_only=True):
 class CapacitySection(_Section, frozen=True, kw_only=True):
     instruments: Annotated[int, Meta(ge=2, le=65_535)]
     sessions: Annotated[int, Meta(ge=2, le=65_535)]
-    live_orders: PowerOfTwo
-    tokens_per_day: PowerOfTwo
-    level_blocks: PowerOfTwo
+    live_orders: Annotated[int, Meta(ge=1, le=1 << 26)]
+    level_blocks: Annotated[int, Meta(ge=1, le=1 << 24)]
+    level_nodes: Annotated[int, Meta(ge=4, le=1 << 24)]
+    tokens_per_day: Annotated[int, Meta(ge=1, le=200_000_000)]
 
 
 class RingsSection(_Section, frozen=True, kw_only=True):

@@ -1,0 +1,91 @@
+"""The registry of counters and histograms in the core's shared memory. Append only.
+
+Who writes: the process named in the comment, and only that one (a counter has a single writer). Who
+reads: ``exchange status`` and everything that exports metrics. The machinery is in
+``ringbuffer/counters.py``; a number, once released, keeps its meaning for ever.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from ringbuffer.counters import HISTOGRAM_WORDS, counter_words
+
+
+class Counter(IntEnum):
+    """Number of each counter. *gauge*: the latest value; all others only grow."""
+
+    # Heartbeats: gauge, CLOCK_MONOTONIC ns of the agent's latest duty cycle that it reported.
+    MATCHER_HEARTBEAT_NS = 0  # matcher
+    JOURNALER_HEARTBEAT_NS = 1  # journaler
+    ORDER_ENTRY_HEARTBEAT_NS = 2  # order entry
+    DAEMON_HEARTBEAT_NS = 3  # daemon
+
+    # Commands applied, by kind (matcher).
+    COMMANDS_ENTER = 4
+    COMMANDS_CANCEL = 5
+    COMMANDS_REPLACE = 6
+    COMMANDS_MODIFY = 7
+    COMMANDS_TIMER = 8
+    COMMANDS_START_OF_DAY = 9
+    COMMANDS_END_OF_DAY = 10
+    COMMANDS_INSTRUMENT = 11
+    COMMANDS_SESSION = 12
+    COMMANDS_CANCEL_BY_ORDER_ID = 13
+    COMMANDS_OTHER = 14  # of a kind that the matcher does not know
+
+    # What came of them (matcher).
+    REJECTS = 15  # REJECTED and CONTROL_REJECTED events
+    TRADES = 16  # TRADE events
+    MATCHER_WAITS = 17  # times the event ring was full and the matcher waited for the journaler
+
+    # Journal (journaler).
+    COMMITS = 18  # frames whose fdatasync has returned
+    COMMITTED_COMMANDS = 19  # 64-byte slots in them
+    COMMITTED_BYTES = 20  # bytes written to the WAL, headers included
+    LAST_COMMIT_COMMANDS = 21  # gauge: slots in the latest frame
+    ARCHIVED_EVENTS = 22  # events appended to the archive by this process
+    ARCHIVED_BYTES = 23
+    SEGMENTS = 24  # gauge: WAL segments in the journal's directory
+
+    # Order entry gateway (order entry).
+    BYTES_RECEIVED = 25
+    BYTES_SENT = 26
+    MESSAGES_RECEIVED = 27  # SoupBinTCP frames, heartbeats included
+    MESSAGES_SENT = 28
+    CONNECTIONS = 29  # gauge: connections open now
+    CONNECTIONS_ACCEPTED = 30
+    SESSIONS_LOGGED_IN = 31  # gauge: connections that have logged in
+    LOGINS = 32
+    LOGINS_REJECTED = 33
+    CLIENTS_CUT_OFF = 34  # they did not read, and their backlog went over the bound
+    MALFORMED_FRAMES = 35  # each one closed its session
+    CLIENT_TIMEOUTS = 36  # no login in time, or silent for too long
+    ORDER_ENTRY_LAPPED = 37  # times the gateway was lapped and went to the archive
+    INGRESS_FULL = 38  # times the ingress ring was full and the gateway stopped reading
+
+    # Recovery: gauges of the latest start (daemon).
+    RECOVERED_COMMANDS = 39  # slots replayed
+    RECOVERED_EVENTS = 40  # events that the replay gave
+    RECOVERY_DURATION_NS = 41
+    RECOVERY_SNAPSHOT_SEQUENCE = 42  # command sequence of the snapshot it began with, 0 = none
+    RECOVERY_TORN_BYTES = 43  # bytes cut off as a torn tail
+
+    # Supervision (daemon).
+    STAGE_RESTARTS = 44
+    CORE_RESTARTS = 45
+
+
+class Histogram(IntEnum):
+    """Number of each latency histogram; values in ns unless the comment says otherwise."""
+
+    MATCHING_NS = 0  # matcher: received bytes (command's ingress timestamp) to event published
+    COMMIT_NS = 1  # journaler: write and fdatasync of one frame
+    COMMIT_COMMANDS = 2  # journaler: slots in one frame (a count, not ns)
+
+
+COUNTER_WORDS = counter_words(Counter)
+HISTOGRAM_SECTION_WORDS = len(Histogram) * HISTOGRAM_WORDS
+
+assert [int(member) for member in Counter] == list(range(len(Counter)))
+assert [int(member) for member in Histogram] == list(range(len(Histogram)))

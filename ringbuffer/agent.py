@@ -1,0 +1,178 @@
+"""Agents: a stage is an object with a bounded duty cycle; a runner pins, loops, stops, reports.
+
+Who uses it: the entry point of every stage builds an agent and an idle strategy and hands them to
+an ``AgentRunner``. The vocabulary is Agrona's (agent, duty cycle, idle strategy, composite agent).
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+from collections.abc import Callable, Sequence
+from types import FrameType
+from typing import Protocol, runtime_checkable
+
+import psutil
+
+from ringbuffer.idle import IdleStrategy
+
+EXIT_OK = 0
+EXIT_BUG = 1  # as Python's own status for an exception that nobody caught
+DEFAULT_LIMIT = 1024
+DEFAULT_SPINS = 0
+
+
+@runtime_checkable
+class Agent(Protocol):
+    """A stage. Its name, and what the runner calls, all in one thread."""
+
+    name: str
+
+    def on_start(self) -> None:
+        """Once, before the first duty cycle."""
+
+    def do_work(self, limit: int) -> int:
+        """One bounded duty cycle over at most ``limit`` records; how much was done, 0 = nothing.
+
+        Returns within milliseconds: signals wait for it.
+        """
+
+    def on_close(self) -> None:
+        """Once, at the end, also when ``on_start`` or ``do_work`` raised."""
+
+
+class CompositeAgent:
+    """Several agents in one process: a duty cycle is one of each, in order."""
+
+    def __init__(self, agents: Sequence[Agent]) -> None:
+        if not agents:
+            raise ValueError("a composite needs at least one agent")
+        self.agents = list(agents)
+        self.name = "+".join(agent.name for agent in self.agents)
+        self._started = 0
+
+    def on_start(self) -> None:
+        for agent in self.agents:
+            self._started += 1  # also when it raises: on_close follows then
+            agent.on_start()
+
+    def do_work(self, limit: int) -> int:
+        done = 0
+        for agent in self.agents:
+            done += agent.do_work(limit)
+        return done
+
+    def on_close(self) -> None:
+        """Close every agent that was started, last one first; then raise the first error."""
+        first_error: Exception | None = None
+        while self._started:
+            self._started -= 1
+            try:
+                self.agents[self._started].on_close()
+            except Exception as error:
+                first_error = first_error or error
+        if first_error is not None:
+            raise first_error
+
+
+def pin(cpus: Sequence[int]) -> None:
+    """Pin this process to ``cpus``. Raises OSError or ValueError for CPUs that it may not use."""
+    psutil.Process().cpu_affinity(list(cpus))
+
+
+class AgentRunner:
+    """Runs one agent until it is told to stop.
+
+    ``should_stop`` is asked only while there is no work, so whatever was published before the stop
+    is done first. SIGTERM and SIGINT call ``on_signal`` if given (a stage that stops in its own
+    order) and otherwise end the loop after the duty cycle that is under way. ``spins``: empty duty
+    cycles in a row before a strategy that blocks is asked to.
+    """
+
+    def __init__(
+        self,
+        agent: Agent,
+        idle: IdleStrategy,
+        *,
+        cpus: Sequence[int] | None = None,
+        limit: int = DEFAULT_LIMIT,
+        spins: int = DEFAULT_SPINS,
+        should_stop: Callable[[], bool] | None = None,
+        on_signal: Callable[[int], None] | None = None,
+        exit_status: Callable[[Exception], int] | None = None,
+        logger: logging.Logger | None = None,
+    ) -> None:
+        self._agent = agent
+        self._idle = idle
+        self._cpus = list(cpus) if cpus else None
+        self._limit = limit
+        self._spins = spins
+        self._should_stop = should_stop
+        self._on_signal = on_signal
+        self._exit_status = exit_status
+        self._log = logger or logging.getLogger(__name__)
+        self._stopped = False
+
+    def stop(self) -> None:
+        """End the loop; may be called from a signal handler."""
+        self._stopped = True
+        self._idle.interrupt()
+
+    def handle_signals(self, signals: Sequence[int] = (signal.SIGTERM, signal.SIGINT)) -> None:
+        """Install this runner's handlers (main thread only)."""
+        for number in signals:
+            signal.signal(number, self._signal)
+
+    def _signal(self, number: int, frame: FrameType | None) -> None:
+        if self._on_signal is not None:
+            self._on_signal(number)
+            self._idle.interrupt()
+        else:
+            self.stop()
+
+    def run(self) -> int:
+        """Pin, start, loop, close. Returns an exit status: 0, or non-zero after an error.
+
+        An exception is logged with its traceback; its status is ``exit_status(error)`` or 1.
+        """
+        status = EXIT_OK
+        try:
+            if self._cpus is not None:
+                pin(self._cpus)
+            self._agent.on_start()
+            self._loop()
+        except Exception as error:
+            status = self._failed("failed", error)
+        try:
+            self._agent.on_close()
+        except Exception as error:
+            # The first failure names the cause: its status stands.
+            status = status or self._failed("failed to close", error)
+        return status
+
+    def _failed(self, what: str, error: Exception) -> int:
+        self._log.critical("agent %s %s: %s", self._agent.name, what, error, exc_info=error)
+        status = EXIT_BUG if self._exit_status is None else self._exit_status(error)
+        return status or EXIT_BUG
+
+    def _loop(self) -> None:
+        agent, idle, limit = self._agent, self._idle, self._limit
+        empty = 0
+        while not self._stopped:
+            if agent.do_work(limit):
+                empty = 0
+                continue
+            if self._should_stop is not None and self._should_stop():
+                return
+            empty += 1
+            if not idle.blocks:
+                idle.wait()
+            elif empty > self._spins:
+                idle.prepare()
+                try:
+                    # The look after the announcement: without it a wake-up could be lost.
+                    if not agent.do_work(limit) and not self._stopped:
+                        idle.wait()
+                finally:
+                    idle.resume()
+                empty = 0

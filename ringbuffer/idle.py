@@ -1,0 +1,225 @@
+"""What an agent does when it has no work, and how others wake it: no wake-up is ever lost.
+
+Who uses it: the agent itself (announce, look again, block, cancel) and everyone who publishes
+something for it (``wake`` after the publish). Shared state: one word per agent in the cursor array,
+the *sleeping flag*, and one eventfd.
+
+The two sides are the store-buffer pattern (Dekker)::
+
+    agent                                   waker
+      flag = 1        (announce_sleep)        cursor = n      (publish)
+      full fence                              full fence      (in wake)
+      look at the cursor again                look at the flag
+      nothing new? block on the eventfd       1? flag = 0, write the eventfd
+
+Each side stores, then loads what the other side stored. Without a full fence a processor may keep
+its store in its store buffer while the load after it is already done, both sides may then read the
+old value, and the agent blocks although there is work: a lost wake-up. Acquire and release do not
+forbid this (they order neither a store before a *later load*); a sequentially consistent fence on
+*both* sides does: at least one of the two sees the other's store.
+
+Only the eventfd's write costs a system call (1 to 5 µs on a virtual machine); while the agent is
+busy the flag is 0 and ``wake`` is a fence and a load. The waker stores 0 *before* it writes: the
+other order could erase a flag that the agent, woken by that write, has set anew. A spurious wake-up
+is possible (a waker was slow between its load and its write) and harmless.
+
+A timeout bounds every block. It is no part of the protocol: tests count how often it was needed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numba import types
+
+from ringbuffer.atomics import fence, load_acquire, store_release
+from ringbuffer.jit import jit, jit_inline
+from ringbuffer.system_calls import poll, read
+
+_eventfd_write = types.ExternalFunction("eventfd_write", types.int32(types.int32, types.uint64))
+
+AWAKE = 0
+ASLEEP = 1
+
+POLLIN = 1
+WAIT_SCRATCH_WORDS = 4  # int64 words that wait_for_cursor needs: a pollfd and an eventfd's counter
+
+
+@jit_inline
+def wake(cursors: np.ndarray, flag_index: int, eventfd: int) -> None:
+    """Wake the agent whose sleeping flag is ``cursors[flag_index]``, if it sleeps.
+
+    Call it after the publish. ``eventfd`` < 0: nothing to wake. Returns nothing; a full eventfd
+    counter (the agent has 2**64 - 2 wake-ups pending) cannot happen, other errors mean that the
+    agent's process is gone, and then nobody waits.
+    """
+    if eventfd < 0:
+        return
+    # full fence: the publish before this call is visible before the flag is read (see above)
+    fence()
+    if load_acquire(cursors, flag_index) == ASLEEP:
+        store_release(cursors, flag_index, AWAKE)
+        _eventfd_write(np.int32(eventfd), np.uint64(1))
+
+
+@jit
+def announce_sleep(cursors: np.ndarray, flag_index: int) -> None:
+    """Say that this agent is about to block. It must look for work once more after this call."""
+    store_release(cursors, flag_index, ASLEEP)
+    # full fence: the flag is visible before the agent looks at the cursors again (see above)
+    fence()
+
+
+@jit
+def cancel_sleep(cursors: np.ndarray, flag_index: int) -> None:
+    """Say that this agent is awake: wakers need not write its eventfd."""
+    store_release(cursors, flag_index, AWAKE)
+
+
+@jit
+def wait_for_cursor(
+    cursors: np.ndarray,
+    cursor: int,
+    seen: int,
+    flag_index: int,
+    eventfd: int,
+    timeout_ms: int,
+    scratch: np.ndarray,
+) -> bool:
+    """Block until ``cursors[cursor]`` is no longer ``seen``, the timeout, or a spurious wake-up.
+
+    Jitted twin of ``Block`` for an agent that waits for one cursor. ``scratch``: int64 array of
+    WAIT_SCRATCH_WORDS. Returns whether the timeout ended it (a lost wake-up if the cursor moved).
+    """
+    announce_sleep(cursors, flag_index)
+    timed_out = False
+    if load_acquire(cursors, cursor) == seen:
+        # struct pollfd { int fd; short events; short revents; }
+        scratch[0] = np.int64(eventfd) | (np.int64(POLLIN) << 32)
+        ready = poll(scratch.ctypes.data, np.uintp(1), np.int32(timeout_ms))
+        timed_out = ready == 0
+        if ready > 0:
+            read(np.int32(eventfd), scratch.ctypes.data + 8, np.uintp(8))
+    cancel_sleep(cursors, flag_index)
+    return timed_out
+
+
+class IdleStrategy(Protocol):
+    """How a runner passes the time. ``prepare`` → look for work once more → ``wait`` → ``resume``.
+
+    A strategy that does not block needs no second look: its ``prepare`` and ``resume`` do nothing.
+    """
+
+    name: str
+    blocks: bool
+
+    def prepare(self) -> None:
+        """Announce that the agent is about to wait."""
+
+    def wait(self) -> None:
+        """Pass the time, until woken or for a bounded time."""
+
+    def resume(self) -> None:
+        """The agent is awake again."""
+
+    def interrupt(self) -> None:
+        """End a ``wait`` that goes on in this process (from a signal handler)."""
+
+
+class BusySpin:
+    """Never leaves the processor: for a core of its own only."""
+
+    name = "busy_spin"
+    blocks = False
+
+    def prepare(self) -> None:
+        """Nothing: it never sleeps."""
+
+    def wait(self) -> None:
+        """Nothing: the caller looks again at once."""
+
+    def resume(self) -> None:
+        """Nothing: it never slept."""
+
+    def interrupt(self) -> None:
+        """Nothing: it never waits."""
+
+
+class Yield:
+    """Gives the processor to whoever is ready (sched_yield), then looks again."""
+
+    name = "yield"
+    blocks = False
+
+    def prepare(self) -> None:
+        """Nothing: it never sleeps."""
+
+    def wait(self) -> None:
+        os.sched_yield()
+
+    def resume(self) -> None:
+        """Nothing: it never slept."""
+
+    def interrupt(self) -> None:
+        """Nothing: a yield ends by itself."""
+
+
+class Block:
+    """Sleeps on eventfds: the only choice where cores are shared.
+
+    One flag and one eventfd for every agent that runs in this process (a composite has several).
+    ``timeout_ms`` bounds a sleep (timers, stop words); ``timeouts`` and ``wakeups`` count how the
+    sleeps ended.
+    """
+
+    name = "block"
+    blocks = True
+
+    def __init__(
+        self,
+        cursors: np.ndarray,
+        flag_indices: Sequence[int],
+        eventfds: Sequence[int],
+        timeout_ms: int = 100,
+    ) -> None:
+        if len(flag_indices) != len(eventfds):
+            raise ValueError("one eventfd for every sleeping flag")
+        self._cursors = cursors
+        self._flag_indices = list(flag_indices)
+        self._eventfds = list(eventfds)
+        self._timeout_ms = timeout_ms
+        self._poll = select.poll()
+        for eventfd in self._eventfds:
+            os.set_blocking(eventfd, False)
+            self._poll.register(eventfd, select.POLLIN)
+        self.timeouts = 0
+        self.wakeups = 0
+
+    def prepare(self) -> None:
+        for flag_index in self._flag_indices:
+            announce_sleep(self._cursors, flag_index)
+
+    def wait(self) -> None:
+        ready = self._poll.poll(self._timeout_ms)
+        if not ready:
+            self.timeouts += 1
+            return
+        self.wakeups += 1
+        for eventfd, _ in ready:
+            # drained before the agent looks for work: a later wake-up sets it anew
+            with contextlib.suppress(BlockingIOError):
+                os.eventfd_read(eventfd)
+
+    def resume(self) -> None:
+        for flag_index in self._flag_indices:
+            cancel_sleep(self._cursors, flag_index)
+
+    def interrupt(self) -> None:
+        # The interpreter restarts a poll that a signal interrupted: make it end.
+        for eventfd in self._eventfds[:1]:
+            os.eventfd_write(eventfd, 1)

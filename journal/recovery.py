@@ -1,0 +1,324 @@
+"""What to do with the journal that a stopped process left: the decision table, and ``recover``.
+
+Who uses it: the daemon before the writer opens (``repair=True``), the replay tool on a journal that
+nobody writes (``repair=False``). A frame is durable before the next one is written, and a segment
+is complete before the next one gets its name; so an honest crash can damage only the last frame of
+the last segment. Everything else is damage that must not be guessed about.
+
+At the first place where no good frame stands, three things are known: what stands there, whether
+the segment is the last one, and what is in the rest of it (all 64-byte places are looked at):
+
+    at the place     segment  rest of segment   decision
+    ---------------  -------  ----------------  ----------------------------------------------
+    EMPTY or FULL    last     zeros             END: append here
+    EMPTY or FULL    last     no valid frame    CUT: a torn tail; zero it, sync, append here
+    BAD              last     no valid frame    CUT
+    EMPTY, FULL      last     a valid frame     REFUSE bad frame
+    or BAD
+    EMPTY or FULL    sealed   zeros             NEXT: check the next segment against this one
+    EMPTY or FULL    sealed   anything else     REFUSE bad frame
+    BAD              sealed   whatever          REFUSE bad frame
+    GAP              either   whatever          REFUSE sequence gap
+    BROKEN_CHAIN     either   whatever          REFUSE chain mismatch
+    OTHER_SEGMENT    either   whatever          REFUSE wrong segment
+
+and for files: foreign file, truncated file, bad header, wrong version, wrong layout, wrong name,
+missing segment (numbers not consecutive), first sequence or previous checksum of a segment that is
+not where the one before ended: REFUSE, each with its own finding.
+
+One thing a journal cannot tell by itself: whether a damaged *last* frame was torn before its
+fdatasync returned, or acknowledged and damaged later. ``durable_sequence`` closes that gap where
+something else knows (an archived event proves that its command was durable): a cut below it is
+refused as ACKNOWLEDGED_LOST.
+"""
+
+from __future__ import annotations
+
+import os
+from enum import IntEnum
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from journal.errors import Finding, JournalCorrupt
+from journal.frames import (
+    BAD,
+    BROKEN_CHAIN,
+    CHECKSUM,
+    CURSOR_WORDS,
+    EMPTY,
+    FRAMES,
+    FULL,
+    GAP,
+    OTHER_SEGMENT,
+    POSITION,
+    SEGMENT,
+    SEQUENCE,
+    end_of_data,
+    find_valid_frame,
+    new_scratch,
+    scan,
+)
+from journal.layout import (
+    CHAIN_START,
+    FRAME_COUNT_WORD,
+    FRAME_HEADER_WORDS,
+    FRAME_MAGIC,
+    FRAME_SEQUENCE_WORD,
+    HEADER_BYTES,
+    HEADER_WORDS,
+    JOURNAL_MAGIC,
+    JOURNAL_SUFFIX,
+    SLOT_BYTES,
+    SLOT_WORDS,
+    SegmentHeader,
+)
+from journal.segment import list_segments, map_words, read_header
+from ringbuffer.ring import UNGATED
+
+
+class Rest(IntEnum):
+    """What follows in the segment after the first place without a good frame."""
+
+    ZEROS = 0
+    DAMAGE = 1  # something, but no valid frame
+    VALID_FRAME = 2
+
+
+class Action(IntEnum):
+    """What recovery does."""
+
+    END = 0
+    CUT = 1
+    NEXT = 2
+    REFUSE = 3
+
+
+# (code at the place, last segment, rest) -> (action, finding if it refuses)
+DECISIONS: dict[tuple[int, bool, Rest], tuple[Action, Finding | None]] = {
+    (EMPTY, True, Rest.ZEROS): (Action.END, None),
+    (EMPTY, True, Rest.DAMAGE): (Action.CUT, None),
+    (EMPTY, True, Rest.VALID_FRAME): (Action.REFUSE, Finding.BAD_FRAME),
+    (EMPTY, False, Rest.ZEROS): (Action.NEXT, None),
+    (EMPTY, False, Rest.DAMAGE): (Action.REFUSE, Finding.BAD_FRAME),
+    (EMPTY, False, Rest.VALID_FRAME): (Action.REFUSE, Finding.BAD_FRAME),
+    (FULL, True, Rest.ZEROS): (Action.END, None),
+    (FULL, True, Rest.DAMAGE): (Action.CUT, None),
+    (FULL, True, Rest.VALID_FRAME): (Action.REFUSE, Finding.BAD_FRAME),
+    (FULL, False, Rest.ZEROS): (Action.NEXT, None),
+    (FULL, False, Rest.DAMAGE): (Action.REFUSE, Finding.BAD_FRAME),
+    (FULL, False, Rest.VALID_FRAME): (Action.REFUSE, Finding.BAD_FRAME),
+    # BAD means that something stands there, so the rest is never ZEROS; the row is for completeness
+    (BAD, True, Rest.ZEROS): (Action.CUT, None),
+    (BAD, True, Rest.DAMAGE): (Action.CUT, None),
+    (BAD, True, Rest.VALID_FRAME): (Action.REFUSE, Finding.BAD_FRAME),
+    (BAD, False, Rest.ZEROS): (Action.REFUSE, Finding.BAD_FRAME),
+    (BAD, False, Rest.DAMAGE): (Action.REFUSE, Finding.BAD_FRAME),
+    (BAD, False, Rest.VALID_FRAME): (Action.REFUSE, Finding.BAD_FRAME),
+    **{
+        (code, last, rest): (Action.REFUSE, finding)
+        for code, finding in (
+            (GAP, Finding.SEQUENCE_GAP),
+            (BROKEN_CHAIN, Finding.CHAIN_MISMATCH),
+            (OTHER_SEGMENT, Finding.WRONG_SEGMENT),
+        )
+        for last in (True, False)
+        for rest in Rest
+    },
+}
+
+
+class RecoveryReport(NamedTuple):
+    """Where the journal ends and what was done. Sequences count slots."""
+
+    first_sequence: int  # of the oldest segment
+    next_sequence: int  # everything below it is in the journal
+    last_checksum: int  # of the last frame; CHAIN_START if there is none
+    segment_number: int  # of the segment to append to; -1 if there is none
+    append_path: Path | None  # None: no segment yet, the writer makes the first
+    append_offset: int  # bytes
+    segments: int  # files that were scanned
+    frames: int  # valid frames that were scanned
+    torn_bytes: int  # 0: the journal ends cleanly
+    torn_records: int  # slots of the torn frame, by its header; at most, if that is damaged too
+    repaired: bool  # whether the torn tail has been zeroed
+
+
+def _check_headers(
+    segments: list[tuple[int, Path]], dtype_hash: int
+) -> list[tuple[Path, SegmentHeader]]:
+    checked: list[tuple[Path, SegmentHeader]] = []
+    for first_sequence, path in segments:
+        header = read_header(path, JOURNAL_MAGIC, SLOT_BYTES, dtype_hash)
+        if header.segment_number != (checked[-1][1].segment_number + 1 if checked else 0) and (
+            checked or first_sequence == 0
+        ):
+            before = str(checked[-1][0].name) if checked else "nothing"
+            raise JournalCorrupt(
+                Finding.MISSING_SEGMENT,
+                path,
+                32,
+                first_sequence,
+                f"segment number {header.segment_number} follows {before}",
+            )
+        checked.append((path, header))
+    return checked
+
+
+def _torn_records(words: np.ndarray, position: int, end: int, sequence: int) -> int:
+    """Slots of the torn frame as its header says, or an upper bound from the bytes there."""
+    room = (len(words) - position - FRAME_HEADER_WORDS) // SLOT_WORDS
+    if len(words) - position >= FRAME_HEADER_WORDS:
+        count = int(words[position + FRAME_COUNT_WORD])
+        plausible = (
+            words[position] == FRAME_MAGIC
+            and words[position + FRAME_SEQUENCE_WORD] == sequence
+            and 0 < count <= room
+        )
+        if plausible:
+            return count
+    return max(-(-(end - position) // SLOT_WORDS) - 1, 0)
+
+
+def _zero(path: Path, offset: int, end: int) -> None:
+    """Overwrite bytes [offset, end) with zeros, durably; the file's size stays."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        chunk = bytes(1 << 20)
+        while offset < end:
+            offset += os.pwrite(descriptor, chunk[: end - offset], offset)
+        os.fdatasync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _refuse(
+    finding: Finding, path: Path, words: np.ndarray, cursor: np.ndarray, scratch: np.ndarray
+) -> JournalCorrupt:
+    position = int(cursor[POSITION])
+    details = {
+        Finding.BAD_FRAME: "no valid frame here",
+        Finding.SEQUENCE_GAP: "a valid frame with another sequence",
+        Finding.CHAIN_MISMATCH: "a valid frame that follows another one",
+        Finding.WRONG_SEGMENT: "a valid frame of another segment",
+    }
+    detail = details[finding]
+    after = int(find_valid_frame(words, position + SLOT_WORDS, scratch))
+    if after >= 0:
+        sequence = int(words[after + FRAME_SEQUENCE_WORD])
+        detail += f", and a valid frame of sequence {sequence} after it at byte {after * 8}"
+    elif finding == Finding.BAD_FRAME:
+        detail += ", and a later segment after it"
+    return JournalCorrupt(finding, path, position * 8, int(cursor[SEQUENCE]), detail)
+
+
+def recover(
+    directory: Path,
+    dtype_hash: int,
+    *,
+    repair: bool,
+    from_sequence: int = 0,
+    durable_sequence: int = 0,
+) -> RecoveryReport:
+    """Check the journal and find its end; cut a torn tail if ``repair``.
+
+    ``from_sequence``: frames are checked from the segment that holds this sequence on (a snapshot
+    covers what is before it); file headers are checked in all segments. ``durable_sequence``: the
+    journal is known to have held everything below it. With ``repair=False`` nothing is modified.
+
+    Raises ``JournalCorrupt`` with the place, and OSError from the file system.
+    """
+    segments = list_segments(directory, JOURNAL_SUFFIX) if directory.is_dir() else []
+    if not segments:
+        if from_sequence > 0 or durable_sequence > 0:
+            wanted = max(from_sequence, durable_sequence)
+            raise JournalCorrupt(
+                Finding.MISSING_SEGMENT, directory, -1, wanted, "no segment at all"
+            )
+        return RecoveryReport(0, 0, CHAIN_START, -1, None, 0, 0, 0, 0, 0, False)
+    checked = _check_headers(segments, dtype_hash)
+    start = max((i for i, (first, _) in enumerate(segments) if first <= from_sequence), default=-1)
+    if start < 0:
+        raise JournalCorrupt(
+            Finding.NO_SUCH_SEQUENCE,
+            checked[0][0],
+            -1,
+            from_sequence,
+            "the oldest segment begins later",
+        )
+
+    scratch = new_scratch()
+    cursor = np.zeros(CURSOR_WORDS, np.int64)
+    cursor[SEQUENCE] = checked[start][1].first_sequence
+    cursor[CHECKSUM] = checked[start][1].previous_checksum
+    torn_bytes = torn_records = 0
+    repaired = False
+    for path, header in checked[start:]:
+        last = path == checked[-1][0]
+        if header.first_sequence != cursor[SEQUENCE]:
+            raise JournalCorrupt(
+                Finding.SEQUENCE_GAP,
+                path,
+                40,
+                int(cursor[SEQUENCE]),
+                f"the segment begins with sequence {header.first_sequence}",
+            )
+        if header.previous_checksum != cursor[CHECKSUM]:
+            raise JournalCorrupt(
+                Finding.CHAIN_MISMATCH,
+                path,
+                48,
+                int(cursor[SEQUENCE]),
+                "the segment does not follow the last frame of the segment before",
+            )
+        words = map_words(path)
+        cursor[POSITION] = HEADER_WORDS
+        cursor[SEGMENT] = header.segment_number
+        code = int(scan(words, cursor, UNGATED, scratch))
+        position = int(cursor[POSITION])
+        end = int(end_of_data(words, position))
+        rest = Rest.ZEROS
+        if end > position:
+            found = int(find_valid_frame(words, position + SLOT_WORDS, scratch))
+            rest = Rest.VALID_FRAME if found >= 0 else Rest.DAMAGE
+        action, finding = DECISIONS[code, last, rest]
+        if action == Action.REFUSE:
+            assert finding is not None
+            raise _refuse(finding, path, words, cursor, scratch)
+        if cursor[SEQUENCE] < durable_sequence and last:
+            raise JournalCorrupt(
+                Finding.ACKNOWLEDGED_LOST,
+                path,
+                position * 8,
+                int(cursor[SEQUENCE]),
+                f"everything below sequence {durable_sequence} is known to have been durable",
+            )
+        if cursor[SEQUENCE] < from_sequence and last:
+            raise JournalCorrupt(
+                Finding.NO_SUCH_SEQUENCE, path, position * 8, from_sequence, "the journal ends here"
+            )
+        if action == Action.CUT:
+            torn_bytes = end * 8 - position * 8
+            torn_records = _torn_records(words, position, end, int(cursor[SEQUENCE]))
+            if repair:
+                _zero(path, position * 8, end * 8)
+                repaired = True
+                assert end_of_data(map_words(path), position) == position
+    path, header = checked[-1]
+    return RecoveryReport(
+        first_sequence=segments[0][0],
+        next_sequence=int(cursor[SEQUENCE]),
+        last_checksum=int(cursor[CHECKSUM]),
+        segment_number=header.segment_number,
+        append_path=path,
+        append_offset=int(cursor[POSITION]) * 8,
+        segments=len(checked) - start,
+        frames=int(cursor[FRAMES]),
+        torn_bytes=torn_bytes,
+        torn_records=torn_records,
+        repaired=repaired,
+    )
+
+
+assert HEADER_BYTES % SLOT_BYTES == 0

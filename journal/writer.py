@@ -1,0 +1,318 @@
+"""The write-ahead log: one frame per commit, written straight from the command ring.
+
+Who uses it: the journaler, the only writer of a journal directory. Invariants:
+
+- a frame is written by one ``pwritev`` (header, slots, slots after the ring's wrap) and is durable
+  when the ``fdatasync`` after it has returned; only then may the caller publish;
+- the next frame is written only after that, so at most one frame is ever torn;
+- the first failed call is final: the state remembers it and every later commit is refused;
+- a long record (two slots) is never split over two frames.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from journal.errors import FatalJournalError
+from journal.layout import (
+    FRAME_CHECKSUM_WORD,
+    FRAME_COUNT_WORD,
+    FRAME_HEADER_BYTES,
+    FRAME_HEADER_WORDS,
+    FRAME_MAGIC,
+    FRAME_MAGIC_WORD,
+    FRAME_PREVIOUS_WORD,
+    FRAME_SEGMENT_WORD,
+    FRAME_SEQUENCE_WORD,
+    FRAME_TIME_WORD,
+    FRAME_ZERO_WORD,
+    HEADER_BYTES,
+    JOURNAL_MAGIC,
+    MINIMUM_SEGMENT_BYTES,
+    SLOT_BYTES,
+    SLOT_WORDS,
+)
+from journal.segment import Preparer, fatal_from, install_prepared, make_directory, new_header
+from journal.xxh64 import STATE_WORDS, digest, reset, update_stripes
+from ringbuffer.jit import jit
+from ringbuffer.system_calls import (
+    CLOCK_MONOTONIC,
+    CLOCK_REALTIME,
+    clock_ns,
+    errno,
+    fdatasync,
+    pwritev,
+)
+
+if TYPE_CHECKING:
+    from journal.recovery import RecoveryReport
+
+# Words of WriterState.words.
+DESCRIPTOR = 0
+OFFSET = 1  # bytes; where the next frame goes
+FILE_SIZE = 2  # bytes
+NEXT_SEQUENCE = 3
+LAST_CHECKSUM = 4
+SEGMENT_NUMBER = 5
+MAXIMUM_SLOTS = 6  # of one frame
+FLAGS_OFFSET = 7  # byte in a slot that holds the long flag
+LONG_MASK = 8  # the bit of that byte
+FAILURE = 9  # 0, or the code of the first failed commit
+ERRNO = 10  # of that failure; 0 for a short write
+WRITTEN_BYTES = 11  # what the failed pwritev returned
+FAILED_COUNT = 12  # slots of the failed frame
+SYNC_NS = 13  # duration of the last fdatasync
+WRITE_NS = 14  # duration of the last checksum + pwritev
+WORDS = 16
+
+# Results of ``commit`` below 0.
+SEGMENT_FULL = -1  # no error: the caller rolls to the next segment and commits again
+WRITE_FAILED = -2
+SYNC_FAILED = -3
+SHORT_WRITE = -4
+
+
+class WriterState(NamedTuple):
+    """Arrays of the jitted writer. All int64; allocated once."""
+
+    words: np.ndarray  # [WORDS]
+    header: np.ndarray  # [FRAME_HEADER_WORDS] the frame header being written
+    vectors: np.ndarray  # [6] three struct iovec (address, length)
+    hash_state: np.ndarray  # [STATE_WORDS]
+    clock: np.ndarray  # [2] a struct timespec
+
+
+def new_writer_state() -> WriterState:
+    """Zeroed arrays."""
+    return WriterState(
+        words=np.zeros(WORDS, np.int64),
+        header=np.zeros(FRAME_HEADER_WORDS, np.int64),
+        vectors=np.zeros(6, np.int64),
+        hash_state=np.zeros(STATE_WORDS, np.int64),
+        clock=np.zeros(2, np.int64),
+    )
+
+
+@jit
+def whole_records(
+    ring_bytes: np.ndarray, first: int, limit: int, flags_offset: int, long_mask: int
+) -> int:
+    """How many of the ``limit`` slots from sequence ``first`` on are whole records.
+
+    ``first`` must be the first slot of a record. ``ring_bytes``: uint8[slots * SLOT_BYTES].
+    """
+    mask = ring_bytes.shape[0] // SLOT_BYTES - 1
+    count = 0
+    while count < limit:
+        flags = ring_bytes[((first + count) & mask) * SLOT_BYTES + flags_offset]
+        step = 2 if flags & long_mask else 1
+        if count + step > limit:
+            break
+        count += step
+    return count
+
+
+@jit
+def commit(
+    writer: WriterState, ring_words: np.ndarray, ring_bytes: np.ndarray, available: int
+) -> int:
+    """Write up to ``available`` slots from the writer's next sequence on as one frame and sync it.
+
+    ``ring_words`` (int64) and ``ring_bytes`` (uint8): two views of the ring; its slots up to
+    ``next sequence + available`` must be published, and a publish never splits a long record.
+    Returns the number of slots that are durable now (0 if ``available`` is 0), SEGMENT_FULL, or
+    WRITE_FAILED, SYNC_FAILED, SHORT_WRITE: then nothing of it may be released, ever.
+    """
+    words = writer.words
+    if words[FAILURE] != 0:
+        return words[FAILURE]
+    if available <= 0:
+        return 0
+    first = words[NEXT_SEQUENCE]
+    offset = words[OFFSET]
+    room = (words[FILE_SIZE] - offset - FRAME_HEADER_BYTES) // SLOT_BYTES
+    count = min(available, words[MAXIMUM_SLOTS], room)
+    if count < available:
+        if count > 0:
+            # Cut by a limit, not by the producer: that may be in the middle of a long record.
+            count = whole_records(ring_bytes, first, count, words[FLAGS_OFFSET], words[LONG_MASK])
+        if count <= 0:
+            return SEGMENT_FULL
+
+    started_ns = clock_ns(CLOCK_MONOTONIC, writer.clock)
+    slots = ring_words.shape[0] // SLOT_WORDS
+    start = first & (slots - 1)
+    before_wrap = min(count, slots - start)
+    after_wrap = count - before_wrap
+    header = writer.header
+    header[FRAME_MAGIC_WORD] = FRAME_MAGIC
+    header[FRAME_COUNT_WORD] = count
+    header[FRAME_SEQUENCE_WORD] = first
+    header[FRAME_CHECKSUM_WORD] = 0
+    header[FRAME_PREVIOUS_WORD] = words[LAST_CHECKSUM]
+    header[FRAME_TIME_WORD] = clock_ns(CLOCK_REALTIME, writer.clock)
+    header[FRAME_SEGMENT_WORD] = words[SEGMENT_NUMBER]
+    header[FRAME_ZERO_WORD] = 0
+    state = writer.hash_state
+    reset(state)
+    update_stripes(state, header, 0, FRAME_HEADER_WORDS)
+    update_stripes(state, ring_words, start * SLOT_WORDS, before_wrap * SLOT_WORDS)
+    if after_wrap > 0:
+        update_stripes(state, ring_words, 0, after_wrap * SLOT_WORDS)
+    checksum = digest(state)
+    header[FRAME_CHECKSUM_WORD] = checksum
+
+    vectors = writer.vectors
+    ring_address = np.int64(ring_words.ctypes.data)
+    vectors[0] = np.int64(header.ctypes.data)
+    vectors[1] = FRAME_HEADER_BYTES
+    vectors[2] = ring_address + start * SLOT_BYTES
+    vectors[3] = before_wrap * SLOT_BYTES
+    vectors[4] = ring_address
+    vectors[5] = after_wrap * SLOT_BYTES
+    size = FRAME_HEADER_BYTES + count * SLOT_BYTES
+    descriptor = np.int32(words[DESCRIPTOR])
+    written = pwritev(descriptor, vectors.ctypes.data, np.int32(3 if after_wrap > 0 else 2), offset)
+    if written != size:
+        words[ERRNO] = errno() if written < 0 else 0
+        words[WRITTEN_BYTES] = written
+        words[FAILED_COUNT] = count
+        words[FAILURE] = WRITE_FAILED if written < 0 else SHORT_WRITE
+        return words[FAILURE]
+    written_ns = clock_ns(CLOCK_MONOTONIC, writer.clock)
+    if fdatasync(descriptor) != 0:
+        words[ERRNO] = errno()
+        words[WRITTEN_BYTES] = written
+        words[FAILED_COUNT] = count
+        words[FAILURE] = SYNC_FAILED
+        return SYNC_FAILED
+    words[SYNC_NS] = clock_ns(CLOCK_MONOTONIC, writer.clock) - written_ns
+    words[WRITE_NS] = written_ns - started_ns
+    words[OFFSET] = offset + size
+    words[NEXT_SEQUENCE] = first + count
+    words[LAST_CHECKSUM] = checksum
+    return count
+
+
+class JournalWriter:
+    """Owns the open segment of a journal directory. One per directory, by the daemon's lock.
+
+    ``report``: what ``recovery.recover(..., repair=True)`` found; appending goes on exactly there.
+    ``flags_offset``, ``long_mask``: the byte of a slot and its bit that mark a two-slot record.
+    ``prepare_ahead``: make the next segment in a thread while this one fills.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        dtype_hash: int,
+        report: RecoveryReport,
+        *,
+        segment_size_bytes: int,
+        maximum_frame_slots: int,
+        flags_offset: int,
+        long_mask: int,
+        prepare_ahead: bool = True,
+    ) -> None:
+        if segment_size_bytes < MINIMUM_SEGMENT_BYTES or segment_size_bytes % HEADER_BYTES:
+            raise ValueError(
+                f"segment size {segment_size_bytes} must be a multiple of {HEADER_BYTES} above it"
+            )
+        if maximum_frame_slots < 2:
+            raise ValueError("a frame must have room for a long record: two slots")
+        self.directory = directory
+        self.dtype_hash = dtype_hash
+        self.state = new_writer_state()
+        self._prepare_ahead = prepare_ahead
+        self._preparer = Preparer(directory, segment_size_bytes)
+        words = self.state.words
+        words[DESCRIPTOR] = -1
+        words[MAXIMUM_SLOTS] = maximum_frame_slots
+        words[FLAGS_OFFSET] = flags_offset
+        words[LONG_MASK] = long_mask
+        words[NEXT_SEQUENCE] = report.next_sequence
+        words[LAST_CHECKSUM] = report.last_checksum
+        words[SEGMENT_NUMBER] = report.segment_number
+        make_directory(directory)
+        if report.append_path is None:
+            words[SEGMENT_NUMBER] = -1
+            self.roll()
+        else:
+            self.path = report.append_path
+            words[DESCRIPTOR] = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
+            words[OFFSET] = report.append_offset
+            words[FILE_SIZE] = os.fstat(int(words[DESCRIPTOR])).st_size
+            if prepare_ahead:
+                self._preparer.start()
+
+    @property
+    def next_sequence(self) -> int:
+        """Sequence of the next slot: everything below it is durable."""
+        return int(self.state.words[NEXT_SEQUENCE])
+
+    def roll(self) -> None:
+        """Seal the open segment and open the next one, durably. Raises ``FatalJournalError``."""
+        words = self.state.words
+        sequence = int(words[NEXT_SEQUENCE])
+        header = new_header(
+            JOURNAL_MAGIC,
+            SLOT_BYTES,
+            self.dtype_hash,
+            int(words[SEGMENT_NUMBER]) + 1,
+            sequence,
+            int(words[LAST_CHECKSUM]),
+            self._preparer.size_bytes,
+        )
+        try:
+            self._preparer.wait()
+            path, descriptor = install_prepared(self.directory, header)
+        except OSError as error:
+            words[FAILURE] = WRITE_FAILED
+            raise fatal_from(error, "new segment", self.directory, sequence) from error
+        if words[DESCRIPTOR] >= 0:
+            os.close(int(words[DESCRIPTOR]))
+        self.path = path
+        words[DESCRIPTOR] = descriptor
+        words[OFFSET] = HEADER_BYTES
+        words[FILE_SIZE] = self._preparer.size_bytes
+        words[SEGMENT_NUMBER] += 1
+        if self._prepare_ahead:
+            self._preparer.start()
+
+    def failure(self) -> FatalJournalError:
+        """The error for the negative code that ``commit`` has returned."""
+        words = self.state.words
+        return FatalJournalError(
+            "fdatasync" if words[FAILURE] == SYNC_FAILED else "pwritev",
+            int(words[ERRNO]),
+            self.path,
+            int(words[OFFSET]),
+            int(words[NEXT_SEQUENCE]),
+            int(words[FAILED_COUNT]),
+            int(words[WRITTEN_BYTES]),
+        )
+
+    def append(self, ring: np.ndarray, available: int) -> int:
+        """Commit up to ``available`` slots, rolling as needed; the cold-path form of ``commit``.
+
+        ``ring``: record array, a power of two long. Returns the slots that became durable.
+        """
+        ring_words, ring_bytes = ring.view(np.int64), ring.view(np.uint8)
+        code = int(commit(self.state, ring_words, ring_bytes, available))
+        if code == SEGMENT_FULL:
+            self.roll()
+            code = int(commit(self.state, ring_words, ring_bytes, available))
+        if code < 0:
+            raise self.failure()
+        return code
+
+    def close(self) -> None:
+        """Close the descriptor and wait for the preparing thread."""
+        if self.state.words[DESCRIPTOR] >= 0:
+            os.close(int(self.state.words[DESCRIPTOR]))
+            self.state.words[DESCRIPTOR] = -1
+        self._preparer.finish()

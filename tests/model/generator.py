@@ -1,0 +1,441 @@
+"""Seeded command streams: several instruments and sessions, all kinds, valid and malformed.
+
+A stream is made in chunks with numpy, not command by command, so that it costs little beside the
+exchange under test. Order tokens are numbered by *creators*: the ENTERs and REPLACEs of the stream.
+Creator number c belongs to the session SESSION_OF_CREATOR[c % 8], so a REPLACE by creator c may
+target any earlier creator c - 8·d, and CANCEL and MODIFY any creator at all, without anybody
+remembering what is live: many of them hit, some miss, as in life.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from exchange.codes import FLAG_LONG, CommandKind, OrderType
+from exchange.records import COMMAND, INSTRUMENT_CONTINUATION
+from tests.model.naive_exchange import Capacities
+
+SECOND_NS = 1_000_000_000
+START_NS = 1_700_000_000 * SECOND_NS
+INT64_MINIMUM, INT64_MAXIMUM = -(1 << 63), (1 << 63) - 1
+
+SESSION_OF_CREATOR = np.array([1, 2, 3, 4, 5, 1, 2, 7])
+SESSIONS_DEFINED = (1, 2, 3, 4, 5, 7)
+UNDEFINED_SESSIONS = np.array([0, 9, 30, 65_535])
+
+
+class InstrumentSpecification(NamedTuple):
+    instrument: int
+    tick: int
+    lot: int
+    price_decimals: int
+    minimum_price: int
+    maximum_price: int
+    maximum_quantity: int
+    middle: int  # where the price starts, in ticks
+    width: float  # mean distance of a quote from the middle, in ticks
+
+
+INSTRUMENTS = (
+    InstrumentSpecification(1, 1, 1, 2, 1, 1_000_000, 1_000_000, 10_000, 8.0),
+    InstrumentSpecification(2, 5, 100, 4, 100, 5_000_000, 100_000, 40_000, 3.0),
+    InstrumentSpecification(3, 100, 1, 2, 100, 2_000, 10_000, 10, 1.5),  # few prices: deep levels
+    InstrumentSpecification(4, 7, 10, 0, 7, 7 << 20, 1 << 40, 500_000, 400.0),  # sparse, wide
+    InstrumentSpecification(5, 1, 1, 8, 1, (1 << 30) - 1, 1 << 40, 1 << 29, 2.0),  # at the limits
+    InstrumentSpecification(9, 1 << 17, 1, 2, 1 << 17, 1 << 46, 500, 1 << 20, 5.0),
+)
+UNDEFINED_INSTRUMENTS = np.array([0, 6, 63, 64, 65_535])
+
+
+class Profile(NamedTuple):
+    """Relative weights of the command kinds and shares of the order types in a chunk."""
+
+    enter: float
+    cancel: float
+    cancel_by_order_id: float
+    replace: float
+    modify: float
+    timer: float
+    control: float
+    crossing: float  # share of quotes priced through the middle
+    malformed: float
+    reach: float  # mean age of a targeted creator, in creators
+
+
+PROFILES = (
+    Profile(50, 24, 4, 14, 8, 0.3, 0.2, 0.06, 0.03, 100.0),
+    Profile(70, 10, 2, 10, 6, 0.2, 0.1, 0.02, 0.01, 300.0),  # books fill up
+    Profile(40, 10, 5, 15, 10, 1.0, 0.5, 0.35, 0.05, 40.0),  # much trading
+    Profile(25, 30, 10, 20, 10, 0.5, 0.2, 0.05, 0.02, 1_000.0),  # books empty
+    Profile(45, 20, 5, 20, 8, 1.0, 1.0, 0.15, 0.30, 60.0),  # much nonsense
+)
+
+
+class Episode(NamedTuple):
+    """Capacities and habits of one run from an empty exchange."""
+
+    capacities: Capacities
+    day_commands: int  # commands from one END_OF_DAY to the next
+
+
+EPISODES = (
+    Episode(Capacities(instruments=64, sessions=32, orders=1 << 15, tokens=1 << 17), 40_000),
+    Episode(Capacities(instruments=64, sessions=32, orders=500, tokens=1 << 17), 25_000),
+    Episode(Capacities(instruments=64, sessions=32, orders=1 << 14, tokens=9_000), 20_000),
+    Episode(Capacities(instruments=64, sessions=32, orders=1 << 16, tokens=1 << 18), 150_000),
+)
+
+_KINDS = np.array(
+    [
+        CommandKind.ENTER,
+        CommandKind.CANCEL,
+        CommandKind.CANCEL_BY_ORDER_ID,
+        CommandKind.REPLACE,
+        CommandKind.MODIFY,
+        CommandKind.TIMER,
+        0,  # control: refined below
+    ]
+)
+
+
+def instrument_commands(specification: InstrumentSpecification, timestamp_ns: int) -> np.ndarray:
+    """The two slots that define an instrument: COMMAND[2]."""
+    slots = np.zeros(2, COMMAND)
+    slots["timestamp_ns"][0] = timestamp_ns
+    slots["kind"][0] = CommandKind.INSTRUMENT
+    slots["flags"][0] = FLAG_LONG
+    slots["instrument"][0] = specification.instrument
+    slots["price"][0] = specification.tick
+    slots["quantity"][0] = specification.lot
+    slots["display"][0] = specification.price_decimals
+    slots["token_0"][0] = int.from_bytes(f"SYM{specification.instrument:05d}".encode(), "little")
+    continuation = slots[1:].view(INSTRUMENT_CONTINUATION)
+    continuation["minimum_price"] = specification.minimum_price
+    continuation["maximum_price"] = specification.maximum_price
+    continuation["maximum_quantity"] = specification.maximum_quantity
+    return slots
+
+
+def session_command(session: int, timestamp_ns: int) -> np.ndarray:
+    slot = np.zeros(1, COMMAND)
+    slot["timestamp_ns"] = timestamp_ns
+    slot["kind"] = CommandKind.SESSION
+    slot["session"] = session
+    slot["token_0"] = int.from_bytes(f"USER{session % 100:02d}  ".encode(), "little")
+    slot["quantity"] = 1_000 + session
+    return slot
+
+
+def day_command(kind: int, timestamp_ns: int, day: int) -> np.ndarray:
+    slot = np.zeros(1, COMMAND)
+    slot["timestamp_ns"] = timestamp_ns
+    slot["kind"] = kind
+    slot["quantity"] = START_NS + day * 86_400 * SECOND_NS
+    slot["price"] = 20_260_101 + day
+    return slot
+
+
+class Generator:
+    """An endless stream of COMMAND slots; ``chunks`` yields them in whole commands."""
+
+    def __init__(self, seed: int, episode: Episode) -> None:
+        self.random = np.random.default_rng(seed)
+        self.episode = episode
+        self.now_ns = START_NS
+        self.next_sequence = 0
+        self.creators = 0
+        self.commands = 0  # made so far, night and opening included
+        # sequence of every creator so far, for CANCEL_BY_ORDER_ID
+        self.creator_sequences = np.zeros(1 << 12, np.int64)
+        self.day = 0
+        self.commands_today = 0
+        self.middles = {s.instrument: float(s.middle) for s in INSTRUMENTS}
+
+    def chunks(self, commands: int, chunk_commands: int = 8_192) -> Iterator[np.ndarray]:
+        """Yield COMMAND arrays with together at least ``commands`` commands."""
+        yield self._count(self._opening())
+        made = 0
+        while made < commands:
+            count = min(chunk_commands, commands - made)
+            profile = PROFILES[self.random.integers(len(PROFILES))]
+            yield self._count(self._chunk(profile, count))
+            made += count
+            self.commands_today += count
+            if self.commands_today >= self.episode.day_commands:
+                self.commands_today = 0
+                yield self._count(self._night(profile))
+
+    def _count(self, slots: np.ndarray) -> np.ndarray:
+        self.next_sequence += len(slots)
+        self.commands += len(slots) - int(np.count_nonzero(slots["flags"] & FLAG_LONG))
+        return slots
+
+    def _opening(self) -> np.ndarray:
+        now = self.now_ns
+        parts = [session_command(s, now) for s in SESSIONS_DEFINED[:4]]
+        parts += [instrument_commands(s, now) for s in INSTRUMENTS[:4]]
+        parts.append(day_command(CommandKind.START_OF_DAY, now, 0))
+        parts += [session_command(s, now) for s in SESSIONS_DEFINED[4:]]
+        parts += [instrument_commands(s, now) for s in INSTRUMENTS[4:]]
+        return np.concatenate(parts)
+
+    def _night(self, profile: Profile) -> np.ndarray:
+        """End of day, commands that come too late, the next morning."""
+        end = day_command(CommandKind.END_OF_DAY, self.now_ns, 0)
+        first = self.next_sequence
+        self.next_sequence += 1
+        late = self._chunk(profile, 100)
+        self.next_sequence = first
+        self.now_ns += int(self.random.integers(1, 50_000)) * SECOND_NS
+        self.day += 1
+        again = day_command(CommandKind.END_OF_DAY, self.now_ns, 0)  # refused
+        start = day_command(CommandKind.START_OF_DAY, self.now_ns, self.day)
+        return np.concatenate([end, late, again, start])
+
+    def _chunk(self, profile: Profile, count: int) -> np.ndarray:
+        random = self.random
+        weights = np.array(profile[:7])
+        kind = random.choice(_KINDS, count, p=weights / weights.sum())
+        control = kind == 0
+        rows = np.zeros(count, COMMAND)
+        rows["kind"] = kind
+        self._times(rows)
+        is_replace = kind == CommandKind.REPLACE
+        creates = (kind == CommandKind.ENTER) | is_replace
+        is_long = is_replace.copy()
+        creator = self.creators + np.cumsum(creates) - creates  # for a creator: its number
+        self.creators += int(creates.sum())
+        target = self._targets(profile, creator, count)
+        owner = np.where(kind == CommandKind.ENTER, creator, target)
+        rows["session"] = SESSION_OF_CREATOR[owner % 8]
+        token = token_bytes(owner)
+        replacement = token_bytes(creator)
+        reuse = random.random(count) < 0.01
+        again = np.maximum(creator - 8 * random.integers(1, 50, count), creator % 8)
+        token[reuse & (kind == CommandKind.ENTER)] = token_bytes(again)[
+            reuse & (kind == CommandKind.ENTER)
+        ]
+        replacement[reuse] = token_bytes(again)[reuse]
+        self._quotes(rows, profile)
+        self._malform(rows, token, replacement, profile)
+        rows_bytes = rows.view(np.uint8).reshape(count, 64)
+        rows_bytes[:, 24:38] = token
+        control_slots = {int(i): self._control() for i in np.nonzero(control)[0]}
+        sizes = 1 + is_long.astype(np.int64)
+        for i, slots in control_slots.items():
+            slots["timestamp_ns"][0] = rows["timestamp_ns"][i]
+            sizes[i] = len(slots)
+        positions = np.cumsum(sizes) - sizes
+        out = np.zeros(int(sizes.sum()), COMMAND)
+        out[positions] = rows
+        out_bytes = out.view(np.uint8).reshape(len(out), 64)
+        out["flags"][positions[is_replace]] = FLAG_LONG
+        out_bytes[positions[is_replace] + 1, 24:38] = replacement[is_replace]
+        for i, slots in control_slots.items():
+            out[positions[i] : positions[i] + len(slots)] = slots
+        self._remember(positions[creates] + self.next_sequence)
+        by_id = kind == CommandKind.CANCEL_BY_ORDER_ID
+        out["price"][positions[by_id]] = self.creator_sequences[target[by_id]]
+        return out
+
+    def _remember(self, sequences: np.ndarray) -> None:
+        first = self.creators - len(sequences)
+        while self.creators > len(self.creator_sequences):
+            self.creator_sequences = np.concatenate(
+                [self.creator_sequences, np.zeros_like(self.creator_sequences)]
+            )
+        self.creator_sequences[first : self.creators] = sequences
+
+    def _times(self, rows: np.ndarray) -> None:
+        steps = self.random.exponential(2e5, len(rows)).astype(np.int64)
+        steps[self.random.random(len(rows)) < 0.1] = 0
+        jumps = self.random.random(len(rows)) < 0.001
+        steps[jumps] = self.random.integers(1, 40, int(jumps.sum())) * SECOND_NS
+        times = self.now_ns + np.cumsum(steps)
+        # full seconds on the dot: the edge of good-till-time
+        even = self.random.random(len(rows)) < 0.002
+        times[even] = -(-times[even] // SECOND_NS) * SECOND_NS
+        rows["timestamp_ns"] = np.maximum.accumulate(times)
+        self.now_ns = int(rows["timestamp_ns"][-1])
+
+    def _targets(self, profile: Profile, creator: np.ndarray, count: int) -> np.ndarray:
+        """An earlier creator of the same session as ``creator``, mostly a recent one."""
+        age = self.random.exponential(profile.reach / 8, count).astype(np.int64) + 1
+        target = creator - 8 * age
+        return np.where(target >= 0, target, creator % 8)
+
+    def _quotes(self, rows: np.ndarray, profile: Profile) -> None:
+        random, count = self.random, len(rows)
+        which = random.choice(
+            len(INSTRUMENTS), count, p=np.array([0.35, 0.2, 0.25, 0.1, 0.05, 0.05])
+        )
+        side = random.choice(4, count, p=[0.5, 0.35, 0.1, 0.05])
+        rows["side"] = side
+        sign = np.where(side == 0, -1.0, 1.0)
+        distance = random.exponential(1.0, count)
+        crossing = random.random(count) < profile.crossing
+        distance = np.where(crossing, -0.5 * distance, distance)
+        lots = np.ceil(random.pareto(1.5, count) * 3 + 1e-9).astype(np.int64)
+        for k, specification in enumerate(INSTRUMENTS):
+            mine = which == k
+            number = int(mine.sum())
+            if not number:
+                continue
+            middle = self.middles[specification.instrument]
+            walk = middle + np.cumsum(random.normal(0, specification.width * 0.015, number))
+            gap = random.random() < 0.1
+            if gap:
+                walk += specification.width * random.normal() * 10
+            low = specification.minimum_price // specification.tick
+            high = specification.maximum_price // specification.tick
+            walk = np.clip(walk, low, high)
+            self.middles[specification.instrument] = float(
+                np.clip(walk[-1], low + 2, high - 2) * 0.9 + specification.middle * 0.1
+            )
+            ticks = np.rint(walk + sign[mine] * distance[mine] * specification.width)
+            ticks = np.clip(ticks, low, high).astype(np.int64)
+            rows["price"][mine] = ticks * specification.tick
+            rows["instrument"][mine] = specification.instrument
+            rows["quantity"][mine] = lots[mine] * specification.lot
+            limit = specification.maximum_quantity // specification.lot * specification.lot
+            huge = mine & (random.random(count) < 0.003)
+            rows["quantity"][huge] = limit
+            rows["quantity"][mine] = np.minimum(rows["quantity"][mine], limit)
+        shape = random.random(count)
+        rows["time_in_force"] = np.where(shape < 0.5, 99_998, 99_999)
+        immediate = shape < 0.10
+        rows["time_in_force"][immediate] = 0
+        timed = (shape >= 0.10) & (shape < 0.25)
+        rows["time_in_force"][timed] = random.integers(1, 40, int(timed.sum()))
+        rows["time_in_force"][shape > 0.999] = 99_997
+        market = random.random(count) < 0.03
+        rows["order_type"][market] = OrderType.MARKET
+        rows["price"][market] = 0
+        minimum = immediate & (random.random(count) < 0.5)
+        share = np.minimum(rows["quantity"], (1 << 32) - 1) * random.random(count)
+        rows["minimum_quantity"][minimum] = np.ceil(share[minimum]).astype(np.uint32)
+        all_or_none = immediate & (random.random(count) < 0.2)
+        rows["minimum_quantity"][all_or_none] = np.minimum(
+            rows["quantity"][all_or_none], (1 << 32) - 1
+        )
+        rows["firm"] = random.integers(0, 1 << 32, count)
+        rows["display"] = random.choice(np.frombuffer(b"YNIMWLOTQ AZ", np.uint8), count)
+        post_only = random.random(count) < 0.07
+        rows["display"][post_only] = ord("P")
+        rows["capacity"] = random.choice(np.frombuffer(b"APRO", np.uint8), count)
+        rows["intermarket_sweep"] = random.choice(np.frombuffer(b"YN", np.uint8), count)
+        rows["cross_type"] = random.choice(np.frombuffer(b"N ", np.uint8), count)
+        rows["customer_type"] = random.choice(np.frombuffer(b"RN ", np.uint8), count)
+        self._totals(rows)
+
+    def _totals(self, rows: np.ndarray) -> None:
+        """Quantities of CANCEL (mostly all of it), MODIFY and TIMER."""
+        random, count = self.random, len(rows)
+        kind = rows["kind"]
+        cancels = (kind == CommandKind.CANCEL) | (kind == CommandKind.CANCEL_BY_ORDER_ID)
+        rows["quantity"][cancels & (random.random(count) < 0.7)] = 0
+        odd = random.random(count) < 0.1
+        changes = cancels | (kind == CommandKind.MODIFY)
+        rows["quantity"][odd & changes] += 3
+
+    def _malform(
+        self, rows: np.ndarray, token: np.ndarray, replacement: np.ndarray, profile: Profile
+    ) -> None:
+        """Spoil one field of a share of the rows (kinds included, but no slot counts)."""
+        random = self.random
+        for i in np.nonzero(random.random(len(rows)) < profile.malformed)[0]:
+            row = rows[i : i + 1]
+            case = int(random.integers(20))
+            if case == 0:
+                row["price"] = random.choice([0, -1, -100, INT64_MINIMUM, INT64_MAXIMUM])
+            elif case == 1:
+                row["price"] += random.choice([1, 3, 50])
+            elif case == 2:
+                row["price"] = int(random.choice([1, 10**7, 1 << 47, 1 << 55])) * 100
+            elif case == 3:
+                row["quantity"] = random.choice([0, -1, -100, INT64_MINIMUM, INT64_MAXIMUM])
+            elif case == 4:
+                row["quantity"] += random.choice([1, 7])
+            elif case == 5:
+                row["quantity"] = random.choice([1 << 20, 1 << 40, (1 << 40) + 100, 1 << 62])
+            elif case == 6:
+                row["side"] = random.choice([4, 66, 255])
+            elif case == 7:
+                row["time_in_force"] = random.choice([100_000, 1 << 31, (1 << 32) - 1])
+            elif case == 8:
+                row["display"] = random.choice([0, ord("X"), ord("y"), 255])
+            elif case == 9:
+                row["capacity"] = random.choice([0, ord(" "), ord("a"), 255])
+            elif case == 10:
+                row["cross_type"] = random.choice([0, ord("O"), ord("C"), 255])
+            elif case == 11:
+                row["reject"] = random.choice([2, 13])
+            elif case == 12:
+                row["order_type"] = random.choice([2, 255])
+            elif case == 13:
+                row["minimum_quantity"] = random.choice([1, 1 << 30, (1 << 32) - 1])
+            elif case == 14:
+                token[i, random.integers(14)] = random.choice([0, 0x1F, 0x7F, 0xFF])
+            elif case == 15:
+                replacement[i, random.integers(14)] = random.choice([0, 0x1F, 0x7F, 0xFF])
+            elif case == 16:
+                (token if random.random() < 0.5 else replacement)[i] = random.choice([0x20, 0])
+            elif case == 17:
+                row["instrument"] = random.choice(UNDEFINED_INSTRUMENTS)
+            elif case == 18:
+                row["session"] = random.choice(UNDEFINED_SESSIONS)
+            elif case == 19 and random.random() < 0.5:
+                row["display"] = ord("P")
+                row["time_in_force"] = 0
+            elif row["kind"][0] not in (0, CommandKind.REPLACE):
+                row["kind"] = random.choice([11, 99, 255])
+        # `creates` was decided before: an ENTER that became another kind only makes later
+        # commands miss their target
+
+    def _control(self) -> np.ndarray:
+        """A control command that is mostly refused: one slot or two."""
+        random = self.random
+        case = int(random.integers(5))
+        if case == 0:
+            return day_command(CommandKind.START_OF_DAY, 0, self.day)
+        if case == 1:
+            session = int(random.choice([0, 1, 7, 31, 32, 65_535, 10, 11, 12]))
+            return session_command(session, 0)
+        if case == 2:
+            return np.zeros(1, COMMAND)  # kind 0
+        good = INSTRUMENTS[random.integers(len(INSTRUMENTS))]
+        if case == 3:
+            return instrument_commands(good._replace(instrument=int(random.choice([0, 1, 64]))), 0)
+        changes = (
+            {"tick": 0},
+            {"tick": -5},
+            {"lot": 0},
+            {"minimum_price": good.tick - 1},
+            {"maximum_price": good.minimum_price - good.tick},
+            {"tick": 1, "maximum_price": 1 << 30},
+            {"tick": 1 << 20, "minimum_price": 1 << 20, "maximum_price": (1 << 47) + (1 << 20)},
+            {"maximum_quantity": good.lot - 1},
+            {"maximum_quantity": (1 << 40) + 1},
+            {"price_decimals": 9},
+            {"tick": 3, "minimum_price": 4, "maximum_price": 9_000},
+            {"tick": 3, "minimum_price": 3, "maximum_price": 9_001},
+        )
+        change = changes[random.integers(len(changes))]
+        return instrument_commands(
+            good._replace(instrument=int(random.choice([20, 63])), **change), 0
+        )
+
+
+def token_bytes(number: np.ndarray) -> np.ndarray:
+    """Tokens of creators: uint8[len(number), 14], like ``T000001234A   ``."""
+    out = np.full((len(number), 14), 0x20, np.uint8)
+    out[:, 0] = ord("T")
+    rest = number.astype(np.int64)
+    for column in range(9, 0, -1):
+        out[:, column] = 0x30 + rest % 10
+        rest //= 10
+    out[:, 13] = 0x41 + number % 26
+    return out

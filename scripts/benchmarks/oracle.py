@@ -12,7 +12,7 @@ import numpy as np
 
 from exchange import codes
 from exchange.engine.matcher import apply_commands
-from exchange.engine.state import EngineCapacity, create_state
+from exchange.engine.state import NEXT_EVENT, EngineCapacity, create_state
 from exchange.pipeline import AGENTS, CURSOR_WORDS, EVENT_RELEASED
 from exchange.records import COMMAND, EVENT, INSTRUMENT_CONTINUATION
 from ringbuffer.ring import UNGATED
@@ -69,15 +69,16 @@ def _preamble() -> np.ndarray:
     return commands
 
 
-def expect(flow: OrderFlow, capacity: EngineCapacity, token_prefix: int = 0) -> Expectation:
+def expect(flow: OrderFlow, token_prefix: int = 0) -> Expectation:
     """Run ``flow`` through a fresh matcher; messages of its one session, START_OF_DAY left out."""
     commands = np.concatenate([_preamble(), _commands(flow, 1, token_prefix)])
     first = commands.size - flow.token.size
+    capacity = EngineCapacity()
     state = create_state(capacity)
     cursors = np.zeros(CURSOR_WORDS, np.int64)
     cursors[EVENT_RELEASED] = UNGATED
     wakeups = np.full(AGENTS, -1, np.int64)
-    room = 1 << int(np.ceil(np.log2(capacity.live_orders + 8 * CHUNK)))
+    room = 1 << int(np.ceil(np.log2(capacity.orders + 8 * CHUNK)))
     events = np.zeros(room, EVENT)
     padded = np.zeros(1 << int(np.ceil(np.log2(commands.size))), COMMAND)
     padded[: commands.size] = commands
@@ -85,8 +86,6 @@ def expect(flow: OrderFlow, capacity: EngineCapacity, token_prefix: int = 0) -> 
     by_kind = np.zeros(256, np.int64)
     own = np.zeros(commands.size, np.bool_)
     begin = 0
-    from exchange.engine.state import NEXT_EVENT
-
     while begin < commands.size:
         end = min(begin + CHUNK, commands.size)
         base = int(state.scalars[NEXT_EVENT])

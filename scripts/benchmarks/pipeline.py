@@ -1,0 +1,151 @@
+"""``pipeline``: orders through TCP, the matcher, fdatasync and back, everything switched on.
+
+One client sends a flow of adds, cancels and marketable orders (47 / 45 / 8 %) as OUCH over one
+SoupBinTCP session to a daemon of its own, with a window of unanswered messages, and takes every
+answer. It checks itself: the number of answers of each type must be what the matcher, run in this
+process on the same orders, says; the exchange's own count of commands must equal what was sent;
+`exchange-replay verify` must find the journal and the archive equal. Beside it, in the same run:
+the same bytes both ways over loopback with a peer that looks at nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from typing import Any
+
+import numpy as np
+
+from exchange.core import region_name
+from exchange.counters import Counter
+from ringbuffer.counters import read_counters
+from ringbuffer.region import Region
+from scripts.benchmarks import load, oracle, venue
+from scripts.benchmarks.result import BenchmarkFailed, progress
+
+CLIENT_CHUNK_BYTES = 1 << 18
+DEADLINE_S = 120
+ANSWER_SIZES = {"A": 69, "C": 31, "E": 43, "J": 27}  # bytes with the SoupBinTCP header
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--orders", type=int, default=3_000_000, help="messages to send")
+    parser.add_argument("--window", type=int, default=20_000, help="answers outstanding at most")
+    parser.add_argument("--repeat", type=int, default=3, help="runs; the median counts")
+
+
+def tcp_limit(raw: np.ndarray, flow_ends: np.ndarray, expected: oracle.Expectation, window: int
+              ) -> float:  # fmt: skip
+    """Messages a second when a peer takes the same bytes and gives as many back as the exchange."""
+    frame = np.zeros(sum(ANSWER_SIZES[k] * n for k, n in expected.by_type.items()), np.uint8)
+    at = 0
+    for letter, count in expected.by_type.items():
+        size = ANSWER_SIZES[letter]
+        rows = frame[at : at + size * count].reshape(count, size)
+        rows[:, 1], rows[:, 2], rows[:, 3] = size - 2, ord("S"), ord(letter)
+        at += size * count
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, venue.CONGESTION_CONTROL)
+    # compile in the parent, so that the child starts at once
+    load.serve_bytes(-1, 0, frame[:0], 1, np.zeros(1, np.uint8))
+    child = os.fork()
+    if child == 0:
+        peer, _ = listener.accept()
+        peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        buffer = np.zeros(load.RECEIVE_BUFFER_BYTES, np.uint8)
+        result = load.serve_bytes(peer.fileno(), raw.size, frame, CLIENT_CHUNK_BYTES, buffer)
+        os._exit(0 if result == 0 else 1)
+    client = venue.connect(listener.getsockname()[1])
+    tally = load.new_tally()
+    buffer = np.zeros(load.RECEIVE_BUFFER_BYTES, np.uint8)
+    total = sum(expected.by_type.values())
+    after = (np.arange(1, flow_ends.size + 1) * total) // flow_ends.size
+    try:
+        elapsed = load.run_windowed(
+            client.fileno(), raw, flow_ends, after, window, CLIENT_CHUNK_BYTES, buffer, *tally,
+            time.monotonic_ns() + DEADLINE_S * 10**9,
+        )  # fmt: skip
+    finally:
+        client.close()
+        listener.close()
+        _, status = os.waitpid(child, 0)
+    if elapsed < 0 or status != 0:
+        raise BenchmarkFailed(f"the loopback limit could not be measured ({elapsed}, {status})")
+    return flow_ends.size / (elapsed / 1e9)
+
+
+def _one_run(
+    raw: np.ndarray, ends: np.ndarray, expected: oracle.Expectation, window: int, verify: bool
+) -> dict[str, Any]:
+    tally = load.new_tally()
+    buffer = np.zeros(load.RECEIVE_BUFFER_BYTES, np.uint8)
+    with venue.running() as place:
+        region = Region.attach_read_only(region_name(place.data.resolve()))
+        client = venue.connect(place.port)
+        venue.log_in(client, "DEMO1", "demo1")
+        before = read_counters(region.arrays["counters"], Counter)
+        elapsed = load.run_windowed(
+            client.fileno(), raw, ends, expected.after, window, CLIENT_CHUNK_BYTES, buffer, *tally,
+            time.monotonic_ns() + DEADLINE_S * 10**9,
+        )  # fmt: skip
+        after = read_counters(region.arrays["counters"], Counter)
+        region.close()
+        client.close()
+        if elapsed < 0:
+            got = {chr(i): int(n) for i, n in enumerate(tally.by_type) if n}
+            raise BenchmarkFailed(
+                f"lost answers or the connection ({elapsed}): counts {tally.counts.tolist()}, "
+                f"got {got}, expected {expected.by_type}"
+            )
+        received = {letter: int(tally.by_type[ord(letter)]) for letter in expected.by_type}
+        if received != expected.by_type:
+            raise BenchmarkFailed(f"answers {received}, the matcher says {expected.by_type}")
+        place.process.terminate()
+        if place.process.wait(60) != 0:
+            raise BenchmarkFailed(f"the daemon stopped with status {place.process.returncode}")
+        if verify:
+            subprocess.run(
+                [sys.executable, "-m", "replay.cli", "verify", "--data-dir", place.data],
+                cwd=venue.ROOT, check=True, stdout=sys.stderr,
+            )  # fmt: skip
+    taken = sum(
+        after[name] - before[name] for name in ("commands_enter", "commands_cancel")
+    )
+    if taken != ends.size:
+        raise BenchmarkFailed(f"sent {ends.size} messages, the matcher took {taken}")
+    return {
+        "orders_per_s": ends.size / (elapsed / 1e9),
+        "commits": after["commits"] - before["commits"],
+        "answers": int(tally.counts[load.TALLY_MESSAGES]),
+    }
+
+
+def run(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Orders a second; see the module."""
+    flow = load.generate(arguments.orders, seed=1)
+    raw, ends = load.to_wire(flow, b"AAPL", 100)
+    progress("working out the answers")
+    expected = oracle.expect(flow)
+    limits = []
+    runs = []
+    for i in range(arguments.repeat):
+        progress(f"run {i + 1} of {arguments.repeat}")
+        limits.append(tcp_limit(raw, ends, expected, arguments.window))
+        runs.append(_one_run(raw, ends, expected, arguments.window, verify=i == 0))
+    speeds = [one["orders_per_s"] for one in runs]
+    return {
+        "orders_per_s": statistics.median(speeds),
+        "commits": int(statistics.median(one["commits"] for one in runs)),
+        "sent": int(ends.size),
+        "answered": expected.answered,
+        "answers": runs[0]["answers"],
+        "not_answerable": int(ends.size) - expected.answered,
+        "tcp_limit_orders_per_s": statistics.median(limits),
+        "share_of_limit": statistics.median(speeds) / statistics.median(limits),
+        "runs_orders_per_s": speeds,
+    }

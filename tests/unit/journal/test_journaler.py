@@ -1,0 +1,217 @@
+"""The journaler agent: group commit, release only behind durability, wake-ups, rolls."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from journal.archive import ArchiveReader, ArchiveWriter
+from journal.journaler import JournalerAgent, JournalerCursors, JournalerMetrics, first_not_durable
+from journal.layout import layout_hash
+from journal.reader import JournalReader
+from journal.recovery import recover
+from journal.writer import JournalWriter
+from ringbuffer.counters import COUNTER_STRIDE, HISTOGRAM_WORDS
+from ringbuffer.jit import JIT_DISABLED
+from ringbuffer.ring import CURSOR_STRIDE
+
+needs_jit = pytest.mark.skipif(JIT_DISABLED, reason="the writer calls libc from jitted code")
+
+SLOT = np.dtype([("value", "<i8", 7), ("flags", "u1"), ("pad", "u1", 7)])
+EVENT = np.dtype(
+    [
+        ("sequence", "<i8"),
+        ("command", "<i8"),
+        ("value", "<i8", 13),
+        ("kind", "u1"),
+        ("pad", "u1", 7),
+    ]
+)
+PUBLISHED, DURABLE, EVENT_PUBLISHED, RELEASED, SLEEPING, PRODUCER = (
+    i * CURSOR_STRIDE for i in range(6)
+)
+RING = 256
+SEED = 99
+
+
+class Rig:
+    """Rings, cursors and an agent on a temporary directory; the test is the matcher."""
+
+    def __init__(self, directory: Path, *, segment_size: int = 1 << 15, events: int = 1000) -> None:
+        self.directory = directory
+        self.cursors = np.zeros(6 * CURSOR_STRIDE, np.int64)
+        self.commands = np.zeros(RING, SLOT)
+        self.events = np.zeros(RING, EVENT)
+        self.counters = np.zeros(8 * COUNTER_STRIDE, np.int64)
+        self.commit_ns = np.zeros(HISTOGRAM_WORDS, np.int64)
+        self.commit_slots = np.zeros(HISTOGRAM_WORDS, np.int64)
+        self.eventfd = os.eventfd(0, os.EFD_NONBLOCK)
+        self.producer_eventfd = os.eventfd(0, os.EFD_NONBLOCK)
+        report = recover(directory / "journal", layout_hash(SLOT), repair=True)
+        writer = JournalWriter(
+            directory / "journal",
+            layout_hash(SLOT),
+            report,
+            segment_size_bytes=segment_size,
+            maximum_frame_slots=64,
+            flags_offset=SLOT.fields["flags"][1],
+            long_mask=1,
+        )
+        archive = ArchiveWriter(
+            directory / "archive",
+            EVENT,
+            layout_hash(EVENT),
+            EVENT.fields["kind"][1],
+            segment_records=events,
+            next_sequence=self.reader().end(),
+        )
+        self.cursors[[PUBLISHED, DURABLE]] = writer.next_sequence
+        self.cursors[[EVENT_PUBLISHED, RELEASED]] = archive.next_sequence
+        self.agent = JournalerAgent(
+            writer,
+            archive,
+            self.commands,
+            self.events,
+            self.cursors,
+            JournalerCursors(PUBLISHED, DURABLE, EVENT_PUBLISHED, RELEASED),
+            command_sequence_offset=8,
+            wakeups=[(SLEEPING, self.eventfd)],
+            room_wakeups=[(PRODUCER, self.producer_eventfd)],
+            counters=self.counters,
+            metrics=JournalerMetrics(0, 1, 2, 3, 4, 5, 6, 7),
+            commit_ns=self.commit_ns,
+            commit_slots=self.commit_slots,
+        )
+        self.agent.on_start()
+
+    def reader(self) -> ArchiveReader:
+        kind = EVENT.fields["kind"][1]
+        return ArchiveReader(self.directory / "archive", EVENT, layout_hash(EVENT), kind)
+
+    def publish_commands(self, count: int) -> None:
+        sequence = int(self.cursors[PUBLISHED])
+        for s in range(sequence, sequence + count):
+            self.commands["value"][s & (RING - 1)] = s
+        self.cursors[PUBLISHED] = sequence + count
+
+    def publish_events(self, commands: list[int]) -> None:
+        for command in commands:
+            sequence = int(self.cursors[EVENT_PUBLISHED])
+            self.events[sequence & (RING - 1)] = (sequence, command, [command] * 13, 1, [0] * 7)
+            self.cursors[EVENT_PUBLISHED] = sequence + 1
+
+    def drain(self) -> None:
+        while self.agent.do_work(1):
+            pass
+
+    def close(self) -> None:
+        self.agent.on_close()
+        os.close(self.eventfd)
+        os.close(self.producer_eventfd)
+
+
+@needs_jit
+def test_nothing_is_released_before_its_command_is_durable(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    rig.publish_events([0, 0, 1])  # the matcher may be ahead of what it has published
+    assert rig.agent.do_work(1) == 0
+    assert rig.cursors[RELEASED] == 0
+    rig.publish_commands(1)
+    assert rig.agent.do_work(1) == 3
+    assert rig.cursors[DURABLE] == 1
+    assert rig.cursors[RELEASED] == 2
+    rig.publish_commands(1)
+    assert rig.agent.do_work(1) == 2
+    assert rig.cursors[RELEASED] == 3
+    assert rig.reader().end() == 3
+    rig.close()
+
+
+@needs_jit
+def test_one_commit_for_all_that_is_published(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    rig.publish_commands(50)
+    assert rig.agent.do_work(1) == 50
+    counters = rig.counters[::COUNTER_STRIDE]
+    assert counters[0] > 0
+    assert counters[1:].tolist() == [1, 50, 51 * 64, 50, 0, 0, 1]
+    assert rig.commit_ns[0] == 1
+    assert rig.commit_slots[1] == 50
+    rig.close()
+
+
+@needs_jit
+def test_wakeups(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    rig.cursors[[SLEEPING, PRODUCER]] = 1
+    rig.publish_commands(1)
+    rig.publish_events([0])
+    rig.drain()
+    assert os.eventfd_read(rig.eventfd) == 1
+    assert rig.cursors[SLEEPING] == 0
+    with pytest.raises(BlockingIOError):
+        os.eventfd_read(rig.producer_eventfd)
+    assert rig.cursors[PRODUCER] == 1, "a producer that waits for commands is left asleep"
+    rig.publish_commands(RING)
+    rig.drain()
+    assert os.eventfd_read(rig.producer_eventfd) == 1, "one that waits for room is woken"
+    rig.close()
+
+
+@needs_jit
+def test_random_load_over_rolls_and_restarts(tmp_path: Path) -> None:
+    generator = np.random.default_rng(SEED)
+    pending: list[int] = []
+    total = 0
+    for _ in range(3):
+        rig = Rig(tmp_path, segment_size=12288, events=100)
+        for _ in range(200):
+            room = RING - int(rig.cursors[PUBLISHED] - rig.cursors[DURABLE])
+            count = int(min(generator.integers(0, 40), room))
+            pending += [
+                s for s in range(total, total + count) for _ in range(generator.integers(0, 4))
+            ]
+            rig.publish_commands(count)
+            total += count
+            event_room = RING - int(rig.cursors[EVENT_PUBLISHED] - rig.cursors[RELEASED])
+            some = min(len(pending), event_room, int(generator.integers(0, 60)))
+            rig.publish_events(pending[:some])
+            pending = pending[some:]
+            rig.agent.do_work(1)
+            released, durable = int(rig.cursors[RELEASED]), int(rig.cursors[DURABLE])
+            if released:
+                assert rig.reader().read_one(released - 1)["command"] < durable
+        while pending:
+            rig.drain()
+            rig.publish_events(pending[:RING])
+            pending = pending[RING:]
+        rig.drain()
+        assert rig.cursors[DURABLE] == rig.cursors[PUBLISHED] == total
+        assert rig.cursors[RELEASED] == rig.cursors[EVENT_PUBLISHED]
+        rig.close()
+    sequences = [
+        (first, records["value"][:, 0].tolist())
+        for first, records in JournalReader(tmp_path / "journal", SLOT, layout_hash(SLOT)).frames()
+    ]
+    assert [value for _, values in sequences for value in values] == list(range(total))
+    events = rig.reader().read(0, 1 << 30)
+    assert len(events) == rig.cursors[RELEASED]
+    assert (np.diff(events["command"]) >= 0).all()
+
+
+def test_first_not_durable_equals_a_linear_search() -> None:
+    generator = np.random.default_rng(SEED)
+    for _ in range(200):
+        count = int(generator.integers(0, 64))
+        first = int(generator.integers(0, 1000))
+        ring = np.zeros(64, EVENT)
+        commands = np.sort(generator.integers(0, 20, count))
+        for i in range(count):
+            ring["command"][(first + i) & 63] = commands[i]
+        durable = int(generator.integers(0, 21))
+        expected = first + int((commands < durable).sum())
+        found = first_not_durable(ring.view(np.int64), first, first + count, durable, 16, 1)
+        assert found == expected

@@ -29,6 +29,9 @@ from scripts.benchmarks import load, oracle, venue
 from scripts.benchmarks.result import BenchmarkFailed, check, progress
 
 RATES = (10_000, 50_000, 100_000, 150_000)
+# One for each rate: with a book of its own each run gets exactly the answers of a fresh exchange
+# (the round trips before leave AAPL's book empty).
+SYMBOLS = (b"AMZN", b"MSFT", b"GOOG", b"AAPL")
 PROBES_PER_ROUND = 500
 ECHO_IN_BYTES = 52
 DEADLINE_S = 120
@@ -155,11 +158,12 @@ def _round_trips(client: socket.socket, folder: Path, count: int) -> dict[str, f
 
 
 def _under_load(
-    client: socket.socket, histogram: np.ndarray, rate: int, seconds: float, prefix: int
+    client: socket.socket, histogram: np.ndarray, rate: int, seconds: float, symbol: bytes
 ) -> dict[str, float]:
     count = int(rate * seconds)
     flow = load.generate(count, seed=rate)
-    raw, ends = load.to_wire(flow, b"AMZN" if prefix % 2 else b"MSFT", 100, token_prefix=prefix)
+    prefix = 10 + SYMBOLS.index(symbol)
+    raw, ends = load.to_wire(flow, symbol, 100, token_prefix=prefix)
     expected = oracle.expect(flow, prefix)
     tally = load.new_tally()
     buffer = np.zeros(load.RECEIVE_BUFFER_BYTES, np.uint8)
@@ -185,6 +189,8 @@ def _under_load(
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """Percentiles in microseconds; see the module."""
+    check(len(arguments.rates) <= len(SYMBOLS), f"at most {len(SYMBOLS)} rates")
+    check(arguments.round_trips % 2 == 0, "--round-trips must be even: each add is cancelled")
     result: dict[str, Any] = {}
     with venue.running() as place:
         region = Region.attach_read_only(region_name(place.data.resolve()))
@@ -197,10 +203,8 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         result["load"] = {}
         for i, rate in enumerate(arguments.rates):
             progress(f"open loop, {rate} orders/s")
-            # each rate has tokens of its own and, with its own instrument or an empty book,
-            # exactly the answers of a fresh exchange
             result["load"][str(rate)] = _under_load(
-                client, histogram, rate, arguments.seconds, prefix=10 + i
+                client, histogram, rate, arguments.seconds, SYMBOLS[i]
             )
         client.close()
         del histogram

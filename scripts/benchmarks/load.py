@@ -65,7 +65,7 @@ def _generate(
     token: np.ndarray,
     live: np.ndarray,
 ) -> int:
-    """Fill the arrays from uniform ``draws`` (n, 4). A cancel takes a random order believed live."""
+    """Fill the arrays from uniform ``draws`` (n, 4); a cancel takes an order believed live."""
     count = draws.shape[0]
     live_count = 0
     tokens = 0
@@ -93,7 +93,7 @@ def _generate(
 
 
 def generate(count: int, seed: int, add: float = 0.47, cancel: float = 0.45) -> OrderFlow:
-    """``count`` messages: shares ``add`` of passive orders, ``cancel`` of cancels, rest marketable."""
+    """``count`` messages: ``add`` passive orders, ``cancel`` cancels, the rest marketable."""
     draws = np.random.default_rng(seed).random((count, 4))
     flow = OrderFlow(
         np.zeros(count, np.bool_),

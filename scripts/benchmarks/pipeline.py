@@ -113,9 +113,7 @@ def _one_run(
                 [sys.executable, "-m", "replay.cli", "verify", "--data-dir", place.data],
                 cwd=venue.ROOT, check=True, stdout=sys.stderr,
             )  # fmt: skip
-    taken = sum(
-        after[name] - before[name] for name in ("commands_enter", "commands_cancel")
-    )
+    taken = sum(after[name] - before[name] for name in ("commands_enter", "commands_cancel"))
     if taken != ends.size:
         raise BenchmarkFailed(f"sent {ends.size} messages, the matcher took {taken}")
     return {

@@ -1,4 +1,4 @@
-"""A daemon of the benchmark's own: temporary data directory, free port, cleaned up whatever happens."""
+"""A daemon of the benchmark's own: temporary data directory, free port, always cleaned up."""
 
 from __future__ import annotations
 
@@ -96,9 +96,7 @@ def connect(port: int) -> socket.socket:
 
 def log_in(client: socket.socket, username: str, password: str) -> tuple[str, int]:
     """Log in from the next message on; returns (session name, next sequence number)."""
-    payload = (
-        username.encode().ljust(6) + password.encode().ljust(10) + b" " * 10 + b"0".rjust(20)
-    )
+    payload = username.encode().ljust(6) + password.encode().ljust(10) + b" " * 10 + b"0".rjust(20)
     client.sendall((len(payload) + 1).to_bytes(2, "big") + b"L" + payload)
     while True:
         length = int.from_bytes(_receive(client, 2), "big")

@@ -1,11 +1,12 @@
-"""The core's shared memory as one object: its sections, its name, and the eventfds of its agents.
+"""The core's shared memory as one object: its sections, its name, and who wakes whom.
 
 Who makes it: the daemon, anew for every start of the core, so that no cursor of a dead core is ever
 read again. Who attaches: the stages. ``pipeline.py`` says which cursor means what::
 
     section          dtype    count
     cursors          int64    CURSOR_WORDS
-    counters         int64    COUNTER_WORDS
+    counters         int64    COUNTER_WORDS (exchange/counters.py)
+    histograms       int64    HISTOGRAM_SECTION_WORDS
     ingress_<i>      COMMAND  capacity of producer i; absent producers have none
     command_ring     COMMAND  rings.commands
     event_ring       EVENT    rings.events
@@ -15,23 +16,27 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from exchange import pipeline
+from exchange.counters import COUNTER_WORDS, HISTOGRAM_SECTION_WORDS
 from exchange.errors import SharedMemoryUnavailable
 from exchange.records import COMMAND, EVENT
 from ringbuffer.errors import RegionError
+from ringbuffer.idle import wake
 from ringbuffer.region import Region, Section
+from ringbuffer.ring import publish
 
-COUNTER_WORDS = 1024
-AGENT_NAMES = {
-    pipeline.AGENT_MATCHER: "matcher",
-    pipeline.AGENT_JOURNALER: "journaler",
-    pipeline.AGENT_ORDER_ENTRY: "order_entry",
-    pipeline.AGENT_DAEMON: "daemon",
+# stage name -> agent number; the names are those of the configuration
+AGENTS = {
+    "matcher": pipeline.AGENT_MATCHER,
+    "journaler": pipeline.AGENT_JOURNALER,
+    "order_entry": pipeline.AGENT_ORDER_ENTRY,
+    "daemon": pipeline.AGENT_DAEMON,
 }
 
 
@@ -49,6 +54,7 @@ def core_sections(rings: RingCapacities) -> list[Section]:
     return [
         Section("cursors", np.dtype(np.int64), pipeline.CURSOR_WORDS),
         Section("counters", np.dtype(np.int64), COUNTER_WORDS),
+        Section("histograms", np.dtype(np.int64), HISTOGRAM_SECTION_WORDS),
         Section(f"ingress_{pipeline.INGRESS_CONTROL}", COMMAND, rings.ingress_control),
         Section(f"ingress_{pipeline.INGRESS_ORDER_ENTRY}", COMMAND, rings.ingress_order_entry),
         Section("command_ring", COMMAND, rings.commands),
@@ -62,23 +68,32 @@ def region_name(data_directory: Path) -> str:
 
 
 class Core:
-    """A new region and one eventfd per agent. The creator closes it, which removes the region."""
+    """A new region. Its creator closes it, which removes the region.
 
-    def __init__(self, name: str, rings: RingCapacities) -> None:
+    ``eventfds``: stage name -> eventfd; they outlive the region.
+    """
+
+    def __init__(self, name: str, rings: RingCapacities, eventfds: Mapping[str, int]) -> None:
         try:
             Region.reclaim(name)
             self.region = Region.create(name, core_sections(rings))
         except (RegionError, OSError) as error:
             raise SharedMemoryUnavailable(str(error)) from None
         self.cursors = self.region.arrays["cursors"]
-        self.eventfds = {
-            agent: os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK) for agent in AGENT_NAMES
-        }
+        self._eventfds = eventfds
+
+    def wake(self, stage: str) -> None:
+        """Wake ``stage`` if it sleeps; after a word of the cursors was written for it."""
+        wake(self.cursors, pipeline.sleeping(AGENTS[stage]), self._eventfds[stage])
+
+    def set_word(self, word: int, value: int) -> None:
+        """Write a word of which the daemon is the writer, then wake every stage."""
+        # release: nothing that the daemon did before is seen after the word
+        publish(self.cursors, word, value)
+        for stage in AGENTS:
+            self.wake(stage)
 
     def close(self) -> None:
-        """Remove the region and close the eventfds. Idempotent."""
+        """Remove the region. Idempotent."""
         self.region.close()
         self.region.unlink()
-        for descriptor in self.eventfds.values():
-            os.close(descriptor)
-        self.eventfds = {}

@@ -27,8 +27,6 @@ def check_platform() -> None:
     """Raises UnsupportedPlatform unless eventfds, pidfds and /dev/shm are here."""
     if sys.platform != "linux":
         raise UnsupportedPlatform(f"the exchange runs on Linux only, this is {sys.platform}")
-    if sys.version_info < (3, 11):
-        raise UnsupportedPlatform("the exchange needs Python 3.11 or newer")
     if not Path("/dev/shm").is_dir():
         raise UnsupportedPlatform("the exchange needs /dev/shm, which is not mounted here")
     try:

@@ -1,0 +1,245 @@
+"""``exchange``: the command line.
+
+    exchange run           the daemon, in the foreground
+    exchange status        stages, cursors, lag, rates
+    exchange stop          graceful stop of a running daemon
+    exchange day           start or end the trading day (roll = "manual", or early)
+    exchange order         a small client: log in, send one order, print the answers
+    exchange cancel        operator: cancel an order by its order id
+    exchange check-config  decode the configuration and say what is wrong
+    exchange hash-password a password's hash for sessions.toml
+
+Exit statuses are those of ``errors.ExitStatus``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import json
+import os
+import select
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from exchange.errors import ConfigurationError, ExchangeError, ExitStatus, NotRunning, Refused
+
+DEFAULT_DATA_DIRECTORY = Path("data")
+
+
+def _path(text: str) -> Path:
+    return Path(text)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The argument parser with every command."""
+    parser = argparse.ArgumentParser(prog="exchange", description="A stock exchange core.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name: str, help_text: str) -> argparse.ArgumentParser:
+        return commands.add_parser(name, help=help_text, description=help_text)
+
+    def data_directory(target: argparse.ArgumentParser) -> None:
+        target.add_argument(
+            "--data-dir",
+            type=_path,
+            default=DEFAULT_DATA_DIRECTORY,
+            metavar="DIR",
+            help="data directory (default: ./data)",
+        )
+
+    def config_file(target: argparse.ArgumentParser) -> None:
+        target.add_argument(
+            "--config",
+            type=_path,
+            default=None,
+            metavar="FILE",
+            help="configuration over the shipped defaults (default: config/exchange.toml)",
+        )
+
+    run = command("run", "Run the exchange in the foreground.")
+    config_file(run)
+    data_directory(run)
+
+    check = command("check-config", "Check a configuration and say what is wrong.")
+    config_file(check)
+
+    status = command("status", "Show stages, pids, CPUs, cursors, lag and rates.")
+    data_directory(status)
+    status.add_argument("--json", action="store_true", help="one JSON object (default when piped)")
+    status.add_argument("--once", action="store_true", help="one table instead of a live one")
+
+    stop = command("stop", "Stop the exchange gracefully and wait for its end.")
+    data_directory(stop)
+    stop.add_argument("--timeout", type=float, default=60.0, metavar="SECONDS")
+
+    day = command("day", "Start or end the trading day.")
+    data_directory(day)
+    day.add_argument("action", choices=("start", "end"))
+    day.add_argument("--number", type=int, metavar="YYYYMMDD", help="day to start")
+
+    cancel = command("cancel", "Cancel an order by its order id (operators).")
+    data_directory(cancel)
+    cancel.add_argument("order_id", type=int)
+
+    order = command("order", "Send one order over the network and print the answers.")
+    order.add_argument("--host", default="127.0.0.1")
+    order.add_argument("--port", type=int, default=9100)
+    order.add_argument("--user", required=True)
+    order.add_argument("--password", help="default: $EXCHANGE_PASSWORD, or asked for")
+    order.add_argument("--json", action="store_true", help="one JSON object per answer")
+    order.add_argument("--token", help="order token, 14 characters at most (default: made up)")
+    order.add_argument("--timeout", type=float, default=5.0, metavar="SECONDS")
+    order.add_argument(
+        "--time-in-force",
+        default="day",
+        metavar="TIF",
+        help="day (default), ioc, fok, or seconds",
+    )
+    order.add_argument("--post-only", action="store_true")
+    order.add_argument(
+        "words",
+        nargs="+",
+        metavar="ORDER",
+        help="buy|sell|short QUANTITY SYMBOL @ PRICE, or without @ PRICE for a market order",
+    )
+
+    hash_password = command("hash-password", "Print a password's hash for sessions.toml.")
+    hash_password.add_argument("password", nargs="?", help="default: asked for")
+    return parser
+
+
+def _run(options: argparse.Namespace) -> int:
+    from exchange.daemon import Daemon
+    from exchange.settings import load
+
+    Daemon(load(options.config), options.data_dir).run()
+    return ExitStatus.OK
+
+
+def _check_config(options: argparse.Namespace) -> int:
+    from exchange.settings import load
+
+    configuration = load(options.config)
+    print(
+        f"{configuration.file}: correct; {len(configuration.instruments)} instruments, "
+        f"{len(configuration.sessions)} sessions"
+    )
+    return ExitStatus.OK
+
+
+def _status(options: argparse.Namespace) -> int:
+    from exchange.status import Observer, render
+
+    observer = Observer(options.data_dir)
+    status = observer.look()
+    if options.json or not sys.stdout.isatty():
+        time.sleep(0.2)  # two looks make the rates
+        print(json.dumps(observer.look()))
+        return ExitStatus.OK
+    from rich.console import Console
+    from rich.live import Live
+
+    if options.once:
+        Console().print(render(status))
+        return ExitStatus.OK
+    try:
+        with Live(render(status), auto_refresh=False) as live:
+            while True:
+                time.sleep(1)
+                live.update(render(observer.look()), refresh=True)
+    except KeyboardInterrupt:
+        return ExitStatus.OK
+
+
+def _ask(data_directory: Path, **request: object) -> dict[str, object]:
+    import msgspec
+
+    from exchange.control_socket import Request, ask
+
+    answer = ask(data_directory, msgspec.convert(request, Request))
+    if not answer.get("ok"):
+        raise Refused(str(answer.get("error")))
+    return answer
+
+
+def _stop(options: argparse.Namespace) -> int:
+    from exchange.process import running_pid
+
+    pid = running_pid(options.data_dir)
+    if pid is None:
+        raise NotRunning(f"no exchange runs on data directory {options.data_dir}")
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return ExitStatus.OK
+    try:
+        _ask(options.data_dir, command="stop")
+        ended, _, _ = select.select([descriptor], [], [], options.timeout)
+    finally:
+        os.close(descriptor)
+    if not ended:
+        print(f"process {pid} still runs after {options.timeout:g} s", file=sys.stderr)
+        return ExitStatus.STOP_TIMED_OUT
+    return ExitStatus.OK
+
+
+def _day(options: argparse.Namespace) -> int:
+    _ask(options.data_dir, command=f"{options.action}_day", day=options.number)
+    return ExitStatus.OK
+
+
+def _cancel(options: argparse.Namespace) -> int:
+    _ask(options.data_dir, command="cancel", order_id=options.order_id)
+    return ExitStatus.OK
+
+
+def _order(options: argparse.Namespace) -> int:
+    from exchange.order_command import send_order
+
+    password = options.password or os.environ.get("EXCHANGE_PASSWORD")
+    return send_order(options, password or getpass.getpass())
+
+
+def _hash_password(options: argparse.Namespace) -> int:
+    from exchange.gateway.passwords import hash_password
+
+    password = options.password or getpass.getpass()
+    if not 1 <= len(password) <= 10 or not password.isascii() or not password.isprintable():
+        raise ConfigurationError("a password has 1 to 10 printable ASCII characters")
+    print(hash_password(password))
+    return ExitStatus.OK
+
+
+_COMMANDS = {
+    "run": _run,
+    "check-config": _check_config,
+    "status": _status,
+    "stop": _stop,
+    "day": _day,
+    "cancel": _cancel,
+    "order": _order,
+    "hash-password": _hash_password,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command. Returns its exit status; an operational error is one line on stderr."""
+    options = build_parser().parse_args(arguments)
+    try:
+        return int(_COMMANDS[options.command](options))
+    except ExchangeError as error:
+        print(f"exchange: {error}", file=sys.stderr)
+        return int(error.status)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # the reader of our output has gone; nothing more can be said there
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitStatus.OK
+
+
+if __name__ == "__main__":
+    sys.exit(main())

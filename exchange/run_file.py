@@ -1,0 +1,85 @@
+"""``run.json`` in the data directory: what runs, for ``exchange status`` and for tests.
+
+Who writes: the daemon, by rename, so a reader sees a whole file. Who reads: anyone. It is removed
+at a clean end; after a crash it is stale, which the lock of the data directory tells.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import msgspec
+
+FILE = "run.json"
+
+
+class StageState(msgspec.Struct, frozen=True, kw_only=True):
+    """One stage. started: Unix seconds."""
+
+    pid: int
+    cpus: list[int]
+    ready: bool
+    started: float
+
+
+class RunState(msgspec.Struct, frozen=True, kw_only=True):
+    """The daemon and its stages. order_entry: address:port. day: YYYYMMDD or 0."""
+
+    pid: int
+    started: float
+    phase: str
+    name: str
+    order_entry: str
+    day: int
+    restarts: dict[str, int]
+    stages: dict[str, StageState]
+
+
+class RunFile:
+    """The writer's side."""
+
+    def __init__(self, data_directory: Path) -> None:
+        self._path = data_directory / FILE
+        self._started = time.time()
+
+    def write(
+        self,
+        *,
+        phase: str,
+        name: str,
+        order_entry: str,
+        day: int,
+        restarts: dict[str, int],
+        stages: dict[str, StageState],
+    ) -> None:
+        """Replace the file. A full disk is not the daemon's end: the journal decides that."""
+        state = RunState(
+            pid=os.getpid(),
+            started=self._started,
+            phase=phase,
+            name=name,
+            order_entry=order_entry,
+            day=day,
+            restarts=restarts,
+            stages=stages,
+        )
+        temporary = self._path.with_suffix(".new")
+        try:
+            temporary.write_bytes(msgspec.json.encode(state) + b"\n")
+            os.replace(temporary, self._path)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+
+    def remove(self) -> None:
+        """Remove the file. Idempotent."""
+        self._path.unlink(missing_ok=True)
+
+
+def read_run_file(data_directory: Path) -> RunState | None:
+    """The file's content; None when there is none or it is not whole."""
+    try:
+        return msgspec.json.decode((data_directory / FILE).read_bytes(), type=RunState)
+    except (OSError, msgspec.DecodeError):
+        return None

@@ -1,0 +1,187 @@
+"""``exchange status``: what the daemon, its stages and its rings are doing.
+
+Who uses it: the command line. It reads ``run.json`` and attaches to the region read-only, so it also
+works, and disturbs nothing, when the daemon hangs. Rates come from two looks.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from exchange import pipeline
+from exchange.core import AGENTS, region_name
+from exchange.counters import Counter, Histogram
+from exchange.errors import NotRunning
+from exchange.process import running_pid
+from exchange.run_file import RunState, read_run_file
+from ringbuffer.counters import HISTOGRAM_WORDS, read_counters, summary
+from ringbuffer.errors import RegionError
+from ringbuffer.region import Region
+
+_CURSORS = {
+    "command_published": pipeline.COMMAND_PUBLISHED,
+    "command_applied": pipeline.COMMAND_APPLIED,
+    "command_durable": pipeline.COMMAND_DURABLE,
+    "event_published": pipeline.EVENT_PUBLISHED,
+    "event_released": pipeline.EVENT_RELEASED,
+}
+_INGRESS = {"control": pipeline.INGRESS_CONTROL, "order_entry": pipeline.INGRESS_ORDER_ENTRY}
+_RATES = ("command_published", "event_published", "commits", "messages_received", "messages_sent")
+
+
+def _process(pid: int) -> dict[str, Any]:
+    try:
+        process = psutil.Process(pid)
+        with process.oneshot():
+            times = process.cpu_times()
+            return {
+                "state": process.status(),
+                "resident_bytes": process.memory_info().rss,
+                "cpu_seconds": times.user + times.system,
+                "cpus": process.cpu_affinity(),
+            }
+    except psutil.Error:
+        return {"state": "gone", "resident_bytes": 0, "cpu_seconds": 0.0, "cpus": []}
+
+
+class Observer:
+    """Looks at one data directory's exchange. Raises NotRunning when there is none."""
+
+    def __init__(self, data_directory: Path) -> None:
+        self._data_directory = data_directory.resolve()
+        self._before: dict[str, Any] | None = None
+
+    def look(self) -> dict[str, Any]:
+        """The status now; ``rates`` (per second) are there from the second look on."""
+        pid = running_pid(self._data_directory)
+        state = read_run_file(self._data_directory)
+        if pid is None or state is None or state.pid != pid:
+            raise NotRunning(f"no exchange runs on data directory {self._data_directory}")
+        status = self._describe(state)
+        try:
+            with Region.attach_read_only(region_name(self._data_directory)) as region:
+                status |= self._read(region)
+        except RegionError as error:
+            status["region_error"] = str(error)
+        if self._before is not None:
+            status["rates"] = self._rates(self._before, status)
+        self._before = status
+        return status
+
+    def _describe(self, state: RunState) -> dict[str, Any]:
+        stages = {"daemon": {"pid": state.pid, "ready": True} | _process(state.pid)}
+        for role, stage in state.stages.items():
+            stages[role] = {"pid": stage.pid, "ready": stage.ready} | _process(stage.pid)
+        return {
+            "name": state.name,
+            "phase": state.phase,
+            "data_directory": str(self._data_directory),
+            "order_entry": state.order_entry,
+            "day": state.day,
+            "uptime_seconds": round(time.time() - state.started, 3),
+            "restarts": state.restarts,
+            "time": time.time(),
+            "stages": stages,
+        }
+
+    @staticmethod
+    def _read(region: Region) -> dict[str, Any]:
+        words = region.arrays["cursors"]
+        cursors = {name: int(words[index]) for name, index in _CURSORS.items()}
+        consumed = int(words[pipeline.consumed(pipeline.AGENT_ORDER_ENTRY)])
+        lag = {
+            "journaler_commands": cursors["command_published"] - cursors["command_durable"],
+            "matcher_commands": cursors["command_published"] - cursors["command_applied"],
+            "release_events": cursors["event_published"] - cursors["event_released"],
+            "order_entry_events": cursors["event_released"] - consumed,
+        }
+        for name, ring in _INGRESS.items():
+            published = int(words[pipeline.ingress_published(ring)])
+            taken = int(words[pipeline.ingress_consumed(ring)])
+            cursors[f"ingress_{name}_published"] = published
+            cursors[f"ingress_{name}_consumed"] = taken
+            lag[f"ingress_{name}"] = published - taken
+        histograms = region.arrays["histograms"]
+        return {
+            "cursors": cursors,
+            "lag": lag,
+            "sleeping": {name: bool(words[pipeline.sleeping(i)]) for name, i in AGENTS.items()},
+            "counters": read_counters(region.arrays["counters"], Counter),
+            "histograms": {
+                member.name.lower(): summary(
+                    histograms[member * HISTOGRAM_WORDS : (member + 1) * HISTOGRAM_WORDS]
+                )
+                for member in Histogram
+            },
+            "region_bytes": region.size_bytes,
+        }
+
+    @staticmethod
+    def _rates(before: dict[str, Any], after: dict[str, Any]) -> dict[str, float]:
+        elapsed_s = max(after["time"] - before["time"], 1e-6)
+        rates = {}
+        for name in _RATES:
+            values = [s.get("cursors", {}) | s.get("counters", {}) for s in (before, after)]
+            if name in values[0] and name in values[1]:
+                rates[f"{name}_per_s"] = (values[1][name] - values[0][name]) / elapsed_s
+        for role, stage in after["stages"].items():
+            earlier = before["stages"].get(role)
+            if earlier and earlier["pid"] == stage["pid"]:
+                used_s = stage["cpu_seconds"] - earlier["cpu_seconds"]
+                rates[f"{role}_cpu_percent"] = 100 * used_s / elapsed_s
+        return rates
+
+
+def render(status: dict[str, Any]) -> Group:
+    """The status as tables for a terminal."""
+    rates = status.get("rates", {})
+    head = Text(
+        f"{status['name']}: {status['phase']}, day {status['day'] or 'none'}, "
+        f"order entry on {status['order_entry']}, up {status['uptime_seconds']:.0f} s, "
+        f"restarts: core {status['restarts'].get('core', 0)}, "
+        f"order entry {status['restarts'].get('order_entry', 0)}"
+    )
+    stages = Table("stage", "pid", "state", "CPUs", "CPU %", "resident MiB", title="Stages")
+    for role, stage in status["stages"].items():
+        percent = rates.get(f"{role}_cpu_percent")
+        stages.add_row(
+            role,
+            str(stage["pid"]),
+            stage["state"] if stage["ready"] else f"{stage['state']} (starting)",
+            _cpu_list(stage["cpus"]),
+            "" if percent is None else f"{percent:.1f}",
+            f"{stage['resident_bytes'] / (1 << 20):.0f}",
+        )
+    if "cursors" not in status:
+        return Group(head, stages, Text(status.get("region_error", "")))
+    cursors = Table("cursor", "value", title="Cursors")
+    for name, value in status["cursors"].items():
+        cursors.add_row(name, f"{value:,}")
+    lags = Table("lag", "records", title="Lag")
+    for name, value in status["lag"].items():
+        lags.add_row(name, f"{value:,}")
+    speeds = Table("rate", "per second", title="Rates")
+    for name, value in rates.items():
+        if name.endswith("_per_s"):
+            speeds.add_row(name.removesuffix("_per_s"), f"{value:,.0f}")
+    side_by_side = Table.grid(padding=(0, 2))
+    side_by_side.add_row(cursors, lags, speeds)
+    return Group(head, stages, side_by_side)
+
+
+def _cpu_list(cpus: list[int]) -> str:
+    """CPU numbers with runs as ranges: [0, 1, 2, 5] -> "0-2,5"."""
+    parts: list[list[int]] = []
+    for cpu in sorted(cpus):
+        if parts and parts[-1][-1] == cpu - 1:
+            parts[-1].append(cpu)
+        else:
+            parts.append([cpu])
+    return ",".join(str(p[0]) if len(p) == 1 else f"{p[0]}-{p[-1]}" for p in parts)

@@ -1,0 +1,160 @@
+"""Stages as child processes: start, tell, hear, kill. Policy (who restarts when) is the daemon's.
+
+Who uses it: the daemon's one thread. A stage is started before the core exists, so that its imports
+overlap with the daemon's; it waits on its standard input for a ``StageSpec`` (one JSON object, then
+end of file). It answers with JSON lines on a pipe: ``StageMessage``. It dies with the daemon.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+
+import msgspec
+
+from exchange.settings import ROOT, Configuration
+
+log = logging.getLogger(__name__)
+
+
+class StageSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything a stage needs to know.
+
+    eventfds: stage name -> descriptor number in the stage. listener: descriptor of the listening
+    socket of order entry, -1 for other stages. idle: name of the idle strategy.
+    """
+
+    role: str
+    configuration: Configuration
+    data_directory: str
+    region: str
+    eventfds: dict[str, int]
+    listener: int
+    cpus: list[int]
+    idle: str
+
+
+class StageMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """What a stage tells the daemon: kind is "progress", "ready" or "fatal"."""
+
+    kind: str
+    text: str = ""
+    status: int = 0
+    facts: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class Stage:
+    """One child process. ``messages`` pipe and pidfd are for the daemon's selector."""
+
+    def __init__(self, role: str, inherited: Sequence[int]) -> None:
+        self.role = role
+        self.started_s = time.time()
+        self.ready: StageMessage | None = None
+        self.fatal: StageMessage | None = None
+        self.last_sign_s = time.monotonic()
+        self.cpus: list[int] = []
+        self._partial = b""
+        messages, child_end = os.pipe2(os.O_CLOEXEC)
+        try:
+            self._process = subprocess.Popen(
+                [
+                    sys.executable,
+                    *(["-X", "dev"] if sys.flags.dev_mode else []),
+                    "-m",
+                    "exchange.stage",
+                    role,
+                    str(os.getpid()),
+                    str(child_end),
+                ],
+                stdin=subprocess.PIPE,
+                pass_fds=[child_end, *inherited],
+                cwd="/",
+                env=os.environ | {"PYTHONPATH": str(ROOT)},
+            )
+        except OSError:
+            os.close(messages)
+            raise
+        finally:
+            os.close(child_end)
+        self.messages_descriptor = messages
+        os.set_blocking(messages, False)
+        self.pidfd = os.pidfd_open(self._process.pid)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def tell(self, spec: StageSpec) -> None:
+        """Send the specification; the stage begins its work."""
+        self.cpus = spec.cpus
+        pipe = self._process.stdin
+        assert pipe is not None
+        # the stage may have died already: its end is noticed through the pidfd
+        with contextlib.suppress(BrokenPipeError):
+            pipe.write(msgspec.json.encode(spec))
+            pipe.flush()
+        with contextlib.suppress(BrokenPipeError):
+            pipe.close()
+
+    def hear(self) -> list[StageMessage]:
+        """The messages that have come; sets ``ready`` and ``fatal``."""
+        while True:
+            try:
+                chunk = os.read(self.messages_descriptor, 1 << 16)
+            except BlockingIOError:
+                break
+            if not chunk:
+                break
+            self._partial += chunk
+        *lines, self._partial = self._partial.split(b"\n")
+        heard = [msgspec.json.decode(line, type=StageMessage) for line in lines]
+        for message in heard:
+            self.last_sign_s = time.monotonic()
+            if message.kind == "ready":
+                self.ready = message
+            elif message.kind == "fatal":
+                self.fatal = message
+        return heard
+
+    def exit_status(self) -> int | None:
+        """None while it runs; otherwise its status, negative = the signal that killed it."""
+        return self._process.poll()
+
+    def wait(self, timeout_s: float) -> int | None:
+        """Wait for its end at most ``timeout_s``."""
+        try:
+            return self._process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def kill(self) -> None:
+        """SIGKILL, and wait for the end: after it the process touches nothing any more."""
+        if self._process.poll() is None:
+            # a stopped (SIGSTOP) process dies of SIGKILL as well
+            signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
+            self._process.wait()
+
+    def close(self) -> None:
+        """Kill it if it runs, and free what the daemon holds of it. Idempotent."""
+        self.kill()
+        self.hear_rest()
+        pipe = self._process.stdin
+        if pipe is not None and not pipe.closed:
+            with contextlib.suppress(BrokenPipeError):
+                pipe.close()
+        for name in ("pidfd", "messages_descriptor"):
+            descriptor = getattr(self, name)
+            if descriptor >= 0:
+                os.close(descriptor)
+                setattr(self, name, -1)
+
+    def hear_rest(self) -> None:
+        """Read the last messages of a stage that has ended."""
+        if self.messages_descriptor >= 0:
+            self.hear()

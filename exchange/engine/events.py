@@ -37,7 +37,6 @@ from exchange.engine.state import (
 )
 from exchange.pipeline import (
     AGENT_JOURNALER,
-    COMMAND_PUBLISHED,
     CURSOR_WORDS,
     EVENT_PUBLISHED,
     EVENT_RELEASED,

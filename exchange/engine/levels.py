@@ -1,9 +1,9 @@
 """Price levels: blocks of 64 adjacent ticks, found through a cache backed by a 64-ary tree.
 
-A *leaf* is 64 levels; it exists while one of them holds an order. The tree of a book (four steps of
-6 bits above the leaf's own 6) has nodes only where there are leaves. So memory follows the prices in
-use wherever they walk, finding a level is one probe in the usual case and five loads in the worst,
-and the next best level after a gap of any width costs the same.
+A *leaf* is 64 levels; it exists while one of them holds an order. The tree of a book (four steps
+of 6 bits above the leaf's own 6) has nodes only where there are leaves. So memory follows the
+prices in use wherever they walk, finding a level is one probe in the usual case and five loads in
+the worst, and the next best level after a gap of any width costs the same.
 
 Keys: see ``books`` in state.py; the best level of either side is the one with the highest key.
 Freed leaves and nodes are all zero but for their free-list link.
@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import Any
 
 from exchange.engine.bitmap import bit, highest_below
-from exchange.engine.memory import get, put, shift_right, signed, top_bit
+from exchange.engine.memory import get, multiply, put, shift_right, top_bit
 from exchange.engine.state import (
     BOOK_WORDS,
     LEAF_CACHE_MASK,
@@ -46,7 +46,7 @@ def leaf_name(book: int, key: int) -> int:
 
 @jit_inline
 def cache_place(v: Any, name: int) -> int:
-    return shift_right(signed(name * _SPREAD), 40) & get(v.scalars, LEAF_CACHE_MASK)
+    return shift_right(multiply(name, _SPREAD), 40) & get(v.scalars, LEAF_CACHE_MASK)
 
 
 @jit_inline
@@ -79,7 +79,7 @@ def find_leaf(v: Any, book: int, key: int) -> int:
 
 @jit
 def can_make_leaf(v: Any, book: int, key: int) -> bool:
-    """Whether the leaf of ``key``, which does not exist, and its missing nodes could be allocated."""
+    """Whether the leaf of ``key``, which does not exist, and its nodes could be allocated."""
     s = v.scalars
     if get(s, LEAVES_USED) >= get(s, MAX_LEAVES):
         return False

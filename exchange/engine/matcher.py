@@ -621,7 +621,7 @@ def apply_one(v: Any, sequence: int, c: int, c2: int, hashed: int) -> None:
     is_long = get(v.commands, c + 7) & _LONG != 0
     if kind == _ENTER:
         apply_enter(v, c, hashed)
-    elif kind == _CANCEL or kind == _MODIFY:
+    elif kind in (_CANCEL, _MODIFY):
         slot = live_order(
             v, hashed, get(v.commands, c + 3), get(v.commands, c + 4), word_5 & 0xFFFF
         )

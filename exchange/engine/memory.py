@@ -1,8 +1,8 @@
 """Raw words of arrays for the matcher's inner loops: typed pointers, bit tricks, hashes.
 
-Who uses it: only ``exchange/engine``. Why pointers and not arrays: a jitted function that takes
-twenty arrays copies a hundred and forty words per call and counts references on each of them; twenty
-pointers are twenty words and count nothing. All arithmetic is int64, two's complement.
+Who uses it: only ``exchange/engine``. Why pointers and not arrays: a jitted function that
+takes twenty arrays copies a hundred and forty words per call and counts references on each of them;
+twenty pointers are twenty words and count nothing. All arithmetic is int64, two's complement.
 
 With the JIT disabled a "pointer" is the array itself and every access is checked against both ends
 (numpy alone would let a negative index pass), values are plain Python integers, and ``put`` and
@@ -137,6 +137,9 @@ def _binary(operation: str) -> Any:
 _shift_right = _binary("lshr")
 _divide = _binary("udiv")
 _remainder = _binary("urem")
+# Without the "no signed wrap" flag that numba puts on its own arithmetic and LLVM believes.
+_multiply = _binary("mul")
+_add = _binary("add")
 
 if JIT_DISABLED:
 
@@ -191,6 +194,14 @@ if JIT_DISABLED:
         """Remainder of two non-negative numbers, ``divisor`` positive."""
         return value % divisor
 
+    def multiply(left: int, right: int) -> int:
+        """Product modulo 2^64, as a signed number."""
+        return signed(left * right)
+
+    def add(left: int, right: int) -> int:
+        """Sum modulo 2^64, as a signed number."""
+        return signed(left + right)
+
     def as_array(pointer: Any, length: int) -> Any:
         """The first ``length`` words as an array again."""
         return pointer[:length]
@@ -206,6 +217,8 @@ else:
     shift_right = _shift_right
     divide = _divide
     remainder = _remainder
+    multiply = _multiply
+    add = _add
 
     @jit_inline
     def signed(value: int) -> int:

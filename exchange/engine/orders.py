@@ -4,16 +4,17 @@ The pool is a last-in-first-out free list over slots 1 to ORDER_HIGH, so the slo
 is the one that was touched last. A free slot has order_id 0 (no order has: command 0 cannot enter
 one, because a session must be defined before).
 
-The order-id table is open addressing with linear probing and backward-shift deletion, at most half
-full. Its hash scatters *blocks* of eight ids and keeps the low three bits, so that orders entered one
-after the other share a cache line. The slot's own order_id decides whether an entry is the right one.
+The order-id table is open addressing with linear probing and backward-shift deletion, at most
+half full. Its hash scatters *blocks* of eight ids and keeps the low three bits, so that orders
+entered one after the other share a cache line. The slot's own order_id decides whether an entry is
+the right one.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from exchange.engine.memory import get, put, shift_right, signed
+from exchange.engine.memory import get, multiply, put, shift_right
 from exchange.engine.state import (
     LIVE_ORDERS,
     MAX_ORDERS,
@@ -61,7 +62,7 @@ def order_id_place(v: Any, order_id: int) -> int:
     """Where in the table probing for ``order_id`` starts; depends on its low 32 bits only."""
     bits = get(v.scalars, ORDER_ID_BITS)
     block = (order_id & _HALF) >> 3
-    return (shift_right(signed(block * _SPREAD), 67 - bits) << 3) | (order_id & 7)
+    return (shift_right(multiply(block, _SPREAD), 67 - bits) << 3) | (order_id & 7)
 
 
 @jit_inline

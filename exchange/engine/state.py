@@ -1,8 +1,8 @@
 """Everything the matcher remembers: a NamedTuple of arrays, sized once, zero-initialised.
 
 Who writes: only ``apply_commands`` (one process). Who reads: snapshots, replay, invariants, tests.
-Every pool numbers its members from 1: 0 is null, so untouched memory is all zero and never resident.
-All arrays are int64 words; where two 32-bit numbers share a word they are named low | high.
+Every pool numbers its members from 1: 0 is null, so untouched memory is all zero and never
+resident. All arrays are int64 words; two 32-bit numbers that share a word are named low | high.
 
     orders       8 words a slot, one cache line
         0 open quantity | 1 price | 2 order_id (0 = free slot) | 3 token_0 |
@@ -19,8 +19,10 @@ All arrays are int64 words; where two 32-bit numbers share a word they are named
         2 root of its tree | 3 live orders.
         Key of a price: its tick number for bids, 2^30 - tick number for asks, so that the best
         price of either side is the highest key.
-    levels       4 words a price level, 64 levels a leaf: 0 quantity | 1 head | tail | 2 orders | 3 spare
-    leaves       4 words: 0 bitmap of non-empty levels | 1 (book << 24 | key >> 6) + 1 | 2 next free | 3 spare
+    levels       4 words a price level, 64 levels a leaf: 0 quantity | 1 head | tail |
+        2 orders | 3 spare
+    leaves       4 words: 0 bitmap of non-empty levels | 1 (book << 24 | key >> 6) + 1 |
+        2 next free | 3 spare
     nodes        34 words: 0 bitmap of children | 1..32 children (64 halves) | 33 next free
     leaf_cache   1 word: the leaf last used for that hash of (book, key >> 6)
     sessions     4 words: 0 defined | 1 username | 2 account | 3 messages so far today
@@ -113,7 +115,7 @@ ORDER_HAS_EXPIRY = 2
 
 
 class EngineCapacity(NamedTuple):
-    """How much the matcher can hold. ``instruments`` and ``sessions`` count id 0, which is unused."""
+    """How much the matcher can hold. ``instruments`` and ``sessions`` count the unused id 0."""
 
     instruments: int = 1024
     sessions: int = 1024

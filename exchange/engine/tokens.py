@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from exchange.engine.memory import get, put, shift_right, signed
+from exchange.engine.memory import add, get, multiply, put, shift_right, signed
 from exchange.engine.state import (
     MAX_TOKENS,
     TOKEN_GENERATION,
@@ -39,10 +39,13 @@ _TAIL_FILLER = 0x2020 << 48
 @jit_inline
 def _printable(word: int) -> bool:
     """Whether all eight bytes are in 0x20..0x7E."""
+    # Bit 0 of every byte that is 0x7F: all its seven low bits are set. No carry crosses a byte.
+    pairs = word & (word >> 1)
+    fours = pairs & (pairs >> 2)
     return (
         word & _HIGH_BITS == 0
         and (word | (word >> 1)) & _SPACES == _SPACES
-        and (word + _LOW_BITS) & _HIGH_BITS == 0
+        and fours & (fours >> 3) & _LOW_BITS == 0
     )
 
 
@@ -63,11 +66,11 @@ def token_key(tail: int, session: int) -> int:
 def token_hash(v: Any, key_0: int, key_1: int) -> int:
     """64 bits that depend on every bit of both words and on the seeds."""
     s = v.scalars
-    mixed = signed((key_0 ^ get(s, TOKEN_SEED_0)) * _MULTIPLIER_0)
+    mixed = multiply(key_0 ^ get(s, TOKEN_SEED_0), _MULTIPLIER_0)
     mixed ^= shift_right(mixed, 32)
-    mixed = signed((mixed + (key_1 ^ get(s, TOKEN_SEED_1))) * _MULTIPLIER_1)
+    mixed = multiply(add(mixed, key_1 ^ get(s, TOKEN_SEED_1)), _MULTIPLIER_1)
     mixed ^= shift_right(mixed, 29)
-    mixed = signed(mixed * _MULTIPLIER_0)
+    mixed = multiply(mixed, _MULTIPLIER_0)
     return mixed ^ shift_right(mixed, 32)
 
 

@@ -6,6 +6,7 @@ index. With the JIT disabled the plain-Python twins below are used: correct with
 
 from __future__ import annotations
 
+import platform
 from typing import Any
 
 from llvmlite import ir
@@ -57,6 +58,52 @@ def _fence(typing_context):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
+def _fence_acquire(typing_context):  # type: ignore[no-untyped-def]
+    """Loads before it are done before loads and stores after it. Costs nothing on x86-64."""
+    signature = types.void()
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        builder.fence("acquire")
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
+@intrinsic
+def _fence_release(typing_context):  # type: ignore[no-untyped-def]
+    """Loads and stores before it are done before stores after it. Costs nothing on x86-64."""
+    signature = types.void()
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        builder.fence("release")
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
+@intrinsic
+def _pause(typing_context):  # type: ignore[no-untyped-def]
+    """Hint in a spin loop: leaves the pipeline to others for some tens of cycles."""
+    signature = types.void()
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        machine = platform.machine()
+        void = ir.VoidType()
+        if machine in ("x86_64", "AMD64"):
+            hint = ir.FunctionType(void, [])
+            name = "llvm.x86.sse2.pause"
+            builder.call(cgutils.get_or_insert_function(builder.module, hint, name), [])
+        elif machine in ("aarch64", "arm64"):
+            hint = ir.FunctionType(void, [ir.IntType(32)])
+            name = "llvm.aarch64.hint"
+            function = cgutils.get_or_insert_function(builder.module, hint, name)
+            builder.call(function, [ir.IntType(32)(1)])  # 1 = YIELD
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
+@intrinsic
 def _prefetch(typing_context, array, index):  # type: ignore[no-untyped-def]
     """Hint: the element at ``index`` of a one-dimensional array will be read and written soon."""
     signature = types.void(array, types.intp)
@@ -70,9 +117,7 @@ def _prefetch(typing_context, array, index):  # type: ignore[no-untyped-def]
         pointer = builder.gep(base, [builder.mul(args[1], stride)])
         int32 = ir.IntType(32)
         function_type = ir.FunctionType(ir.VoidType(), [byte, int32, int32, int32])
-        function = cgutils.get_or_insert_function(
-            builder.module, function_type, "llvm.prefetch.p0"
-        )
+        function = cgutils.get_or_insert_function(builder.module, function_type, "llvm.prefetch.p0")
         # rw=1 (write), locality=3 (keep in all levels), data cache
         builder.call(function, [pointer, int32(1), int32(3), int32(1)])
         return context.get_dummy_value()
@@ -91,6 +136,15 @@ if JIT_DISABLED:
     def fence() -> None:
         return None
 
+    def fence_acquire() -> None:
+        return None
+
+    def fence_release() -> None:
+        return None
+
+    def pause() -> None:
+        return None
+
     def prefetch(array: Any, index: int) -> None:
         return None
 
@@ -98,4 +152,7 @@ else:
     load_acquire = _load_acquire
     store_release = _store_release
     fence = _fence
+    fence_acquire = _fence_acquire
+    fence_release = _fence_release
+    pause = _pause
     prefetch = _prefetch

@@ -629,10 +629,10 @@ CASES: dict[str, str] = {
         CONTROL_REJECTED instrument=2 INVALID_INSTRUMENT
         > instrument 2 tick=3 lot=10 low=3 high=11 most=10
         CONTROL_REJECTED instrument=2 INVALID_INSTRUMENT
-        > instrument 2 tick=262144 lot=1 low=262144 high=140737488355328 most=1099511627776
-        INSTRUMENT_DEFINED instrument=2 SYM2 1@262144 left=1099511627776 low=262144 high=140737488355328
-        > instrument 7 tick=1 lot=1 low=1 high=1073741823 most=1 decimals=8
-        INSTRUMENT_DEFINED instrument=7 SYM7 1@1 left=1 low=1 high=1073741823
+        > instrument 2 tick=262144 lot=1 low=262144 high=140737488355328 most=700
+        INSTRUMENT_DEFINED instrument=2 SYM2 1@262144 left=700 low=262144 high=140737488355328
+        > instrument 7 tick=1 lot=1 low=1 high=1073741823 most=1099511627776 decimals=8
+        INSTRUMENT_DEFINED instrument=7 SYM7 1@1 left=1099511627776 low=1 high=1073741823
     """,
     "unknown commands": """
         > kind 0

@@ -78,7 +78,7 @@ class Matcher:
 
 
 def batch_ends(slots: np.ndarray, limit: int) -> list[int]:
-    """Where to cut ``slots`` so that no part is longer than ``limit`` and no long command is cut."""
+    """Where to cut ``slots``: no part longer than ``limit``, no long command cut in two."""
     ends, start, position = [], 0, 0
     for sequence, _, continuation in commands_of(slots, 0):
         size = 1 if continuation is None else 2

@@ -51,8 +51,8 @@ BUY, LIMIT, MARKET = int(Side.BUY), int(OrderType.LIMIT), int(OrderType.MARKET)
 BID, ASK = 0, 1
 
 # The fields of a command that mean something to the exchange, at their offsets in the record, with
-# the token as 14 bytes. In a continuation slot `token` is the replacement token, and
-# (timestamp_ns, price, quantity) are an instrument's (minimum_price, maximum_price, maximum_quantity).
+# the token as 14 bytes. In a continuation slot `token` is the replacement token, and timestamp_ns,
+# price and quantity are an instrument's minimum_price, maximum_price and maximum_quantity.
 COMMAND_VIEW = np.dtype(
     {
         "names": [

@@ -1,0 +1,409 @@
+"""The state of the exchange from its files: newest valid snapshot, then the journal.
+
+Who uses it: the matcher stage at its start, the replay tool, the recovery benchmark. Invariants:
+
+- same commands, same events, to the bit: what was archived before is compared with what comes out
+  now, and a difference is refused, never overwritten unless told so;
+- a snapshot is used only when all of it is valid *and* the archive (where one is to be written)
+  has every event before it; otherwise the next older one, otherwise the journal from its start;
+- nothing is modified unless ``repair`` or ``write_archive`` say so.
+
+A data directory::
+
+    engine.json                        capacities of the engine: fixed at first start, see below
+    journal/<first command>.wal        the truth
+    archive/<first event>.evt          derived: the events that the journal's commands cause
+    snapshots/<next command>.snap      derived: the engine's state after all commands below it
+
+The engine's capacities decide which orders are refused (pool full), so they belong to the data and
+not to the configuration of the day: ``engine.json`` holds them from the first start on.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import orjson
+
+from exchange.archive_check import ArchiveCheck
+from exchange.codes import FLAG_LONG, CommandKind
+from exchange.engine.matcher import apply_commands
+from exchange.engine.state import (
+    NEXT_COMMAND,
+    NEXT_EVENT,
+    EngineCapacity,
+    EngineState,
+    capacity_of,
+    create_state,
+)
+from exchange.errors import DataDirectoryUnavailable, JournalCorrupt
+from exchange.pipeline import AGENTS, CURSOR_WORDS, EVENT_RELEASED
+from exchange.records import COMMAND, EVENT
+from journal.layout import layout_hash
+from journal.reader import JournalReader
+from journal.recovery import RecoveryReport, recover
+from journal.segment import sync_directory
+from journal.writer import whole_records
+from ringbuffer.ring import UNGATED
+
+try:
+    from exchange.engine.snapshot import SnapshotInvalid, list_snapshots, read_snapshot
+except ImportError:
+
+    class SnapshotInvalid(Exception):  # type: ignore[no-redef]
+        pass
+
+    def list_snapshots(directory):  # type: ignore[no-untyped-def]
+        return []
+
+    def read_snapshot(path):  # type: ignore[no-untyped-def]
+        raise SnapshotInvalid(path)
+
+
+CAPACITY_FILE = "engine.json"
+JOURNAL_DIRECTORY = "journal"
+ARCHIVE_DIRECTORY = "archive"
+SNAPSHOT_DIRECTORY = "snapshots"
+COMMAND_LAYOUT = layout_hash(COMMAND)
+FLAGS_OFFSET: int = COMMAND.fields["flags"][1]  # type: ignore[index]
+
+# 2 MiB of commands: with their events they stay in a second-level cache's reach, and a call of the
+# matcher costs nothing beside them. A journal with longer frames gets a larger ring.
+CHUNK_SLOTS = 1 << 15
+# What one command can emit beyond the orders that it removes: see docs/matching.md. ENTER: accepted,
+# a partial fill, rested, checkpoint; REPLACE one more; a removal that an earlier entry pays for.
+EVENTS_PER_SLOT = 8
+# Starts and ends of days in one call of the matcher: each speaks to every session.
+DAYS_PER_CALL = 8
+_DAY_KINDS = (int(CommandKind.START_OF_DAY), int(CommandKind.END_OF_DAY))
+
+EventsConsumer = Callable[[int, np.ndarray], None]
+Progress = Callable[[int, int], None]
+
+
+class RebuildResult(NamedTuple):
+    """What ``rebuild`` made and from what."""
+
+    state: EngineState
+    next_command: int  # the sequence that the next command gets
+    next_event: int
+    commands_replayed: int  # slots; a long command counts two
+    events_replayed: int
+    torn_records: int  # slots of a torn last frame that were (repair) or would be cut
+    snapshot_used: Path | None
+    snapshots_refused: list[str]  # one line each: why a newer snapshot was not used
+    archive_appended: int  # events that the archive lacked
+    archive_rewritten: int  # events that differed and were replaced (rebuild_archive)
+    recovery: RecoveryReport | None  # None without repair
+    seconds: float
+    recovery_seconds: float  # of them: checking the journal
+    snapshot_seconds: float  # of them: reading the snapshot
+
+
+def save_capacity(data_dir: Path, capacity: EngineCapacity) -> None:
+    """Write ``engine.json`` durably; for the first start. An existing one is replaced as a whole.
+
+    Raises OSError.
+    """
+    path = Path(data_dir) / CAPACITY_FILE
+    temporary = path.with_name(path.name + ".new")
+    data = orjson.dumps(capacity._asdict(), option=orjson.OPT_INDENT_2) + b"\n"
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.rename(temporary, path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_directory(path.parent)
+
+
+def load_capacity(data_dir: Path) -> EngineCapacity | None:
+    """The capacities in ``engine.json``; None when there is no such file.
+
+    Raises ``DataDirectoryUnavailable`` when the file is not what ``save_capacity`` writes.
+    """
+    path = Path(data_dir) / CAPACITY_FILE
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise DataDirectoryUnavailable(f"{path}: {error.strerror}") from error
+    try:
+        fields = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise DataDirectoryUnavailable(f"{path}: not JSON: {error}") from error
+    expected = set(EngineCapacity._fields)
+    if not isinstance(fields, dict) or set(fields) != expected:
+        raise DataDirectoryUnavailable(f"{path}: must hold exactly {', '.join(sorted(expected))}")
+    if not all(type(value) is int and value > 0 for value in fields.values()):
+        raise DataDirectoryUnavailable(f"{path}: every capacity must be a positive whole number")
+    return EngineCapacity(**fields)
+
+
+class Replayer:
+    """Applies journal slots to a state with private rings: nobody gates it, nobody is woken."""
+
+    def __init__(self, state: EngineState, chunk_slots: int = CHUNK_SLOTS) -> None:
+        self.state = state
+        capacity = capacity_of(state)
+        self._live_bound = capacity.orders
+        self._day_bound = DAYS_PER_CALL * (capacity.sessions + 2)
+        self._cursors = np.zeros(CURSOR_WORDS, np.int64)
+        self._cursors[EVENT_RELEASED] = UNGATED
+        self._wakeups = np.full(AGENTS, -1, np.int64)
+        self.resize(chunk_slots)
+
+    def resize(self, chunk_slots: int) -> None:
+        """Make the rings right for chunks of ``chunk_slots`` (a power of two) slots."""
+        self.chunk_slots = chunk_slots
+        self.commands = np.zeros(chunk_slots, COMMAND)
+        needed = self._live_bound + self._day_bound + EVENTS_PER_SLOT * chunk_slots + 1
+        # Never touched beyond what a chunk emits, so never resident.
+        self.events = np.empty(1 << (needed - 1).bit_length(), EVENT)
+
+    @property
+    def next_command(self) -> int:
+        return int(self.state.scalars[NEXT_COMMAND])
+
+    @property
+    def next_event(self) -> int:
+        return int(self.state.scalars[NEXT_EVENT])
+
+    def whole_commands(self, end_sequence: int) -> int:
+        """``end_sequence``, or one more where that would cut a long command in two."""
+        first = self.next_command
+        octets = self.commands.view(np.uint8)
+        limit = end_sequence - first
+        count = int(whole_records(octets, first, limit, FLAGS_OFFSET, FLAG_LONG))
+        return first + count + (2 if count < limit else 0)
+
+    def apply(self, end_sequence: int) -> np.ndarray:
+        """Apply the commands of the ring from the state's next one to before ``end_sequence``.
+
+        Returns their events: EVENT array, a view that the next call overwrites.
+        """
+        first = self.next_command
+        base = self.next_event
+        mask = len(self.commands) - 1
+        start, stop = first & mask, end_sequence & mask
+        kinds = self.commands["kind"]
+        parts = (kinds[start:stop],) if start < stop else (kinds[start:], kinds[:stop])
+        days = sum(int(np.count_nonzero(part == kind)) for part in parts for kind in _DAY_KINDS)
+        if days <= DAYS_PER_CALL:
+            self._run(first, end_sequence, base)
+            return self.events[: self.next_event - base]
+        # More than the ring has room for: one command at a time.
+        gathered = []
+        while self.next_command < end_sequence:
+            before = self.next_event
+            self._run(self.next_command, self.whole_commands(self.next_command + 1), before)
+            gathered.append(self.events[: self.next_event - before].copy())
+        return np.concatenate(gathered)
+
+    def _run(self, first: int, end: int, base: int) -> None:
+        apply_commands(
+            self.state, self.commands, first, end, self.events, base, self._cursors, self._wakeups
+        )
+        assert self.next_command == end, (self.next_command, end)
+        assert self.next_event - base < len(self.events), "more events than the bound allows"
+
+
+def rebuild(
+    data_dir: Path,
+    capacity: EngineCapacity | None = None,
+    *,
+    upto_sequence: int | None = None,
+    from_snapshot: bool = True,
+    repair: bool = False,
+    write_archive: bool = False,
+    rebuild_archive: bool = False,
+    archive_segment_events: int = 1 << 20,
+    on_events: EventsConsumer | None = None,
+    progress: Progress | None = None,
+) -> RebuildResult:
+    """Rebuild the engine's state from ``data_dir``.
+
+    ``capacity``: None reads ``engine.json``. ``upto_sequence``: apply only commands below it (None:
+    all). ``repair``: cut a torn tail; only for the process that holds the data directory's lock.
+    Without it the journal is read as it stands, and may be written meanwhile. ``write_archive``:
+    compare all regenerated events with the archive and append those that it lacks, in segments of
+    ``archive_segment_events`` where there are none yet; ``rebuild_archive`` replaces those that
+    differ. ``on_events(first_event, events)``: gets the events of each chunk, in order, as a view
+    that is overwritten afterwards. ``progress(slots done, slots in all or 0)``: now and then.
+
+    Raises ``journal.errors.JournalCorrupt`` (journal damaged: file and offset), ``ArchiveDiffers``,
+    ``DataDirectoryUnavailable`` (capacities missing or other than the snapshot's), OSError.
+    """
+    started = time.perf_counter()
+    data_dir = Path(data_dir)
+    if capacity is None:
+        capacity = load_capacity(data_dir)
+        if capacity is None:
+            raise DataDirectoryUnavailable(f"{data_dir / CAPACITY_FILE} is missing")
+    check: ArchiveCheck | None = None
+    durable_sequence = 0
+    if write_archive:
+        check = ArchiveCheck(
+            archive_directory(data_dir),
+            write=True,
+            rewrite=rebuild_archive,
+            segment_events=archive_segment_events,
+        )
+        durable_sequence = check.last_command() + 1
+    refused: list[str] = []
+    state, used = None, None
+    if from_snapshot:
+        state, used = _newest_snapshot(data_dir, capacity, upto_sequence, check, refused)
+    if state is None:
+        state = create_state(capacity)
+    snapshot_read = time.perf_counter()
+    replayer = Replayer(state)
+    first_command = replayer.next_command
+    first_event = replayer.next_event
+    recovery: RecoveryReport | None = None
+    if repair:
+        recovery = recover(
+            journal_directory(data_dir),
+            COMMAND_LAYOUT,
+            repair=True,
+            from_sequence=first_command,
+            durable_sequence=0 if rebuild_archive else durable_sequence,
+        )
+    recovered = time.perf_counter()
+    reader = JournalReader(journal_directory(data_dir), COMMAND, COMMAND_LAYOUT, first_command)
+    end = UNGATED if upto_sequence is None else upto_sequence
+    total = 0 if recovery is None else min(end, recovery.next_sequence) - first_command
+    if recovery is None and upto_sequence is not None:
+        total = upto_sequence - first_command
+    try:
+        for base, events in replay_chunks(reader, replayer, end):
+            if check is not None:
+                check.take(base, events)
+            if on_events is not None:
+                on_events(base, events)
+            if progress is not None:
+                progress(replayer.next_command - first_command, total)
+        if upto_sequence is not None and replayer.next_command < upto_sequence:
+            raise JournalCorrupt(
+                f"{journal_directory(data_dir)}: the journal ends at sequence "
+                f"{replayer.next_command}, before {upto_sequence}"
+            )
+        if check is not None and upto_sequence is None:
+            check.finish(replayer.next_event)
+    finally:
+        if check is not None:
+            check.close()
+    assert (
+        recovery is None
+        or upto_sequence is not None
+        or (replayer.next_command == recovery.next_sequence)
+    ), "replay and recovery disagree about the end of the journal"
+    return RebuildResult(
+        state=state,
+        next_command=replayer.next_command,
+        next_event=replayer.next_event,
+        commands_replayed=replayer.next_command - first_command,
+        events_replayed=replayer.next_event - first_event,
+        torn_records=0 if recovery is None else recovery.torn_records,
+        snapshot_used=used,
+        snapshots_refused=refused,
+        archive_appended=0 if check is None else check.appended,
+        archive_rewritten=0 if check is None else check.rewritten,
+        recovery=recovery,
+        seconds=time.perf_counter() - started,
+        recovery_seconds=recovered - snapshot_read,
+        snapshot_seconds=snapshot_read - started,
+    )
+
+
+def _newest_snapshot(
+    data_dir: Path,
+    capacity: EngineCapacity,
+    upto_sequence: int | None,
+    check: ArchiveCheck | None,
+    refused: list[str],
+) -> tuple[EngineState | None, Path | None]:
+    """The state of the newest snapshot that may be used, and its file; else None, None."""
+    directory = snapshot_directory(data_dir)
+    for sequence, path in reversed(list_snapshots(directory)):
+        if upto_sequence is not None and sequence > upto_sequence:
+            continue
+        try:
+            state = read_snapshot(path)
+        except SnapshotInvalid as error:
+            refused.append(str(error))
+            continue
+        found = capacity_of(state)
+        if found != capacity:
+            raise DataDirectoryUnavailable(
+                f"{path}: made with {found}, but {CAPACITY_FILE} says {capacity}"
+            )
+        next_event = int(state.scalars[NEXT_EVENT])
+        if check is not None and next_event > 0 and check.reader.read_one(next_event - 1) is None:
+            refused.append(f"{path}: the archive lacks event {next_event - 1}, which is before it")
+            continue
+        return state, path
+    return None, None
+
+
+def newest_state(data_dir: Path) -> EngineState | None:
+    """The state in the newest valid snapshot, whatever its capacities; None if there is none."""
+    for _, path in reversed(list_snapshots(snapshot_directory(data_dir))):
+        try:
+            return read_snapshot(path)
+        except SnapshotInvalid:
+            continue
+    return None
+
+
+def replay_chunks(
+    reader: JournalReader, replayer: Replayer, end_sequence: int
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Read and apply commands below ``end_sequence``: (first event, events) of each chunk.
+
+    Stops at the end of the journal so far. A long command that begins below it is applied whole.
+    """
+    while replayer.next_command < end_sequence:
+        # Whole frames only, so the reader may be ahead of what is applied, never behind.
+        if reader.next_sequence == replayer.next_command:
+            before = reader.next_sequence
+            if reader.read_into(replayer.commands, before + replayer.chunk_slots) == 0:
+                if not _frame_follows(reader):
+                    return
+                # A frame longer than the ring: the journal was written with longer commits.
+                replayer.resize(replayer.chunk_slots * 2)
+                continue
+        stop = reader.next_sequence
+        if stop > end_sequence:
+            stop = replayer.whole_commands(end_sequence)
+        base = replayer.next_event
+        yield base, replayer.apply(stop)
+
+
+def _frame_follows(reader: JournalReader) -> bool:
+    probe = JournalReader(
+        reader.directory, reader.record_dtype, reader.dtype_hash, reader.next_sequence
+    )
+    return next(probe.frames(), None) is not None
+
+
+def journal_directory(data_dir: Path) -> Path:
+    return Path(data_dir) / JOURNAL_DIRECTORY
+
+
+def archive_directory(data_dir: Path) -> Path:
+    return Path(data_dir) / ARCHIVE_DIRECTORY
+
+
+def snapshot_directory(data_dir: Path) -> Path:
+    return Path(data_dir) / SNAPSHOT_DIRECTORY

@@ -68,15 +68,16 @@ def list_segments(directory: Path, suffix: str) -> list[tuple[int, Path]]:
     A file that the journal did not make is refused: somebody may have renamed a segment.
     """
     found: list[tuple[int, Path]] = []
-    for entry in os.scandir(directory):
-        if entry.name == PREPARED_NAME:
-            continue
-        first_sequence = parse_segment_name(entry.name, suffix)
-        if first_sequence is None or not entry.is_file(follow_symlinks=False):
-            raise JournalCorrupt(
-                Finding.FOREIGN_FILE, entry.path, -1, -1, f"only *{suffix} segments belong here"
-            )
-        found.append((first_sequence, Path(entry.path)))
+    with os.scandir(directory) as entries:
+        for entry in entries:
+            if entry.name == PREPARED_NAME:
+                continue
+            first_sequence = parse_segment_name(entry.name, suffix)
+            if first_sequence is None or not entry.is_file(follow_symlinks=False):
+                raise JournalCorrupt(
+                    Finding.FOREIGN_FILE, entry.path, -1, -1, f"only *{suffix} segments belong here"
+                )
+            found.append((first_sequence, Path(entry.path)))
     return sorted(found)
 
 

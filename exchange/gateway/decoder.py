@@ -188,9 +188,9 @@ def decode(
 ) -> None:
     """Decode ``buffer[start:end]`` into ``commands`` from sequence ``first`` on.
 
-    ``buffer``: uint8[n]. ``commands``: COMMAND[power of two], sequence s at ``s & (n - 1)``; at most
-    ``room`` slots are written. ``timestamp_ns``: time of receipt. ``replace_scale``: price scale of
-    Replace messages, which name no instrument. ``result``: int64[RESULT_WORDS], every word set.
+    ``buffer``: uint8[n]. ``commands``: COMMAND[n], n a power of two, sequence s at ``s & (n - 1)``;
+    at most ``room`` slots are written. ``timestamp_ns``: time of receipt. ``replace_scale``: price
+    scale of Replace messages, which name no instrument. ``result``: int64[RESULT_WORDS], every word set.
     """
     table_slots = symbols.slots
     table_symbols = symbols.symbol
@@ -252,9 +252,7 @@ def decode(
             command = commands[(first + slots) & mask]
             if letter == ouch.ENTER:
                 _clear(command, timestamp_ns, session, _KIND_ENTER)
-                _enter(
-                    command, buffer, message, size, table_slots, table_symbols, price_scale
-                )
+                _enter(command, buffer, message, size, table_slots, table_symbols, price_scale)
             elif letter == ouch.CANCEL:
                 _clear(command, timestamp_ns, session, _KIND_CANCEL)
                 _set_token(command, buffer, message + 1)

@@ -1,4 +1,4 @@
-"""Encodes released event records into OUCH messages in SoupBinTCP 'S' frames, without an interpreter.
+"""Encodes batches of released events into OUCH messages in SoupBinTCP 'S' frames, jitted.
 
 Who calls it: the duty cycle of order entry. Two entry points share ``_append`` and therefore give
 the same bytes: ``encode_live`` gives each event of a batch to the session that it belongs to and
@@ -16,7 +16,6 @@ from exchange.codes import EventKind, OrderType
 from exchange.gateway import ouch, soupbintcp
 from exchange.gateway.session import (
     CONNECTION_BASE,
-    CONNECTION_DIRTY,
     CONNECTION_EVENT,
     CONNECTION_NUMBER,
     CONNECTION_SESSION,
@@ -107,9 +106,7 @@ def _details(
     if event.order_type == _MARKET:
         store_u32_big(output, at + 36, ouch.PRICE_MARKET)
     else:
-        store_u32_big(
-            output, at + 36, price_to_wire(price_scale[event.instrument], event.price)
-        )
+        store_u32_big(output, at + 36, price_to_wire(price_scale[event.instrument], event.price))
     store_u32_big(output, at + 40, event.time_in_force)
     store_u32(output, at + 44, event.firm)
     output[at + 48] = event.display
@@ -215,6 +212,7 @@ def _give(
     midnight_ns: int,
     symbol: np.ndarray,
     price_scale: np.ndarray,
+    result: np.ndarray,
 ) -> bool:
     """Number ``number`` of ``session``: check it, count it, send it if the session is live."""
     right = True
@@ -230,11 +228,13 @@ def _give(
                         output, at, event, contra, midnight_ns, symbol, price_scale
                     )
                     connections[slot, CONNECTION_NUMBER] = number
+                    result[1] += 1
                     mark_dirty(connections, slot, dirty, dirty_count)
                 else:
                     # it does not read fast enough: from here on the archive serves it
                     connections[slot, CONNECTION_STATE] = STATE_CATCH_UP
                     connections[slot, CONNECTION_EVENT] = event.sequence
+                    dirty_count[1] += 1
     return right
 
 
@@ -253,7 +253,7 @@ def encode_live(
 
     ``events``: EVENT[n]. ``sessions``, ``connections``: see session.py. ``result[0]`` says why it
     ended: ENCODED, CONTROL or MISMATCH; in the last two cases the event at the returned index has
-    not been done.
+    not been done. ``result[1]``: messages given to live connections.
     """
     output = queue.output
     size = queue.size[0]
@@ -262,19 +262,44 @@ def encode_live(
     symbol = symbols.symbol
     price_scale = symbols.price_scale
     result[0] = ENCODED
+    result[1] = 0
     for i in range(count):
         event = events[i]
         kind = event.kind
         if _reported(kind):
             if not _give(
-                event, False, event.session, event.session_sequence, sessions, connections, output,
-                size, dirty, dirty_count, midnight_ns, symbol, price_scale,
+                event,
+                False,
+                event.session,
+                event.session_sequence,
+                sessions,
+                connections,
+                output,
+                size,
+                dirty,
+                dirty_count,
+                midnight_ns,
+                symbol,
+                price_scale,
+                result,
             ):
                 result[0] = MISMATCH
                 return i
             if kind == _TRADE and not _give(
-                event, True, event.contra_session, event.contra_session_sequence, sessions,
-                connections, output, size, dirty, dirty_count, midnight_ns, symbol, price_scale,
+                event,
+                True,
+                event.contra_session,
+                event.contra_session_sequence,
+                sessions,
+                connections,
+                output,
+                size,
+                dirty,
+                dirty_count,
+                midnight_ns,
+                symbol,
+                price_scale,
+                result,
             ):
                 result[0] = MISMATCH
                 return i
@@ -306,6 +331,7 @@ def encode_session(
     symbol = symbols.symbol
     price_scale = symbols.price_scale
     result[0] = ENCODED
+    result[1] = 0
     session = connections[slot, CONNECTION_SESSION]
     for i in range(count):
         event = events[i]
@@ -333,4 +359,5 @@ def encode_session(
                 output, at, event, role == 1, midnight_ns, symbol, price_scale
             )
             connections[slot, CONNECTION_NUMBER] = number
+            result[1] += 1
     return count

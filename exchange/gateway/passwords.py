@@ -31,7 +31,12 @@ class PasswordHash(NamedTuple):
 
 def _scrypt(password: str, n: int, r: int, p: int, salt: bytes, size_bytes: int) -> bytes:
     return hashlib.scrypt(
-        password.encode("utf-8"), salt=salt, n=n, r=r, p=p, maxmem=2 * MEMORY_MAXIMUM_BYTES,
+        password.encode("utf-8"),
+        salt=salt,
+        n=n,
+        r=r,
+        p=p,
+        maxmem=2 * MEMORY_MAXIMUM_BYTES,
         dklen=size_bytes,
     )
 

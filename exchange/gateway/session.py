@@ -77,7 +77,7 @@ class OutputQueue(NamedTuple):
     output: np.ndarray  # uint8[connections * size]
     size: np.ndarray  # int64[1]: bytes of one connection's buffer
     dirty: np.ndarray  # int64[connections]: slots, each at most once
-    dirty_count: np.ndarray  # int64[1]
+    dirty_count: np.ndarray  # int64[2]: [0] entries of `dirty`, [1] fallbacks to CATCH_UP
 
 
 def create_connections(capacity: int, output_size_bytes: int) -> np.ndarray:
@@ -96,7 +96,7 @@ def create_output_queue(capacity: int, output_size_bytes: int) -> OutputQueue:
         np.zeros(capacity * output_size_bytes, np.uint8),
         np.array([output_size_bytes], np.int64),
         np.zeros(capacity, np.int64),
-        np.zeros(1, np.int64),
+        np.zeros(2, np.int64),
     )
 
 
@@ -139,9 +139,7 @@ def reserve(
     return connections[slot, CONNECTION_TAIL] + size_bytes <= size
 
 
-def append_bytes(
-    connections: np.ndarray, slot: int, queue: OutputQueue, data: bytes
-) -> bool:
+def append_bytes(connections: np.ndarray, slot: int, queue: OutputQueue, data: bytes) -> bool:
     """Append whole frames made in Python; False when they do not fit."""
     if not reserve(connections, slot, queue.output, int(queue.size[0]), len(data)):
         return False

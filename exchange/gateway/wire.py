@@ -56,7 +56,7 @@ def _make_store(bits: int, stored: Any, swap: bool) -> Any:
 
 def _python_load(size: int, order: str) -> Any:
     def load(array: Any, index: int) -> int:
-        assert 0 <= index and index + size <= array.shape[0]
+        assert index >= 0 and index + size <= array.shape[0]
         return int.from_bytes(bytes(array[index : index + size]), order)  # type: ignore[arg-type]
 
     return load
@@ -64,7 +64,7 @@ def _python_load(size: int, order: str) -> Any:
 
 def _python_store(size: int, order: str) -> Any:
     def store(array: Any, index: int, value: int) -> None:
-        assert 0 <= index and index + size <= array.shape[0]
+        assert index >= 0 and index + size <= array.shape[0]
         whole = int(value) & ((1 << (8 * size)) - 1)
         array[index : index + size] = list(whole.to_bytes(size, order))  # type: ignore[arg-type]
 

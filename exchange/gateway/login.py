@@ -1,0 +1,69 @@
+"""Password checks of logins, in worker threads so that no other session waits for scrypt.
+
+Who calls it: OrderEntryAgent. A submitted check gives exactly one verdict later; the agent is woken
+through its eventfd. Unknown users cost the same work as known ones, so timing tells nobody which
+usernames exist.
+"""
+
+from __future__ import annotations
+
+import collections
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+from exchange.gateway.passwords import hash_password, parse_hash, verify_password
+from exchange.gateway.soupbintcp import LoginRequest
+
+
+class Verdict(NamedTuple):
+    """Outcome of one check. ``slot`` and ``generation`` name the connection that asked."""
+
+    slot: int
+    generation: int
+    request: LoginRequest
+    right: bool
+
+
+class Authenticator:
+    """Checks username and password against ``password_hashes`` (username -> hash string).
+
+    Raises ValueError for a hash string that cannot be read.
+    """
+
+    def __init__(self, password_hashes: dict[str, str], eventfd: int, threads: int = 1) -> None:
+        costs = [parse_hash(text) for text in password_hashes.values()]
+        self._hashes = dict(password_hashes)
+        self._eventfd = eventfd
+        worst = max(costs, key=lambda cost: cost.n * cost.r * cost.p, default=None)
+        salt = bytes(16)
+        if worst is None:
+            self._decoy = hash_password("", n=2, salt=salt)
+        else:
+            self._decoy = hash_password("", n=worst.n, r=worst.r, p=worst.p, salt=salt)
+        self._verdicts: collections.deque[Verdict] = collections.deque()
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="password")
+
+    def submit(self, slot: int, generation: int, request: LoginRequest) -> None:
+        """Check ``request`` in a worker thread."""
+        self._pool.submit(self._check, slot, generation, request)
+
+    def _check(self, slot: int, generation: int, request: LoginRequest) -> None:
+        known = self._hashes.get(request.username)
+        # the decoy's work is done for its time only: an unknown user is never right
+        right = verify_password(request.password, known or self._decoy) and known is not None
+        # append and popleft of a deque are atomic: no lock
+        self._verdicts.append(Verdict(slot, generation, request, right))
+        if self._eventfd >= 0:
+            os.eventfd_write(self._eventfd, 1)
+
+    def verdicts(self) -> list[Verdict]:
+        """The verdicts that have come in since the last call."""
+        found = []
+        while self._verdicts:
+            found.append(self._verdicts.popleft())
+        return found
+
+    def close(self) -> None:
+        """Drop what is queued and wait for the check that is under way."""
+        self._pool.shutdown(wait=True, cancel_futures=True)

@@ -1,0 +1,45 @@
+"""Where the messages of a session lie in the event stream: a sparse index, for resume.
+
+Who writes: OrderEntryAgent, while it consumes events. Every INDEX_INTERVAL events it keeps all
+sessions' counters (4 bytes a session); finding message N of a session is then a binary search, and
+at most one interval of events without a message of interest is scanned before the first one.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+INDEX_INTERVAL_EVENTS = 65_536
+
+
+class SessionIndex:
+    """Counters of every session at certain event sequences of the current day, ascending."""
+
+    def __init__(self, session_capacity: int) -> None:
+        self._capacity = session_capacity
+        self._count = 0
+        self._sequences = np.zeros(16, np.int64)
+        self._numbers = np.zeros((16, session_capacity), np.uint32)
+
+    def restart(self, event_sequence: int) -> None:
+        """A day begins with event ``event_sequence``: all counters are 0."""
+        self._count = 0
+        self.add(event_sequence, np.zeros(self._capacity, np.int64))
+
+    def add(self, event_sequence: int, numbers: np.ndarray) -> None:
+        """Before event ``event_sequence`` the sessions had sent ``numbers`` messages (int[n])."""
+        if self._count == len(self._sequences):
+            # doubling: a day of a billion events keeps 15,000 rows
+            self._sequences = np.concatenate([self._sequences, np.zeros_like(self._sequences)])
+            self._numbers = np.concatenate([self._numbers, np.zeros_like(self._numbers)])
+        self._sequences[self._count] = event_sequence
+        self._numbers[self._count] = numbers
+        self._count += 1
+
+    def find(self, session: int, number: int) -> int:
+        """An event sequence at or before the one that carries message ``number`` (from 1)."""
+        assert self._count > 0 and number >= 1
+        column = self._numbers[: self._count, session]
+        # the last row whose counter is still below `number`
+        row = int(np.searchsorted(column, number, side="left")) - 1
+        return int(self._sequences[max(row, 0)])

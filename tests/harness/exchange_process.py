@@ -1,0 +1,264 @@
+"""A real exchange for system and fault tests: started, watched, killed, and always cleaned up.
+
+    exchange = RunningExchange(directory)      # or the fixture `running_exchange`
+    exchange.start()                           # ready when it returns
+    exchange.port, exchange.pid("matcher"), exchange.status()
+    exchange.stop()                            # graceful; returns the exit status
+    exchange.kill()                            # kill -9 of the daemon
+    exchange.close()                           # whatever happened: nothing is left behind
+
+Sessions S1 .. S64, all with the password PASSWORD, accounts 1 .. 64; the shipped instruments.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from exchange.gateway.passwords import hash_password
+from exchange.run_file import RunState, read_run_file
+from exchange.settings import ROOT
+
+PASSWORD = "password"
+SESSIONS = 64
+# the first start may compile everything
+START_TIMEOUT_S = 400.0
+STOP_TIMEOUT_S = 60.0
+
+# Small enough to start at once; everything else is the shipped default.
+TEST_SETTINGS: dict[str, dict[str, Any]] = {
+    "order_entry": {"port": 0},
+    "capacity": {"live_orders": 262_144, "tokens_per_day": 2_000_000},
+    "rings": {"ingress_order_entry": 16_384, "commands": 32_768, "events": 65_536},
+    "journal": {"segment_bytes": 16_777_216, "batch": 16_384, "archive_segment_events": 131_072},
+    "day": {"roll": "manual"},
+    "supervision": {"restart_limit": 1000},
+}
+
+
+def wait_until(condition: Callable[[], bool], timeout_s: float, what: str) -> None:
+    """Wait for ``condition`` with a deadline."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"waited {timeout_s:g} s for {what}")
+        time.sleep(0.002)
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    if isinstance(value, list):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
+    return str(value)
+
+
+def write_settings(path: Path, settings: Mapping[str, Mapping[str, Any]]) -> None:
+    """Write ``settings`` (section -> key -> value) as TOML."""
+    lines = []
+    for section, keys in settings.items():
+        lines.append(f"[{section}]")
+        lines += [f"{key} = {_toml(value)}" for key, value in keys.items()]
+    path.write_text("\n".join(lines) + "\n")
+
+
+_cheap_hash = hash_password(PASSWORD, n=16, r=1)
+
+
+def write_sessions(path: Path, count: int = SESSIONS) -> None:
+    """Write sessions S1 .. S<count>."""
+    path.write_text(
+        "".join(
+            f'[[session]]\nid = {i}\nusername = "S{i}"\npassword = "{_cheap_hash}"\naccount = {i}\n'
+            for i in range(1, count + 1)
+        )
+    )
+
+
+class RunningExchange:
+    """One data directory and the daemon on it. ``settings`` override TEST_SETTINGS by key."""
+
+    def __init__(
+        self,
+        directory: Path,
+        settings: Mapping[str, Mapping[str, Any]] | None = None,
+        sessions: int = SESSIONS,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self.directory = directory
+        self.data_directory = directory / "data"
+        self.config_file = directory / "exchange.toml"
+        self.log_file = directory / "daemon.log"
+        merged = {section: dict(keys) for section, keys in TEST_SETTINGS.items()}
+        for section, keys in (settings or {}).items():
+            merged.setdefault(section, {}).update(keys)
+        write_settings(self.config_file, merged)
+        write_sessions(directory / "sessions.toml", sessions)
+        self._environment = dict(environment or {})
+        self._process: subprocess.Popen[bytes] | None = None
+        self._seen_pids: set[int] = set()
+
+    # --- life ---------------------------------------------------------------------------------
+
+    def launch(self, *prefix: str) -> subprocess.Popen[bytes]:
+        """Start the daemon without waiting; ``prefix`` is a command in front (strace ...)."""
+        assert self._process is None or self._process.poll() is not None
+        with self.log_file.open("ab") as log:
+            self._process = subprocess.Popen(
+                [
+                    *prefix,
+                    sys.executable,
+                    "-m",
+                    "exchange.cli",
+                    "run",
+                    "--config",
+                    str(self.config_file),
+                    "--data-dir",
+                    str(self.data_directory),
+                ],
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=os.environ | self._environment,
+            )
+        return self._process
+
+    def start(self, *prefix: str) -> RunningExchange:
+        """Start the daemon and wait until it is ready."""
+        self.launch(*prefix)
+        self.wait_ready()
+        return self
+
+    def wait_ready(self, timeout_s: float = START_TIMEOUT_S) -> RunState:
+        """Wait until everything runs (again)."""
+
+        def ready() -> bool:
+            assert self._process is not None
+            if self._process.poll() is not None:
+                raise AssertionError(
+                    f"the daemon ended with {self._process.returncode}:\n{self.log_tail()}"
+                )
+            state = self.state()
+            return (
+                state is not None
+                and state.phase == "running"
+                and all(stage.ready and _alive(stage.pid) for stage in state.stages.values())
+            )
+
+        try:
+            wait_until(ready, timeout_s, "the exchange to be ready")
+        except TimeoutError as error:
+            raise AssertionError(f"{error}:\n{self.log_tail()}") from None
+        state = self.state()
+        assert state is not None
+        return state
+
+    def stop(self, timeout_s: float = STOP_TIMEOUT_S) -> int:
+        """SIGTERM, and wait. Returns the exit status."""
+        assert self._process is not None
+        self.remember_pids()
+        self._process.send_signal(signal.SIGTERM)
+        return self.wait(timeout_s)
+
+    def wait(self, timeout_s: float = STOP_TIMEOUT_S) -> int:
+        """Wait for the daemon's end. Returns the exit status."""
+        assert self._process is not None
+        return self._process.wait(timeout_s)
+
+    def kill(self, timeout_s: float = STOP_TIMEOUT_S) -> None:
+        """kill -9 of the daemon; its stages die with it."""
+        assert self._process is not None
+        self.remember_pids()
+        self._process.kill()
+        self._process.wait(timeout_s)
+        wait_until(
+            lambda: not any(_alive(pid) for pid in self._seen_pids),
+            timeout_s,
+            "the stages to die with the daemon",
+        )
+
+    def close(self) -> None:
+        """End everything that is left, and the region. Idempotent."""
+        self.remember_pids()
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+            self._process.wait(STOP_TIMEOUT_S)
+        for pid in self._seen_pids:
+            if _alive(pid) and _is_ours(pid):
+                os.kill(pid, signal.SIGKILL)
+        self.region_path.unlink(missing_ok=True)
+
+    # --- looks --------------------------------------------------------------------------------
+
+    def state(self) -> RunState | None:
+        """The daemon's run.json, if it is this daemon's."""
+        state = read_run_file(self.data_directory)
+        if state is None or self._process is None:
+            return None
+        self._seen_pids.update(stage.pid for stage in state.stages.values())
+        return state
+
+    def remember_pids(self) -> None:
+        """Note the pids of all stages, so that ``close`` finds them after the daemon's death."""
+        self.state()
+
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        assert self._process is not None
+        return self._process
+
+    @property
+    def port(self) -> int:
+        """The TCP port of order entry."""
+        state = self.state()
+        assert state is not None
+        return int(state.order_entry.rpartition(":")[2])
+
+    def pid(self, role: str) -> int:
+        """The pid of "daemon", "matcher", "journaler" or "order_entry"."""
+        state = self.state()
+        assert state is not None
+        return state.pid if role == "daemon" else state.stages[role].pid
+
+    def status(self) -> dict[str, Any]:
+        """What `exchange status --json` shows."""
+        from exchange.status import Observer
+
+        return Observer(self.data_directory).look()
+
+    @property
+    def region_path(self) -> Path:
+        from exchange.core import region_name
+
+        return Path("/dev/shm") / region_name(self.data_directory.resolve())
+
+    def log_tail(self, lines: int = 40) -> str:
+        """The last lines of the daemon's output."""
+        if not self.log_file.exists():
+            return ""
+        return "\n".join(self.log_file.read_text(errors="replace").splitlines()[-lines:])
+
+
+def _alive(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat") as stream:
+            return stream.read().rpartition(")")[2].split()[0] not in ("Z", "X")
+    except OSError:
+        return False
+
+
+def _is_ours(pid: int) -> bool:
+    """Whether ``pid`` still is a stage, and not another process with a number used again."""
+    try:
+        return b"exchange.stage" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False

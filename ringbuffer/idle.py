@@ -62,9 +62,11 @@ def wake(cursors: np.ndarray, flag_index: int, eventfd: int) -> None:
         return
     # full fence: the publish before this call is visible before the flag is read (see above)
     fence()
-    if load_acquire(cursors, flag_index) == ASLEEP:
-        store_release(cursors, flag_index, AWAKE)
-        _eventfd_write(np.int32(eventfd), np.uint64(1))
+    # Returns, not nested branches: numba then has no reference count to touch at run time.
+    if load_acquire(cursors, flag_index) != ASLEEP:
+        return
+    store_release(cursors, flag_index, AWAKE)
+    _eventfd_write(np.int32(eventfd), np.uint64(1))
 
 
 @jit

@@ -47,6 +47,7 @@ from ringbuffer.atomics import (
     fence_acquire,
     fence_release,
     load_acquire,
+    minimum_acquire,
     store_release,
 )
 from ringbuffer.jit import jit, jit_inline
@@ -79,14 +80,9 @@ def safe_capacity(capacity: int) -> int:
 @jit_inline
 def minimum_cursor(cursors: np.ndarray, gates: np.ndarray) -> int:
     """The smallest of the cursors whose word indices are in ``gates`` (a barrier)."""
-    lowest = np.int64(UNGATED)
-    for i in range(gates.shape[0]):
-        # acquire: as a gate, what those consumers read is finished before we reuse the slots; as a
-        # consumer's barrier, what those stages wrote is visible before we read it
-        value = load_acquire(cursors, gates[i])
-        if value < lowest:
-            lowest = value
-    return lowest
+    # acquire: as a gate, what those consumers read is finished before we reuse the slots; as a
+    # consumer's barrier, what those stages wrote is visible before we read it
+    return minimum_acquire(cursors, gates, gates.shape[0], UNGATED)
 
 
 @jit_inline
@@ -105,11 +101,15 @@ def claim(
     when what it knows of them does not suffice: each read of another processor's line is a miss.
     """
     wanted = min(wanted, maximum_batch(capacity))
-    available = producer[PRODUCER_LIMIT] - producer[PRODUCER_NEXT]
-    if available < wanted:
-        producer[PRODUCER_LIMIT] = minimum_cursor(cursors, gates) + capacity
-        available = producer[PRODUCER_LIMIT] - producer[PRODUCER_NEXT]
-    return min(wanted, available)
+    slowest = producer[PRODUCER_LIMIT] - capacity
+    looks = 0
+    if producer[PRODUCER_LIMIT] - producer[PRODUCER_NEXT] < wanted:
+        looks = gates.shape[0]
+        slowest = UNGATED
+    # Called with no looks too: an array that is last used inside a branch costs an atomic increment
+    # and decrement of its reference count each time, which numba removes only from straight code.
+    producer[PRODUCER_LIMIT] = minimum_acquire(cursors, gates, looks, slowest) + capacity
+    return min(wanted, producer[PRODUCER_LIMIT] - producer[PRODUCER_NEXT])
 
 
 @jit_inline

@@ -178,8 +178,8 @@ class Preparer:
     def wait(self) -> None:
         """Block until the prepared segment is there; raises what the thread met."""
         if self._thread is None:
-            self.start()
-        assert self._thread is not None
+            prepare(self.directory, self.size_bytes)
+            return
         self._thread.join()
         self._thread = None
         if self._error is not None:

@@ -27,6 +27,7 @@ from exchange.engine.state import (
     EVENT_BASE,
     EVENT_LIMIT,
     EVENT_MASK,
+    EVENT_WAITS,
     LEVEL_WORDS,
     NEXT_EVENT,
     ORDER_WORDS,
@@ -77,6 +78,7 @@ def wait_for_room(v: Any) -> None:
     s = v.scalars
     chain_roll(v)
     event = get(s, NEXT_EVENT)
+    waited = False
     while True:
         # acquire: the journaler has finished reading the slots before we reuse them
         limit = get_acquire(v.cursors, EVENT_RELEASED) + get(s, EVENT_MASK)
@@ -85,6 +87,9 @@ def wait_for_room(v: Any) -> None:
             return
         if get(s, ABORTED) != 0:
             return
+        if not waited:
+            waited = True
+            put(s, EVENT_WAITS, get(s, EVENT_WAITS) + 1)
         # release: the events are written before the cursor says so
         put_release(v.cursors, EVENT_PUBLISHED, event)
         cursors = as_array(v.cursors, CURSOR_WORDS)
@@ -316,6 +321,8 @@ def emit_plain(
 
 @jit
 def emit_control_rejected(v: Any, instrument: int, session: int, reason: int) -> None:
+    """CONTROL_REJECTED of the running command."""
+    put(v.scalars, REJECTS, get(v.scalars, REJECTS) + 1)
     emit_plain(v, _CONTROL_REJECTED, 0, 0, 0, instrument << 48, session, reason)
 
 

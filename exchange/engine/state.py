@@ -72,6 +72,7 @@ LAST_TIMESTAMP_NS = 26
 TRADES = 27
 REJECTS = 28
 EXPIRING_ORDERS = 29
+EVENT_WAITS = 30  # times the event ring was full
 # capacities, fixed at creation
 MAX_ORDERS = 32
 MAX_LEAVES = 33

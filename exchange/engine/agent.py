@@ -1,0 +1,299 @@
+"""The matcher as an agent: sequence what the producers sent, publish it, apply it, publish events.
+
+One duty cycle::
+
+    ingress rings, round robin, at most ``limit`` slots each
+        -> command ring, stamped with one clock reading
+           publish COMMAND_PUBLISHED, wake the journaler
+        -> apply_commands
+           publish EVENT_PUBLISHED and COMMAND_APPLIED, wake the journaler
+        -> counters, histogram of receive time to publication, NEXT_EXPIRY_SECOND
+
+The single writer of the cursors above and of ``ingress_consumed``. A long command is taken only
+when its second slot has been published too, and never split over two publications.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from exchange.codes import FLAG_LONG, CommandKind
+from exchange.counters import Counter, Histogram
+from exchange.engine.matcher import COMMAND_WORDS, apply_commands
+from exchange.engine.memory import get, put, words
+from exchange.engine.state import (
+    EVENT_WAITS,
+    LAST_TIMESTAMP_NS,
+    NEXT_COMMAND,
+    NEXT_EVENT,
+    REJECTS,
+    TRADES,
+    EngineState,
+)
+from exchange.engine.state import NEXT_EXPIRY_SECOND as STATE_NEXT_EXPIRY_SECOND
+from exchange.pipeline import (
+    AGENT_DAEMON,
+    AGENT_JOURNALER,
+    AGENT_ORDER_ENTRY,
+    COMMAND_APPLIED,
+    COMMAND_DURABLE,
+    COMMAND_PUBLISHED,
+    EVENT_PUBLISHED,
+    INGRESS_CONTROL,
+    INGRESS_ORDER_ENTRY,
+    NEXT_EXPIRY_SECOND,
+    ingress_consumed,
+    ingress_published,
+    sleeping,
+)
+from ringbuffer.atomics import load_acquire
+from ringbuffer.counters import COUNTER_STRIDE, HISTOGRAM_WORDS, add, record_many, set_value
+from ringbuffer.idle import wake
+from ringbuffer.jit import JIT_DISABLED, jit
+from ringbuffer.ring import publish
+
+if JIT_DISABLED:
+    import time
+
+    CLOCK_REALTIME, CLOCK_MONOTONIC = 0, 1
+
+    def clock_ns(clock: int, scratch: np.ndarray) -> int:
+        """Nanoseconds of ``clock``."""
+        return time.time_ns() if clock == CLOCK_REALTIME else time.monotonic_ns()
+
+else:
+    from ringbuffer.system_calls import CLOCK_MONOTONIC, CLOCK_REALTIME, clock_ns
+
+_JOURNALER = int(AGENT_JOURNALER)
+_JOURNALER_SLEEPING = sleeping(AGENT_JOURNALER)
+_LONG = FLAG_LONG << 40
+_KIND_COUNTERS = int(Counter.COMMANDS_ENTER) - 1  # of kind k: this + k
+_LAST_KIND = int(CommandKind.CANCEL_BY_ORDER_ID)
+_OTHER = int(Counter.COMMANDS_OTHER)
+_REJECTS = int(Counter.REJECTS)
+_TRADES = int(Counter.TRADES)
+_WAITS = int(Counter.MATCHER_WAITS)
+_HEARTBEAT = int(Counter.MATCHER_HEARTBEAT_NS)
+PRODUCERS = {INGRESS_CONTROL: AGENT_DAEMON, INGRESS_ORDER_ENTRY: AGENT_ORDER_ENTRY}
+
+# words of Sequencer.words
+_NEXT_RING = 0  # position in `rings` of the ring that is served first next time
+_TAKEN = 1
+_STOPPED = 2
+_SEQUENCER_WORDS = 8
+# columns of Sequencer.rings
+_PUBLISHED, _CONSUMED, _PRODUCER_SLEEPING, _PRODUCER = 0, 1, 2, 3
+
+assert [int(Counter.COMMANDS_CANCEL_BY_ORDER_ID), _OTHER] == [
+    _KIND_COUNTERS + _LAST_KIND,
+    _KIND_COUNTERS + _LAST_KIND + 1,
+]
+
+
+class Sequencer(NamedTuple):
+    """What a duty cycle needs beside the state; int64 arrays unless said otherwise."""
+
+    ingress: tuple[np.ndarray, ...]  # COMMAND[capacity] each
+    rings: np.ndarray  # (len(ingress), 4): cursor words, the producer's sleeping flag, its number
+    command_ring: np.ndarray  # COMMAND
+    event_ring: np.ndarray  # EVENT
+    cursors: np.ndarray
+    counters: np.ndarray
+    histogram: np.ndarray
+    wakeups: np.ndarray
+    received: np.ndarray  # receive time of each slot of the batch
+    words: np.ndarray
+    clock: np.ndarray
+
+
+@jit
+def take(q: Any, number: int, limit: int, sequence: int, now_ns: int, taken: int) -> int:
+    """Move up to ``limit`` slots of ingress ring ``number`` to the command ring; how many.
+
+    They get the sequences from ``sequence`` on; the batch already holds ``taken`` slots.
+    """
+    # acquire: the producer has written the slots before it published them
+    published = load_acquire(q.cursors, q.rings[number, _PUBLISHED])
+    consumed = q.cursors[q.rings[number, _CONSUMED]]
+    available = published - consumed
+    if available == 0:
+        return 0
+    ring_size = q.ingress[number].shape[0]
+    source = words(q.ingress[number])
+    target = words(q.command_ring)
+    source_mask = ring_size - 1
+    target_mask = q.command_ring.shape[0] - 1
+    counters = words(q.counters)
+    received = words(q.received)
+    limit = min(limit, available)
+    moved = 0
+    while moved < limit:
+        s = ((consumed + moved) & source_mask) * COMMAND_WORDS
+        size = 2 if get(source, s + 7) & _LONG != 0 else 1
+        if moved + size > limit:
+            break
+        kind = (get(source, s + 5) >> 16) & 0xFF
+        counter = _KIND_COUNTERS + kind if 0 < kind <= _LAST_KIND else _OTHER
+        put(counters, counter * COUNTER_STRIDE, get(counters, counter * COUNTER_STRIDE) + 1)
+        # A continuation has no receive time of its own; -1 keeps it out of the histogram.
+        put(received, taken + moved, get(source, s))
+        for part in range(size):
+            s = ((consumed + moved + part) & source_mask) * COMMAND_WORDS
+            t = ((sequence + moved + part) & target_mask) * COMMAND_WORDS
+            for word in range(COMMAND_WORDS):
+                put(target, t + word, get(source, s + word))
+            if part == 0:
+                put(target, t, now_ns)
+            else:
+                put(received, taken + moved + 1, -1)
+        moved += size
+    # release: we have copied the slots before the producer may reuse them
+    publish(q.cursors, q.rings[number, _CONSUMED], consumed + moved)
+    if moved > 0 and available * 2 >= ring_size:
+        # it may have found the ring full and gone to sleep
+        producer = q.rings[number, _PRODUCER]
+        wake(q.cursors, q.rings[number, _PRODUCER_SLEEPING], q.wakeups[producer])
+    return moved
+
+
+@jit
+def record_latencies(q: Any, count: int) -> None:
+    """Count publication minus receive time of each command of the batch, runs of equals at once."""
+    now_ns = clock_ns(CLOCK_REALTIME, q.clock)
+    i = 0
+    while i < count:
+        received = q.received[i]
+        run = 1
+        while i + run < count and q.received[i + run] == received:
+            run += 1
+        if received >= 0:
+            record_many(q.histogram, now_ns - received, run)
+        i += run
+
+
+@jit
+def duty_cycle(state: Any, q: Any, limit: int) -> int:
+    """One pass over all ingress rings; the number of slots taken, 0 when there was nothing."""
+    set_value(q.counters, _HEARTBEAT, clock_ns(CLOCK_MONOTONIC, q.clock))
+    if q.words[_STOPPED] != 0:
+        return 0
+    scalars = state.scalars
+    first = scalars[NEXT_COMMAND]
+    sequence = first
+    # acquire: the journaler has written the slots to the journal before we reuse them
+    room = q.command_ring.shape[0] - (first - load_acquire(q.cursors, COMMAND_DURABLE))
+    now_ns = max(scalars[LAST_TIMESTAMP_NS], clock_ns(CLOCK_REALTIME, q.clock))
+    ring_count = len(q.ingress)
+    for i in range(ring_count):
+        number = (q.words[_NEXT_RING] + i) % ring_count
+        # the batch's scratch has room for `limit` slots of every ring
+        most = min(limit, q.received.shape[0] // ring_count, room)
+        moved = take(q, number, most, sequence, now_ns, sequence - first)
+        sequence += moved
+        room -= moved
+    q.words[_NEXT_RING] = (q.words[_NEXT_RING] + 1) % ring_count
+    taken = sequence - first
+    if taken == 0:
+        return 0
+    # release: the slots are written before the journaler reads them
+    publish(q.cursors, COMMAND_PUBLISHED, sequence)
+    wake(q.cursors, _JOURNALER_SLEEPING, q.wakeups[_JOURNALER])
+    rejects = scalars[REJECTS]
+    trades = scalars[TRADES]
+    waits = scalars[EVENT_WAITS]
+    emitted = apply_commands(
+        state, q.command_ring, first, sequence, q.event_ring, 0, q.cursors, q.wakeups
+    )
+    if emitted < 0:
+        q.words[_STOPPED] = 1
+        return 0
+    # release: the events are written before anyone reads them
+    publish(q.cursors, EVENT_PUBLISHED, scalars[NEXT_EVENT])
+    # release: after the events, so that an applied command's events are visible
+    publish(q.cursors, COMMAND_APPLIED, sequence)
+    publish(q.cursors, NEXT_EXPIRY_SECOND, scalars[STATE_NEXT_EXPIRY_SECOND])
+    wake(q.cursors, _JOURNALER_SLEEPING, q.wakeups[_JOURNALER])
+    record_latencies(q, taken)
+    add(q.counters, _REJECTS, scalars[REJECTS] - rejects)
+    add(q.counters, _TRADES, scalars[TRADES] - trades)
+    add(q.counters, _WAITS, scalars[EVENT_WAITS] - waits)
+    return taken
+
+
+class MatcherAgent:
+    """The matcher stage.
+
+    ``state``: a new or rebuilt engine state. ``ingress``: ring number -> COMMAND[capacity] of the
+    producers that exist. ``command_ring``, ``event_ring``: COMMAND and EVENT arrays.
+    ``cursors``, ``counters``, ``histograms``: sections of the core (exchange/core.py).
+    ``wakeups``: eventfd of each agent by number, -1 = cannot be woken (int64[AGENTS]).
+    ``limit``: the most slots that one duty cycle will ever be asked to take from one ring.
+    All capacities are powers of two. Memory stays the caller's.
+    """
+
+    name = "matcher"
+
+    def __init__(
+        self,
+        state: EngineState,
+        ingress: Mapping[int, np.ndarray],
+        command_ring: np.ndarray,
+        event_ring: np.ndarray,
+        *,
+        cursors: np.ndarray,
+        counters: np.ndarray,
+        histograms: np.ndarray,
+        wakeups: np.ndarray | Sequence[int],
+        limit: int = 1024,
+    ) -> None:
+        for array in (command_ring, event_ring, *ingress.values()):
+            if array.shape[0] < 4 or array.shape[0] & (array.shape[0] - 1):
+                raise ValueError("ring capacities must be powers of two, at least 4")
+        if not ingress or limit < 2:
+            raise ValueError("the matcher needs an ingress ring and a limit of at least 2")
+        self.state = state
+        histogram_at = int(Histogram.MATCHING_NS) * HISTOGRAM_WORDS
+        self._sequencer = Sequencer(
+            ingress=tuple(ingress.values()),
+            rings=np.array(
+                [
+                    [
+                        ingress_published(ring),
+                        ingress_consumed(ring),
+                        sleeping(PRODUCERS[ring]),
+                        PRODUCERS[ring],
+                    ]
+                    for ring in ingress
+                ],
+                np.int64,
+            ),
+            command_ring=command_ring,
+            event_ring=event_ring,
+            cursors=cursors,
+            counters=counters,
+            histogram=histograms[histogram_at : histogram_at + HISTOGRAM_WORDS],
+            wakeups=np.asarray(wakeups, np.int64),
+            received=np.zeros(limit * len(ingress), np.int64),
+            words=np.zeros(_SEQUENCER_WORDS, np.int64),
+            clock=np.zeros(2, np.int64),
+        )
+
+    def on_start(self) -> None:
+        """Compile, and publish where the state stands: nothing below these cursors will come."""
+        q, scalars = self._sequencer, self.state.scalars
+        # release: the state is rebuilt before anybody acts on the cursors
+        publish(q.cursors, COMMAND_PUBLISHED, int(scalars[NEXT_COMMAND]))
+        publish(q.cursors, COMMAND_APPLIED, int(scalars[NEXT_COMMAND]))
+        publish(q.cursors, EVENT_PUBLISHED, int(scalars[NEXT_EVENT]))
+        publish(q.cursors, NEXT_EXPIRY_SECOND, int(scalars[STATE_NEXT_EXPIRY_SECOND]))
+        duty_cycle(self.state, q, 0)
+
+    def do_work(self, limit: int) -> int:
+        """One duty cycle over at most ``limit`` slots of each ingress ring (2 or more)."""
+        return int(duty_cycle(self.state, self._sequencer, max(limit, 2)))
+
+    def on_close(self) -> None:
+        """Nothing to give back: the arrays are the caller's."""

@@ -7,6 +7,7 @@ They check the naive exchange, which the matcher is then compared with (and the 
 from __future__ import annotations
 
 import pytest
+
 from tests.model.case_table import CASES
 from tests.model.invariants import check
 from tests.model.naive_exchange import Capacities, NaiveExchange

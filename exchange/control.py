@@ -35,9 +35,15 @@ class EngineFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What the matcher knows after recovery; it sends them to the daemon when it is ready.
 
     instruments: id -> (symbol, tick, lot, price_decimals, minimum price, maximum price, maximum
-    quantity), prices in minor units. sessions: id -> (username, account).
+    quantity), prices in minor units. sessions: id -> (username, account). recovery: where the
+    journal ends, for the journaler (journal.recovery.RecoveryReport). The rest is for counters.
     """
 
+    recovery: dict[str, int | str | bool | None]
+    replayed_commands: int
+    replayed_events: int
+    duration_ns: int
+    snapshot_sequence: int
     next_command: int
     next_event: int
     day_open: bool

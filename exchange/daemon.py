@@ -52,7 +52,7 @@ from exchange.settings import Configuration
 from exchange.supervisor import Stage, StageMessage, StageSpec
 
 if TYPE_CHECKING:
-    from exchange.control import ControlProducer, TradingControl
+    from exchange.control import ControlProducer, EngineFacts, TradingControl
     from exchange.core import Core
 
 log = logging.getLogger(__name__)
@@ -113,7 +113,15 @@ def listen(host: str, port: int, backlog: int) -> socket.socket:
 class Daemon:
     """One run of the exchange on one data directory; ``run`` returns when it has stopped."""
 
-    def __init__(self, configuration: Configuration, data_directory: Path) -> None:
+    def __init__(
+        self,
+        configuration: Configuration,
+        data_directory: Path,
+        *,
+        rebuild_archive: bool = False,
+    ) -> None:
+        """``rebuild_archive``: replace archived events that the journal does not cause."""
+        self._rebuild_archive = rebuild_archive
         self._configuration = configuration
         self._settings = configuration.settings
         self._data_directory = data_directory
@@ -148,7 +156,7 @@ class Daemon:
             stack.callback(self._selector.close)
             order_entry = self._settings.order_entry
             self._listener = stack.enter_context(
-                listen(order_entry.host, order_entry.port, order_entry.backlog)
+                listen(order_entry.host, order_entry.port, order_entry.listen_backlog)
             )
             self._run_file = RunFile(self._data_directory)
             stack.callback(self._run_file.remove)
@@ -194,12 +202,11 @@ class Daemon:
         self._selector.register(reader, selectors.EVENT_READ, drain)
 
     def _compile(self) -> None:
-        from exchange.compile import compile_everything
+        from exchange.compile import is_compiled, run_compiler
 
-        self._set_phase("compiling")
-        compile_everything(lambda: self._stop)
-        if self._stop:
-            raise StageFailed("stopped while compiling")
+        if not is_compiled():
+            self._set_phase("compiling")
+            run_compiler(lambda: self._stop)
 
     def _run_cores(self) -> None:
         while True:
@@ -256,8 +263,10 @@ class Daemon:
         self._producer = ControlProducer(
             core.region.arrays["ingress_0"], core.cursors, self._eventfds["matcher"]
         )
+        facts = self._facts()
+        self._count_recovery(facts)
         self._trading = TradingControl(self._configuration)
-        self._trading.recovered(self._facts(), self._producer)
+        self._trading.recovered(facts, self._producer)
         self._wait(self._control_settled, "control commands to be durable")
         self._tell("order_entry")
         self._wait_ready("order_entry")
@@ -278,12 +287,29 @@ class Daemon:
             self._run_once()
         self._stop_gracefully()
 
-    def _facts(self) -> Any:
+    def _facts(self) -> EngineFacts:
         from exchange.control import EngineFacts
 
         ready = self._stages["matcher"].ready
         assert ready is not None
         return msgspec.json.decode(ready.facts, type=EngineFacts)
+
+    def _count_recovery(self, facts: EngineFacts) -> None:
+        from exchange.counters import Counter
+        from ringbuffer.counters import set_value
+
+        assert self._core is not None
+        counters = self._core.region.arrays["counters"]
+        for counter, value in (
+            (Counter.RECOVERED_COMMANDS, facts.replayed_commands),
+            (Counter.RECOVERED_EVENTS, facts.replayed_events),
+            (Counter.RECOVERY_DURATION_NS, facts.duration_ns),
+            (Counter.RECOVERY_SNAPSHOT_SEQUENCE, facts.snapshot_sequence),
+            (Counter.RECOVERY_TORN_BYTES, int(facts.recovery["torn_bytes"] or 0)),
+            (Counter.CORE_RESTARTS, self._restart_counts["core"]),
+            (Counter.STAGE_RESTARTS, self._restart_counts["order_entry"]),
+        ):
+            set_value(counters, int(counter), value)
 
     def _control_settled(self) -> bool:
         assert self._producer is not None
@@ -378,6 +404,7 @@ class Daemon:
         from exchange.core import region_name
 
         placed = self._plan[role]
+        matcher = self._stages.get("matcher")
         self._stages[role].tell(
             StageSpec(
                 role=role,
@@ -388,6 +415,8 @@ class Daemon:
                 listener=self._listener.fileno() if role == "order_entry" else -1,
                 cpus=list(placed.cpus or ()),
                 idle=placed.idle,
+                rebuild_archive=self._rebuild_archive,
+                facts=matcher.ready.facts if matcher and matcher.ready else msgspec.Raw(b"null"),
             )
         )
         self._write_run_file()

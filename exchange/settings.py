@@ -79,16 +79,21 @@ class JournalSection(_Section, frozen=True, kw_only=True):
 class OrderEntrySection(_Section, frozen=True, kw_only=True):
     host: Annotated[str, Meta(min_length=1)]
     port: Port
-    connections: Annotated[int, Meta(ge=1, le=65_535)]
-    backlog: Annotated[int, Meta(ge=1, le=65_535)]
-    receive_buffer_bytes: Annotated[int, Meta(ge=4_096, le=1 << 30)]
-    send_buffer_bytes: Annotated[int, Meta(ge=4_096, le=1 << 30)]
-    client_backlog_bytes: Annotated[int, Meta(ge=4_096, le=1 << 40)]
+    listen_backlog: SmallCount
+    connections: SmallCount
+    unauthenticated_connections: SmallCount
+    receive_bytes: Annotated[int, Meta(ge=4_096, le=1 << 30)]
+    output_bytes: Annotated[int, Meta(ge=16_384, le=1 << 30)]
+    backlog_messages: Count
+    stall_timeout_ms: Milliseconds
     login_timeout_ms: Milliseconds
     heartbeat_interval_ms: Milliseconds
     client_timeout_ms: Milliseconds
+    takeover_ms: Milliseconds
+    linger_ms: Milliseconds
+    timer_interval_ms: Milliseconds
     password_threads: Annotated[int, Meta(ge=1, le=64)]
-    batch: Annotated[int, Meta(ge=1, le=1 << 24)]
+    batch_events: Annotated[int, Meta(ge=16, le=1 << 20)]
 
 
 class CpuSection(_Section, frozen=True, kw_only=True):

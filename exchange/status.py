@@ -1,7 +1,7 @@
 """``exchange status``: what the daemon, its stages and its rings are doing.
 
-Who uses it: the command line. It reads ``run.json`` and attaches to the region read-only, so it also
-works, and disturbs nothing, when the daemon hangs. Rates come from two looks.
+Who uses it: the command line. It reads ``run.json`` and attaches to the region read-only, so it
+also works, and disturbs nothing, when the daemon hangs. Rates come from two looks.
 """
 
 from __future__ import annotations

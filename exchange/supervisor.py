@@ -38,6 +38,8 @@ class StageSpec(msgspec.Struct, frozen=True, kw_only=True):
     listener: int
     cpus: list[int]
     idle: str
+    rebuild_archive: bool = False
+    facts: msgspec.Raw = msgspec.Raw(b"null")  # the matcher's, for the stages after it
 
 
 class StageMessage(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,313 @@
+"""From settings to agents: which section, cursor and file each stage gets.
+
+Who uses it: the stages, and the compiler, which runs all three agents in one process. The agents
+themselves know no configuration; this is the one place where its names meet their parameters.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from exchange import pipeline
+from exchange.codes import FLAG_LONG
+from exchange.control import EngineFacts, unpacked_text
+from exchange.core import AGENTS
+from exchange.counters import Counter, Histogram
+from exchange.engine import state as engine
+from exchange.engine.agent import MatcherAgent
+from exchange.engine.state import EngineCapacity, EngineState
+from exchange.gateway.order_entry import OrderEntryAgent, OrderEntryParameters
+from exchange.rebuild import (
+    archive_directory,
+    journal_directory,
+    load_capacity,
+    rebuild,
+    save_capacity,
+)
+from exchange.records import COMMAND, EVENT
+from exchange.settings import Settings
+from journal.archive import ArchiveReader, ArchiveWriter
+from journal.journaler import JournalerAgent, JournalerCursors, JournalerMetrics
+from journal.layout import layout_hash
+from journal.recovery import RecoveryReport
+from journal.writer import JournalWriter
+from ringbuffer.counters import HISTOGRAM_WORDS
+from ringbuffer.ring import publish
+
+log = logging.getLogger(__name__)
+
+Arrays = Mapping[str, np.ndarray]
+Progress = Callable[[int, int], None]
+COMMAND_LAYOUT = layout_hash(COMMAND)
+EVENT_LAYOUT = layout_hash(EVENT)
+_WORD = (1 << 64) - 1
+
+
+def _offset(record: np.dtype, field: str) -> int:
+    """Byte offset of ``field``."""
+    fields = record.fields
+    assert fields is not None
+    return int(fields[field][1])
+
+
+FLAGS_OFFSET = _offset(COMMAND, "flags")
+KIND_OFFSET = _offset(EVENT, "kind")
+COMMAND_SEQUENCE_OFFSET = _offset(EVENT, "command_sequence")
+
+
+def engine_capacity(settings: Settings) -> EngineCapacity:
+    """The engine's capacity that the configuration asks for."""
+    capacity = settings.capacity
+    return EngineCapacity(
+        instruments=capacity.instruments,
+        sessions=capacity.sessions,
+        orders=capacity.live_orders,
+        leaves=capacity.level_blocks,
+        nodes=capacity.level_nodes,
+        tokens=capacity.tokens_per_day,
+    )
+
+
+def recover_engine(
+    data_directory: Path, settings: Settings, rebuild_archive: bool, progress: Progress | None
+) -> tuple[EngineState, EngineFacts]:
+    """Rebuild the state from the journal, repairing a torn tail and completing the archive.
+
+    The first start fixes the capacities for the life of the data directory.
+    """
+    configured = engine_capacity(settings)
+    capacity = load_capacity(data_directory)
+    if capacity is None:
+        capacity = configured
+        save_capacity(data_directory, capacity)
+    elif capacity != configured:
+        log.warning(
+            "capacities differ from those of the data directory, which win",
+            extra={
+                "fields": {"configured": configured._asdict(), "in_use": capacity._asdict()},
+            },
+        )
+    for directory in (journal_directory(data_directory), archive_directory(data_directory)):
+        directory.mkdir(mode=0o700, exist_ok=True)
+    result = rebuild(
+        data_directory,
+        capacity,
+        repair=True,
+        write_archive=True,
+        rebuild_archive=rebuild_archive,
+        archive_segment_events=settings.journal.archive_segment_events,
+        progress=progress,
+    )
+    log.info(
+        "recovered",
+        extra={
+            "fields": {
+                "next_command": result.next_command,
+                "next_event": result.next_event,
+                "replayed": result.commands_replayed,
+                "torn_records": result.torn_records,
+                "archive_appended": result.archive_appended,
+                "snapshot": str(result.snapshot_used) if result.snapshot_used else None,
+                "seconds": round(result.seconds, 3),
+            }
+        },
+    )
+    for reason in result.snapshots_refused:
+        log.warning("snapshot not used: %s", reason)
+    report = result.recovery._asdict()
+    report["append_path"] = report["append_path"] and str(report["append_path"])
+    return result.state, describe_engine(
+        result.state,
+        recovery=report,
+        replayed_commands=result.commands_replayed,
+        replayed_events=result.events_replayed,
+        duration_ns=int(result.seconds * 1e9),
+        snapshot_sequence=int(result.snapshot_used.stem) if result.snapshot_used else 0,
+    )
+
+
+def describe_engine(
+    state: EngineState,
+    *,
+    recovery: dict[str, int | str | bool | None],
+    replayed_commands: int,
+    replayed_events: int,
+    duration_ns: int,
+    snapshot_sequence: int,
+) -> EngineFacts:
+    """What the daemon must know of a recovered ``state``."""
+    scalars = state.scalars
+    instruments = {}
+    rows = state.instruments.reshape(-1, engine.INSTRUMENT_WORDS).tolist()
+    for number, (flags, tick, lot, low, high, quantity, symbol, _) in enumerate(rows):
+        if flags & 1:
+            name = unpacked_text(symbol & _WORD)
+            instruments[number] = (name, tick, lot, flags >> 8 & 0xFF, low, high, quantity)
+    sessions = {}
+    for number, row in enumerate(state.sessions.reshape(-1, engine.SESSION_WORDS).tolist()):
+        if row[0]:
+            sessions[number] = (unpacked_text(row[1] & _WORD), row[2])
+    return EngineFacts(
+        recovery=recovery,
+        replayed_commands=replayed_commands,
+        replayed_events=replayed_events,
+        duration_ns=duration_ns,
+        snapshot_sequence=snapshot_sequence,
+        next_command=int(scalars[engine.NEXT_COMMAND]),
+        next_event=int(scalars[engine.NEXT_EVENT]),
+        day_open=bool(scalars[engine.DAY_OPEN]),
+        day_number=int(scalars[engine.DAY_NUMBER]),
+        instruments=instruments,
+        sessions=sessions,
+    )
+
+
+def _wakeups(eventfds: Mapping[str, int]) -> np.ndarray:
+    wakeups = np.full(pipeline.AGENTS, -1, np.int64)
+    for stage, descriptor in eventfds.items():
+        wakeups[AGENTS[stage]] = descriptor
+    return wakeups
+
+
+def build_matcher(
+    state: EngineState,
+    facts: EngineFacts,
+    settings: Settings,
+    arrays: Arrays,
+    eventfds: Mapping[str, int],
+) -> MatcherAgent:
+    """The matcher on a recovered state; sets every cursor to where recovery ended."""
+    cursors = arrays["cursors"]
+    # release: the archive is complete before anyone reads it because of these cursors
+    publish(cursors, pipeline.COMMAND_DURABLE, facts.next_command)
+    publish(cursors, pipeline.EVENT_RELEASED, facts.next_event)
+    return MatcherAgent(
+        state,
+        {
+            pipeline.INGRESS_CONTROL: arrays["ingress_0"],
+            pipeline.INGRESS_ORDER_ENTRY: arrays["ingress_1"],
+        },
+        arrays["command_ring"],
+        arrays["event_ring"],
+        cursors=cursors,
+        counters=arrays["counters"],
+        histograms=arrays["histograms"],
+        wakeups=_wakeups(eventfds),
+        limit=settings.matcher.batch,
+    )
+
+
+def _histogram(arrays: Arrays, number: Histogram) -> np.ndarray:
+    first = int(number) * HISTOGRAM_WORDS
+    return arrays["histograms"][first : first + HISTOGRAM_WORDS]
+
+
+def build_journaler(
+    data_directory: Path,
+    facts: EngineFacts,
+    settings: Settings,
+    arrays: Arrays,
+    eventfds: Mapping[str, int],
+) -> JournalerAgent:
+    """The journaler, appending where recovery ended."""
+    recovery = dict(facts.recovery)
+    append_path = recovery["append_path"]
+    recovery["append_path"] = Path(str(append_path)) if append_path else None  # type: ignore[assignment]
+    report = RecoveryReport(**recovery)  # type: ignore[arg-type]
+    writer = JournalWriter(
+        journal_directory(data_directory),
+        COMMAND_LAYOUT,
+        report,
+        segment_size_bytes=settings.journal.segment_bytes,
+        maximum_frame_slots=settings.journal.batch,
+        flags_offset=FLAGS_OFFSET,
+        long_mask=FLAG_LONG,
+    )
+    archive = ArchiveWriter(
+        archive_directory(data_directory),
+        EVENT,
+        EVENT_LAYOUT,
+        KIND_OFFSET,
+        segment_records=settings.journal.archive_segment_events,
+        next_sequence=facts.next_event,
+    )
+    return JournalerAgent(
+        writer,
+        archive,
+        arrays["command_ring"],
+        arrays["event_ring"],
+        arrays["cursors"],
+        JournalerCursors(
+            command_published=pipeline.COMMAND_PUBLISHED,
+            command_durable=pipeline.COMMAND_DURABLE,
+            event_published=pipeline.EVENT_PUBLISHED,
+            event_released=pipeline.EVENT_RELEASED,
+        ),
+        command_sequence_offset=COMMAND_SEQUENCE_OFFSET,
+        wakeups=[(pipeline.sleeping(pipeline.AGENT_ORDER_ENTRY), eventfds["order_entry"])],
+        room_wakeups=[(pipeline.sleeping(pipeline.AGENT_MATCHER), eventfds["matcher"])],
+        counters=arrays["counters"],
+        metrics=JournalerMetrics(
+            heartbeat_ns=Counter.JOURNALER_HEARTBEAT_NS,
+            commits=Counter.COMMITS,
+            committed_slots=Counter.COMMITTED_COMMANDS,
+            committed_bytes=Counter.COMMITTED_BYTES,
+            last_commit_slots=Counter.LAST_COMMIT_COMMANDS,
+            archived_events=Counter.ARCHIVED_EVENTS,
+            archived_bytes=Counter.ARCHIVED_BYTES,
+            segments=Counter.SEGMENTS,
+        ),
+        commit_ns=_histogram(arrays, Histogram.COMMIT_NS),
+        commit_slots=_histogram(arrays, Histogram.COMMIT_COMMANDS),
+    )
+
+
+def build_order_entry(
+    data_directory: Path,
+    settings: Settings,
+    arrays: Arrays,
+    eventfds: Mapping[str, int],
+    password_hashes: dict[str, str],
+    listener: socket.socket,
+) -> OrderEntryAgent:
+    """The order entry gateway on a bound, listening socket."""
+    section = settings.order_entry
+    capacity = load_capacity(data_directory)
+    assert capacity is not None, "the matcher has fixed the capacities"
+    return OrderEntryAgent(
+        OrderEntryParameters(
+            host=section.host,
+            port=section.port,
+            listen_backlog=section.listen_backlog,
+            connection_capacity=section.connections,
+            unauthenticated_capacity=section.unauthenticated_connections,
+            session_capacity=capacity.sessions,
+            instrument_capacity=capacity.instruments,
+            receive_bytes=section.receive_bytes,
+            output_bytes=section.output_bytes,
+            backlog_messages=section.backlog_messages,
+            stall_timeout_ms=section.stall_timeout_ms,
+            login_timeout_ms=section.login_timeout_ms,
+            heartbeat_interval_ms=section.heartbeat_interval_ms,
+            client_timeout_ms=section.client_timeout_ms,
+            takeover_ms=section.takeover_ms,
+            linger_ms=section.linger_ms,
+            timer_interval_ms=section.timer_interval_ms,
+            password_threads=section.password_threads,
+            batch_events=section.batch_events,
+        ),
+        cursors=arrays["cursors"],
+        counters=arrays["counters"],
+        ingress=arrays["ingress_1"],
+        event_ring=arrays["event_ring"],
+        archive=ArchiveReader(archive_directory(data_directory), EVENT, EVENT_LAYOUT, KIND_OFFSET),
+        password_hashes=password_hashes,
+        eventfd=eventfds["order_entry"],
+        matcher_eventfd=eventfds["matcher"],
+        listener=listener,
+    )

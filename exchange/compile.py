@@ -1,0 +1,213 @@
+"""Compile everything once, before any stage starts, with progress: ``python -m exchange.compile``.
+
+Who uses it: the daemon at its first start with a new source tree (a stamp beside the compiled code
+says that it is done), and ``scripts/test``. It runs a whole small exchange in one process (matcher,
+journaler, order entry, a client, a restart), so that what it compiles is what the stages call.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import os
+import platform
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from exchange.errors import StageFailed
+from exchange.settings import ROOT
+from ringbuffer.jit import JIT_DISABLED, source_hash
+
+POLL_S = 0.05
+
+
+def stamp_path() -> Path:
+    """The file that says that everything is compiled for this source tree and machine."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    cpu = [line for line in lines if line.startswith(("model name", "flags", "Features"))][:2]
+    parts = (source_hash(), platform.python_version(), importlib.metadata.version("numba"), *cpu)
+    key = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+    return Path(os.environ["NUMBA_CACHE_DIR"]) / f"compiled-{key}"
+
+
+def is_compiled() -> bool:
+    """Whether a compilation for this source tree and machine has been completed."""
+    return JIT_DISABLED or stamp_path().exists()
+
+
+def run_compiler(cancelled: Callable[[], bool]) -> None:
+    """Compile in a child process, which writes its progress to standard error.
+
+    Raises StageFailed when it fails or ``cancelled`` says so.
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-m", "exchange.compile"],
+        stdin=subprocess.DEVNULL,
+        cwd="/",
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+    try:
+        while True:
+            try:
+                status = process.wait(POLL_S)
+                break
+            except subprocess.TimeoutExpired:
+                if cancelled():
+                    raise StageFailed("stopped while compiling") from None
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+    if status:
+        raise StageFailed(f"compiling failed with status {status}")
+
+
+def _in_one_process(directory: Path) -> Iterator[str]:
+    """Run a small exchange; yields the name of each part before it is compiled."""
+    yield "imports"
+    import numpy as np
+
+    from exchange.builders import (
+        build_journaler,
+        build_matcher,
+        build_order_entry,
+        recover_engine,
+    )
+    from exchange.control import ControlProducer, TradingControl
+    from exchange.core import RingCapacities, core_sections
+    from exchange.gateway.client import OrderEntryClient
+    from exchange.gateway.passwords import hash_password
+    from exchange.settings import Session, load
+
+    shipped = load(None)
+    settings = shipped.settings
+    small = {
+        "capacity": {"live_orders": 1024, "tokens_per_day": 4096, "level_blocks": 64},
+        "rings": {"ingress_order_entry": 1024, "commands": 4096, "events": 4096},
+        "journal": {"segment_bytes": 1 << 20, "batch": 1024, "archive_segment_events": 4096},
+        "order_entry": {"connections": 4, "batch_events": 256},
+        "day": {"roll": "manual"},
+    }
+    import msgspec
+
+    settings = msgspec.structs.replace(
+        settings,
+        **{
+            section: msgspec.structs.replace(getattr(settings, section), **keys)
+            for section, keys in small.items()
+        },
+    )
+    configuration = msgspec.structs.replace(
+        shipped,
+        settings=settings,
+        sessions=[
+            Session(id=1, username="WARM", password=hash_password("warm", n=16, r=1), account=1)
+        ],
+    )
+    rings = RingCapacities(
+        ingress_control=settings.rings.ingress_control,
+        ingress_order_entry=settings.rings.ingress_order_entry,
+        commands=settings.rings.commands,
+        events=settings.rings.events,
+    )
+    stages = ("matcher", "journaler", "order_entry", "daemon")
+    for life in ("first start", "restart"):
+        eventfds = {name: os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK) for name in stages}
+        arrays = {s.name: np.zeros(s.count, s.dtype) for s in core_sections(rings)}
+        yield f"{life}: recovery"
+        state, facts = recover_engine(directory, settings, False, None)
+        yield f"{life}: matcher"
+        matcher = build_matcher(state, facts, settings, arrays, eventfds)
+        matcher.on_start()
+        yield f"{life}: journaler"
+        journaler = build_journaler(directory, facts, settings, arrays, eventfds)
+        journaler.on_start()
+        yield f"{life}: control"
+        producer = ControlProducer(arrays["ingress_0"], arrays["cursors"], eventfds["matcher"])
+        trading = TradingControl(configuration)
+        trading.recovered(facts, producer)
+        yield f"{life}: matching and commit"
+        while not producer.settled():
+            matcher.do_work(1024)
+            journaler.do_work(1024)
+        yield f"{life}: order entry"
+        listener = socket.create_server(("127.0.0.1", 0))
+        hashes = {s.username: s.password for s in configuration.sessions}
+        gateway = build_order_entry(directory, settings, arrays, eventfds, hashes, listener)
+        gateway.on_start()
+        idle = gateway.idle_strategy(1)
+
+        def work(agents: tuple = (matcher, journaler, gateway), idle: object = idle) -> None:
+            for agent in agents:
+                agent.do_work(1024)
+            idle.prepare()
+            idle.resume()
+
+        yield f"{life}: orders over TCP"
+        _trade(OrderEntryClient, listener.getsockname()[1], work, life)
+        for agent in (gateway, journaler, matcher):
+            agent.on_close()
+        for descriptor in eventfds.values():
+            os.close(descriptor)
+
+
+def _trade(client_class: type, port: int, work: Callable[[], None], life: str) -> None:
+    """Log in, send every kind of message, read the answers; ``work`` turns the agents."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    def talk() -> None:
+        with client_class("127.0.0.1", port) as client:
+            client.login("WARM", "warm", sequence=1)
+            token = life.replace(" ", "")[:6]
+            client.enter(f"{token}1", "S", 100, "AAPL", 1_000_000)
+            client.enter(f"{token}2", "B", 50, "AAPL", 1_000_000)
+            client.replace(f"{token}1", f"{token}3", 90, 1_010_000)
+            client.modify(f"{token}3", "T", 80)
+            client.cancel(f"{token}3", 0)
+            client.enter(f"{token}4", "B", 1, "NONE", 1_000_000)
+            for message in client.messages(20.0):
+                if message.letter == "J":
+                    break
+            client.logout()
+
+    with ThreadPoolExecutor(1) as pool:
+        talking = pool.submit(talk)
+        while not talking.done():
+            work()
+        talking.result()
+
+
+def compile_everything(report: Callable[[str, float], None]) -> None:
+    """Compile; ``report(part, seconds since the start)`` before each part."""
+    started_s = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="exchange-compile-") as directory:
+        for part in _in_one_process(Path(directory)):
+            report(part, time.monotonic() - started_s)
+    stamp = stamp_path()
+    stamp.parent.mkdir(parents=True, exist_ok=True)
+    stamp.touch()
+
+
+def main() -> int:
+    """Compile with progress on standard error."""
+
+    def report(part: str, seconds: float) -> None:
+        print(f"compiling (first start): {seconds:5.1f} s  {part}", file=sys.stderr, flush=True)
+
+    compile_everything(report)
+    report("done", time.monotonic() - _STARTED_S)
+    return 0
+
+
+_STARTED_S = time.monotonic()
+
+if __name__ == "__main__":
+    sys.exit(main())

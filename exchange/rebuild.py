@@ -33,6 +33,7 @@ import orjson
 from exchange.archive_check import ArchiveCheck
 from exchange.codes import FLAG_LONG, CommandKind
 from exchange.engine.matcher import apply_commands
+from exchange.engine.snapshot import SnapshotInvalid, list_snapshots, read_snapshot
 from exchange.engine.state import (
     NEXT_COMMAND,
     NEXT_EVENT,
@@ -51,20 +52,6 @@ from journal.segment import sync_directory
 from journal.writer import whole_records
 from ringbuffer.ring import UNGATED
 
-try:
-    from exchange.engine.snapshot import SnapshotInvalid, list_snapshots, read_snapshot
-except ImportError:
-
-    class SnapshotInvalid(Exception):  # type: ignore[no-redef]
-        pass
-
-    def list_snapshots(directory):  # type: ignore[no-untyped-def]
-        return []
-
-    def read_snapshot(path):  # type: ignore[no-untyped-def]
-        raise SnapshotInvalid(path)
-
-
 CAPACITY_FILE = "engine.json"
 JOURNAL_DIRECTORY = "journal"
 ARCHIVE_DIRECTORY = "archive"
@@ -75,8 +62,8 @@ FLAGS_OFFSET: int = COMMAND.fields["flags"][1]  # type: ignore[index]
 # 2 MiB of commands: with their events they stay in a second-level cache's reach, and a call of the
 # matcher costs nothing beside them. A journal with longer frames gets a larger ring.
 CHUNK_SLOTS = 1 << 15
-# What one command can emit beyond the orders that it removes: see docs/matching.md. ENTER: accepted,
-# a partial fill, rested, checkpoint; REPLACE one more; a removal that an earlier entry pays for.
+# What one command can emit beyond the orders that it removes (docs/matching.md). ENTER: accepted, a
+# partial fill, rested, checkpoint; REPLACE one more; and its own removal later on.
 EVENTS_PER_SLOT = 8
 # Starts and ends of days in one call of the matcher: each speaks to every session.
 DAYS_PER_CALL = 8
@@ -340,8 +327,11 @@ def _newest_snapshot(
             continue
         try:
             state = read_snapshot(path)
-        except SnapshotInvalid as error:
+        except (SnapshotInvalid, OSError) as error:
             refused.append(str(error))
+            continue
+        if int(state.scalars[NEXT_COMMAND]) != sequence:
+            refused.append(f"{path.name}: holds another command sequence than its name says")
             continue
         found = capacity_of(state)
         if found != capacity:
@@ -361,7 +351,7 @@ def newest_state(data_dir: Path) -> EngineState | None:
     for _, path in reversed(list_snapshots(snapshot_directory(data_dir))):
         try:
             return read_snapshot(path)
-        except SnapshotInvalid:
+        except (SnapshotInvalid, OSError):
             continue
     return None
 

@@ -1,0 +1,404 @@
+"""``exchange-replay``: look into a journal, verify it, rebuild from it.
+
+    exchange-replay show      commands or events of a range, as a table or JSON lines
+    exchange-replay verify    replay the journal and compare with archive, chain hash and snapshots
+    exchange-replay book      the book as it stood after a command
+    exchange-replay stats     what is in the journal, counted
+    exchange-replay export    trades, orders, events or commands as CSV
+    exchange-replay snapshot  make a snapshot, so that a restart need not replay everything
+
+Only ``snapshot`` writes, and only in ``snapshots/`` (with ``--prune`` it removes old files). All of
+them work while the exchange runs. Exit statuses: 0, 1 when ``verify`` found a difference, 2 usage,
+others as in ``exchange/errors.py``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from enum import IntEnum
+from pathlib import Path
+from typing import Any
+
+from exchange.codes import CommandKind, EventKind
+from exchange.errors import DataDirectoryUnavailable, ExchangeError, ExitStatus
+
+DEFAULT_DATA_DIRECTORY = Path("data")
+DEFAULT_TABLE_ROWS = 100
+NANOSECONDS_A_DAY = 86_400 * 1_000_000_000
+
+
+class UsageError(Exception):
+    """What was asked for does not fit the journal: status 2, one line."""
+
+
+def _add_selection(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--first", type=int, metavar="SEQUENCE", help="from this one on")
+    parser.add_argument("--last", type=int, metavar="SEQUENCE", help="up to and with this one")
+    parser.add_argument("--since", metavar="TIME", help="from this time on (ISO 8601 UTC, or ns)")
+    parser.add_argument("--until", metavar="TIME", help="up to and with this time")
+    parser.add_argument("--tail", type=int, metavar="N", help="only the last N that are selected")
+    parser.add_argument("--symbol", help="instrument: symbol, or #ID")
+    parser.add_argument("--session", help="session: user name, or #ID")
+    parser.add_argument("--order", type=int, metavar="ORDER_ID", help="what concerns this order")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The argument parser with every command."""
+    parser = argparse.ArgumentParser(
+        prog="exchange-replay", description="Look into the journal of an exchange and replay it."
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name: str, help_text: str) -> argparse.ArgumentParser:
+        target = commands.add_parser(name, help=help_text, description=help_text)
+        target.add_argument(
+            "--data-dir",
+            type=Path,
+            default=DEFAULT_DATA_DIRECTORY,
+            metavar="DIR",
+            help="data directory of the exchange (default: ./data)",
+        )
+        return target
+
+    show = command("show", "Show commands or events of a range.")
+    show.add_argument("what", nargs="?", choices=("events", "commands"), default="events")
+    _add_selection(show)
+    show.add_argument(
+        "--kind", action="append", default=[], metavar="KIND", help="ENTER, TRADE, ...; repeatable"
+    )
+    show.add_argument(
+        "--limit", type=int, metavar="N", help=f"at most N (table: {DEFAULT_TABLE_ROWS})"
+    )
+    show.add_argument("--json", action="store_true", help="one JSON object a line")
+
+    verify = command("verify", "Replay the journal and compare it with everything derived from it.")
+    verify.add_argument("--json", action="store_true", help="one JSON object")
+
+    book = command("book", "Show the book as it stood after a command.")
+    book.add_argument("--at", type=int, metavar="SEQUENCE", help="command (default: the last one)")
+    book.add_argument("--symbol", help="only this instrument")
+    book.add_argument("--levels", type=int, default=10, metavar="N", help="levels a side (10)")
+    book.add_argument("--orders", action="store_true", help="every order, oldest first")
+    book.add_argument("--json", action="store_true", help="one JSON object per book")
+
+    stats = command("stats", "Count what is in the journal.")
+    stats.add_argument("--json", action="store_true", help="one JSON object")
+
+    export = command("export", "Write trades, orders, events or commands as CSV.")
+    export.add_argument("what", choices=("trades", "orders", "events", "commands"))
+    _add_selection(export)
+    export.add_argument("--output", type=Path, metavar="FILE", help="default: standard output")
+
+    snapshot = command("snapshot", "Make a snapshot from the previous one and the journal.")
+    snapshot.add_argument(
+        "--now", action="store_true", help="with the open segment's commands, not sealed ones only"
+    )
+    snapshot.add_argument(
+        "--prune",
+        action="store_true",
+        help="afterwards remove journal segments that two verified snapshots cover",
+    )
+    snapshot.add_argument(
+        "--prune-archive", action="store_true", help="as --prune, old archive segments too"
+    )
+    snapshot.add_argument(
+        "--keep-days", type=float, default=7.0, metavar="DAYS", help="retention of --prune (7)"
+    )
+    snapshot.add_argument("--json", action="store_true", help="one JSON object")
+    return parser
+
+
+@contextlib.contextmanager
+def progress_bar(label: str) -> Iterator[Callable[[int, int], None] | None]:
+    """A callback (done, total) that moves a bar on stderr; None when stderr is no terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(label, total=None)
+
+        def move(done: int, total: int) -> None:
+            progress.update(task, completed=done, total=total or None)
+
+        yield move
+
+
+def _selection(options: argparse.Namespace, directory: Any, kinds: type[IntEnum] | None) -> Any:
+    from replay.selection import Selection, parse_time
+
+    def number(text: str | None, find: Callable[[str], int | None], what: str) -> int | None:
+        if text is None:
+            return None
+        found = find(text)
+        if found is None:
+            raise UsageError(f"no {what} {text!r} in this journal")
+        return found
+
+    def moment(text: str | None) -> int | None:
+        try:
+            return None if text is None else parse_time(text)
+        except ValueError:
+            raise UsageError(
+                f"{text!r} is no time: 2026-01-31T09:30:00.5, or nanoseconds"
+            ) from None
+
+    selected = set()
+    for name in getattr(options, "kind", []):
+        if kinds is None or name.upper() not in kinds.__members__:
+            allowed = "" if kinds is None else ", ".join(kinds.__members__)
+            raise UsageError(f"no kind {name!r}; there are {allowed}")
+        selected.add(int(kinds[name.upper()]))
+    return Selection(
+        first=options.first,
+        last=options.last,
+        since_ns=moment(options.since),
+        until_ns=moment(options.until),
+        tail=options.tail,
+        instrument=number(options.symbol, directory.instrument_of, "instrument"),
+        session=number(options.session, directory.session_of, "session"),
+        order_id=options.order,
+        kinds=selected,
+    )
+
+
+def _print_json(value: Any) -> None:
+    import orjson
+
+    sys.stdout.buffer.write(orjson.dumps(value))
+    sys.stdout.buffer.write(b"\n")
+
+
+def _show(options: argparse.Namespace) -> int:
+    from replay.show import rows, show_json, show_table
+    from replay.source import JournalView
+
+    view = JournalView(options.data_dir)
+    directory = view.directory()
+    commands = options.what == "commands"
+    selection = _selection(options, directory, CommandKind if commands else EventKind)
+    records = rows(view, directory, selection, commands=commands)
+    if options.json:
+        show_json(records, sys.stdout.buffer, options.limit)
+        return ExitStatus.OK
+    from rich.console import Console
+
+    limit = DEFAULT_TABLE_ROWS if options.limit is None else options.limit
+    # A table wider than a pipe's 80 columns is better unfolded.
+    console = Console(width=None if sys.stdout.isatty() else 250)
+    show_table(records, console, limit)
+    return ExitStatus.OK
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from replay.source import JournalView
+    from replay.verify import verify
+
+    view = JournalView(options.data_dir)
+    with progress_bar("verifying") as progress:
+        verdict = verify(view, progress)
+    fields = {
+        "good": verdict.good,
+        "first_command": verdict.first_command,
+        "next_command": verdict.next_command,
+        "next_event": verdict.next_event,
+        "events_compared": verdict.events_compared,
+        "checkpoints": verdict.checkpoints,
+        "chain_hash": f"{verdict.chain_hash:016x}",
+        "snapshots": verdict.snapshots,
+        "torn_records": verdict.torn_records,
+        "running": verdict.running,
+        "problems": verdict.problems,
+        "first_difference": verdict.first_difference,
+    }
+    if options.json:
+        _print_json(fields)
+        return ExitStatus.OK if verdict.good else ExitStatus.BUG
+    for problem in verdict.problems:
+        print(problem)
+    if verdict.first_difference is not None:
+        from replay.show import show_difference
+
+        show_difference(verdict.first_difference)
+    if verdict.torn_records:
+        print(f"a torn last frame of {verdict.torn_records} records: the next start cuts it")
+    if verdict.running:
+        print("the exchange is running: verified up to the newest archived command")
+    if verdict.good:
+        print(
+            f"good: commands {verdict.first_command} to {verdict.next_command - 1}, "
+            f"{verdict.events_compared} events equal, {verdict.checkpoints} checkpoints, "
+            f"{verdict.snapshots} snapshots, chain hash {verdict.chain_hash:016x}"
+        )
+    return ExitStatus.OK if verdict.good else ExitStatus.BUG
+
+
+def _book(options: argparse.Namespace) -> int:
+    from exchange.rebuild import rebuild
+    from replay.book import book_fields, books_of
+    from replay.source import JournalView
+
+    view = JournalView(options.data_dir)
+    upto = None
+    if options.at is not None:
+        if not 0 <= options.at < view.next_command:
+            raise UsageError(
+                f"no command {options.at}: the journal ends at {view.next_command - 1}"
+            )
+        upto = options.at + 1
+    with progress_bar("replaying") as progress:
+        result = rebuild(view.data_dir, view.capacity(), upto_sequence=upto, progress=progress)
+    directory = view.directory()
+    instrument = None
+    if options.symbol is not None:
+        instrument = directory.instrument_of(options.symbol)
+        if instrument is None:
+            raise UsageError(f"no instrument {options.symbol!r} in this journal")
+    books = [
+        book_fields(book, directory, options.levels, orders=options.orders)
+        for book in books_of(result.state, instrument)
+    ]
+    if options.json:
+        for fields in books:
+            _print_json({"after_command": result.next_command - 1, **fields})
+        return ExitStatus.OK
+    from replay.show import show_book
+
+    print(f"after command {result.next_command - 1}")
+    for fields in books:
+        show_book(fields)
+    if not books:
+        print("no live order")
+    return ExitStatus.OK
+
+
+def _stats(options: argparse.Namespace) -> int:
+    from replay.show import show_stats
+    from replay.source import JournalView
+    from replay.stats import collect
+
+    view = JournalView(options.data_dir)
+    with progress_bar("counting") as progress:
+        figures = collect(view, view.directory(), progress)
+    if options.json:
+        _print_json(figures)
+    else:
+        show_stats(figures)
+    return ExitStatus.OK
+
+
+def _export(options: argparse.Namespace) -> int:
+    from replay.export import export
+    from replay.source import JournalView
+
+    view = JournalView(options.data_dir)
+    directory = view.directory()
+    selection = _selection(options, directory, None)
+    commands = options.what == "commands"
+    first, end = selection.command_range(view) if commands else selection.event_range(view)
+    key = {"orders": "order_id"}.get(options.what, "sequence")
+    with contextlib.ExitStack() as stack:
+        output = sys.stdout
+        if options.output is not None:
+            output = stack.enter_context(open(options.output, "w", encoding="utf-8", newline=""))
+        move = stack.enter_context(progress_bar("exporting"))
+
+        def on_row(record: dict[str, Any]) -> None:
+            if move is not None:
+                move(int(record.get(key, first)) - first, end - first)
+
+        export(options.what, view, directory, selection, output, on_row if move else None)
+    return ExitStatus.OK
+
+
+def _snapshot(options: argparse.Namespace) -> int:
+    from replay.snapshot import make_snapshot, prune
+    from replay.source import JournalView
+
+    view = JournalView(options.data_dir)
+    with progress_bar("replaying") as progress:
+        made = make_snapshot(view, now=options.now, progress=progress)
+    removed = None
+    if options.prune or options.prune_archive:
+        keep_ns = int(options.keep_days * NANOSECONDS_A_DAY)
+        removed = prune(view, keep_ns=keep_ns, archive=options.prune_archive)
+    if options.json:
+        fields: dict[str, Any] = {"snapshot": None, "removed": None}
+        if made is not None:
+            fields["snapshot"] = {**made._asdict(), "path": str(made.path)}
+        if removed is not None:
+            fields["removed"] = {
+                name: [str(path) for path in paths] for name, paths in removed._asdict().items()
+            }
+        _print_json(fields)
+        return ExitStatus.OK
+    if made is None:
+        print(
+            "nothing to do: no sealed segment yet (--now takes in the open one)"
+            if not options.now
+            else "nothing to do: no command has been archived yet"
+        )
+    elif made.made:
+        print(
+            f"{made.path}: commands below {made.next_command}, events below {made.next_event}, "
+            f"{made.commands_replayed} replayed, {made.size_bytes} bytes, {made.seconds:.2f} s"
+        )
+    else:
+        print(f"{made.path}: still the newest; nothing final after it")
+    if removed is not None:
+        for path in (*removed.journal, *removed.archive, *removed.snapshots):
+            print(f"removed {path}")
+        if not any(removed):
+            print("nothing to remove: too young, or not covered by two verified snapshots")
+    return ExitStatus.OK
+
+
+_COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "show": _show,
+    "verify": _verify,
+    "book": _book,
+    "stats": _stats,
+    "export": _export,
+    "snapshot": _snapshot,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; its exit status."""
+    options = build_parser().parse_args(arguments)
+    from exchange.engine.snapshot import SnapshotInvalid
+    from journal.errors import JournalCorrupt
+
+    def fail(error: Exception, status: int) -> int:
+        print(f"exchange-replay: {error}", file=sys.stderr)
+        return int(status)
+
+    try:
+        status = _COMMANDS[options.command](options)
+        sys.stdout.flush()
+        return int(status)
+    except UsageError as error:
+        return fail(error, ExitStatus.USAGE)
+    except ExchangeError as error:
+        return fail(error, error.status)
+    except (JournalCorrupt, SnapshotInvalid) as error:
+        return fail(error, ExitStatus.JOURNAL_CORRUPT)
+    except BrokenPipeError:
+        # The reader of our output (head, less) has gone: nothing is wrong. Python would complain
+        # once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return int(ExitStatus.OK)
+    except OSError as error:
+        return fail(error, DataDirectoryUnavailable.status)
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,132 @@
+"""``exchange-replay show``: commands or events as a table for people, as JSON lines for programs.
+
+Reads only; constant memory: records are formatted chunk by chunk as they are found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any, BinaryIO
+
+import orjson
+from rich.console import Console
+from rich.table import Table
+
+from replay.directory import Directory
+from replay.selection import Selection, selected_commands, selected_events
+from replay.source import JournalView
+from replay.text import command_fields, event_fields
+
+# Columns of the table; everything else of a record goes into "details".
+_LEADING = ("sequence", "time", "kind", "instrument", "session", "side", "price", "quantity")
+_HIDDEN = ("timestamp_ns",)
+_NUMBERS = ("sequence", "price", "quantity")
+
+
+def rows(
+    view: JournalView, directory: Directory, selection: Selection, *, commands: bool
+) -> Iterator[dict[str, Any]]:
+    """The selected commands or events as dictionaries (``replay/text.py``), in order."""
+    if commands:
+        for chunk in selected_commands(view, selection):
+            for i in range(len(chunk.sequences)):
+                yield command_fields(
+                    int(chunk.sequences[i]), chunk.commands[i], chunk.continuation(i), directory
+                )
+    else:
+        for events in selected_events(view, selection):
+            for event in events:
+                yield event_fields(event, directory)
+
+
+def show_json(records: Iterator[dict[str, Any]], output: BinaryIO, limit: int | None) -> int:
+    """Write one JSON object a line; returns how many."""
+    count = 0
+    for record in islice(records, limit):
+        output.write(orjson.dumps(record))
+        output.write(b"\n")
+        count += 1
+    return count
+
+
+def show_table(records: Iterator[dict[str, Any]], console: Console, limit: int) -> int:
+    """Print at most ``limit`` records as a table; says when there are more. Returns how many."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in _LEADING:
+        table.add_column(column, justify="right" if column in _NUMBERS else "left", no_wrap=True)
+    table.add_column("details", overflow="fold")
+    shown = 0
+    more = False
+    for record in records:
+        if shown == limit:
+            more = True
+            break
+        details = " ".join(
+            f"{name}={value}"
+            for name, value in record.items()
+            if name not in _LEADING and name not in _HIDDEN and value != ""
+        )
+        table.add_row(*[str(record.get(column, "")) for column in _LEADING], details)
+        shown += 1
+    console.print(table)
+    if more:
+        console.print(f"… more; --limit {limit} records shown")
+    return shown
+
+
+def show_difference(found: dict[str, Any]) -> None:
+    """Print both records of a first difference side by side."""
+    table = Table(box=None, header_style="bold", title=f"event {found['sequence']}")
+    for column in ("field", "journal", "archive"):
+        table.add_column(column)
+    journal, archive = found["journal"] or {}, found["archive"] or {}
+    for name in dict.fromkeys((*journal, *archive)):
+        left, right = str(journal.get(name, "-")), str(archive.get(name, "-"))
+        table.add_row(name, left, right, style="" if left == right else "bold")
+    Console().print(table)
+
+
+def show_book(fields: dict[str, Any]) -> None:
+    """Print one book (``replay/book.py: book_fields``): asks above bids, best prices meeting."""
+    levels = f"{fields['bid_levels']} bid levels, {fields['ask_levels']} ask levels"
+    table = Table(box=None, header_style="bold", title=f"{fields['instrument']}: {levels}")
+    for column in ("side", "price", "quantity", "orders"):
+        table.add_column(column, justify="left" if column == "side" else "right", no_wrap=True)
+    table.add_column("order ids, oldest first", overflow="fold")
+    for name, levels_of_side in (("ask", fields["asks"][::-1]), ("bid", fields["bids"])):
+        for level in levels_of_side:
+            orders = level["orders"]
+            if isinstance(orders, list):
+                details = " ".join(
+                    f"{o['order_id']}:{o['quantity']}({o['session']})" for o in orders
+                )
+                orders = len(orders)
+            else:
+                details = ""
+            table.add_row(name, level["price"], str(level["quantity"]), str(orders), details)
+    Console().print(table)
+
+
+def show_stats(figures: dict[str, Any]) -> None:
+    """Print the figures of ``replay/stats.py`` as tables."""
+    console = Console()
+    for section in ("commands", "events", "files"):
+        table = Table(box=None, show_header=False, title=section, title_justify="left")
+        table.add_column()
+        table.add_column(justify="right")
+        for name, value in figures[section].items():
+            if isinstance(value, dict):
+                for key, item in value.items():
+                    if isinstance(item, dict):
+                        text = ", ".join(f"{k} {v}" for k, v in item.items())
+                        table.add_row(f"{name}: {key}", text)
+                    else:
+                        table.add_row(f"{name}: {key}", _number(item))
+            else:
+                table.add_row(name, _number(value))
+        console.print(table)
+
+
+def _number(value: Any) -> str:
+    return f"{value:,.2f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,280 @@
+"""``exchange-replay verify``: does the journal cause exactly what the archive says?
+
+The journal is replayed from its start (or, when that has been pruned, from the oldest snapshot that
+it still reaches). Each regenerated event is compared with the archived one, byte by byte. The chain
+hash is computed once more here, over the *archived* bytes and with nothing of the engine's, and
+compared with every CHECKPOINT and with the engine's own at the end. Each snapshot on the way is
+compared with the state that replay has reached there; then the newest one is replayed to the end
+and must arrive at the same chain hash. The first difference is reported with both records.
+
+While a daemon runs, the last commands may not be archived yet: then everything before the newest
+archived command is verified.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from exchange.archive_check import ArchiveCheck, Difference
+from exchange.codes import EventKind
+from exchange.engine import state as layout
+from exchange.engine.chain_hash import chain_digest
+from exchange.engine.snapshot import SnapshotInvalid, list_snapshots, read_snapshot
+from exchange.engine.state import EngineState, capacity_of, create_state
+from exchange.process import running_pid
+from exchange.rebuild import (
+    COMMAND_LAYOUT,
+    JournalReader,
+    Replayer,
+    archive_directory,
+    journal_directory,
+    rebuild,
+    replay_chunks,
+    snapshot_directory,
+)
+from exchange.records import COMMAND, EVENT_SIZE_BYTES
+from journal import xxh64
+from journal.recovery import recover
+from replay.book import live_orders
+from replay.directory import Directory
+from replay.source import JournalView
+from replay.text import difference, event_fields, hash_text
+from ringbuffer.ring import UNGATED
+
+# Scalars that the same commands always give the same value, whatever seed or free list.
+_COMPARED_SCALARS = (
+    "NEXT_COMMAND",
+    "NEXT_EVENT",
+    "CHECKPOINT_EVENT",
+    "DAY_OPEN",
+    "MIDNIGHT_NS",
+    "DAY_NUMBER",
+    "NEXT_EXPIRY_SECOND",
+    "LIVE_ORDERS",
+    "TOKENS_USED",
+    "LAST_TIMESTAMP_NS",
+)
+
+
+@dataclass
+class Verdict:
+    """What was verified and what was found; ``problems`` is empty when all is well."""
+
+    first_command: int = 0
+    next_command: int = 0
+    next_event: int = 0
+    events_compared: int = 0
+    checkpoints: int = 0
+    chain_hash: int = 0
+    snapshots: int = 0
+    torn_records: int = 0
+    running: bool = False
+    problems: list[str] = field(default_factory=list)
+    first_difference: dict[str, Any] | None = None
+
+    @property
+    def good(self) -> bool:
+        return not self.problems
+
+
+class _ChainCheck:
+    """XXH64 over archived bytes, compared with the CHECKPOINT events among them."""
+
+    def __init__(self, archive: ArchiveCheck, first_event: int, chain: np.ndarray | None) -> None:
+        self._reader = archive.reader
+        self._state = xxh64.new_state() if chain is None else chain.copy()
+        self._hashed = first_event
+        self.checkpoints = 0
+
+    def digest(self) -> int:
+        return xxh64.unsigned(int(xxh64.digest(self._state)))
+
+    def follow(self, end: int) -> str | None:
+        """Hash archived events up to ``end``; what is wrong with the first bad CHECKPOINT."""
+        while self._hashed < end:
+            events = self._reader.view(self._hashed, end - self._hashed)
+            if len(events) == 0:
+                return f"event {self._hashed} is missing in the archive"
+            start = 0
+            for i in np.nonzero(events["kind"] == EventKind.CHECKPOINT)[0]:
+                self._hash(events[start : int(i)])
+                start = int(i)
+                wanted, count = hash_text(int(events[i]["price"])), int(events[i]["quantity"])
+                found = f"{self.digest():016x}"
+                if wanted != found or count != self._hashed:
+                    return (
+                        f"chain hash at event {self._hashed}: CHECKPOINT says {wanted} over "
+                        f"{count} events, the archive's bytes give {found} over {self._hashed}"
+                    )
+                self.checkpoints += 1
+            self._hash(events[start:])
+        return None
+
+    def _hash(self, events: np.ndarray) -> None:
+        words = events.view(np.int64)
+        xxh64.update_stripes(self._state, words, 0, len(words))
+        self._hashed += len(events)
+
+
+def verify(view: JournalView, progress: Callable[[int, int], None] | None = None) -> Verdict:
+    """Verify journal, archive, chain hash and snapshots of ``view``; never modifies anything.
+
+    Raises ``journal.errors.JournalCorrupt`` when the journal itself is damaged.
+    """
+    verdict = Verdict(running=running_pid(view.data_dir) is not None)
+    capacity = view.capacity()
+    archive = ArchiveCheck(archive_directory(view.data_dir), write=False)
+    end = UNGATED
+    if verdict.running:
+        end = archive.last_command()
+    else:
+        directory = journal_directory(view.data_dir)
+        report = recover(directory, COMMAND_LAYOUT, repair=False, from_sequence=view.first_command)
+        verdict.torn_records = report.torn_records
+        end = report.next_sequence
+    snapshots, states = _snapshots(view.data_dir, verdict)
+    state, chain = create_state(capacity), None
+    if view.first_command > 0:
+        usable = [s for s, _ in snapshots if s >= view.first_command]
+        if not usable:
+            verdict.problems.append(
+                f"the journal begins at {view.first_command} and no snapshot leads there"
+            )
+            return verdict
+        state = read_snapshot(dict(snapshots)[usable[0]])
+        chain = state.chain
+    if capacity_of(state) != capacity:
+        verdict.problems.append(f"snapshot made with {capacity_of(state)}, engine.json: {capacity}")
+        return verdict
+    replayer = Replayer(state)
+    verdict.first_command = replayer.next_command
+    first_event = replayer.next_event
+    hashes = _ChainCheck(archive, first_event, chain)
+    reader = JournalReader(
+        journal_directory(view.data_dir), COMMAND, COMMAND_LAYOUT, replayer.next_command
+    )
+    names = view.directory()
+    stops = [s for s, _ in snapshots if verdict.first_command <= s < end]
+    for stop in [*stops, end]:
+        for base, events in replay_chunks(reader, replayer, stop):
+            found = archive.compare(base, events)
+            if found is not None:
+                _report(verdict, found, names)
+                return verdict
+            wrong = hashes.follow(base + len(events))
+            if wrong is not None:
+                verdict.problems.append(wrong)
+                return verdict
+            if progress is not None:
+                progress(replayer.next_command - verdict.first_command, end - verdict.first_command)
+        if stop != end or stop in states:
+            _compare_snapshot(view.data_dir, stop, replayer, verdict)
+    verdict.next_command = replayer.next_command
+    verdict.next_event = replayer.next_event
+    verdict.events_compared = replayer.next_event - first_event
+    verdict.checkpoints = hashes.checkpoints
+    verdict.chain_hash = chain_digest(replayer.state)
+    if hashes.digest() != verdict.chain_hash:
+        verdict.problems.append(
+            f"chain hash: the engine says {verdict.chain_hash:016x}, the archive's bytes give "
+            f"{hashes.digest():016x}"
+        )
+    if not verdict.running:
+        _beyond(verdict, archive, names)
+    late = [s for s, _ in snapshots if s > replayer.next_command]
+    if late and not verdict.running:
+        verdict.problems.append(f"snapshot {late[0]} is beyond the end of the journal")
+    if verdict.good and any(s <= replayer.next_command for s, _ in snapshots):
+        again = rebuild(view.data_dir, capacity, upto_sequence=replayer.next_command)
+        if chain_digest(again.state) != verdict.chain_hash:
+            verdict.problems.append(
+                f"replay from snapshot {again.snapshot_used} ends with chain hash "
+                f"{chain_digest(again.state):016x}, from the start with {verdict.chain_hash:016x}"
+            )
+    return verdict
+
+
+def _snapshots(data_dir: Path, verdict: Verdict) -> tuple[list[tuple[int, Path]], set[int]]:
+    """The snapshots that can be read; the others become problems."""
+    good: list[tuple[int, Path]] = []
+    for sequence, path in list_snapshots(snapshot_directory(data_dir)):
+        try:
+            state = read_snapshot(path)
+        except (SnapshotInvalid, OSError) as error:
+            verdict.problems.append(f"snapshot {error}")
+            continue
+        if int(state.scalars[layout.NEXT_COMMAND]) != sequence:
+            verdict.problems.append(f"snapshot {path.name}: its name is not its command sequence")
+            continue
+        good.append((sequence, path))
+    return good, {sequence for sequence, _ in good}
+
+
+def _compare_snapshot(data_dir: Path, sequence: int, replayer: Replayer, verdict: Verdict) -> None:
+    path = dict(list_snapshots(snapshot_directory(data_dir))).get(sequence)
+    if path is None:  # pruned meanwhile
+        return
+    wrong = state_difference(replayer.state, read_snapshot(path))
+    if wrong is not None:
+        verdict.problems.append(f"snapshot {path.name}: {wrong}")
+    verdict.snapshots += 1
+
+
+def state_difference(expected: EngineState, found: EngineState) -> str | None:
+    """In what two engine states mean something different; None if they mean the same.
+
+    Where things lie in their pools may differ (a token's place depends on a random seed).
+    """
+    for name in _COMPARED_SCALARS:
+        index = getattr(layout, name)
+        left, right = int(expected.scalars[index]), int(found.scalars[index])
+        if left != right:
+            return f"{name} is {right}, replay says {left}"
+    left, right = chain_digest(expected), chain_digest(found)
+    if left != right:
+        return f"chain hash is {right:016x}, replay says {left:016x}"
+    for name in ("instruments", "sessions"):
+        if not np.array_equal(getattr(expected, name), getattr(found, name)):
+            return f"other {name} than replay"
+    ours, theirs = live_orders(expected), live_orders(found)
+    if len(ours) != len(theirs):
+        return f"{len(theirs)} live orders, replay has {len(ours)}"
+    for name in ours.dtype.names or ():
+        unlike = np.nonzero(ours[name] != theirs[name])[0]
+        if len(unlike):
+            order = ours[unlike[0]]
+            return f"order {order['order_id']} has another {name} than in replay"
+    return None
+
+
+def _beyond(verdict: Verdict, archive: ArchiveCheck, names: Directory) -> None:
+    last = archive.reader.last()
+    if last is not None and int(last["sequence"]) >= verdict.next_event:
+        found = archive.reader.read_one(verdict.next_event)
+        _report(
+            verdict, Difference(verdict.next_event, None, last if found is None else found), names
+        )
+
+
+def _report(verdict: Verdict, found: Difference, names: Directory) -> None:
+    """Put the first difference into ``verdict``, with both records."""
+    if found.found is None:
+        what = "is missing in the archive"
+    elif found.expected is None:
+        what = "is in the archive, but the journal causes no such event"
+    else:
+        what = f"differs in {', '.join(difference(found.expected, found.found))}"
+    verdict.problems.append(f"event {found.sequence} {what}")
+    verdict.first_difference = {
+        "sequence": found.sequence,
+        "journal": None if found.expected is None else event_fields(found.expected, names),
+        "archive": None if found.found is None else event_fields(found.found, names),
+    }
+
+
+assert EVENT_SIZE_BYTES % xxh64.STRIPE_BYTES == 0

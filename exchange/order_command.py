@@ -1,0 +1,146 @@
+"""``exchange order``: log in, send one order, print what the exchange answers.
+
+Who uses it: the command line. Prices are decimal on the command line and integers of 1/10,000 on
+the wire; nothing is ever a float.
+"""
+
+from __future__ import annotations
+
+import argparse
+import decimal
+import json
+import time
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from exchange.errors import ConfigurationError, ExitStatus, NotRunning, Refused
+from exchange.gateway import ouch
+from exchange.gateway.client import (
+    ConnectionEnded,
+    LoginRefused,
+    OrderEntryClient,
+    Sequenced,
+)
+
+WIRE_SCALE = 10_000
+SIDES = {"buy": "B", "sell": "S", "short": "T"}
+TIMES_IN_FORCE = {"day": 99_999, "ioc": 0, "fok": 0}
+QUIET_S = 0.3  # the answers have come when nothing more has come for this long
+_PRICES = ("price", "reference_price")
+
+
+class Order(NamedTuple):
+    """An order as the wire says it. price: 1/10,000; PRICE_MARKET for a market order."""
+
+    side: str
+    quantity: int
+    symbol: str
+    price: int
+
+
+def parse_order(words: list[str]) -> Order:
+    """``buy 100 AAPL @ 150.00``; without ``@ PRICE`` a market order. Raises ConfigurationError."""
+    usage = "an order is: buy|sell|short QUANTITY SYMBOL [@ PRICE]"
+    words = " ".join(words).replace("@", " @ ").split()
+    if len(words) not in (3, 5) or words[0].lower() not in SIDES:
+        raise ConfigurationError(usage)
+    if not words[1].isdecimal() or not 0 < int(words[1]) < 1 << 32:
+        raise ConfigurationError(f"QUANTITY must be an integer from 1 to {(1 << 32) - 1}; {usage}")
+    if not 1 <= len(words[2]) <= 8 or not words[2].isascii():
+        raise ConfigurationError(f"SYMBOL has 1 to 8 characters; {usage}")
+    price = ouch.PRICE_MARKET
+    if len(words) == 5:
+        try:
+            scaled = Decimal(words[4]) * WIRE_SCALE
+        except decimal.InvalidOperation:
+            raise ConfigurationError(f"PRICE must be a decimal number; {usage}") from None
+        if words[3] != "@" or not 0 < scaled < ouch.PRICE_MARKET or scaled % 1:
+            raise ConfigurationError(
+                f"PRICE must be positive, with at most 4 decimals, below "
+                f"{ouch.PRICE_MARKET / WIRE_SCALE}; {usage}"
+            )
+        price = int(scaled)
+    return Order(SIDES[words[0].lower()], int(words[1]), words[2], price)
+
+
+def readable(message: Sequenced) -> dict[str, Any]:
+    """A message's fields with decimal prices, for people and for JSON."""
+    fields: dict[str, Any] = {"sequence": message.sequence, "message": message.name}
+    for name, value in message.fields.items():
+        if name in _PRICES and isinstance(value, int):
+            value = "market" if value == ouch.PRICE_MARKET else str(Decimal(value) / WIRE_SCALE)
+        elif isinstance(value, str):
+            value = value.strip()
+        fields[name] = value
+    return fields
+
+
+def _print(message: Sequenced, as_json: bool) -> None:
+    fields = readable(message)
+    if as_json:
+        print(json.dumps(fields), flush=True)
+        return
+    head = f"{fields.pop('sequence'):>6}  {fields.pop('message'):<14}"
+    shown = (f"{name}={value}" for name, value in fields.items() if value not in ("", None))
+    print(head + " ".join(shown), flush=True)
+
+
+def _time_in_force(text: str) -> int:
+    if text in TIMES_IN_FORCE:
+        return TIMES_IN_FORCE[text]
+    if text.isdecimal() and 0 < int(text) < 99_998:
+        return int(text)
+    raise ConfigurationError("--time-in-force is day, ioc, fok or seconds from 1 to 99997")
+
+
+def send_order(options: argparse.Namespace, password: str) -> int:
+    """Send the order of ``options``. Raises Refused, NotRunning, ConfigurationError."""
+    order = parse_order(options.words)
+    time_in_force = _time_in_force(options.time_in_force)
+    token = options.token or f"{time.time_ns() // 1_000_000:014d}"[-14:]
+    if not 1 <= len(token) <= 14 or not token.isascii() or not token.isprintable():
+        raise ConfigurationError("--token has 1 to 14 printable characters")
+    try:
+        with OrderEntryClient(
+            options.host, options.port, connect_timeout_s=options.timeout
+        ) as client:
+            # sequence 0: only what comes after this login
+            client.login(options.user, password, sequence=0, timeout_s=options.timeout)
+            client.enter(
+                token,
+                order.side,
+                order.quantity,
+                order.symbol,
+                order.price,
+                time_in_force=time_in_force,
+                display="P" if options.post_only else "Y",
+                minimum_quantity=order.quantity if options.time_in_force == "fok" else 0,
+            )
+            return _answers(client, token, options)
+    except LoginRefused as error:
+        reasons = {"A": "not authorized", "S": "session not available"}
+        raise Refused(f"login refused: {reasons.get(error.reason, error.reason)}") from None
+    except ConnectionEnded as error:
+        raise Refused(f"the exchange closed the connection: {error}") from None
+    except OSError as error:
+        raise NotRunning(
+            f"no exchange answers on {options.host}:{options.port}: {error.strerror or error}"
+        ) from None
+
+
+def _answers(client: OrderEntryClient, token: str, options: argparse.Namespace) -> int:
+    """Print messages until the order's answers have come; the exit status."""
+    status = None
+    deadline_s = time.monotonic() + options.timeout
+    while time.monotonic() < deadline_s:
+        wait_s = deadline_s - time.monotonic() if status is None else QUIET_S
+        message = next(client.messages(wait_s), None)
+        if message is None:
+            break
+        _print(message, options.json)
+        if str(message.fields.get("token", "")).strip() == token:
+            status = ExitStatus.REFUSED if message.letter == "J" else status or ExitStatus.OK
+    if status is None:
+        raise Refused(f"no answer within {options.timeout:g} s (was token {token} used before?)")
+    client.logout()
+    return status

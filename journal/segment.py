@@ -39,9 +39,12 @@ from journal.layout import (
 
 PREPARED_NAME = "next.prepared"
 _ZEROS = bytes(1 << 20)
-# The zeros are synced in steps so that the file system never has so much dirty data that the
-# writer's own fdatasync has to wait for all of it.
-_SYNC_STEP_BYTES = 8 << 20
+# The zeros are synced in steps, so that a commit's fdatasync queues behind one step at most.
+# Measured beside 4 KiB commits (p50 157, p99.9 1,000 µs alone): steps of 128 KiB 195 and 1,170 µs
+# at 300 MB/s, of 1 MiB 487 and 33,800 µs at 800 MB/s. When the writer waits for the file there is
+# no commit to protect: large steps.
+_STEP_BYTES = 128 << 10
+_URGENT_STEP_BYTES = 8 << 20
 
 
 def sync_directory(directory: Path) -> None:
@@ -127,10 +130,16 @@ def _write_all(descriptor: int, data: bytes, offset: int) -> None:
         raise OSError(0, f"short write of {written} bytes")
 
 
-def prepare(directory: Path, size_bytes: int, stopped: Callable[[], bool] = lambda: False) -> None:
+def prepare(
+    directory: Path,
+    size_bytes: int,
+    urgent: Callable[[], bool] = lambda: True,
+    stopped: Callable[[], bool] = lambda: False,
+) -> None:
     """Make PREPARED_NAME: ``size_bytes`` of written, synced zeros. Raises OSError.
 
-    ``stopped`` is asked between steps; when it says so the unfinished file is removed.
+    ``urgent`` and ``stopped`` are asked between steps. Urgent: somebody waits for the file, so be
+    fast instead of gentle. Stopped: the unfinished file is removed.
     """
     path = directory / PREPARED_NAME
     path.unlink(missing_ok=True)
@@ -138,13 +147,19 @@ def prepare(directory: Path, size_bytes: int, stopped: Callable[[], bool] = lamb
     try:
         # First all extents in one piece (ENOSPC comes here), then the zeros.
         os.posix_fallocate(descriptor, 0, size_bytes)
-        for offset in range(0, size_bytes, len(_ZEROS)):
+        offset = unsynced = 0
+        while offset < size_bytes:
             if stopped():
                 path.unlink()
                 return
-            _write_all(descriptor, _ZEROS[: size_bytes - offset], offset)
-            if (offset + len(_ZEROS)) % _SYNC_STEP_BYTES == 0:
+            step = _URGENT_STEP_BYTES if urgent() else _STEP_BYTES
+            count = min(step, len(_ZEROS), size_bytes - offset)
+            _write_all(descriptor, _ZEROS[:count], offset)
+            offset += count
+            unsynced += count
+            if unsynced >= step:
                 os.fdatasync(descriptor)
+                unsynced = 0
         os.fsync(descriptor)
     except OSError:
         path.unlink(missing_ok=True)
@@ -161,17 +176,19 @@ class Preparer:
         self.size_bytes = size_bytes
         self._error: OSError | None = None
         self._stopping = threading.Event()
+        self._awaited = threading.Event()
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         """Begin to prepare; returns at once."""
         assert self._thread is None
+        self._awaited.clear()
         self._thread = threading.Thread(target=self._run, name="segment-preparer", daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
         try:
-            prepare(self.directory, self.size_bytes, self._stopping.is_set)
+            prepare(self.directory, self.size_bytes, self._awaited.is_set, self._stopping.is_set)
         except OSError as error:
             self._error = error
 
@@ -180,6 +197,7 @@ class Preparer:
         if self._thread is None:
             prepare(self.directory, self.size_bytes)
             return
+        self._awaited.set()
         self._thread.join()
         self._thread = None
         if self._error is not None:

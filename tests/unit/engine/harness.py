@@ -1,0 +1,153 @@
+"""What the engine's tests share: a small exchange in process, and commands by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from exchange import pipeline
+from exchange.codes import FLAG_LONG, CommandKind
+from exchange.engine.matcher import apply_commands
+from exchange.engine.state import NEXT_COMMAND, NEXT_EVENT, EngineCapacity, EngineState, create_state
+from exchange.records import COMMAND, EVENT, INSTRUMENT_CONTINUATION
+from ringbuffer.ring import UNGATED
+
+SMALL = EngineCapacity(instruments=8, sessions=8, orders=64, leaves=64, nodes=64, tokens=256)
+SEED = 20260101
+GOOD_FOR_DAY = 99_998
+MIDNIGHT_NS = 1_700_000_000_000_000_000
+
+
+def token_bytes(token: str) -> bytes:
+    """The 14 bytes of a token, as on the wire."""
+    return token.encode("latin-1").ljust(14)[:14]
+
+
+def slots(count: int = 1) -> np.ndarray:
+    return np.zeros(count, COMMAND)
+
+
+def set_token(slot: Any, token: str) -> None:
+    raw = token_bytes(token)
+    slot["token_0"] = int.from_bytes(raw[:8], "little")
+    slot["token_1"] = int.from_bytes(raw[8:12], "little")
+    slot["token_2"] = int.from_bytes(raw[12:], "little")
+
+
+def command(kind: CommandKind | int, token: str | None = None, **fields: int) -> np.ndarray:
+    """One slot of ``kind``."""
+    made = slots()
+    made["kind"] = kind
+    for name, value in fields.items():
+        made[name] = value
+    if token is not None:
+        set_token(made[0], token)
+    return made
+
+
+def enter(token: str, side: int, quantity: int, price: int, **fields: int) -> np.ndarray:
+    values = {
+        "instrument": 1,
+        "session": 1,
+        "time_in_force": GOOD_FOR_DAY,
+        "display": ord("Y"),
+        "capacity": ord("P"),
+        "cross_type": ord("N"),
+        "intermarket_sweep": ord("N"),
+        "side": side,
+        "quantity": quantity,
+        "price": price,
+    } | fields
+    return command(CommandKind.ENTER, token, **values)
+
+
+def cancel(token: str, quantity: int = 0, session: int = 1) -> np.ndarray:
+    return command(CommandKind.CANCEL, token, session=session, quantity=quantity)
+
+
+def replace(token: str, new_token: str, quantity: int, price: int, **fields: int) -> np.ndarray:
+    values = {
+        "session": 1,
+        "time_in_force": GOOD_FOR_DAY,
+        "display": ord("Y"),
+        "quantity": quantity,
+        "price": price,
+        "flags": FLAG_LONG,
+    } | fields
+    continuation = slots()
+    set_token(continuation[0], new_token)
+    return np.concatenate([command(CommandKind.REPLACE, token, **values), continuation])
+
+
+def instrument(
+    number: int = 1,
+    tick: int = 1,
+    lot: int = 1,
+    minimum_price: int = 1,
+    maximum_price: int = 1_000_000,
+    maximum_quantity: int = 1_000_000,
+) -> np.ndarray:
+    continuation = np.zeros(1, INSTRUMENT_CONTINUATION)
+    continuation["minimum_price"] = minimum_price
+    continuation["maximum_price"] = maximum_price
+    continuation["maximum_quantity"] = maximum_quantity
+    first = command(
+        CommandKind.INSTRUMENT,
+        f"SYMBOL{number}",
+        instrument=number,
+        price=tick,
+        quantity=lot,
+        display=2,
+        flags=FLAG_LONG,
+    )
+    return np.concatenate([first, continuation.view(COMMAND)])
+
+
+def opening(instruments: int = 1, sessions: int = 2) -> np.ndarray:
+    """Instruments, sessions and the start of a day."""
+    parts = [instrument(i + 1) for i in range(instruments)]
+    parts += [command(CommandKind.SESSION, "user", session=i + 1) for i in range(sessions)]
+    parts.append(command(CommandKind.START_OF_DAY, quantity=MIDNIGHT_NS, price=20260101))
+    return np.concatenate(parts)
+
+
+def private_cursors() -> np.ndarray:
+    """Cursors of a replay: the event ring is never full."""
+    cursors = np.zeros(pipeline.CURSOR_WORDS, np.int64)
+    cursors[pipeline.EVENT_RELEASED] = UNGATED
+    return cursors
+
+
+def no_wakeups() -> np.ndarray:
+    return np.full(pipeline.AGENTS, -1, np.int64)
+
+
+class Exchange:
+    """An engine in process. ``run`` applies slots and returns the events as one array."""
+
+    def __init__(self, capacity: EngineCapacity = SMALL, state: EngineState | None = None) -> None:
+        self.state = create_state(capacity, SEED) if state is None else state
+        self.cursors = private_cursors()
+        self.wakeups = no_wakeups()
+        self.ring = np.zeros(1 << 12, COMMAND)
+        self.events = np.zeros(1 << 15, EVENT)
+
+    def run(self, commands: np.ndarray) -> np.ndarray:
+        """Apply ``commands`` (whole commands, at most the ring's size); copies of their events."""
+        scalars = self.state.scalars
+        first, base = int(scalars[NEXT_COMMAND]), int(scalars[NEXT_EVENT])
+        end = first + len(commands)
+        self.ring[np.arange(first, end) & (len(self.ring) - 1)] = commands
+        count = apply_commands(
+            self.state, self.ring, first, end, self.events, base, self.cursors, self.wakeups
+        )
+        assert int(scalars[NEXT_COMMAND]) == end
+        assert int(scalars[NEXT_EVENT]) == base + count
+        return self.events[:count].copy()
+
+
+def opened(capacity: EngineCapacity = SMALL, instruments: int = 1) -> Exchange:
+    exchange = Exchange(capacity)
+    exchange.run(opening(instruments))
+    return exchange

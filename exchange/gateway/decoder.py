@@ -190,7 +190,7 @@ def decode(
 
     ``buffer``: uint8[n]. ``commands``: COMMAND[n], n a power of two, sequence s at ``s & (n - 1)``;
     at most ``room`` slots are written. ``timestamp_ns``: time of receipt. ``replace_scale``: price
-    scale of Replace messages, which name no instrument. ``result``: int64[RESULT_WORDS], every word set.
+    scale of Replace messages, which name no instrument. ``result``: int64[RESULT_WORDS], all set.
     """
     table_slots = symbols.slots
     table_symbols = symbols.symbol

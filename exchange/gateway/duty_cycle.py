@@ -342,11 +342,11 @@ def poll_sockets(duty: Duty, timeout_ms: int) -> int:
             connections[slot, CONNECTION_READABLE] |= (
                 READABLE_BYTES | READABLE_END if ended else READABLE_BYTES
             )
-            if state == STATE_LIVE or state == STATE_CATCH_UP:
+            if state in (STATE_LIVE, STATE_CATCH_UP):
                 push_ready(duty, slot)
             elif state == STATE_LINGERING:
                 _notice(duty, _N_DRAIN, slot, 0, 0)
-            elif state == STATE_CONNECTED or state == STATE_VERIFYING:
+            elif state in (STATE_CONNECTED, STATE_VERIFYING):
                 _notice(duty, _N_UNAUTHENTICATED, slot, 0, 0)
         if events & _EPOLLOUT:
             connections[slot, CONNECTION_WRITABLE] = 1
@@ -437,7 +437,7 @@ def receive_pass(duty: Duty, now_ns: int) -> int:
         slot = duty.ready[words[READY_HEAD]]
         state = connections[slot, CONNECTION_STATE]
         readable = connections[slot, CONNECTION_READABLE] != 0
-        if (state == STATE_LIVE or state == STATE_CATCH_UP) and readable:
+        if (state in (STATE_LIVE, STATE_CATCH_UP)) and readable:
             # acquire: the matcher is done with the slots that it gives back
             room = capacity - (words[INGRESS_NEXT] - load_acquire(duty.cursors, _CONSUMED))
             if room < RING_RESERVE:
@@ -448,7 +448,7 @@ def receive_pass(duty: Duty, now_ns: int) -> int:
         words[READY_HEAD] = (words[READY_HEAD] + 1) % duty.ready.shape[0]
         words[READY_COUNT] -= 1
         connections[slot, CONNECTION_READY] = 0
-        if (state == STATE_LIVE or state == STATE_CATCH_UP) and readable:
+        if (state in (STATE_LIVE, STATE_CATCH_UP)) and readable:
             total += _receive(duty, slot, room, now_ns)
             if connections[slot, CONNECTION_READABLE] != 0:
                 push_ready(duty, slot)
@@ -591,7 +591,7 @@ def timer_pass(duty: Duty, now_ns: int) -> None:
             continue
         if state != STATE_LIVE and state != STATE_CATCH_UP:
             if now_ns > connections[slot, CONNECTION_DEADLINE_NS]:
-                late = state == STATE_CONNECTED or state == STATE_VERIFYING
+                late = state in (STATE_CONNECTED, STATE_VERIFYING)
                 _ending_notice(duty, _N_LOGIN_TIMEOUT if late else _N_GIVE_UP, slot, 0, 0)
             continue
         tail = connections[slot, CONNECTION_TAIL]

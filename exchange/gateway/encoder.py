@@ -147,7 +147,7 @@ def _append(
     # one way out: with several, the compiler keeps counting references to the arrays
     kind = event.kind
     time_ns = event.timestamp_ns - midnight_ns
-    if kind == _ACCEPTED or kind == _REPLACED:
+    if kind in (_ACCEPTED, _REPLACED):
         if kind == _ACCEPTED:
             size = ouch.ACCEPTED_SIZE_BYTES
             at = _header(output, at, ouch.ACCEPTED, size, time_ns)

@@ -11,7 +11,8 @@ Inbound (``offset:length``)::
                     intermarket sweep 42 | minimum quantity 43:4 | cross type 47 | customer type 48
                     (48 without the customer type)
     U Replace  47   type | existing token 1:14 | replacement token 15:14 | shares 29:4 |
-                    price 33:4 | time in force 37:4 | display 41 | intermarket sweep 42 | minimum quantity 43:4
+                    price 33:4 | time in force 37:4 | display 41 | intermarket sweep 42 |
+                    minimum quantity 43:4
     X Cancel   19   type | token 1:14 | shares 15:4
     M Modify   20   type | token 1:14 | side 15 | shares 16:4
 

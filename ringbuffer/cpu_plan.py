@@ -96,10 +96,11 @@ def plan_explicit(
     idle: Mapping[str, str],
     available: Sequence[int],
 ) -> dict[str, Placement]:
-    """A plan given role by role; a role without CPUs runs anywhere, one without a strategy blocks.
+    """A plan given role by role; a role without a strategy blocks.
 
-    Raises CpuPlanError for an unknown role or strategy, a CPU that this process may not use, and a
-    role that would spin on a CPU it shares with another role.
+    A role without CPUs runs wherever the kernel puts it, but not where another one spins. Raises
+    CpuPlanError for an unknown role or strategy, a CPU that this process may not use, and a role
+    that would spin on a CPU it shares with another role.
     """
     for role in (*assignment, *idle):
         if role not in roles:
@@ -115,12 +116,21 @@ def plan_explicit(
         if missing:
             raise CpuPlanError(f"{role}: CPU {missing[0]} is not available; there are {available}")
         plan[role] = Placement(cpus or None, strategy)
+    taken: dict[int, str] = {}
     for role, placement in plan.items():
-        if placement.idle != BUSY_SPIN:
-            continue
-        if placement.cpus is None:
-            raise CpuPlanError(f"{role}: busy_spin needs CPUs of its own")
-        for other, theirs in plan.items():
-            if other != role and set(placement.cpus) & set(theirs.cpus or available):
-                raise CpuPlanError(f"{role}: busy_spin on a CPU that {other} runs on too")
+        if placement.idle == BUSY_SPIN:
+            if placement.cpus is None:
+                raise CpuPlanError(f"{role}: busy_spin needs CPUs of its own")
+            taken.update(dict.fromkeys(placement.cpus, role))
+    rest = tuple(cpu for cpu in available if cpu not in taken)
+    for role, placement in plan.items():
+        if placement.cpus is None and taken:
+            if not rest:
+                raise CpuPlanError(f"{role}: the stages that spin leave no CPU to it")
+            plan[role] = Placement(rest, placement.idle)
+        for cpu in placement.cpus or ():
+            if taken.get(cpu, role) != role:
+                raise CpuPlanError(
+                    f"{role}: CPU {cpu} is {taken[cpu]}'s own, which uses busy_spin there"
+                )
     return plan

@@ -32,16 +32,20 @@ import contextlib
 import os
 import select
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numba import types
 
 from ringbuffer.atomics import fence, load_acquire, store_release
-from ringbuffer.jit import jit, jit_inline
+from ringbuffer.jit import JIT_DISABLED, jit, jit_inline
 from ringbuffer.system_calls import poll, read
 
-_eventfd_write = types.ExternalFunction("eventfd_write", types.int32(types.int32, types.uint64))
+_eventfd_write: Any = (
+    os.eventfd_write
+    if JIT_DISABLED
+    else types.ExternalFunction("eventfd_write", types.int32(types.int32, types.uint64))
+)
 
 AWAKE = 0
 ASLEEP = 1

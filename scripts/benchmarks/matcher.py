@@ -1,0 +1,374 @@
+"""``scripts/bench matcher``: the matcher in process, on commands as order entry makes them.
+
+Everything is on: unique tokens, token and order-id tables, checks, sessions, events written to a
+ring of the default size, chain hash, checkpoints. One order in eight cancels is by order id.
+
+- ``one-book``: one instrument, add 60 / cancel 35 / marketable 5 %, about 20,000 orders resting;
+- ``wide``: 100 instruments, add 47 / cancel 45 / marketable 8 %, 1,000,000 live orders;
+- ``sweep``: 4 deep books whose price walks and jumps, aggressors of about 35 fills.
+
+Commands are generated with the engine's own state at hand (cancels name orders that were live a
+moment ago) and then run again from the same prepared state, twice: event count and chain hash must
+agree with the generating run, and the invariants must hold.
+
+``commands_per_s``: the faster of the two runs, in calls of 1,024 commands as the agent makes them.
+``ns_*``: a third run with one clock reading after every command, each applied alone, so that
+nothing is fetched ahead across commands; ``clock_ns`` is what a reading costs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from exchange import pipeline
+from exchange.codes import CommandKind
+from exchange.engine import state as layout
+from exchange.engine.chain_hash import chain_digest
+from exchange.engine.invariants import check_state
+from exchange.engine.matcher import apply_commands, apply_view
+from exchange.engine.state import EngineCapacity, EngineState, create_state
+from exchange.records import COMMAND, EVENT, INSTRUMENT_CONTINUATION
+from exchange.engine.view import make_view
+from ringbuffer.jit import jit
+from ringbuffer.system_calls import CLOCK_MONOTONIC, clock_ns
+from scripts.benchmarks import ladder_limit
+from scripts.benchmarks.result import check, progress
+
+EVENT_RING = 1 << 18
+CALL_COMMANDS = 1024
+SESSIONS = 64
+MIDDLE = 500_000
+CAPACITY = EngineCapacity(instruments=128, sessions=128, tokens=8_000_000)
+
+
+class Workload(NamedTuple):
+    """What one workload is made of. ``resting``: live orders per exchange that are aimed at."""
+
+    instruments: int
+    add: float
+    cancel: float
+    resting: int
+    fills: float  # orders that one aggressor takes, on average
+    width: float  # mean distance of a resting price from the middle, in ticks
+    walk: bool
+    chunk: int  # commands made from one look at the live orders
+    commands: int
+
+
+WORKLOADS = {
+    "one-book": Workload(1, 0.60, 0.35, 20_000, 5.0, 60.0, False, 4_096, 2_000_000),
+    "wide": Workload(100, 0.47, 0.45, 1_000_000, 0.25, 100.0, False, 100_000, 2_000_000),
+    "sweep": Workload(4, 0.90, 0.0725, 50_000, 35.0, 2_000.0, True, 2_048, 1_000_000),
+}
+
+
+@jit
+def drive(
+    state: Any,
+    commands: np.ndarray,
+    first: int,
+    end: int,
+    events: np.ndarray,
+    cursors: np.ndarray,
+    wakeups: np.ndarray,
+) -> int:
+    """Apply [first, end) in calls of CALL_COMMANDS, releasing events after each; events."""
+    emitted = 0
+    while first < end:
+        last = min(first + CALL_COMMANDS, end)
+        emitted += apply_commands(state, commands, first, last, events, 0, cursors, wakeups)
+        first = state.scalars[layout.NEXT_COMMAND]
+        cursors[pipeline.EVENT_RELEASED] = state.scalars[layout.NEXT_EVENT]
+    return emitted
+
+
+@jit
+def drive_timed(
+    state: Any,
+    commands: np.ndarray,
+    first: int,
+    end: int,
+    events: np.ndarray,
+    cursors: np.ndarray,
+    wakeups: np.ndarray,
+    times: np.ndarray,
+    clock: np.ndarray,
+) -> None:
+    """Apply one command a call; ``times[i]`` = ns of command i."""
+    # an empty call sets the view up for the ones below
+    apply_commands(state, commands, first, first, events, 0, cursors, wakeups)
+    v = make_view(state, commands, events, cursors, wakeups)
+    before = clock_ns(CLOCK_MONOTONIC, clock)
+    for i in range(end - first):
+        apply_view(v, first + i, first + i + 1)
+        cursors[pipeline.EVENT_RELEASED] = state.scalars[layout.NEXT_EVENT]
+        after = clock_ns(CLOCK_MONOTONIC, clock)
+        times[i] = after - before
+        before = after
+
+
+class Runner:
+    """A state, its rings and cursors."""
+
+    def __init__(self, state: EngineState) -> None:
+        self.state = state
+        self.events = np.zeros(EVENT_RING, EVENT)
+        self.cursors = np.zeros(pipeline.CURSOR_WORDS, np.int64)
+        self.cursors[pipeline.EVENT_RELEASED] = state.scalars[layout.NEXT_EVENT]
+        self.wakeups = np.full(pipeline.AGENTS, -1, np.int64)
+
+    @property
+    def next_command(self) -> int:
+        return int(self.state.scalars[layout.NEXT_COMMAND])
+
+    def run(self, ring: np.ndarray, end: int) -> int:
+        """Apply the commands of ``ring`` up to sequence ``end``; events emitted."""
+        return int(
+            drive(self.state, ring, self.next_command, end, self.events, self.cursors, self.wakeups)
+        )
+
+
+def token_words(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """14-byte tokens ``OrderNNNNNNNNN`` of ``numbers``: the first 8 bytes, the last 6 as a u8."""
+    digits = (numbers[:, None] // 10 ** np.arange(8, -1, -1)) % 10 + 48
+    raw = np.zeros((len(numbers), 16), np.uint8)
+    raw[:, :5] = np.frombuffer(b"Order", np.uint8)
+    raw[:, 5:14] = digits
+    both = raw.view("<u8")
+    return both[:, 0].copy(), both[:, 1].copy()
+
+
+def set_tokens(commands: np.ndarray, numbers: np.ndarray) -> None:
+    first, rest = token_words(numbers)
+    commands["token_0"] = first
+    commands["token_1"] = rest & 0xFFFFFFFF
+    commands["token_2"] = rest >> 32
+
+
+def opening(workload: Workload) -> np.ndarray:
+    """Instruments, sessions and the start of the day."""
+    count = workload.instruments
+    slots = np.zeros(2 * count + SESSIONS + 1, COMMAND)
+    first = slots[0 : 2 * count : 2]
+    first["kind"] = CommandKind.INSTRUMENT
+    first["instrument"] = np.arange(1, count + 1)
+    first["flags"] = 1
+    first["price"] = 1
+    first["quantity"] = 1
+    first["display"] = 2
+    continuation = slots.view(INSTRUMENT_CONTINUATION)[1 : 2 * count : 2]
+    continuation["minimum_price"] = 1
+    continuation["maximum_price"] = 1_000_000_000
+    continuation["maximum_quantity"] = 1_000_000
+    sessions = slots[2 * count : -1]
+    sessions["kind"] = CommandKind.SESSION
+    sessions["session"] = np.arange(1, SESSIONS + 1)
+    slots[-1]["kind"] = CommandKind.START_OF_DAY
+    slots[-1]["price"] = 20260101
+    return slots
+
+
+class Generator:
+    """Makes chunks of commands that fit the live orders of a runner."""
+
+    def __init__(self, workload: Workload, runner: Runner, seed: int) -> None:
+        self.workload = workload
+        self.runner = runner
+        self.random = np.random.default_rng(seed)
+        self.tokens = 0
+        self.middle = np.full(workload.instruments + 1, MIDDLE, np.int64)
+
+    def enters(self, count: int, marketable: np.ndarray, fills: float) -> np.ndarray:
+        w, random = self.workload, self.random
+        made = np.zeros(count, COMMAND)
+        made["kind"] = CommandKind.ENTER
+        made["instrument"] = random.integers(1, w.instruments + 1, count)
+        numbers = np.arange(self.tokens, self.tokens + count)
+        self.tokens += count
+        made["session"] = numbers % SESSIONS + 1
+        set_tokens(made, numbers)
+        made["side"] = random.integers(0, 2, count)
+        made["quantity"] = random.integers(1, 100, count)
+        sign = np.where(made["side"] == 0, -1, 1)
+        if w.walk:
+            self.walk()
+            # one order in three leaves a gap of up to some thousand ticks behind it
+            distance = (random.pareto(1.0, count) * w.width / 8).astype(np.int64) + 1
+        else:
+            distance = random.geometric(1 / w.width, count)
+        middle = self.middle[made["instrument"]]
+        made["price"] = np.maximum(middle + sign * np.minimum(distance, 400_000), 1)
+        taken = np.maximum((fills * random.uniform(0.5, 1.5, count) * 50).astype(np.int64), 1)
+        made["quantity"][marketable] = np.minimum(taken, 1_000_000)[marketable]
+        made["price"][marketable] = (middle - sign * 450_000)[marketable]
+        made["time_in_force"] = 99_998
+        made["time_in_force"][marketable] = 0
+        made["display"] = ord("Y")
+        made["capacity"] = ord("A")
+        made["cross_type"] = ord("N")
+        made["intermarket_sweep"] = ord("N")
+        return made
+
+    def walk(self) -> None:
+        """Move every middle a little, and seldom a lot."""
+        steps = self.random.integers(-200, 201, len(self.middle))
+        jumps = self.random.random(len(self.middle)) < 0.02
+        steps[jumps] *= 250
+        self.middle = np.clip(self.middle + steps, 460_000, 2_000_000)
+
+    def cancels(self, count: int) -> np.ndarray:
+        """Cancels of ``count`` different live orders, one in eight by order id."""
+        state = self.runner.state
+        used = int(state.scalars[layout.ORDER_HIGH]) + 1
+        orders = state.orders[: used * layout.ORDER_WORDS].reshape(-1, layout.ORDER_WORDS)
+        live = np.flatnonzero(orders[:, 2])
+        chosen = orders[self.random.choice(live, min(count, len(live)), replace=False)]
+        made = np.zeros(count, COMMAND)
+        made["kind"] = CommandKind.CANCEL
+        filled = made[: len(chosen)]
+        filled["token_0"] = chosen[:, 3].view(np.uint64)
+        filled["token_1"] = chosen[:, 4] & 0xFFFFFFFF
+        filled["token_2"] = (chosen[:, 4] >> 32) & 0xFFFF
+        filled["session"] = chosen[:, 7] & 0xFFFF
+        by_id = np.arange(len(chosen)) % 8 == 0
+        filled["kind"][by_id] = CommandKind.CANCEL_BY_ORDER_ID
+        filled["price"][by_id] = chosen[by_id, 2]
+        return made
+
+    def chunk(self, count: int) -> np.ndarray:
+        w = self.workload
+        live = int(self.runner.state.scalars[layout.LIVE_ORDERS])
+        draw = self.random.random(count)
+        is_cancel = draw < w.cancel
+        marketable = draw >= w.cancel + w.add
+        made = np.zeros(count, COMMAND)
+        # aggressors take more when too many orders rest, less when too few
+        fills = w.fills * min(max(1 + 4 * (live / w.resting - 1), 0.2), 3.0)
+        entering = ~is_cancel
+        made[entering] = self.enters(int(entering.sum()), marketable[entering], fills)
+        made[is_cancel] = self.cancels(int(is_cancel.sum()))
+        return made
+
+
+def put_into(ring: np.ndarray, first: int, commands: np.ndarray) -> None:
+    ring[np.arange(first, first + len(commands)) & (len(ring) - 1)] = commands
+
+
+def copy_state(state: EngineState) -> EngineState:
+    """A state of its own, in fresh memory."""
+    fresh = create_state(CAPACITY, 1)
+    for target, source in zip(fresh, state, strict=True):
+        # only what is in use: the rest stays untouched memory
+        used = len(source)
+        step = 1 << 20
+        for start in range(0, used, step):
+            part = source[start : start + step]
+            if part.any():
+                target[start : start + step] = part
+    return fresh
+
+
+def measure(name: str, workload: Workload) -> dict[str, Any]:
+    """Generate, check and time one workload."""
+    progress(f"{name}: generating")
+    size = 1 << (workload.commands + workload.resting + (1 << 16)).bit_length()
+    ring = np.zeros(size, COMMAND)
+    runner = Runner(create_state(CAPACITY, 1))
+    generator = Generator(workload, runner, seed=11)
+
+    def feed(commands: np.ndarray) -> None:
+        put_into(ring, runner.next_command, commands)
+        runner.run(ring, runner.next_command + len(commands))
+
+    feed(opening(workload))
+    while generator.tokens < workload.resting:
+        count = min(1 << 16, workload.resting - generator.tokens)
+        feed(generator.enters(count, np.zeros(count, bool), 0.0))
+    for _ in range(64 if workload.resting < 100_000 else 1):
+        feed(generator.chunk(workload.chunk))
+    prepared = copy_state(runner.state)
+    first = runner.next_command
+    while runner.next_command < first + workload.commands:
+        feed(generator.chunk(min(workload.chunk, first + workload.commands - runner.next_command)))
+    end = runner.next_command
+    expected = (int(runner.state.scalars[layout.NEXT_EVENT]), chain_digest(runner.state))
+    trades = int(runner.state.scalars[layout.TRADES] - prepared.scalars[layout.TRADES])
+    live = int(runner.state.scalars[layout.LIVE_ORDERS])
+    check_state(runner.state)
+    best = float("inf")
+    for _ in range(2):
+        again = Runner(copy_state(prepared))
+        start = time.perf_counter()
+        again.run(ring, end)
+        best = min(best, time.perf_counter() - start)
+        found = (int(again.state.scalars[layout.NEXT_EVENT]), chain_digest(again.state))
+        check(found == expected, f"{name}: two runs differ: {found} and {expected}")
+    check(trades > 0, f"{name}: nothing traded")
+    check(
+        0.5 * workload.resting < live < 1.6 * workload.resting,
+        f"{name}: {live:,} live orders at the end, {workload.resting:,} aimed at",
+    )
+    timed = Runner(copy_state(prepared))
+    times = np.zeros(end - first, np.int64)
+    drive_timed(
+        timed.state, ring, first, end, timed.events, timed.cursors, timed.wakeups, times,
+        np.zeros(2, np.int64),
+    )  # fmt: skip
+    check(chain_digest(timed.state) == expected[1], f"{name}: the timed run differs")
+    p50, p99, p999 = (float(p) for p in np.percentile(times, (50, 99, 99.9)))
+    result: dict[str, Any] = {
+        "commands_per_s": (end - first) / best,
+        "ns_p50": p50,
+        "ns_p99": p99,
+        "ns_p999": p999,
+        "trades": trades,
+        "events": expected[0] - int(prepared.scalars[layout.NEXT_EVENT]),
+        "live_orders": live,
+    }
+    if name == "sweep":
+        result["p999_over_p50"] = p999 / p50
+    return result
+
+
+def clock_cost_ns() -> float:
+    scratch = np.zeros(2, np.int64)
+    times = np.zeros(1001, np.int64)
+    for i in range(len(times)):
+        times[i] = _clock_pair(scratch)
+    return float(np.median(times[1:]))
+
+
+@jit
+def _clock_pair(scratch: np.ndarray) -> int:
+    before = clock_ns(CLOCK_MONOTONIC, scratch)
+    return clock_ns(CLOCK_MONOTONIC, scratch) - before
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--workload", choices=sorted(WORKLOADS), action="append", help="only this one (repeatable)"
+    )
+    parser.add_argument("--scale", type=float, default=1.0, help="multiplies the commands measured")
+
+
+def run(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The figures of the chosen workloads, and the bare ladder in the same process."""
+    names = arguments.workload or list(WORKLOADS)
+    limit = ladder_limit.commands_per_s()
+    workloads = {}
+    for name in names:
+        workload = WORKLOADS[name]
+        scaled = workload._replace(commands=max(int(workload.commands * arguments.scale), 10_000))
+        workloads[name] = measure(name, scaled)
+    return {
+        "workloads": workloads,
+        "limit": {
+            "bare_ladder_commands_per_s": max(limit, ladder_limit.commands_per_s()),
+            "clock_ns": clock_cost_ns(),
+        },
+        "method": "in process, calls of 1,024 commands; ns: a clock reading after every command",
+    }

@@ -38,6 +38,7 @@ SEQUENCE = 1  # first sequence expected there
 CHECKSUM = 2  # checksum of the frame before
 SEGMENT = 3  # number of the segment
 FRAMES = 4  # frames passed so far
+LAST = 5  # word index of the frame passed last
 CURSOR_WORDS = 8
 
 SCRATCH_WORDS = STATE_WORDS + FRAME_HEADER_WORDS
@@ -97,6 +98,7 @@ def next_frame(words: np.ndarray, cursor: np.ndarray, scratch: np.ndarray) -> in
 def advance(words: np.ndarray, cursor: np.ndarray, count: int) -> None:
     """Move the cursor over the frame of ``count`` slots at it."""
     position = cursor[POSITION]
+    cursor[LAST] = position
     cursor[CHECKSUM] = words[position + FRAME_CHECKSUM_WORD]
     cursor[SEQUENCE] += count
     cursor[POSITION] = position + FRAME_HEADER_WORDS + count * SLOT_WORDS

@@ -26,6 +26,11 @@ and for files: foreign file, truncated file, bad header, wrong version, wrong la
 missing segment (numbers not consecutive), first sequence or previous checksum of a segment that is
 not where the one before ended: REFUSE, each with its own finding.
 
+The last frame may be whole in the page cache and yet not on the disk: its writer may have been
+killed before its fdatasync returned, or the fdatasync failed, after which the kernel calls those
+pages clean although they were lost. A repairing recovery therefore writes the last frame once more,
+byte for byte, and syncs it and the directory, before anyone builds on it.
+
 One thing a journal cannot tell by itself: whether a damaged *last* frame was torn before its
 fdatasync returned, or acknowledged and damaged later. ``durable_sequence`` closes that gap where
 something else knows (an archived event proves that its command was durable): a cut below it is
@@ -51,6 +56,7 @@ from journal.frames import (
     FRAMES,
     FULL,
     GAP,
+    LAST,
     OTHER_SEGMENT,
     POSITION,
     SEGMENT,
@@ -74,7 +80,7 @@ from journal.layout import (
     SLOT_WORDS,
     SegmentHeader,
 )
-from journal.segment import list_segments, map_words, read_header
+from journal.segment import list_segments, map_words, read_header, sync_directory
 from ringbuffer.ring import UNGATED
 
 
@@ -193,6 +199,19 @@ def _zero(path: Path, offset: int, end: int) -> None:
         os.close(descriptor)
 
 
+def _write_again(path: Path, words: np.ndarray, offset: int, end: int) -> None:
+    """Dirty bytes [offset, end) with what is read there, and sync them and their directory."""
+    octets = words.view(np.uint8)
+    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        while offset < end:
+            offset += os.pwrite(descriptor, octets[offset:end].tobytes(), offset)
+        os.fdatasync(descriptor)
+    finally:
+        os.close(descriptor)
+    sync_directory(path.parent)
+
+
 def _refuse(
     finding: Finding, path: Path, words: np.ndarray, cursor: np.ndarray, scratch: np.ndarray
 ) -> JournalCorrupt:
@@ -221,7 +240,7 @@ def recover(
     from_sequence: int = 0,
     durable_sequence: int = 0,
 ) -> RecoveryReport:
-    """Check the journal and find its end; cut a torn tail if ``repair``.
+    """Check the journal and find its end; if ``repair``, cut a torn tail and make the end durable.
 
     ``from_sequence``: frames are checked from the segment that holds this sequence on (a snapshot
     covers what is before it); file headers are checked in all segments. ``durable_sequence``: the
@@ -273,7 +292,7 @@ def recover(
                 "the segment does not follow the last frame of the segment before",
             )
         words = map_words(path)
-        cursor[POSITION] = HEADER_WORDS
+        cursor[POSITION] = cursor[LAST] = HEADER_WORDS
         cursor[SEGMENT] = header.segment_number
         code = int(scan(words, cursor, UNGATED, scratch))
         position = int(cursor[POSITION])
@@ -305,6 +324,8 @@ def recover(
                 _zero(path, position * 8, end * 8)
                 repaired = True
                 assert end_of_data(map_words(path), position) == position
+        if last and repair:
+            _write_again(path, words, int(cursor[LAST]) * 8, position * 8)
     path, header = checked[-1]
     return RecoveryReport(
         first_sequence=segments[0][0],

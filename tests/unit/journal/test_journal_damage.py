@@ -225,6 +225,42 @@ def test_a_cut_is_repaired_and_stays_repaired(tmp_path: Path) -> None:
     assert path.stat().st_size == size
 
 
+def test_recovery_makes_the_last_frame_durable_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a failed fdatasync the cache shows what the disk lost: write it again, then trust."""
+    built = Built(tmp_path, [[1], [2, 3]])
+    calls: list[tuple[str, object]] = []
+    good = built.paths[1].read_bytes()
+    pwrite, fdatasync, fsync = os.pwrite, os.fdatasync, os.fsync
+
+    def spy_pwrite(descriptor: int, data: bytes, offset: int) -> int:
+        calls.append(("pwrite", (bytes(data), offset)))
+        return pwrite(descriptor, data, offset)
+
+    def spy_fdatasync(descriptor: int) -> None:
+        calls.append(("fdatasync", os.readlink(f"/proc/self/fd/{descriptor}")))
+        fdatasync(descriptor)
+
+    def spy_fsync(descriptor: int) -> None:
+        calls.append(("fsync", os.readlink(f"/proc/self/fd/{descriptor}")))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "pwrite", spy_pwrite)
+    monkeypatch.setattr(os, "fdatasync", spy_fdatasync)
+    monkeypatch.setattr(os, "fsync", spy_fsync)
+    recover(tmp_path, HASH, repair=False)
+    assert calls == []
+    recover(tmp_path, HASH, repair=True)
+    at, _, count = built.frames[1][1]
+    assert calls == [
+        ("pwrite", (good[at : at + 64 * (1 + count)], at)),
+        ("fdatasync", str(built.paths[1])),
+        ("fsync", str(tmp_path)),
+    ]
+    assert built.paths[1].read_bytes() == good
+
+
 def test_torn_records_without_a_header_are_bounded_by_the_bytes(tmp_path: Path) -> None:
     built = Built(tmp_path, [[1, 4]])
     path = built.paths[0]

@@ -29,7 +29,8 @@ def test_known_vector() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "", "secret", "scrypt$16$8$1$AAAA", "md5$16$8$1$AAAAAAAAAAA=$AAAA", "scrypt$x$8$1$AA==$AA==",
+        "", "secret", "scrypt$16$8$1$AAAA", "md5$16$8$1$AAAAAAAAAAA=$AAAA",
+        "scrypt$x$8$1$AA==$AA==",
         "scrypt$15$8$1$AAAAAAAAAAA=$AAAAAAAAAAAAAAAAAAAAAA==", "scrypt$16$0$1$AAAAAAAAAAA=$AAAA",
         "scrypt$1073741824$8$1$AAAAAAAAAAA=$AAAAAAAAAAAAAAAAAAAAAA==",
         "scrypt$16$8$1$*$AAAAAAAAAAAAAAAAAAAAAA==", "scrypt$16$8$1$AA==$AAAAAAAAAAAAAAAAAAAAAA==",

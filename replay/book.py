@@ -59,7 +59,8 @@ def live_orders(state: EngineState) -> np.ndarray:
     used = int(state.scalars[ORDER_HIGH]) + 1
     orders = state.orders[: used * ORDER_WORDS].view(ORDER)
     orders = orders[orders["order_id"] != 0]
-    return orders[np.argsort(orders["order_id"])]
+    by_age: np.ndarray = orders[np.argsort(orders["order_id"])]
+    return by_age
 
 
 def books_of(state: EngineState, instrument: int | None = None) -> Iterator[Book]:

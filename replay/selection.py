@@ -61,7 +61,8 @@ class Selection:
         mask = np.ones(len(events), np.bool_)
         if self.kinds:
             mask &= np.isin(events["kind"], sorted(self.kinds))
-        return mask & self._concerned(events)
+        mask &= self._concerned(events)
+        return mask
 
     def _concerned(self, events: np.ndarray) -> np.ndarray:
         mask = np.ones(len(events), np.bool_)

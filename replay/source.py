@@ -55,12 +55,14 @@ class CommandChunk(NamedTuple):
     @property
     def commands(self) -> np.ndarray:
         """First slots only: COMMAND array, a copy."""
-        return self.slots[self.starts]
+        first_slots: np.ndarray = self.slots[self.starts]
+        return first_slots
 
     @property
     def sequences(self) -> np.ndarray:
         """Sequence of each command: int64."""
-        return self.first_sequence + self.starts
+        numbers: np.ndarray = self.first_sequence + self.starts
+        return numbers
 
     def continuation(self, i: int) -> np.void | None:
         """Second slot of the ``i``-th command, or None if it has none."""

@@ -29,7 +29,6 @@ from exchange.engine.state import EngineState, capacity_of, create_state
 from exchange.process import running_pid
 from exchange.rebuild import (
     COMMAND_LAYOUT,
-    JournalReader,
     Replayer,
     archive_directory,
     journal_directory,
@@ -39,6 +38,7 @@ from exchange.rebuild import (
 )
 from exchange.records import COMMAND, EVENT_SIZE_BYTES
 from journal import xxh64
+from journal.reader import JournalReader
 from journal.recovery import recover
 from replay.book import live_orders
 from replay.directory import Directory

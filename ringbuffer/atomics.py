@@ -1,4 +1,4 @@
-"""Atomic loads and stores, fences, barriers, prefetch, pause for jitted code, as LLVM intrinsics.
+"""Atomic loads and stores, fences, prefetch and pause for jitted code, as LLVM intrinsics.
 
 Every function works on a one-dimensional int64 array (a cursor array in shared memory) and an
 index. With the JIT disabled the plain-Python twins below are used: correct within one process only.
@@ -42,63 +42,6 @@ def _store_release(typing_context, array, index, value):  # type: ignore[no-unty
         pointer = _element_pointer(context, builder, signature, args)
         builder.store_atomic(args[2], pointer, "release", 8)
         return context.get_dummy_value()
-
-    return signature, codegen
-
-
-_MINIMUM_FUNCTION = "ringbuffer_minimum_word"
-
-
-def _minimum_function(module: Any) -> Any:
-    """int64 ringbuffer_minimum_word(words, indices, count, highest), made once a module.
-
-    A function of its own that is never inlined: numba removes the reference counting (an atomic
-    increment and decrement, some 10 ns for each array) of a caller only where no loop lies between.
-    """
-    if _MINIMUM_FUNCTION in module.globals:
-        return module.globals[_MINIMUM_FUNCTION]
-    word = ir.IntType(64)
-    function_type = ir.FunctionType(word, [word.as_pointer(), word.as_pointer(), word, word])
-    function = ir.Function(module, function_type, _MINIMUM_FUNCTION)
-    function.linkage = "linkonce_odr"
-    function.attributes.add("noinline")
-    function.attributes.add("nounwind")
-    words, indices, count, highest = function.args
-    entry = function.append_basic_block("entry")
-    head = function.append_basic_block("head")
-    body = function.append_basic_block("body")
-    end = function.append_basic_block("end")
-    builder = ir.IRBuilder(entry)
-    builder.branch(head)
-    builder.position_at_end(head)
-    position = builder.phi(word)
-    lowest = builder.phi(word)
-    builder.cbranch(builder.icmp_signed("<", position, count), body, end)
-    builder.position_at_end(body)
-    index = builder.load(builder.gep(indices, [position]))
-    value = builder.load_atomic(builder.gep(words, [index]), "acquire", 8)
-    smaller = builder.select(builder.icmp_signed("<", value, lowest), value, lowest)
-    following = builder.add(position, word(1))
-    builder.branch(head)
-    position.add_incoming(word(0), entry)
-    position.add_incoming(following, body)
-    lowest.add_incoming(highest, entry)
-    lowest.add_incoming(smaller, body)
-    builder.position_at_end(end)
-    builder.ret(lowest)
-    return function
-
-
-@intrinsic
-def _minimum_acquire(typing_context, array, indices, count, highest):  # type: ignore[no-untyped-def]
-    """The smallest of ``array[indices[:count]]``, each loaded with acquire, and of ``highest``."""
-    signature = types.int64(array, indices, types.int64, types.int64)
-
-    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
-        words = make_array(signature.args[0])(context, builder, args[0])
-        positions = make_array(signature.args[1])(context, builder, args[1])
-        function = _minimum_function(builder.module)
-        return builder.call(function, [words.data, positions.data, args[2], args[3]])
 
     return signature, codegen
 
@@ -190,9 +133,6 @@ if JIT_DISABLED:
     def store_release(array: Any, index: int, value: int) -> None:
         array[index] = value
 
-    def minimum_acquire(array: Any, indices: Any, count: int, highest: int) -> int:
-        return min([highest, *(int(array[index]) for index in indices[:count])])
-
     def fence() -> None:
         return None
 
@@ -211,7 +151,6 @@ if JIT_DISABLED:
 else:
     load_acquire = _load_acquire
     store_release = _store_release
-    minimum_acquire = _minimum_acquire
     fence = _fence
     fence_acquire = _fence_acquire
     fence_release = _fence_release

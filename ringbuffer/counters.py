@@ -23,7 +23,7 @@ from enum import IntEnum
 
 import numpy as np
 
-from ringbuffer.jit import jit, jit_inline
+from ringbuffer.jit import jit_borrowed, jit_borrowed_inline
 
 COUNTER_STRIDE = 8  # int64 words from one counter to the next: one cache line
 
@@ -45,19 +45,19 @@ def counter_words(registry: type[IntEnum]) -> int:
     return (max(registry) + 1) * COUNTER_STRIDE
 
 
-@jit_inline
+@jit_borrowed_inline
 def add(counters: np.ndarray, counter: int, amount: int) -> None:
     """Add ``amount`` to counter number ``counter``. Only its one writer may call this."""
     counters[counter * COUNTER_STRIDE] += amount
 
 
-@jit_inline
+@jit_borrowed_inline
 def set_value(counters: np.ndarray, counter: int, value: int) -> None:
     """Set counter number ``counter`` (a gauge). Only its one writer may call this."""
     counters[counter * COUNTER_STRIDE] = value
 
 
-@jit_inline
+@jit_borrowed_inline
 def value_of(counters: np.ndarray, counter: int) -> int:
     """The value of counter number ``counter``."""
     return counters[counter * COUNTER_STRIDE]
@@ -71,7 +71,7 @@ def read_counters(counters: np.ndarray, registry: type[IntEnum]) -> dict[str, in
 # --- histograms ---------------------------------------------------------------------------------
 
 
-@jit_inline
+@jit_borrowed_inline
 def bucket_of(value: int) -> int:
     """The bucket of a value; negative values count as 0, too large ones as the largest."""
     if value < _SUB_BUCKETS:
@@ -95,13 +95,13 @@ def bucket_lower_bound(bucket: int) -> int:
     return (bucket - (shift << _SUB_BUCKET_BITS)) << shift
 
 
-@jit
+@jit_borrowed
 def record(histogram: np.ndarray, value_ns: int) -> None:
     """Count one value. ``histogram``: int64[HISTOGRAM_WORDS], zero-initialised."""
     record_many(histogram, value_ns, 1)
 
 
-@jit_inline
+@jit_borrowed_inline
 def record_many(histogram: np.ndarray, value_ns: int, count: int) -> None:
     """Count ``value_ns`` ``count`` times (a batch that shares one latency)."""
     value = max(value_ns, 0)

@@ -38,7 +38,7 @@ import numpy as np
 from numba import types
 
 from ringbuffer.atomics import fence, load_acquire, store_release
-from ringbuffer.jit import JIT_DISABLED, jit, jit_inline
+from ringbuffer.jit import JIT_DISABLED, jit_borrowed, jit_borrowed_inline
 from ringbuffer.system_calls import poll, read
 
 _eventfd_write: Any = (
@@ -54,7 +54,7 @@ POLLIN = 1
 WAIT_SCRATCH_WORDS = 4  # int64 words that wait_for_cursor needs: a pollfd and an eventfd's counter
 
 
-@jit_inline
+@jit_borrowed_inline
 def wake(cursors: np.ndarray, flag_index: int, eventfd: int) -> None:
     """Wake the agent whose sleeping flag is ``cursors[flag_index]``, if it sleeps.
 
@@ -66,14 +66,12 @@ def wake(cursors: np.ndarray, flag_index: int, eventfd: int) -> None:
         return
     # full fence: the publish before this call is visible before the flag is read (see above)
     fence()
-    # Returns, not nested branches: numba then has no reference count to touch at run time.
-    if load_acquire(cursors, flag_index) != ASLEEP:
-        return
-    store_release(cursors, flag_index, AWAKE)
-    _eventfd_write(np.int32(eventfd), np.uint64(1))
+    if load_acquire(cursors, flag_index) == ASLEEP:
+        store_release(cursors, flag_index, AWAKE)
+        _eventfd_write(np.int32(eventfd), np.uint64(1))
 
 
-@jit
+@jit_borrowed
 def announce_sleep(cursors: np.ndarray, flag_index: int) -> None:
     """Say that this agent is about to block. It must look for work once more after this call."""
     store_release(cursors, flag_index, ASLEEP)
@@ -81,13 +79,13 @@ def announce_sleep(cursors: np.ndarray, flag_index: int) -> None:
     fence()
 
 
-@jit
+@jit_borrowed
 def cancel_sleep(cursors: np.ndarray, flag_index: int) -> None:
     """Say that this agent is awake: wakers need not write its eventfd."""
     store_release(cursors, flag_index, AWAKE)
 
 
-@jit
+@jit_borrowed
 def wait_for_cursor(
     cursors: np.ndarray,
     cursor: int,

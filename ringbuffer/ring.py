@@ -47,10 +47,9 @@ from ringbuffer.atomics import (
     fence_acquire,
     fence_release,
     load_acquire,
-    minimum_acquire,
     store_release,
 )
-from ringbuffer.jit import jit, jit_inline
+from ringbuffer.jit import jit_borrowed, jit_borrowed_inline
 
 CURSOR_STRIDE = 16  # int64 words from one cursor to the next: 128 bytes
 UNGATED = 1 << 62  # a gate that never closes
@@ -65,33 +64,38 @@ PRODUCER_WORDS = 2
 _BATCH_SHIFT = 2
 
 
-@jit_inline
+@jit_borrowed_inline
 def maximum_batch(capacity: int) -> int:
     """The most records that a producer may have written and not published."""
     return max(capacity >> _BATCH_SHIFT, 1)
 
 
-@jit_inline
+@jit_borrowed_inline
 def safe_capacity(capacity: int) -> int:
     """How many records behind the cursor a non-gating consumer may still copy."""
     return capacity - maximum_batch(capacity)
 
 
-@jit_inline
+@jit_borrowed_inline
 def minimum_cursor(cursors: np.ndarray, gates: np.ndarray) -> int:
     """The smallest of the cursors whose word indices are in ``gates`` (a barrier)."""
-    # acquire: as a gate, what those consumers read is finished before we reuse the slots; as a
-    # consumer's barrier, what those stages wrote is visible before we read it
-    return minimum_acquire(cursors, gates, gates.shape[0], UNGATED)
+    lowest = np.int64(UNGATED)
+    for i in range(gates.shape[0]):
+        # acquire: as a gate, what those consumers read is finished before we reuse the slots; as a
+        # consumer's barrier, what those stages wrote is visible before we read it
+        value = load_acquire(cursors, gates[i])
+        if value < lowest:
+            lowest = value
+    return lowest
 
 
-@jit_inline
+@jit_borrowed_inline
 def room(cursors: np.ndarray, published: int, gates: np.ndarray, capacity: int) -> int:
     """How many slots the producer may claim now, when it has published ``published`` records."""
     return capacity - (published - minimum_cursor(cursors, gates))
 
 
-@jit_inline
+@jit_borrowed_inline
 def claim(
     producer: np.ndarray, cursors: np.ndarray, gates: np.ndarray, capacity: int, wanted: int
 ) -> int:
@@ -101,18 +105,12 @@ def claim(
     when what it knows of them does not suffice: each read of another processor's line is a miss.
     """
     wanted = min(wanted, maximum_batch(capacity))
-    slowest = producer[PRODUCER_LIMIT] - capacity
-    looks = 0
     if producer[PRODUCER_LIMIT] - producer[PRODUCER_NEXT] < wanted:
-        looks = gates.shape[0]
-        slowest = UNGATED
-    # Called with no looks too: an array that is last used inside a branch costs an atomic increment
-    # and decrement of its reference count each time, which numba removes only from straight code.
-    producer[PRODUCER_LIMIT] = minimum_acquire(cursors, gates, looks, slowest) + capacity
+        producer[PRODUCER_LIMIT] = minimum_cursor(cursors, gates) + capacity
     return min(wanted, producer[PRODUCER_LIMIT] - producer[PRODUCER_NEXT])
 
 
-@jit_inline
+@jit_borrowed_inline
 def publish(cursors: np.ndarray, cursor: int, sequence: int) -> None:
     """Make every record below ``sequence`` visible to consumers."""
     # release: the slots are written before the cursor says so
@@ -121,14 +119,14 @@ def publish(cursors: np.ndarray, cursor: int, sequence: int) -> None:
     fence_release()
 
 
-@jit_inline
+@jit_borrowed_inline
 def publish_claimed(producer: np.ndarray, cursors: np.ndarray, cursor: int, count: int) -> None:
     """Publish the next ``count`` records, which ``claim`` has allowed."""
     producer[PRODUCER_NEXT] += count
     publish(cursors, cursor, producer[PRODUCER_NEXT])
 
 
-@jit_inline
+@jit_borrowed_inline
 def lapped(cursors: np.ndarray, producer: int, first: int, capacity: int) -> bool:
     """Whether the slots from sequence ``first`` on may have been overwritten while we copied.
 
@@ -141,7 +139,7 @@ def lapped(cursors: np.ndarray, producer: int, first: int, capacity: int) -> boo
     return load_acquire(cursors, producer) - first > capacity
 
 
-@jit
+@jit_borrowed
 def copy_records(
     slots: np.ndarray, first: int, count: int, target: np.ndarray, target_first: int
 ) -> None:
@@ -151,7 +149,7 @@ def copy_records(
         target[target_first + i] = slots[(first + i) & mask]
 
 
-@jit
+@jit_borrowed
 def read_batch(
     slots: np.ndarray,
     cursors: np.ndarray,

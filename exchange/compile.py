@@ -43,10 +43,10 @@ def is_compiled() -> bool:
     return JIT_DISABLED or stamp_path().exists()
 
 
-def run_compiler(cancelled: Callable[[], bool]) -> None:
+def run_compiler(cancelled: Callable[[], bool]) -> bool:
     """Compile in a child process, which writes its progress to standard error.
 
-    Raises StageFailed when it fails or ``cancelled`` says so.
+    Returns False when ``cancelled`` said so. Raises StageFailed when it fails.
     """
     process = subprocess.Popen(
         [sys.executable, "-m", "exchange.compile"],
@@ -61,13 +61,14 @@ def run_compiler(cancelled: Callable[[], bool]) -> None:
                 break
             except subprocess.TimeoutExpired:
                 if cancelled():
-                    raise StageFailed("stopped while compiling") from None
+                    return False
     finally:
         if process.poll() is None:
             process.kill()
             process.wait()
     if status:
         raise StageFailed(f"compiling failed with status {status}")
+    return True
 
 
 def _in_one_process(directory: Path) -> Iterator[str]:

@@ -23,9 +23,10 @@ from typing import NamedTuple
 import numpy as np
 
 from exchange import pipeline
-from exchange.counters import COUNTER_WORDS, HISTOGRAM_SECTION_WORDS
+from exchange.counters import COUNTER_WORDS, HISTOGRAM_SECTION_WORDS, Counter
 from exchange.errors import SharedMemoryUnavailable
 from exchange.records import COMMAND, EVENT
+from ringbuffer.counters import set_value
 from ringbuffer.errors import RegionError
 from ringbuffer.idle import wake
 from ringbuffer.region import Region, Section
@@ -92,6 +93,10 @@ class Core:
         publish(self.cursors, word, value)
         for stage in AGENTS:
             self.wake(stage)
+
+    def heartbeat(self, now_ns: int) -> None:
+        """Say that the daemon is alive; ``now_ns``: CLOCK_MONOTONIC."""
+        set_value(self.region.arrays["counters"], int(Counter.DAEMON_HEARTBEAT_NS), now_ns)
 
     def close(self) -> None:
         """Remove the region. Idempotent."""

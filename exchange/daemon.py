@@ -90,8 +90,12 @@ class _StageError(ExchangeError):
         self.status = status
 
 
-def listen(host: str, port: int, backlog: int) -> socket.socket:
-    """The listening socket of order entry. Raises PortInUse with the reason."""
+def _port_in_use(host: str, port: int, error: OSError) -> PortInUse:
+    return PortInUse(f"order entry cannot listen on {host}:{port}: {error.strerror or error}")
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """The socket of order entry, bound and not listening yet. Raises PortInUse with the reason."""
     try:
         family, _, _, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -100,12 +104,11 @@ def listen(host: str, port: int, backlog: int) -> socket.socket:
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(address)
-            listener.listen(backlog)
         except OSError:
             listener.close()
             raise
     except OSError as error:
-        raise PortInUse(f"order entry cannot listen on {host}:{port}: {error.strerror}") from None
+        raise _port_in_use(host, port, error) from None
     listener.setblocking(False)
     return listener
 
@@ -155,9 +158,7 @@ class Daemon:
             stack.callback(lock.release)
             stack.callback(self._selector.close)
             order_entry = self._settings.order_entry
-            self._listener = stack.enter_context(
-                listen(order_entry.host, order_entry.port, order_entry.listen_backlog)
-            )
+            self._listener = stack.enter_context(bind(order_entry.host, order_entry.port))
             self._run_file = RunFile(self._data_directory)
             stack.callback(self._run_file.remove)
             self._catch_signals(stack)
@@ -165,7 +166,6 @@ class Daemon:
                 self._data_directory, self._selector, self._handle_request
             )
             stack.callback(self._control_socket.close)
-            self._compile()
             self._eventfds = {
                 name: os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
                 for name in (*STAGES, "daemon")
@@ -173,6 +173,7 @@ class Daemon:
             for descriptor in self._eventfds.values():
                 stack.callback(os.close, descriptor)
             try:
+                self._compile()
                 self._run_cores()
             except _StopRequested:
                 log.info("stopped while starting")
@@ -206,7 +207,8 @@ class Daemon:
 
         if not is_compiled():
             self._set_phase("compiling")
-            run_compiler(lambda: self._stop)
+            if not run_compiler(lambda: self._stop):
+                raise _StopRequested
 
     def _run_cores(self) -> None:
         while True:
@@ -268,6 +270,7 @@ class Daemon:
         self._trading = TradingControl(self._configuration)
         self._trading.recovered(facts, self._producer)
         self._wait(self._control_settled, "control commands to be durable")
+        self._listen()
         self._tell("order_entry")
         self._wait_ready("order_entry")
         self._set_phase("running")
@@ -294,6 +297,14 @@ class Daemon:
         assert ready is not None
         return msgspec.json.decode(ready.facts, type=EngineFacts)
 
+    def _listen(self) -> None:
+        """From here on clients may connect; while a core restarts they wait to be accepted."""
+        section = self._settings.order_entry
+        try:
+            self._listener.listen(section.listen_backlog)
+        except OSError as error:
+            raise _port_in_use(section.host, section.port, error) from None
+
     def _count_recovery(self, facts: EngineFacts) -> None:
         from exchange.counters import Counter
         from ringbuffer.counters import set_value
@@ -319,7 +330,9 @@ class Daemon:
     def _run_once(self) -> None:
         """One turn while everything runs."""
         assert self._producer is not None and self._trading is not None
+        assert self._core is not None
         now_s = time.time()
+        self._core.heartbeat(time.monotonic_ns())
         due = self._producer.expire(int(now_s))
         self._trading.roll(self._producer, datetime.datetime.now(datetime.UTC))
         waiting = not self._producer.pump()

@@ -63,12 +63,18 @@ def parse_order(words: list[str]) -> Order:
     return Order(SIDES[words[0].lower()], int(words[1]), words[2], price)
 
 
+def _decimal(price: int) -> str:
+    """A wire price with its trailing zeros cut to two decimals."""
+    text = f"{price // WIRE_SCALE}.{price % WIRE_SCALE:04d}"
+    return text[:-2] if text.endswith("00") else text
+
+
 def readable(message: Sequenced) -> dict[str, Any]:
     """A message's fields with decimal prices, for people and for JSON."""
     fields: dict[str, Any] = {"sequence": message.sequence, "message": message.name}
     for name, value in message.fields.items():
         if name in _PRICES and isinstance(value, int):
-            value = "market" if value == ouch.PRICE_MARKET else str(Decimal(value) / WIRE_SCALE)
+            value = "market" if value == ouch.PRICE_MARKET else _decimal(value)
         elif isinstance(value, str):
             value = value.strip()
         fields[name] = value

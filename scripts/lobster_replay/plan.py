@@ -92,6 +92,7 @@ class Planner:
         self.book = Book()
         self.known: dict[int, Order] = {}
         self.token_uses: dict[int, int] = {}
+        self.revealed_tokens: set[str] = set()  # entered by a reveal, not by a submission
         self.messages: list[Message] = []
         self.row_message = np.zeros(day.rows, np.int64)
         self.row_trade = np.full(day.rows, ALL_TRADES, np.int64)
@@ -198,15 +199,34 @@ class Planner:
         crosses = best is not None and (price >= best if side == BID else price <= best)
         if size <= 0 or price <= 0 or crosses:
             return  # the row will count as unexplained
+        level = self.book.levels[side].get(price)
+        # Ids rise with time. The first rows of a day list orders of before the opening, older
+        # than some that row 0 shows already: those go behind.
+        younger = []
+        if level is not None:
+            younger = [
+                order
+                for order in level.orders.values()
+                if order.file_id > order_id and order.token in self.revealed_tokens
+            ]
+        again = [(order.file_id, order.open, order.file_open) for order in younger]
+        for order in younger:
+            self._send_cancel(order, order.open)
+            self.reveal_cancels += 1
         self._enter_known(order_id, side, price, size)
+        for file_id, quantity, file_open in again:
+            self._enter_known(file_id, side, price, quantity).file_open = file_open
+            self.revealed_tokens.add(self.known[file_id].token)
+            self.reveals += 1
 
-    def _enter_known(self, order_id: int, side: int, price: int, size: int) -> None:
+    def _enter_known(self, order_id: int, side: int, price: int, size: int) -> Order:
         uses = self.token_uses.get(order_id, 0)
         self.token_uses[order_id] = uses + 1
         token = f"L{order_id}" if uses == 0 else f"L{order_id}.{uses}"
         order = Order(token, order_id, side, price, size)
         self._send_enter(order)
         self.known[order_id] = order
+        return order
 
     def _cancel(self, order_id: int, side: int, price: int, size: int) -> None:
         order = self.known.get(order_id)
@@ -357,7 +377,8 @@ class Planner:
             if file_id < 0:
                 self._anonymous(side, price, size)
             else:
-                self._enter_known(file_id, side, price, size)
+                order = self._enter_known(file_id, side, price, size)
+                self.revealed_tokens.add(order.token)
 
     def _composition(
         self, row: int, side: int, price: int, quantity: int, resting: list[Order]

@@ -41,11 +41,15 @@ from ringbuffer.atomics import fence, load_acquire, store_release
 from ringbuffer.jit import JIT_DISABLED, jit_borrowed, jit_borrowed_inline
 from ringbuffer.system_calls import poll, read
 
-_eventfd_write: Any = (
-    os.eventfd_write
-    if JIT_DISABLED
-    else types.ExternalFunction("eventfd_write", types.int32(types.int32, types.uint64))
+_eventfd_write: Any = types.ExternalFunction(
+    "eventfd_write", types.int32(types.int32, types.uint64)
 )
+if JIT_DISABLED:
+
+    def _eventfd_write_in_python(eventfd: int, value: int) -> None:
+        os.eventfd_write(int(eventfd), int(value))
+
+    _eventfd_write = _eventfd_write_in_python
 
 AWAKE = 0
 ASLEEP = 1

@@ -304,9 +304,10 @@ class Region:
                 if error.errno not in (errno.ENOSPC, errno.ENOMEM):
                     raise
                 raise _no_space(name, layout.size_bytes) from error
+            buffer: Any = block.buf
             owner = Owner(os.getpid(), process_start_ticks(os.getpid()) or 0)
             _FIXED_HEADER.pack_into(
-                block.buf,
+                buffer,
                 0,
                 MAGIC,
                 VERSION,
@@ -320,10 +321,10 @@ class Region:
                 0,
             )
             start = _FIXED_HEADER.size
-            block.buf[start : start + len(layout.table)] = layout.table
+            buffer[start : start + len(layout.table)] = layout.table
             # Last: from here on an attach may succeed.
-            struct.pack_into("<I", block.buf, _STATE_OFFSET, STATE_READY)
-            region = cls(name, block, block.buf, list(sections), owner)
+            struct.pack_into("<I", buffer, _STATE_OFFSET, STATE_READY)
+            region = cls(name, block, buffer, list(sections), owner)
         except BaseException:
             block.close()
             _unlink(name)

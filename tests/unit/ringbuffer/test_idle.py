@@ -21,11 +21,10 @@ from ringbuffer.idle import (
     wait_for_cursor,
     wake,
 )
-from ringbuffer.jit import JIT_DISABLED
 from ringbuffer.ring import CURSOR_STRIDE, publish
 
 CURSOR, FLAG, OTHER_FLAG = 0, CURSOR_STRIDE, 2 * CURSOR_STRIDE
-needs_jit = pytest.mark.skipif(JIT_DISABLED, reason="system calls exist only under the JIT")
+needs_jit = pytest.mark.needs_jit  # system calls exist only under the JIT
 
 HAND_OVERS = 2_000_000
 BOUND_S = 15.0

@@ -1,0 +1,232 @@
+"""The daemon from start to end: ready, status, stop, restart, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from exchange_process import PASSWORD, START_TIMEOUT_S, RunningExchange, wait_until
+
+from exchange.errors import ExitStatus
+from exchange.gateway.client import ConnectionEnded, OrderEntryClient
+from exchange.settings import ROOT
+
+pytestmark = pytest.mark.needs_jit
+
+
+def run_command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run `exchange ARGUMENTS`."""
+    return subprocess.run(
+        [sys.executable, "-m", "exchange.cli", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def log_in(exchange: RunningExchange, user: str, sequence: int = 1) -> OrderEntryClient:
+    client = OrderEntryClient("127.0.0.1", exchange.port)
+    client.login(user, PASSWORD, sequence=sequence)
+    return client
+
+
+def received(client: OrderEntryClient, count: int) -> list[bytes]:
+    """The next ``count`` messages, as bytes."""
+    return [client.receive(20.0).data for _ in range(count)]
+
+
+def left_behind(exchange: RunningExchange) -> list[str]:
+    """What a stopped exchange should not leave: region, run file, control socket."""
+    paths = [
+        exchange.region_path,
+        exchange.data_directory / "run.json",
+        exchange.data_directory / "control.sock",
+    ]
+    return [str(path) for path in paths if path.exists()]
+
+
+def test_start_status_stop(running_exchange: RunningExchange) -> None:
+    answer = run_command("status", "--json", "--data-dir", str(running_exchange.data_directory))
+    assert answer.returncode == 0, answer.stderr
+    status = json.loads(answer.stdout)
+    assert status["phase"] == "running"
+    assert set(status["stages"]) == {"daemon", "matcher", "journaler", "order_entry"}
+    assert all(stage["pid"] > 0 and stage["cpus"] for stage in status["stages"].values())
+    assert set(status["lag"].values()) == {0}
+    assert "command_published_per_s" in status["rates"]
+    pids = [stage["pid"] for stage in status["stages"].values()]
+    stopped = run_command("stop", "--data-dir", str(running_exchange.data_directory))
+    assert stopped.returncode == 0, stopped.stderr
+    assert running_exchange.wait() == ExitStatus.OK
+    assert not left_behind(running_exchange)
+    assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+    again = run_command("status", "--data-dir", str(running_exchange.data_directory))
+    assert again.returncode == ExitStatus.NOT_RUNNING
+
+
+def test_second_start_on_one_data_directory_is_refused(running_exchange: RunningExchange) -> None:
+    second = run_command(
+        "run",
+        "--config",
+        str(running_exchange.config_file),
+        "--data-dir",
+        str(running_exchange.data_directory),
+    )
+    assert second.returncode == ExitStatus.ALREADY_RUNNING
+    assert f"process {running_exchange.pid('daemon')}" in second.stderr
+    assert len(second.stderr.splitlines()) == 1
+    running_exchange.wait_ready()
+    assert running_exchange.stop() == ExitStatus.OK
+
+
+def test_port_in_use(make_exchange: Any) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        exchange = make_exchange(settings={"order_entry": {"port": port}})
+        exchange.launch()
+        assert exchange.wait() == ExitStatus.PORT_IN_USE
+    assert f"127.0.0.1:{port}" in exchange.log_tail()
+    assert not left_behind(exchange)
+
+
+def test_restart_keeps_orders_and_resumes_sessions(running_exchange: RunningExchange) -> None:
+    with log_in(running_exchange, "S1") as maker, log_in(running_exchange, "S2") as taker:
+        maker.enter("rest-1", "B", 100, "AAPL", 1_500_000)
+        maker.enter("rest-2", "S", 70, "AAPL", 1_600_000)
+        made = received(maker, 3)
+        taker.enter("take-1", "S", 40, "AAPL", 1_490_000)
+        taken = received(taker, 3)
+        made += received(maker, 1)
+    assert running_exchange.stop() == ExitStatus.OK
+    assert not left_behind(running_exchange)
+    running_exchange.start()
+    with log_in(running_exchange, "S1") as maker, log_in(running_exchange, "S2") as taker:
+        assert received(maker, 4) == made
+        assert received(taker, 3) == taken
+        # a used token stays used, and the orders still rest
+        taker.enter("take-1", "S", 40, "AAPL", 1_490_000)
+        taker.enter("take-2", "S", 100, "AAPL", 1_490_000)
+        answers = [taker.receive(20.0) for _ in range(2)]
+        assert [answer.letter for answer in answers] == ["A", "E"]
+        assert answers[0].fields["token"].strip() == "take-2"  # type: ignore[union-attr]
+        assert answers[1].fields["shares"] == 60
+    assert running_exchange.stop() == ExitStatus.OK
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_graceful_stop_answers_everything(
+    running_exchange: RunningExchange, number: signal.Signals
+) -> None:
+    """Everything sent before the stop is answered, then the session ends."""
+    orders = 2000
+    with log_in(running_exchange, "S1") as client:
+        for i in range(orders):
+            client.enter(f"o{i}", "B", 100, "AAPL", 1_000_000 + 100 * (i % 50))
+        answers = [client.receive(20.0)]
+        running_exchange.process.send_signal(number)
+        with pytest.raises(ConnectionEnded):
+            while True:
+                answers.append(client.receive(20.0))
+        assert client.ended
+    assert running_exchange.wait() == ExitStatus.OK
+    assert [answer.sequence for answer in answers] == list(range(1, len(answers) + 1))
+    accepted = sum(answer.letter == "A" for answer in answers)
+    # what was still in the socket was not read; what was read was answered
+    running_exchange.start()
+    with log_in(running_exchange, "S1") as client:
+        messages = [client.receive(20.0) for _ in range(len(answers))]
+        assert [m.data for m in messages] == [a.data for a in answers]
+        assert next(client.messages(0.2), None) is None
+    assert running_exchange.status()["cursors"]["ingress_order_entry_published"] == 0
+    assert accepted > 0
+    assert running_exchange.stop() == ExitStatus.OK
+
+
+def test_day_ends_and_starts_on_command(running_exchange: RunningExchange) -> None:
+    data_directory = str(running_exchange.data_directory)
+    with log_in(running_exchange, "S1") as client:
+        client.enter("day", "B", 100, "AAPL", 1_500_000)
+        received(client, 2)
+        assert run_command("day", "end", "--data-dir", data_directory).returncode == 0
+        letters = [client.receive(20.0).letter for _ in range(2)]
+        assert letters == ["C", "S"]
+        with pytest.raises(ConnectionEnded):
+            client.receive(20.0)
+        assert client.ended
+    again = run_command("day", "end", "--data-dir", data_directory)
+    assert again.returncode == ExitStatus.REFUSED
+    same = run_command("day", "start", "--data-dir", data_directory)
+    assert same.returncode == ExitStatus.REFUSED, "a traded day must not start again"
+    state = running_exchange.state()
+    assert state is not None
+    following = state.day + 1
+    started = run_command("day", "start", "--number", str(following), "--data-dir", data_directory)
+    assert started.returncode == 0, started.stderr
+    with log_in(running_exchange, "S1") as client:
+        assert client.session.startswith(f"{following % 100_000:05d}")
+        assert [client.receive(20.0).letter] == ["S"]
+    assert running_exchange.stop() == ExitStatus.OK
+
+
+def test_good_till_time_order_expires(running_exchange: RunningExchange) -> None:
+    with log_in(running_exchange, "S1") as client:
+        client.enter("short-lived", "B", 100, "AAPL", 1_500_000, time_in_force=1)
+        received(client, 2)
+        expired = client.receive(20.0)
+        assert (expired.letter, expired.fields["reason"]) == ("C", "T")
+    assert running_exchange.stop() == ExitStatus.OK
+
+
+def test_changed_configuration_is_reported_and_the_journal_wins(
+    running_exchange: RunningExchange,
+) -> None:
+    assert running_exchange.stop() == ExitStatus.OK
+    sessions = running_exchange.directory / "sessions.toml"
+    sessions.write_text(sessions.read_text().replace("account = 1\n", "account = 999\n"))
+    running_exchange.start()
+    assert "session differs from the journal" in running_exchange.log_file.read_text()
+    assert running_exchange.stop() == ExitStatus.OK
+
+
+def test_stop_while_starting(make_exchange: Any) -> None:
+    exchange = make_exchange()
+    process = exchange.launch()
+    wait_until(lambda: exchange.state() is not None, START_TIMEOUT_S, "the daemon to begin")
+    process.send_signal(signal.SIGTERM)
+    assert exchange.wait() == ExitStatus.OK
+    assert not left_behind(exchange)
+
+
+def test_stages_die_with_the_daemon_and_the_region_is_reclaimed(
+    running_exchange: RunningExchange,
+) -> None:
+    running_exchange.kill()
+    assert running_exchange.region_path.exists()
+    running_exchange.start()
+    assert running_exchange.stop() == ExitStatus.OK
+    assert not left_behind(running_exchange)
+
+
+def test_damaged_journal_is_refused_with_its_place(running_exchange: RunningExchange) -> None:
+    with log_in(running_exchange, "S1") as client:
+        for i in range(20):
+            client.enter(f"o{i}", "B", 100, "AAPL", 1_500_000)
+            client.receive(20.0)
+    assert running_exchange.stop() == ExitStatus.OK
+    segment = min((running_exchange.data_directory / "journal").glob("*.wal"))
+    with segment.open("r+b") as stream:
+        stream.seek(4096 + 200)
+        byte = stream.read(1)[0]
+        stream.seek(4096 + 200)
+        stream.write(bytes([byte ^ 1]))
+    running_exchange.launch()
+    assert running_exchange.wait() == ExitStatus.JOURNAL_CORRUPT
+    assert segment.name in running_exchange.log_tail()
+    assert not left_behind(running_exchange)

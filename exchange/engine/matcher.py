@@ -17,7 +17,6 @@ from exchange.codes import (
     DISPLAY_CODES,
     DISPLAY_POST_ONLY,
     FLAG_LEVEL,
-    FLAG_LONG,
     TIME_IN_FORCE_MAXIMUM_SECONDS,
     TIME_IN_FORCE_SYSTEM_HOURS,
     CancelReason,
@@ -53,6 +52,7 @@ from exchange.engine.expiry import first_expiring
 from exchange.engine.levels import can_rest
 from exchange.engine.memory import get, put, remainder
 from exchange.engine.orders import give_back_slot, no_free_order, order_id_find
+from exchange.engine.prefetch import COMMAND_WORDS, LONG_FLAG, fetch_group, gather_group
 from exchange.engine.state import (
     ABORTED,
     BOOK_WORDS,
@@ -72,6 +72,7 @@ from exchange.engine.state import (
     NEXT_EVENT,
     NEXT_EXPIRY_SECOND,
     ORDER_WORDS,
+    SCRATCH_WORDS,
     SESSION_WORDS,
     TIMESTAMP_NS,
     TOKEN_WORDS,
@@ -88,7 +89,6 @@ from exchange.engine.tokens import (
 from exchange.engine.view import make_view
 from ringbuffer.jit import jit, jit_inline
 
-COMMAND_WORDS = 8
 NANOSECONDS = 1_000_000_000
 TIMER_CANCELS = 4096  # per TIMER command
 
@@ -142,7 +142,6 @@ _DISPLAY_BITS = sum(1 << (code - 32) for code in set(DISPLAY_CODES))
 _CAPACITY_BITS = sum(1 << (code - 32) for code in set(CAPACITY_CODES))
 _CROSS_BITS = sum(1 << (code - 32) for code in set(CROSS_NONE))
 _IDENTITY_OF_COMMAND = 0xFF0000FF
-_LONG = FLAG_LONG << 40
 
 
 @jit_inline
@@ -599,16 +598,6 @@ def apply_control(v: Any, kind: int, c: int, c2: int, is_long: bool) -> None:
 
 
 @jit_inline
-def hash_command_token(v: Any, c: int) -> int:
-    """The hash of the (session, token) of the command at word ``c``."""
-    return token_hash(
-        v,
-        get(v.commands, c + 3),
-        token_key(get(v.commands, c + 4), get(v.commands, c + 5) & 0xFFFF),
-    )
-
-
-@jit_inline
 def apply_one(v: Any, sequence: int, c: int, c2: int, hashed: int) -> None:
     """Apply the command at word ``c`` and emit a CHECKPOINT when one is due."""
     s = v.scalars
@@ -618,7 +607,7 @@ def apply_one(v: Any, sequence: int, c: int, c2: int, hashed: int) -> None:
     put(s, LAST_TIMESTAMP_NS, timestamp_ns)
     word_5 = get(v.commands, c + 5)
     kind = (word_5 >> 16) & 0xFF
-    is_long = get(v.commands, c + 7) & _LONG != 0
+    is_long = get(v.commands, c + 7) & LONG_FLAG != 0
     if kind == _ENTER:
         apply_enter(v, c, hashed)
     elif kind in (_CANCEL, _MODIFY):
@@ -646,16 +635,23 @@ def apply_view(v: Any, first_sequence: int, end_sequence: int) -> None:
     mask = get(s, COMMAND_MASK)
     sequence = first_sequence
     while sequence < end_sequence and get(s, ABORTED) == 0:
-        c = (sequence & mask) * COMMAND_WORDS
-        is_long = get(v.commands, c + 7) & _LONG != 0
-        following = sequence + (2 if is_long else 1)
-        if following > end_sequence:
+        count = gather_group(v, sequence, end_sequence)
+        if count == 0:
             break
-        c2 = ((sequence + 1) & mask) * COMMAND_WORDS
-        apply_one(v, sequence, c, c2, hash_command_token(v, c))
-        sequence = following
-        put(s, NEXT_COMMAND, sequence)
-    chain_roll(v)
+        if count > 1:
+            fetch_group(v, count)
+        for number in range(count):
+            at = number * SCRATCH_WORDS
+            sequence = get(v.scratch, at)
+            c = (sequence & mask) * COMMAND_WORDS
+            c2 = ((sequence + 1) & mask) * COMMAND_WORDS
+            apply_one(v, sequence, c, c2, get(v.scratch, at + 1))
+            sequence += 2 if get(v.commands, c + 7) & LONG_FLAG != 0 else 1
+            if get(s, ABORTED) != 0:
+                break
+            put(s, NEXT_COMMAND, sequence)
+        # events are hashed while they are still in the nearest cache
+        chain_roll(v)
 
 
 @jit

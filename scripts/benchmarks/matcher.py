@@ -31,8 +31,8 @@ from exchange.engine.chain_hash import chain_digest
 from exchange.engine.invariants import check_state
 from exchange.engine.matcher import apply_commands, apply_view
 from exchange.engine.state import EngineCapacity, EngineState, create_state
-from exchange.records import COMMAND, EVENT, INSTRUMENT_CONTINUATION
 from exchange.engine.view import make_view
+from exchange.records import COMMAND, EVENT, INSTRUMENT_CONTINUATION
 from ringbuffer.jit import jit
 from ringbuffer.system_calls import CLOCK_MONOTONIC, clock_ns
 from scripts.benchmarks import ladder_limit

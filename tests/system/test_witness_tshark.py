@@ -1,0 +1,187 @@
+"""Witness: Wireshark's dissectors read what the running gateway sends, and find nothing wrong.
+
+A live capture of the loopback interface (root) while every message that the gateway can send is
+provoked; then also the byte streams of the reference captures through our own decoder.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from exchange.gateway import ouch, soupbintcp
+from exchange.gateway.client import ConnectionEnded, LoginRefused, OrderEntryClient
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+WIRE = Path(os.environ.get("EXCHANGE_WIRE_DIR") or REPOSITORY.parent / "shared" / "wire")
+CAPTURES = {
+    "soupbin_ouch42_all_messages_port39017.pcapng": 39017,
+    "soupbin_ouch42_segmented_port39021.pcapng": 39021,
+    "nasdaq_protocols_client_port39032.pcapng": 39032,
+}
+
+
+def run_tshark(tshark: str, *arguments: str) -> list[list[str]]:
+    """Rows of tab-separated fields."""
+    done = subprocess.run([tshark, *arguments], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return [line.split("\t") for line in done.stdout.splitlines()]
+
+
+@contextlib.contextmanager
+def capture(tshark: str, port: int, file: Path) -> Iterator[None]:
+    """Capture the loopback traffic of ``port`` into ``file``; skip where that is not permitted."""
+    command = [tshark, "-i", "lo", "-f", f"tcp port {port}", "-w", str(file), "-q"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    try:
+        for line in process.stderr:
+            if "Capturing on" in line:
+                break
+        else:
+            pytest.skip("live capture is not permitted here")
+        # it captures once a connection of ours appears in the file
+        deadline_s = time.monotonic() + 30
+        while not file.exists() or file.stat().st_size < 1024:
+            assert time.monotonic() < deadline_s, "tshark captures nothing"
+            with contextlib.suppress(ConnectionEnded, TimeoutError):
+                OrderEntryClient("127.0.0.1", port).close()
+            time.sleep(0.05)
+        yield
+        size = -1
+        while size != file.stat().st_size:  # until what was sent has been written
+            size = file.stat().st_size
+            time.sleep(1.0)
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(30)
+        process.stderr.close()
+
+
+def provoke_everything(port: int, password: str, symbol: str, price: int) -> int:
+    """Make the gateway send all it can but end of session; returns the malformed client's port."""
+    with OrderEntryClient("127.0.0.1", port) as first, OrderEntryClient("127.0.0.1", port) as other:
+        with OrderEntryClient("127.0.0.1", port) as refused, pytest.raises(LoginRefused):
+            refused.login("S3", "wrong")
+        first.login("S1", password)
+        other.login("S2", password)
+        first.enter("a", "S", 100, symbol, price)
+        first.enter("bad", "S", 100, "NONE", price)
+        first.modify("a", "T", 90)
+        first.replace("a", "b", 80, price)
+        assert "".join(first.receive().letter for _ in range(5)) == "SAJMU"
+        other.enter("c", "B", 30, symbol, price)
+        other.enter("d", "B", 1, symbol, ouch.PRICE_MARKET, time_in_force=0)
+        assert "".join(first.receive().letter for _ in range(2)) == "EE"
+        first.cancel("b", 50)
+        first.cancel("b")
+        assert "".join(first.receive().letter for _ in range(2)) == "CC"
+        while not first.heartbeats:
+            list(first.messages(0.2))
+        # many messages in one segment, and one message in many
+        first.send(
+            b"".join(
+                soupbintcp.packet(
+                    soupbintcp.UNSEQUENCED_DATA, ouch.encode("X", {"token": f"none{number}"})
+                )
+                for number in range(400)
+            )
+        )
+        for number in range(300):
+            first.enter(f"many{number}", "B", 1, symbol, price)
+        assert [first.receive().letter for _ in range(300)] == ["A"] * 300
+        with OrderEntryClient("127.0.0.1", port) as broken:
+            broken.login("S4", password)
+            malformed_port = int(broken._socket.getsockname()[1])
+            broken.send(soupbintcp.packet(soupbintcp.UNSEQUENCED_DATA, b"?"))
+            with pytest.raises(ConnectionEnded, match="unknown OUCH message"):
+                list(broken.messages(10.0))
+        return malformed_port
+
+
+def test_tshark_understands_every_message(
+    tshark: str, running_exchange: Any, tmp_path: Path
+) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("live capture needs root")
+    from exchange_process import PASSWORD
+
+    port = running_exchange.port
+    file = tmp_path / "gateway.pcapng"
+    with capture(tshark, port, file):
+        malformed_port = provoke_everything(port, PASSWORD, "AAPL", 1_000_000)
+        with OrderEntryClient("127.0.0.1", port) as last:
+            last.login("S5", PASSWORD)
+            last.receive()
+            assert running_exchange.stop() == 0
+            with pytest.raises(ConnectionEnded):
+                list(last.messages(10.0))
+            assert last.ended
+    decoded = ("-r", str(file), "-d", f"tcp.port=={port},soupbintcp", "-T", "fields")
+    fields = ("-e", "tcp.srcport", "-e", "soupbintcp.packet_type", "-e", "ouch.packet_type")
+    ours = f"tcp.port != {malformed_port} || tcp.srcport == {port}"
+    bad = f"(_ws.malformed || soupbintcp.message || ouch.unknown_message) && ({ours})"
+    assert run_tshark(tshark, *decoded, *fields, "-Y", bad) == []
+    sent: collections.Counter[str] = collections.Counter()
+    for row in run_tshark(tshark, *decoded, *fields, "-Y", f"tcp.srcport == {port}"):
+        packets, messages = row[1].split(","), row[2].split(",")
+        sent.update(f"packet {letter}" for letter in packets if letter)
+        sent.update(f"message {letter}" for letter in messages if letter)
+    assert {key[-1] for key in sent if key.startswith("packet")} == set("AJSHZ+"), sent
+    assert {key[-1] for key in sent if key.startswith("message")} == set("SAUCEJM"), sent
+    assert sent["packet S"] == sum(sent[key] for key in sent if key.startswith("message"))
+    assert sent["message A"] == 3 + 300
+
+
+@pytest.fixture
+def wire_directory() -> Path:
+    if not WIRE.is_dir():
+        pytest.skip(f"no reference captures in {WIRE} (EXCHANGE_WIRE_DIR)")
+    return WIRE
+
+
+def client_stream(tshark: str, file: Path, port: int) -> bytes:
+    """What the client of a capture has sent."""
+    rows = run_tshark(
+        tshark, "-r", str(file), "-Y", f"tcp.dstport == {port} && tcp.len > 0",
+        "-T", "fields", "-e", "tcp.payload",
+    )  # fmt: skip
+    return b"".join(bytes.fromhex(row[0].replace(":", "")) for row in rows)
+
+
+@pytest.mark.parametrize("name", CAPTURES)
+def test_reference_captures_decode(tshark: str, wire_directory: Path, name: str) -> None:
+    from exchange.gateway import decoder
+    from exchange.gateway.symbols import create_symbol_table
+    from exchange.records import COMMAND
+
+    data = client_stream(tshark, wire_directory / name, CAPTURES[name])
+    login = data[: soupbintcp.LOGIN_REQUEST_SIZE_BYTES]
+    request = soupbintcp.parse_login_request(login)
+    assert request.sequence >= 0 and request.username
+    rest = data[len(login) :]
+    packets = list(soupbintcp.split_packets(bytearray(rest)))
+    messages = [p.payload for p in packets if p.type == soupbintcp.UNSEQUENCED_DATA]
+    for message in messages:
+        parsed = ouch.decode(message, inbound=True)
+        assert ouch.encode(parsed.letter, parsed.fields)[: len(message)] == message
+    commands = np.zeros(2048, COMMAND)
+    result = np.zeros(decoder.RESULT_WORDS, np.int64)
+    buffer = np.frombuffer(rest, np.uint8).copy()
+    decoder.decode(buffer, 0, len(rest), commands, 0, 2048, 1, 1, create_symbol_table(8), 1, result)
+    assert int(result[decoder.MESSAGES]) == len(messages)
+    stop = decoder.Stop(result[decoder.STOP])
+    assert stop in (decoder.Stop.NEED_MORE, decoder.Stop.LOGOUT)
+    assert len(rest) - int(result[decoder.POSITION]) in (0, 3)
+    letters = {chr(message[0]) for message in messages}
+    assert letters <= set("OUXM") and letters

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -34,7 +33,7 @@ from journal.segment import (
 from ringbuffer.jit import jit
 from ringbuffer.system_calls import errno, pwritev
 
-# Words of ArchiveState.words.
+# The appender's state is one int64 array (see writer.py). Its words:
 DESCRIPTOR = 0
 NEXT_SEQUENCE = 1
 SEGMENT_FIRST = 2  # first sequence of the open segment
@@ -44,28 +43,22 @@ FAILURE = 5
 ERRNO = 6
 WRITTEN_BYTES = 7
 FAILED_COUNT = 8
-WORDS = 16
+_VECTORS = 9  # [4] two struct iovec (address, length)
+STATE_SIZE = _VECTORS + 4
 
 SEGMENT_FULL = -1
 WRITE_FAILED = -2
 SHORT_WRITE = -4
 
 
-class ArchiveState(NamedTuple):
-    """Arrays of the jitted appender, int64."""
-
-    words: np.ndarray  # [WORDS]
-    vectors: np.ndarray  # [4] two struct iovec
-
-
 @jit
-def append(archive: ArchiveState, ring_bytes: np.ndarray, available: int) -> int:
+def append(words: np.ndarray, ring_words: np.ndarray, available: int) -> int:
     """Write up to ``available`` records from the archive's next sequence on, out of the ring.
 
-    ``ring_bytes``: uint8[capacity * record size]. Returns the number written (0 if none was asked
-    for), SEGMENT_FULL (roll and call again), or WRITE_FAILED, SHORT_WRITE: fatal.
+    ``words``: int64[STATE_SIZE]; ``ring_words``: int64 view of the ring. Returns the number
+    written (0 if none was asked for), SEGMENT_FULL (roll and call again), or WRITE_FAILED,
+    SHORT_WRITE: fatal.
     """
-    words = archive.words
     if words[FAILURE] != 0:
         return words[FAILURE]
     if available <= 0:
@@ -76,11 +69,11 @@ def append(archive: ArchiveState, ring_bytes: np.ndarray, available: int) -> int
     count = min(available, words[SEGMENT_RECORDS] - index)
     if count <= 0:
         return SEGMENT_FULL
-    capacity = ring_bytes.shape[0] // record_size
+    capacity = ring_words.shape[0] * 8 // record_size
     start = first & (capacity - 1)
     before_wrap = min(count, capacity - start)
-    address = np.int64(ring_bytes.ctypes.data)
-    vectors = archive.vectors
+    address = np.int64(ring_words.ctypes.data)
+    vectors = words[_VECTORS : _VECTORS + 4]
     vectors[0] = address + start * record_size
     vectors[1] = before_wrap * record_size
     vectors[2] = address
@@ -170,7 +163,7 @@ class ArchiveReader:
                 detail = f"other size than segments of {self.segment_records} records"
                 raise JournalCorrupt(Finding.TRUNCATED_FILE, path, -1, segment_first, detail)
             words = map_words(path)
-            if len(self._maps) >= 8:  # a handful of mappings; a scan goes through all segments
+            if len(self._maps) >= 2:  # few: touched pages of a mapping count as resident memory
                 del self._maps[next(iter(self._maps))]
             self._maps[segment_first] = words
         return words
@@ -202,6 +195,20 @@ class ArchiveReader:
         octets = words.view(np.uint8)[start : start + here * size]
         return octets.view(self.record_dtype)
 
+    def places(self, first: int, count: int) -> np.ndarray:
+        """The places of records from ``first`` on, whatever stands there; else as ``view``.
+
+        For who compares whole records and so needs no look at each one's presence first.
+        """
+        part = self._part(first)
+        if part is None or count <= 0:
+            return np.zeros(0, self.record_dtype)
+        words, _, index, left = part
+        size = self.record_dtype.itemsize
+        start = HEADER_BYTES + index * size
+        octets = words.view(np.uint8)[start : start + min(count, left) * size]
+        return octets.view(self.record_dtype)
+
     def read(self, first: int, count: int) -> np.ndarray:
         """A copy of the present records from ``first`` on, at most ``count``, over segments."""
         parts = []
@@ -214,7 +221,9 @@ class ArchiveReader:
             count -= len(part)
         if not parts:
             return np.zeros(0, self.record_dtype)
-        return np.concatenate(parts) if len(parts) > 1 else parts[0].copy()
+        # As bytes: numpy would repack a record whose fields overlap.
+        octets = np.concatenate([part.view(np.uint8) for part in parts])
+        return octets.view(self.record_dtype)
 
     def read_one(self, sequence: int) -> np.void | None:
         """The record of ``sequence``, or None."""
@@ -301,10 +310,10 @@ class ArchiveWriter:
         self.directory = Path(directory)
         self.dtype_hash = dtype_hash
         self.reader = ArchiveReader(directory, record_dtype, dtype_hash, kind_offset)
-        self.state = ArchiveState(np.zeros(WORDS, np.int64), np.zeros(4, np.int64))
+        self.state = np.zeros(STATE_SIZE, np.int64)
         make_directory(self.directory)
         (self.directory / PREPARED_NAME).unlink(missing_ok=True)
-        words = self.state.words
+        words = self.state
         words[DESCRIPTOR] = -1
         words[RECORD_SIZE] = record_dtype.itemsize
         words[SEGMENT_RECORDS] = self.reader.segment_records or segment_records
@@ -314,24 +323,24 @@ class ArchiveWriter:
     @property
     def next_sequence(self) -> int:
         """Sequence of the next record to append."""
-        return int(self.state.words[NEXT_SEQUENCE])
+        return int(self.state[NEXT_SEQUENCE])
 
     @property
     def path(self) -> Path:
         """The open segment."""
-        return self.directory / segment_name(int(self.state.words[SEGMENT_FIRST]), ARCHIVE_SUFFIX)
+        return self.directory / segment_name(int(self.state[SEGMENT_FIRST]), ARCHIVE_SUFFIX)
 
     def seek(self, sequence: int) -> None:
         """Go on with ``sequence``: to write missing records again."""
         self._open(sequence)
-        self.state.words[NEXT_SEQUENCE] = sequence
+        self.state[NEXT_SEQUENCE] = sequence
 
     def roll(self) -> None:
         """Open the segment of the next sequence."""
         self._open(self.next_sequence)
 
     def _open(self, sequence: int) -> None:
-        words = self.state.words
+        words = self.state
         records = int(words[SEGMENT_RECORDS])
         segment_first = sequence - sequence % records
         path = self.directory / segment_name(segment_first, ARCHIVE_SUFFIX)
@@ -352,7 +361,7 @@ class ArchiveWriter:
         words[SEGMENT_FIRST] = segment_first
 
     def _create(self, path: Path, segment_first: int) -> int:
-        words = self.state.words
+        words = self.state
         size = HEADER_BYTES + int(words[SEGMENT_RECORDS] * words[RECORD_SIZE])
         header = new_header(
             ARCHIVE_MAGIC,
@@ -393,13 +402,13 @@ class ArchiveWriter:
         octets = np.ascontiguousarray(records).view(np.uint8).reshape(-1)
         done = 0
         while done < len(records):
-            words = self.state.words
+            words = self.state
             index = self.next_sequence - int(words[SEGMENT_FIRST])
             count = min(len(records) - done, int(words[SEGMENT_RECORDS]) - index)
             if count <= 0:
                 self.roll()
                 continue
-            part = octets[done * size : (done + count) * size]
+            part = octets[done * size : (done + count) * size].data
             offset = HEADER_BYTES + index * size
             try:
                 written = os.pwrite(int(words[DESCRIPTOR]), part, offset)
@@ -415,7 +424,7 @@ class ArchiveWriter:
 
     def failure(self) -> FatalJournalError:
         """The error for the negative code that the jitted ``append`` has returned."""
-        words = self.state.words
+        words = self.state
         index = int(words[NEXT_SEQUENCE] - words[SEGMENT_FIRST])
         return FatalJournalError(
             "archive pwritev",
@@ -433,7 +442,7 @@ class ArchiveWriter:
         Files keep their size (a reader may have them mapped): records are zeroed, and whole later
         segments unlinked. Durable, because a stale record that comes back would look present.
         """
-        records = int(self.state.words[SEGMENT_RECORDS])
+        records = int(self.state[SEGMENT_RECORDS])
         removed = 0
         segments = list_segments(self.directory, ARCHIVE_SUFFIX)
         for segment_first, path in segments:
@@ -442,7 +451,7 @@ class ArchiveWriter:
             kept = max(end_sequence - segment_first, 0)
             for start, end in self._present_runs(segment_first + kept, segment_first + records):
                 removed += end - start
-            if kept == 0 and segment_first != self.state.words[SEGMENT_FIRST]:
+            if kept == 0 and segment_first != self.state[SEGMENT_FIRST]:
                 path.unlink()
             else:
                 self._zero_from(path, kept)
@@ -464,7 +473,7 @@ class ArchiveWriter:
         return runs
 
     def _zero_from(self, path: Path, index: int) -> None:
-        offset = HEADER_BYTES + index * int(self.state.words[RECORD_SIZE])
+        offset = HEADER_BYTES + index * int(self.state[RECORD_SIZE])
         end = int(end_of_data(map_words(path), offset // 8)) * 8
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         try:
@@ -477,9 +486,9 @@ class ArchiveWriter:
 
     def close(self) -> None:
         """Close the descriptor."""
-        if self.state.words[DESCRIPTOR] >= 0:
-            os.close(int(self.state.words[DESCRIPTOR]))
-            self.state.words[DESCRIPTOR] = -1
+        if self.state[DESCRIPTOR] >= 0:
+            os.close(int(self.state[DESCRIPTOR]))
+            self.state[DESCRIPTOR] = -1
 
 
 def synchronise(directory: Path, first: int, end: int, segment_records: int) -> None:

@@ -27,9 +27,9 @@ import numpy as np
 
 from journal import archive as archives
 from journal import writer as writers
-from journal.archive import ArchiveState, ArchiveWriter
-from journal.layout import FRAME_HEADER_BYTES, SLOT_BYTES
-from journal.writer import SYNC_NS, WRITE_NS, JournalWriter, WriterState, commit
+from journal.archive import ArchiveWriter
+from journal.layout import FRAME_HEADER_BYTES, SLOT_BYTES, SLOT_WORDS
+from journal.writer import CLOCK, SYNC_NS, WRITE_NS, JournalWriter, commit
 from ringbuffer.atomics import load_acquire
 from ringbuffer.counters import add, record, set_value
 from ringbuffer.idle import wake
@@ -81,9 +81,7 @@ class DutyState(NamedTuple):
     words: np.ndarray  # [_WORDS]
     cursors: np.ndarray
     command_words: np.ndarray  # the command ring
-    command_bytes: np.ndarray  # uint8, the same memory
     event_words: np.ndarray  # the event ring
-    event_bytes: np.ndarray  # uint8, the same memory
     wakeups: np.ndarray  # [n, 2] sleeping flag, eventfd: woken at every release
     room_wakeups: np.ndarray  # [n, 2] woken when a ring was more than half full before
     counters: np.ndarray
@@ -135,36 +133,36 @@ def first_not_durable(
 
 
 @jit
-def _commit_published(writer: WriterState, duty: DutyState) -> int:
+def _commit_published(writer: np.ndarray, duty: DutyState) -> int:
     """Make what is published durable, as one frame. Slots, or a negative code of ``commit``."""
     cursors = duty.cursors
-    first = writer.words[writers.NEXT_SEQUENCE]
+    first = writer[writers.NEXT_SEQUENCE]
     # acquire: the slots below the cursor are written before we read them
     published = load_acquire(cursors, duty.words[_PUBLISHED])
     if published == first:
         return 0
-    count = commit(writer, duty.command_words, duty.command_bytes, published - first)
+    count = commit(writer, duty.command_words, published - first)
     if count <= 0:
         return count
     # release: publishes durability, and that we are done reading the slots (the ring is gated)
     publish(cursors, duty.words[_DURABLE], first + count)
-    if (published - first) * 2 * SLOT_BYTES > duty.command_bytes.shape[0]:
+    if (published - first) * 2 * SLOT_WORDS > duty.command_words.shape[0]:
         _wake_all(cursors, duty.room_wakeups)
     _count(duty, _COMMITS, 1)
     _count(duty, _SLOTS, count)
     _count(duty, _BYTES, FRAME_HEADER_BYTES + count * SLOT_BYTES)
     _gauge(duty, _LAST, count)
-    record(duty.commit_ns, writer.words[SYNC_NS] + writer.words[WRITE_NS])
+    record(duty.commit_ns, writer[SYNC_NS] + writer[WRITE_NS])
     record(duty.commit_slots, count)
     return count
 
 
 @jit
-def _release_durable(writer: WriterState, archive: ArchiveState, duty: DutyState) -> int:
+def _release_durable(writer: np.ndarray, archive: np.ndarray, duty: DutyState) -> int:
     """Archive and release every event of a durable command. Events, or ARCHIVE_CODES + code."""
     cursors = duty.cursors
     words = duty.words
-    first = archive.words[archives.NEXT_SEQUENCE]
+    first = archive[archives.NEXT_SEQUENCE]
     # acquire: the events below the cursor are written before we read them
     published = load_acquire(cursors, words[_EVENT_PUBLISHED])
     if published == first:
@@ -174,13 +172,13 @@ def _release_durable(writer: WriterState, archive: ArchiveState, duty: DutyState
         duty.event_words,
         first,
         published,
-        writer.words[writers.NEXT_SEQUENCE],
+        writer[writers.NEXT_SEQUENCE],
         words_per_event,
         words[_EVENT_COMMAND_WORD],
     )
     sequence = first
     while sequence < end:
-        count = archives.append(archive, duty.event_bytes, min(end - sequence, RELEASE_CHUNK))
+        count = archives.append(archive, duty.event_words, min(end - sequence, RELEASE_CHUNK))
         if count < 0:
             # What was archived before the roll is released already; the caller calls again.
             return ARCHIVE_CODES + count
@@ -196,7 +194,7 @@ def _release_durable(writer: WriterState, archive: ArchiveState, duty: DutyState
 
 
 @jit
-def duty_cycle(writer: WriterState, archive: ArchiveState, duty: DutyState) -> int:
+def duty_cycle(writer: np.ndarray, archive: np.ndarray, duty: DutyState) -> int:
     """One commit, then every release that it allows. Work done, or a negative code."""
     committed = _commit_published(writer, duty)
     if committed < 0:
@@ -205,7 +203,7 @@ def duty_cycle(writer: WriterState, archive: ArchiveState, duty: DutyState) -> i
     if released < 0:
         return released
     if duty.words[_HEARTBEAT] >= 0:
-        _gauge(duty, _HEARTBEAT, clock_ns(CLOCK_MONOTONIC, writer.clock))
+        _gauge(duty, _HEARTBEAT, clock_ns(CLOCK_MONOTONIC, writer[CLOCK : CLOCK + 2]))
     return committed + released
 
 
@@ -261,9 +259,7 @@ class JournalerAgent:
             words=words,
             cursors=cursors,
             command_words=command_ring.view(np.int64),
-            command_bytes=command_ring.view(np.uint8),
             event_words=event_ring.view(np.int64),
-            event_bytes=event_ring.view(np.uint8),
             wakeups=np.array(list(wakeups), np.int64).reshape(-1, 2),
             room_wakeups=np.array(list(room_wakeups), np.int64).reshape(-1, 2),
             counters=counters,

@@ -47,7 +47,7 @@ offset 0) equals its position and its kind byte is not 0.
 from __future__ import annotations
 
 import hashlib
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -140,7 +140,7 @@ def layout_hash(dtype: np.dtype) -> int:
 
     Written into every segment, so that a journal is never read with another layout.
     """
-    fields = dtype.fields or {}
+    fields: Any = dtype.fields or {}
     lines = [f"{name} {fields[name][0].str} {fields[name][1]}" for name in dtype.names or ()]
     lines.append(f"itemsize {dtype.itemsize}")
     digest = hashlib.sha256("\n".join(lines).encode()).digest()

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -51,7 +51,8 @@ from ringbuffer.system_calls import (
 if TYPE_CHECKING:
     from journal.recovery import RecoveryReport
 
-# Words of WriterState.words.
+# The writer's state is one int64 array: passing an array to a jitted function costs about 0.2 µs,
+# and the duty cycle of one order in flight is a few. First its words:
 DESCRIPTOR = 0
 OFFSET = 1  # bytes; where the next frame goes
 FILE_SIZE = 2  # bytes
@@ -67,34 +68,18 @@ WRITTEN_BYTES = 11  # what the failed pwritev returned
 FAILED_COUNT = 12  # slots of the failed frame
 SYNC_NS = 13  # duration of the last fdatasync
 WRITE_NS = 14  # duration of the last checksum + pwritev
-WORDS = 16
+# then the areas that system calls and the checksum need:
+_HEADER = 16  # [FRAME_HEADER_WORDS] the frame header being written
+_VECTORS = _HEADER + FRAME_HEADER_WORDS  # [6] three struct iovec (address, length)
+_HASH = _VECTORS + 6  # [STATE_WORDS]
+CLOCK = _HASH + STATE_WORDS  # [2] a struct timespec
+STATE_SIZE = CLOCK + 2
 
 # Results of ``commit`` below 0.
 SEGMENT_FULL = -1  # no error: the caller rolls to the next segment and commits again
 WRITE_FAILED = -2
 SYNC_FAILED = -3
 SHORT_WRITE = -4
-
-
-class WriterState(NamedTuple):
-    """Arrays of the jitted writer. All int64; allocated once."""
-
-    words: np.ndarray  # [WORDS]
-    header: np.ndarray  # [FRAME_HEADER_WORDS] the frame header being written
-    vectors: np.ndarray  # [6] three struct iovec (address, length)
-    hash_state: np.ndarray  # [STATE_WORDS]
-    clock: np.ndarray  # [2] a struct timespec
-
-
-def new_writer_state() -> WriterState:
-    """Zeroed arrays."""
-    return WriterState(
-        words=np.zeros(WORDS, np.int64),
-        header=np.zeros(FRAME_HEADER_WORDS, np.int64),
-        vectors=np.zeros(6, np.int64),
-        hash_state=np.zeros(STATE_WORDS, np.int64),
-        clock=np.zeros(2, np.int64),
-    )
 
 
 @jit
@@ -117,17 +102,15 @@ def whole_records(
 
 
 @jit
-def commit(
-    writer: WriterState, ring_words: np.ndarray, ring_bytes: np.ndarray, available: int
-) -> int:
+def commit(words: np.ndarray, ring_words: np.ndarray, available: int) -> int:
     """Write up to ``available`` slots from the writer's next sequence on as one frame and sync it.
 
-    ``ring_words`` (int64) and ``ring_bytes`` (uint8): two views of the ring; its slots up to
-    ``next sequence + available`` must be published, and a publish never splits a long record.
+    ``words``: the writer's state, int64[STATE_SIZE]. ``ring_words``: int64 view of the ring; its
+    slots up to ``next sequence + available`` must be published, and a publish never splits a long
+    record.
     Returns the number of slots that are durable now (0 if ``available`` is 0), SEGMENT_FULL, or
     WRITE_FAILED, SYNC_FAILED, SHORT_WRITE: then nothing of it may be released, ever.
     """
-    words = writer.words
     if words[FAILURE] != 0:
         return words[FAILURE]
     if available <= 0:
@@ -139,25 +122,28 @@ def commit(
     if count < available:
         if count > 0:
             # Cut by a limit, not by the producer: that may be in the middle of a long record.
-            count = whole_records(ring_bytes, first, count, words[FLAGS_OFFSET], words[LONG_MASK])
+            count = whole_records(
+                ring_words.view(np.uint8), first, count, words[FLAGS_OFFSET], words[LONG_MASK]
+            )
         if count <= 0:
             return SEGMENT_FULL
 
-    started_ns = clock_ns(CLOCK_MONOTONIC, writer.clock)
+    clock = words[CLOCK : CLOCK + 2]
+    started_ns = clock_ns(CLOCK_MONOTONIC, clock)
     slots = ring_words.shape[0] // SLOT_WORDS
     start = first & (slots - 1)
     before_wrap = min(count, slots - start)
     after_wrap = count - before_wrap
-    header = writer.header
+    header = words[_HEADER : _HEADER + FRAME_HEADER_WORDS]
     header[FRAME_MAGIC_WORD] = FRAME_MAGIC
     header[FRAME_COUNT_WORD] = count
     header[FRAME_SEQUENCE_WORD] = first
     header[FRAME_CHECKSUM_WORD] = 0
     header[FRAME_PREVIOUS_WORD] = words[LAST_CHECKSUM]
-    header[FRAME_TIME_WORD] = clock_ns(CLOCK_REALTIME, writer.clock)
+    header[FRAME_TIME_WORD] = clock_ns(CLOCK_REALTIME, clock)
     header[FRAME_SEGMENT_WORD] = words[SEGMENT_NUMBER]
     header[FRAME_ZERO_WORD] = 0
-    state = writer.hash_state
+    state = words[_HASH : _HASH + STATE_WORDS]
     reset(state)
     update_stripes(state, header, 0, FRAME_HEADER_WORDS)
     update_stripes(state, ring_words, start * SLOT_WORDS, before_wrap * SLOT_WORDS)
@@ -166,7 +152,7 @@ def commit(
     checksum = digest(state)
     header[FRAME_CHECKSUM_WORD] = checksum
 
-    vectors = writer.vectors
+    vectors = words[_VECTORS : _VECTORS + 6]
     ring_address = np.int64(ring_words.ctypes.data)
     vectors[0] = np.int64(header.ctypes.data)
     vectors[1] = FRAME_HEADER_BYTES
@@ -183,14 +169,14 @@ def commit(
         words[FAILED_COUNT] = count
         words[FAILURE] = WRITE_FAILED if written < 0 else SHORT_WRITE
         return words[FAILURE]
-    written_ns = clock_ns(CLOCK_MONOTONIC, writer.clock)
+    written_ns = clock_ns(CLOCK_MONOTONIC, clock)
     if fdatasync(descriptor) != 0:
         words[ERRNO] = errno()
         words[WRITTEN_BYTES] = written
         words[FAILED_COUNT] = count
         words[FAILURE] = SYNC_FAILED
         return SYNC_FAILED
-    words[SYNC_NS] = clock_ns(CLOCK_MONOTONIC, writer.clock) - written_ns
+    words[SYNC_NS] = clock_ns(CLOCK_MONOTONIC, clock) - written_ns
     words[WRITE_NS] = written_ns - started_ns
     words[OFFSET] = offset + size
     words[NEXT_SEQUENCE] = first + count
@@ -226,10 +212,10 @@ class JournalWriter:
             raise ValueError("a frame must have room for a long record: two slots")
         self.directory = directory
         self.dtype_hash = dtype_hash
-        self.state = new_writer_state()
+        self.state = np.zeros(STATE_SIZE, np.int64)
         self._prepare_ahead = prepare_ahead
         self._preparer = Preparer(directory, segment_size_bytes)
-        words = self.state.words
+        words = self.state
         words[DESCRIPTOR] = -1
         words[MAXIMUM_SLOTS] = maximum_frame_slots
         words[FLAGS_OFFSET] = flags_offset
@@ -252,11 +238,11 @@ class JournalWriter:
     @property
     def next_sequence(self) -> int:
         """Sequence of the next slot: everything below it is durable."""
-        return int(self.state.words[NEXT_SEQUENCE])
+        return int(self.state[NEXT_SEQUENCE])
 
     def roll(self) -> None:
         """Seal the open segment and open the next one, durably. Raises ``FatalJournalError``."""
-        words = self.state.words
+        words = self.state
         sequence = int(words[NEXT_SEQUENCE])
         header = new_header(
             JOURNAL_MAGIC,
@@ -285,7 +271,7 @@ class JournalWriter:
 
     def failure(self) -> FatalJournalError:
         """The error for the negative code that ``commit`` has returned."""
-        words = self.state.words
+        words = self.state
         return FatalJournalError(
             "fdatasync" if words[FAILURE] == SYNC_FAILED else "pwritev",
             int(words[ERRNO]),
@@ -301,18 +287,18 @@ class JournalWriter:
 
         ``ring``: record array, a power of two long. Returns the slots that became durable.
         """
-        ring_words, ring_bytes = ring.view(np.int64), ring.view(np.uint8)
-        code = int(commit(self.state, ring_words, ring_bytes, available))
+        ring_words = ring.view(np.int64)
+        code = int(commit(self.state, ring_words, available))
         if code == SEGMENT_FULL:
             self.roll()
-            code = int(commit(self.state, ring_words, ring_bytes, available))
+            code = int(commit(self.state, ring_words, available))
         if code < 0:
             raise self.failure()
         return code
 
     def close(self) -> None:
         """Close the descriptor and wait for the preparing thread."""
-        if self.state.words[DESCRIPTOR] >= 0:
-            os.close(int(self.state.words[DESCRIPTOR]))
-            self.state.words[DESCRIPTOR] = -1
+        if self.state[DESCRIPTOR] >= 0:
+            os.close(int(self.state[DESCRIPTOR]))
+            self.state[DESCRIPTOR] = -1
         self._preparer.finish()

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from journal import archive as archives
+from journal import writer as writers
 from journal.archive import ArchiveReader, ArchiveWriter
+from journal.errors import FatalJournalError
 from journal.journaler import JournalerAgent, JournalerCursors, JournalerMetrics, first_not_durable
 from journal.layout import layout_hash
 from journal.reader import JournalReader
@@ -200,6 +204,87 @@ def test_random_load_over_rolls_and_restarts(tmp_path: Path) -> None:
     events = rig.reader().read(0, 1 << 30)
     assert len(events) == rig.cursors[RELEASED]
     assert (np.diff(events["command"]) >= 0).all()
+
+
+def swap_descriptor(state: np.ndarray, index: int, path: str) -> None:
+    """Make the writer write to a device that fails in a known way."""
+    os.close(int(state[index]))
+    state[index] = os.open(path, os.O_RDWR)
+
+
+@needs_jit
+@pytest.mark.parametrize(
+    ("device", "operation", "number"),
+    [("/dev/full", "pwritev", errno.ENOSPC), ("/dev/null", "fdatasync", errno.EINVAL)],
+)
+def test_after_a_failed_commit_nothing_moves_ever_again(
+    tmp_path: Path, device: str, operation: str, number: int
+) -> None:
+    rig = Rig(tmp_path)
+    rig.publish_commands(2)
+    rig.publish_events([0, 1])
+    rig.drain()
+    rig.cursors[SLEEPING] = 1
+    swap_descriptor(rig.agent.writer.state, writers.DESCRIPTOR, device)
+    rig.publish_commands(3)
+    rig.publish_events([2, 3, 4])
+    for attempt in range(3):
+        with pytest.raises(FatalJournalError) as caught:
+            rig.agent.do_work(1)
+        assert caught.value.operation == operation
+        assert caught.value.errno == number
+        assert (caught.value.first_sequence, caught.value.count) == (2, 3)
+        assert rig.cursors[DURABLE] == 2
+        assert rig.cursors[RELEASED] == 2
+        assert rig.cursors[SLEEPING] == 1, "nobody is woken"
+        if attempt == 0:
+            # The disk is well again; it must not matter.
+            swap_descriptor(rig.agent.writer.state, writers.DESCRIPTOR, str(rig.agent.writer.path))
+    rig.close()
+    again = Rig(tmp_path)
+    assert again.agent.writer.next_sequence == 2
+    again.close()
+
+
+@needs_jit
+def test_after_a_failed_archive_write_nothing_more_is_released(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    rig.publish_commands(2)
+    rig.publish_events([0, 1])
+    rig.drain()
+    swap_descriptor(rig.agent.archive.state, archives.DESCRIPTOR, "/dev/full")
+    rig.publish_commands(1)
+    rig.publish_events([2])
+    for _ in range(2):
+        with pytest.raises(FatalJournalError) as caught:
+            rig.agent.do_work(1)
+        assert (caught.value.operation, caught.value.errno) == ("archive pwritev", errno.ENOSPC)
+        assert (caught.value.first_sequence, caught.value.count) == (2, 1)
+        assert rig.cursors[DURABLE] == 3, "the command itself is durable"
+        assert rig.cursors[RELEASED] == 2
+    rig.close()
+
+
+@needs_jit
+def test_a_long_command_at_the_end_of_a_segment(tmp_path: Path) -> None:
+    """Room for one slot only: the long command goes to the next segment, whole."""
+    rig = Rig(tmp_path, segment_size=4096 * 2)
+    room = (8192 - 4096 - 64) // 64
+    rig.publish_commands(room - 2)
+    rig.agent.do_work(1)
+    # Room for a header and one slot.
+    assert rig.agent.writer.state[writers.OFFSET] == 8192 - 128
+    sequence = int(rig.cursors[PUBLISHED])
+    rig.commands["flags"][sequence & (RING - 1)] = 1
+    rig.publish_commands(2)
+    rig.drain()
+    rig.close()
+    frames = [
+        (first, len(records))
+        for first, records in JournalReader(tmp_path / "journal", SLOT, layout_hash(SLOT)).frames()
+    ]
+    assert frames[-1] == (sequence, 2)
+    assert len(list((tmp_path / "journal").glob("*.wal"))) == 2
 
 
 def test_first_not_durable_equals_a_linear_search() -> None:

@@ -34,6 +34,8 @@ SLOTS = 64
 RECORD_WORDS = 16
 RECORD = np.dtype([("words", np.int64, (RECORD_WORDS,))])
 SAFETY_TIMEOUT_MS = 5000
+DELAYS = 16  # pauses, of some 40 ns each: the range of the random delays before a publish
+LOOKS = 128  # the range of the random looks before a sleep
 
 SECTIONS = [Section("cursors", np.int64, CURSOR_WORDS), Section("slots", RECORD, SLOTS)]
 
@@ -64,19 +66,23 @@ def hand_over(
 ) -> tuple[int, int]:
     """Publish and await ``count`` numbers from ``first`` on. Returns (lost wake-ups, sleeps).
 
-    Each wait begins with a random number of looks without sleeping, so that announcing, looking
-    again and blocking meet the other side's publish at every possible distance. A wake-up is lost
-    when the safety timeout ends a sleep although the awaited number is there.
+    Each wait begins with a random number of looks without sleeping, and each publish comes after a
+    random delay, so that announcing, looking again and blocking meet the other side's publish at
+    every possible distance. A wake-up is lost when the safety timeout ends a sleep although the
+    awaited number is there. (With the two fences of ``ringbuffer.idle`` removed, this finds lost
+    wake-ups on x86-64.)
     """
     lost = 0
     sleeps = 0
     random = seed
     for number in range(first, first + count):
+        random = next_random(random)
+        for _ in range((random >> 16) % DELAYS):
+            pause()
         if not answering:
             publish(cursors, mine, number)
             wake(cursors, their_flag, their_eventfd)
-        random = next_random(random)
-        for _ in range(random % 64):
+        for _ in range(random % LOOKS):
             if load_acquire(cursors, theirs) >= number:
                 break
             pause()
@@ -90,6 +96,8 @@ def hand_over(
             if load_acquire(cursors, STOP) != 0:
                 return lost, sleeps
         if answering:
+            for _ in range((random >> 32) % DELAYS):
+                pause()
             publish(cursors, mine, number)
             wake(cursors, their_flag, their_eventfd)
     return lost, sleeps

@@ -197,7 +197,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         first = Histogram.MATCHING_NS * HISTOGRAM_WORDS
         histogram = region.arrays["histograms"][first : first + HISTOGRAM_WORDS]
         client = venue.connect(place.port)
-        venue.log_in(client, "DEMO1", "demo1")
+        venue.log_in(client)
         progress("one order in flight")
         result |= _round_trips(client, place.data, arguments.round_trips)
         result["load"] = {}

@@ -20,6 +20,7 @@ import time
 from typing import Any
 
 import numpy as np
+import psutil
 
 from exchange.core import region_name
 from exchange.counters import Counter
@@ -42,13 +43,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def tcp_limit(raw: np.ndarray, flow_ends: np.ndarray, expected: oracle.Expectation, window: int
               ) -> float:  # fmt: skip
     """Messages a second when a peer takes the same bytes and gives as many back as the exchange."""
-    frame = np.zeros(sum(ANSWER_SIZES[k] * n for k, n in expected.by_type.items()), np.uint8)
-    at = 0
-    for letter, count in expected.by_type.items():
-        size = ANSWER_SIZES[letter]
-        rows = frame[at : at + size * count].reshape(count, size)
-        rows[:, 1], rows[:, 2], rows[:, 3] = size - 2, ord("S"), ord(letter)
-        at += size * count
+    # The answers in random order: bytes in proportion are then messages in proportion, too.
+    letters = np.repeat(
+        np.array([ord(letter) for letter in expected.by_type], np.uint8),
+        list(expected.by_type.values()),
+    )
+    np.random.default_rng(0).shuffle(letters)
+    sizes = np.zeros(256, np.int64)
+    for letter, size in ANSWER_SIZES.items():
+        sizes[ord(letter)] = size
+    starts = np.cumsum(sizes[letters]) - sizes[letters]
+    frame = np.zeros(int(sizes[letters].sum()), np.uint8)
+    frame[starts + 1] = sizes[letters] - 2
+    frame[starts + 2] = ord("S")
+    frame[starts + 3] = letters
     listener = socket.create_server(("127.0.0.1", 0))
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, venue.CONGESTION_CONTROL)
     # compile in the parent, so that the child starts at once
@@ -79,6 +87,17 @@ def tcp_limit(raw: np.ndarray, flow_ends: np.ndarray, expected: oracle.Expectati
     return flow_ends.size / (elapsed / 1e9)
 
 
+def _cpu_seconds(daemon: int) -> dict[str, float]:
+    """CPU time (user and system) of every stage and of this client so far."""
+    seconds = {"client": sum(psutil.Process().cpu_times()[:2])}
+    for child in psutil.Process(daemon).children():
+        words = child.cmdline()
+        if "exchange.stage" in words:
+            stage = words[words.index("exchange.stage") + 1]
+            seconds[stage] = sum(child.cpu_times()[:2])
+    return seconds
+
+
 def _one_run(
     raw: np.ndarray, ends: np.ndarray, expected: oracle.Expectation, window: int, verify: bool
 ) -> dict[str, Any]:
@@ -87,12 +106,14 @@ def _one_run(
     with venue.running() as place:
         region = Region.attach_read_only(region_name(place.data.resolve()))
         client = venue.connect(place.port)
-        venue.log_in(client, "DEMO1", "demo1")
+        venue.log_in(client)
         before = read_counters(region.arrays["counters"], Counter)
+        cpu_before = _cpu_seconds(place.process.pid)
         elapsed = load.run_windowed(
             client.fileno(), raw, ends, expected.after, window, CLIENT_CHUNK_BYTES, buffer, *tally,
             time.monotonic_ns() + DEADLINE_S * 10**9,
         )  # fmt: skip
+        cpu_after = _cpu_seconds(place.process.pid)
         after = read_counters(region.arrays["counters"], Counter)
         region.close()
         client.close()
@@ -120,6 +141,9 @@ def _one_run(
         "orders_per_s": ends.size / (elapsed / 1e9),
         "commits": after["commits"] - before["commits"],
         "answers": int(tally.counts[load.TALLY_MESSAGES]),
+        "cpu_ns_per_order": {
+            stage: (cpu_after[stage] - cpu_before[stage]) * 1e9 / ends.size for stage in cpu_after
+        },
     }
 
 
@@ -145,5 +169,6 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         "not_answerable": int(ends.size) - expected.answered,
         "tcp_limit_orders_per_s": statistics.median(limits),
         "share_of_limit": statistics.median(speeds) / statistics.median(limits),
+        "cpu_ns_per_order": runs[speeds.index(max(speeds))]["cpu_ns_per_order"],
         "runs_orders_per_s": speeds,
     }

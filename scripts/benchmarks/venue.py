@@ -16,8 +16,12 @@ from typing import NamedTuple
 
 import orjson
 
+from exchange.gateway.passwords import hash_password
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 START_DEADLINE_S = 300.0
+USERNAME = "BENCH"
+PASSWORD = "benchmark"
 CONGESTION_CONTROL = b"cubic"
 
 
@@ -52,8 +56,14 @@ def running(overrides: str = "", directory: Path | None = None) -> Iterator[Venu
     folder = Path(tempfile.mkdtemp(prefix="exchange-bench-", dir=directory))
     port = free_port()
     settings = folder / "bench.toml"
-    text = f'[day]\nroll = "manual"\n[order_entry]\nport = {port}\n{overrides}'
-    settings.write_text(text)
+    settings.write_text(
+        f'[exchange]\nsessions_file = "bench_sessions.toml"\n[day]\nroll = "manual"\n'
+        f"[order_entry]\nport = {port}\n{overrides}"
+    )
+    (folder / "bench_sessions.toml").write_text(
+        f'[[session]]\nid = 1\nusername = "{USERNAME}"\n'
+        f'password = "{hash_password(PASSWORD)}"\naccount = 1\n'
+    )
     log = (folder / "daemon.log").open("wb")
     process = subprocess.Popen(
         [sys.executable, "-m", "exchange.cli", "run", "--config", settings,
@@ -94,7 +104,9 @@ def connect(port: int) -> socket.socket:
     return client
 
 
-def log_in(client: socket.socket, username: str, password: str) -> tuple[str, int]:
+def log_in(
+    client: socket.socket, username: str = USERNAME, password: str = PASSWORD
+) -> tuple[str, int]:
     """Log in from the next message on; returns (session name, next sequence number)."""
     payload = username.encode().ljust(6) + password.encode().ljust(10) + b" " * 10 + b"0".rjust(20)
     client.sendall((len(payload) + 1).to_bytes(2, "big") + b"L" + payload)

@@ -34,6 +34,7 @@ import json
 import mmap
 import os
 import struct
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -210,17 +211,20 @@ _patch_lock = threading.Lock()
 
 
 @contextlib.contextmanager
-def _untracked() -> Iterator[None]:
+def _untracked() -> Iterator[dict[str, Any]]:
     """Within this block, ``multiprocessing.shared_memory`` tells no resource tracker.
 
-    Needed up to Python 3.12; from 3.13 on ``track=False`` does it, and this changes nothing.
+    Gives the keyword arguments that say so from Python 3.13 on; before, the tracker is replaced.
     """
+    if sys.version_info >= (3, 13):
+        yield {"track": False}
+        return
     module: Any = shared_memory
     with _patch_lock:
         original = module.resource_tracker
         module.resource_tracker = _NoTracker
         try:
-            yield
+            yield {}
         finally:
             module.resource_tracker = original
 
@@ -244,8 +248,8 @@ class _Block(shared_memory.SharedMemory):
 
 
 def _open_block(name: str, create: bool, size_bytes: int) -> _Block:
-    with _untracked():
-        return _Block(name=name, create=create, size=size_bytes)
+    with _untracked() as keywords:
+        return _Block(name=name, create=create, size=size_bytes, **keywords)
 
 
 # --- the region ---------------------------------------------------------------------------------

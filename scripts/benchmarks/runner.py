@@ -67,27 +67,33 @@ def print_table(result: dict[str, Any], stream: TextIO) -> None:
     """Two columns: key, value (numbers to the right)."""
     table = list(rows(result))
     width = max((len(name) for name, _ in table), default=0)
-    value_width = max((len(text) for _, text in table if text[:1].isdigit()), default=0)
+    value_width = max((len(text) for _, text in table if _is_number(text)), default=0)
     for name, text in table:
-        shown = text.rjust(value_width) if text[:1].isdigit() else text
+        shown = text.rjust(value_width) if _is_number(text) else text
         print(f"{name:<{width}}  {shown}", file=stream)
+
+
+def _is_number(text: str) -> bool:
+    return text.lstrip("-").replace(",", "").replace(".", "", 1).isdigit()
 
 
 def main(argv: Sequence[str]) -> int:
     """Parse, run the benchmark, print. Returns the exit status."""
     names = benchmark_names()
-    parser = argparse.ArgumentParser(prog="scripts/bench", add_help=False)
-    parser.add_argument("name", metavar="NAME", nargs="?", choices=names)
-    parser.add_argument("-h", "--help", action="store_true")
-    known, _ = parser.parse_known_args(argv[:1])
     parser = argparse.ArgumentParser(
-        prog="scripts/bench", description="Benchmarks: " + ", ".join(names)
+        prog="scripts/bench",
+        usage="%(prog)s NAME [--json] [options of NAME]",
+        description="NAME is one of: " + ", ".join(names),
     )
-    parser.add_argument("name", metavar="NAME", choices=names)
+    parser.add_argument("name", metavar="NAME", choices=names, help=", ".join(names))
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     module: Any = None
-    if known.name:
-        module = importlib.import_module(f"scripts.benchmarks.{known.name}")
+    named = next((argument for argument in argv if argument in names), None)
+    if named is None and "-h" not in argv and "--help" not in argv:
+        parser.error(parser.description or "")
+    if named is not None:
+        # Its own options are known only now.
+        module = importlib.import_module(f"scripts.benchmarks.{named}")
         if hasattr(module, "add_arguments"):
             module.add_arguments(parser)
     arguments = parser.parse_args(argv)

@@ -3,7 +3,8 @@
 Who uses it: the writers (cold paths), the reader and recovery. Every creation follows the same
 order, so that a crash between any two steps leaves either no segment or a good one:
 
-    write zeros into PREPARED_NAME, fsync   (ahead of time, in a thread)
+    write zeros into PREPARING_NAME, fsync  (ahead of time, in a thread)
+    rename to PREPARED_NAME                 (complete; kept for the next start if not used)
     write the header, fdatasync
     rename to the segment's name
     fsync the directory                     (only then is the first frame written)
@@ -37,6 +38,7 @@ from journal.layout import (
     unpack_header,
 )
 
+PREPARING_NAME = "next.preparing"
 PREPARED_NAME = "next.prepared"
 _ZEROS = bytes(1 << 20)
 # The zeros are synced in steps, so that a commit's fdatasync queues behind one step at most.
@@ -73,7 +75,7 @@ def list_segments(directory: Path, suffix: str) -> list[tuple[int, Path]]:
     found: list[tuple[int, Path]] = []
     with os.scandir(directory) as entries:
         for entry in entries:
-            if entry.name == PREPARED_NAME:
+            if entry.name in (PREPARING_NAME, PREPARED_NAME):
                 continue
             first_sequence = parse_segment_name(entry.name, suffix)
             if first_sequence is None or not entry.is_file(follow_symlinks=False):
@@ -139,9 +141,14 @@ def prepare(
     """Make PREPARED_NAME: ``size_bytes`` of written, synced zeros. Raises OSError.
 
     ``urgent`` and ``stopped`` are asked between steps. Urgent: somebody waits for the file, so be
-    fast instead of gentle. Stopped: the unfinished file is removed.
+    fast instead of gentle. Stopped: the unfinished file is removed. A file of the right size that
+    an earlier process prepared and did not use is kept: it was complete before it got the name.
     """
-    path = directory / PREPARED_NAME
+    prepared = directory / PREPARED_NAME
+    if prepared.exists() and prepared.stat().st_size == size_bytes:
+        return
+    prepared.unlink(missing_ok=True)
+    path = directory / PREPARING_NAME
     path.unlink(missing_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
@@ -161,6 +168,7 @@ def prepare(
                 os.fdatasync(descriptor)
                 unsynced = 0
         os.fsync(descriptor)
+        os.rename(path, prepared)
     except OSError:
         path.unlink(missing_ok=True)
         raise

@@ -154,7 +154,8 @@ def test_killed_at_a_system_call(tmp_path: Path, call: str) -> None:
 
 @needs_strace
 @pytest.mark.parametrize(
-    ("call", "when"), [("fallocate", 2), ("fsync", 3), ("rename", 2), ("fdatasync", 15)]
+    ("call", "when"),
+    [("fallocate", 2), ("fsync", 3), ("rename", 3), ("rename", 4), ("fdatasync", 15)],
 )
 def test_a_roll_that_fails_is_final(tmp_path: Path, call: str, when: int) -> None:
     """At each step of making the second segment; then recovery starts over from a good state."""

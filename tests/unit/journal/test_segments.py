@@ -113,6 +113,12 @@ def test_a_prepared_segment_is_all_zeros_and_really_allocated(tmp_path: Path) ->
         assert path.stat().st_size == size
         assert path.stat().st_blocks * 512 >= size
         assert not np.fromfile(path, np.int64).any()
+        kept = path.stat().st_ino
+        segment.prepare(tmp_path, size)
+        assert path.stat().st_ino == kept, "a complete one is not made again"
+        segment.prepare(tmp_path, size + 4096)
+        assert path.stat().st_size == size + 4096
+        path.unlink()
 
 
 def test_stopping_a_preparation_leaves_nothing(tmp_path: Path) -> None:
@@ -143,10 +149,12 @@ def test_an_error_while_preparing_ahead_comes_out_at_the_roll(
 
 
 def test_a_leftover_prepared_file_is_no_segment_and_is_replaced(tmp_path: Path) -> None:
-    (tmp_path / segment.PREPARED_NAME).write_bytes(b"unfinished")
+    (tmp_path / segment.PREPARED_NAME).write_bytes(b"of another size")
+    (tmp_path / segment.PREPARING_NAME).write_bytes(b"unfinished")
     assert segment.list_segments(tmp_path, ".wal") == []
     segment.prepare(tmp_path, 8192)
     assert (tmp_path / segment.PREPARED_NAME).stat().st_size == 8192
+    assert not (tmp_path / segment.PREPARING_NAME).exists()
 
 
 def make_segments(directory: Path, magic: int, suffix: str, record_size: int) -> list[Path]:

@@ -1,8 +1,8 @@
 """The order entry gateway: an agent that serves SoupBinTCP / OUCH clients.
 
 One process, one epoll. Messages go through the jitted duty cycle (duty_cycle.py); this file does
-what happens once per connection: accept, login, resume, logout, errors, end of session. It produces
-into ingress ring 1 and consumes released events without gating the ring; what it needs later than
+what happens less often: accept, resume, errors, end of session (logins.py and connections.py do
+their part). It produces into ingress ring 1 and consumes released events without gating the ring; what it needs later than
 the ring keeps it, it reads from the archive.
 
 Invariants: one live connection per session; what a session is sent is a function of the event
@@ -12,13 +12,12 @@ others nothing, because its messages then wait in the archive and not here.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import select
 import socket
 import time
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -28,6 +27,7 @@ from exchange.counters import Counter
 from exchange.errors import PortInUse
 from exchange.gateway import duty_cycle as duty_module
 from exchange.gateway import soupbintcp
+from exchange.gateway.connections import MILLISECOND_NS, Connections, address_text
 from exchange.gateway.duty_cycle import (
     EVENT_NEXT,
     FD_EPOLL,
@@ -35,7 +35,6 @@ from exchange.gateway.duty_cycle import (
     FD_MATCHER,
     FD_OWN,
     FILE_DESCRIPTOR_MAXIMUM,
-    HIGH_SLOT,
     INGRESS_IS_FULL,
     INGRESS_NEXT,
     MIDNIGHT_NS,
@@ -49,88 +48,41 @@ from exchange.gateway.duty_cycle import (
     create_duty,
     encode_batch,
     poll_sockets,
-    push_ready,
     run_pass,
 )
 from exchange.gateway.encoder import FULL, MISMATCH, encode_session
 from exchange.gateway.explain import explain_stop
 from exchange.gateway.login import Authenticator
-from exchange.gateway.resume import INDEX_INTERVAL_EVENTS, SessionIndex
+from exchange.gateway.logins import Logins
+from exchange.gateway.parameters import OrderEntryParameters
+from exchange.gateway.resume import INDEX_INTERVAL_EVENTS, SessionStreams
 from exchange.gateway.session import (
-    CONNECTION_BASE,
     CONNECTION_CAUGHT_UP,
-    CONNECTION_DEADLINE_NS,
-    CONNECTION_DIRTY,
     CONNECTION_END_EVENT,
     CONNECTION_EVENT,
-    CONNECTION_FD,
-    CONNECTION_GENERATION,
     CONNECTION_HEAD,
     CONNECTION_MESSAGES_IN,
     CONNECTION_MIDNIGHT_NS,
-    CONNECTION_NOTICED,
     CONNECTION_NUMBER,
-    CONNECTION_PROGRESS_NS,
-    CONNECTION_READABLE,
-    CONNECTION_READY,
-    CONNECTION_RECEIVED_NS,
-    CONNECTION_SENT_NS,
     CONNECTION_SESSION,
     CONNECTION_STATE,
     CONNECTION_TAIL,
-    CONNECTION_WRITABLE,
-    SESSION_CONNECTION,
     SESSION_NUMBER,
     STATE_CATCH_UP,
     STATE_CONNECTED,
-    STATE_FLUSHING,
     STATE_FREE,
-    STATE_LINGERING,
     STATE_LIVE,
     STATE_VERIFYING,
-    append_bytes,
     mark_dirty,
 )
-from exchange.gateway.soupbintcp import LoginRequest, session_name
 from exchange.gateway.symbols import add_instrument
 from exchange.records import EVENT
-from ringbuffer.counters import COUNTER_STRIDE
 from ringbuffer.idle import announce_sleep, cancel_sleep
 
-LOG = logging.getLogger("order_entry")
-_MILLISECOND = 1_000_000
+__all__ = ["EventArchive", "OrderEntryAgent", "OrderEntryIdle", "OrderEntryParameters"]
+
 _ACCEPTS_PER_PASS = 64
-_DRAIN_BYTES = 65_536
 _CATCH_UP_CONNECTIONS_PER_PASS = 4
-_HEARTBEATS_BEFORE_LOGIN = 8
-
-
-def _address(name: Any) -> str:
-    return f"{name[0]}:{name[1]}"
-
-
-class OrderEntryParameters(NamedTuple):
-    """Everything configurable. Times in milliseconds, sizes as named."""
-
-    host: str = "127.0.0.1"
-    port: int = 0
-    listen_backlog: int = 256
-    connection_capacity: int = 512
-    unauthenticated_capacity: int = 256  # connections that have not logged in, at one time
-    session_capacity: int = 1024
-    instrument_capacity: int = 1024
-    receive_bytes: int = 65_536  # read from one connection in one pass, at most
-    output_bytes: int = 262_144  # output buffer of one connection
-    backlog_messages: int = 1_000_000  # a live client this far behind is cut off
-    stall_timeout_ms: int = 5_000  # ... or one that takes no byte for this long
-    login_timeout_ms: int = 5_000
-    heartbeat_interval_ms: int = 1_000
-    client_timeout_ms: int = 15_000
-    takeover_ms: int = 3_000  # silence after which a new login replaces a connection
-    linger_ms: int = 1_000  # how long a closing connection may take to take its last bytes
-    timer_interval_ms: int = 100
-    password_threads: int = 1
-    batch_events: int = 4_096  # encoded in one pass, and scanned for one resuming client
 
 
 class EventArchive(Protocol):
@@ -170,7 +122,6 @@ class OrderEntryAgent:
     ) -> None:
         self.parameters = parameters
         self._cursors = cursors
-        self._counters = counters
         self._archive = archive
         self._listener = listener
         self._epoll: select.epoll | None = None
@@ -189,14 +140,14 @@ class OrderEntryAgent:
             batch_events=parameters.batch_events,
         )
         self._words = self.duty.words
-        self._connections = self.duty.connections
+        self._rows = self.duty.connections
         self._sessions = self.duty.sessions
         limits = self.duty.limits
-        limits[duty_module.LIMIT_HEARTBEAT_NS] = parameters.heartbeat_interval_ms * _MILLISECOND
-        limits[duty_module.LIMIT_CLIENT_TIMEOUT_NS] = parameters.client_timeout_ms * _MILLISECOND
-        limits[duty_module.LIMIT_STALL_NS] = parameters.stall_timeout_ms * _MILLISECOND
+        limits[duty_module.LIMIT_HEARTBEAT_NS] = parameters.heartbeat_interval_ms * MILLISECOND_NS
+        limits[duty_module.LIMIT_CLIENT_TIMEOUT_NS] = parameters.client_timeout_ms * MILLISECOND_NS
+        limits[duty_module.LIMIT_STALL_NS] = parameters.stall_timeout_ms * MILLISECOND_NS
         limits[duty_module.LIMIT_BACKLOG_MESSAGES] = parameters.backlog_messages
-        limits[duty_module.LIMIT_TIMER_NS] = parameters.timer_interval_ms * _MILLISECOND
+        limits[duty_module.LIMIT_TIMER_NS] = parameters.timer_interval_ms * MILLISECOND_NS
         limits[duty_module.LIMIT_INDEX_INTERVAL] = INDEX_INTERVAL_EVENTS
         # the matcher publishes at least this often, see copy_events
         limits[duty_module.LIMIT_EVENT_SAFE] = len(event_ring) - len(event_ring) // 4
@@ -207,16 +158,9 @@ class OrderEntryAgent:
         self._scales: set[int] = set()
         self._batch = np.zeros(parameters.batch_events, EVENT)
         self._result = np.zeros(2, np.int64)
-        self._index = SessionIndex(parameters.session_capacity)
-        self._session_of_username: dict[str, int] = {}
-        self._day_number = 0  # 0: no day has ever been started
-        self._day_open = False
-        self._day_end_event = 0  # sequence of the DAY_ENDED of the current (ended) day
-        self._sockets: dict[int, socket.socket] = {}
-        self._login_bytes: dict[int, bytearray] = {}
-        self._heartbeats_before_login: dict[int, int] = {}
-        self._free_slots = list(range(parameters.connection_capacity - 1, -1, -1))
-        self._catching_up: list[int] = []
+        self._streams = SessionStreams(parameters.session_capacity)
+        self._connections = Connections(parameters, self.duty, counters)
+        self._logins = Logins(self._connections, self._streams, self._authenticator, cursors)
         self._accept_more = False
         self._stopping = False
 
@@ -231,7 +175,7 @@ class OrderEntryAgent:
     @property
     def finished(self) -> bool:
         """Whether a graceful stop is complete: every client has been told, none is left."""
-        return self._stopping and not self._sockets
+        return self._stopping and not self._connections.sockets
 
     def on_start(self) -> None:
         """Read the current day from the archive, then listen."""
@@ -252,19 +196,19 @@ class OrderEntryAgent:
         encode_session(
             self._batch,
             0,
-            self._connections,
+            self._rows,
             0,
             self.duty.queue,
             0,
             self.duty.symbols,
             self._result,
         )
-        self._log(
+        self._connections.log(
             logging.INFO,
             "listening",
-            address=_address(self._listener.getsockname()),
+            address=address_text(self._listener.getsockname()),
             events_read=int(self._words[EVENT_NEXT]),
-            start_ms=(time.monotonic_ns() - started_ns) // _MILLISECOND,
+            start_ms=(time.monotonic_ns() - started_ns) // MILLISECOND_NS,
         )
 
     def _listen(self) -> socket.socket:
@@ -283,8 +227,8 @@ class OrderEntryAgent:
     def on_close(self) -> None:
         """Close every socket."""
         self._authenticator.close()
-        for slot in list(self._sockets):
-            self._close(slot)
+        for slot in list(self._connections.sockets):
+            self._connections.close(slot)
         if self._epoll is not None:
             self._epoll.close()
         if self._listener is not None:
@@ -301,7 +245,7 @@ class OrderEntryAgent:
         words = self._words
         work = 0
         for verdict in self._authenticator.verdicts():
-            self._verdict(*verdict)
+            self._logins.decide(*verdict)
             work += 1
         intake = self._cursors[pipeline.STOP_INTAKE] == 0
         work += int(run_pass(self.duty, limit, intake, 0))
@@ -313,7 +257,7 @@ class OrderEntryAgent:
             self._accept()
         if self.duty.queue.dirty_count[1]:
             self._find_catching_up()
-        if self._catching_up:
+        if self._connections.catching_up:
             work += self._catch_up()
         if not intake:
             work += self._stop()
@@ -323,7 +267,7 @@ class OrderEntryAgent:
         outcome = self._words[OUTCOME]
         sequence = int(self._words[EVENT_NEXT])
         if outcome == Outcome.LAPPED:
-            self._count(Counter.ORDER_ENTRY_LAPPED)
+            self._connections.count(Counter.ORDER_ENTRY_LAPPED)
             released = int(self._cursors[pipeline.EVENT_RELEASED])
             self._consume_archive(released, self.parameters.batch_events)
         elif outcome == Outcome.CONTROL:
@@ -331,7 +275,7 @@ class OrderEntryAgent:
             assert count == 1
             self._control_event(self._batch[0])
         elif outcome == Outcome.BOUNDARY:
-            self._index.add(sequence, self._sessions[:, SESSION_NUMBER])
+            self._streams.index.add(sequence, self._sessions[:, SESSION_NUMBER])
         else:
             self._mismatch(sequence)
 
@@ -376,38 +320,40 @@ class OrderEntryAgent:
             if not add_instrument(
                 self.duty.symbols, instrument, event["token_0"], int(event["display"])
             ):
-                self._log(logging.WARNING, "symbol is defined twice", instrument=instrument)
+                self._connections.log(
+                    logging.WARNING, "symbol is defined twice", instrument=instrument
+                )
             self._scales.add(int(self.duty.symbols.price_scale[instrument]))
             self._words[REPLACE_SCALE] = max(self._scales)
         elif kind == EventKind.SESSION_DEFINED:
             username = int(event["token_0"]).to_bytes(8, "little").strip(b" \0").decode("latin-1")
-            self._session_of_username[username] = int(event["session"])
+            self._streams.session_of_username[username] = int(event["session"])
         elif kind == EventKind.DAY_STARTED:
-            self._day_number = int(event["price"])
-            self._day_open = True
+            self._streams.day_number = int(event["price"])
+            self._streams.day_open = True
             self._words[MIDNIGHT_NS] = event["quantity"]
             self._sessions[:, SESSION_NUMBER] = 0
-            self._index.restart(sequence)
+            self._streams.index.restart(sequence)
         elif kind == EventKind.DAY_ENDED:
-            self._day_open = False
-            self._day_end_event = sequence
+            self._streams.day_open = False
+            self._streams.day_end_event = sequence
             self._end_streams(sequence)
         self._words[EVENT_NEXT] = sequence + 1
-        if (sequence + 1) % INDEX_INTERVAL_EVENTS == 0 and self._day_number:
-            self._index.add(sequence + 1, self._sessions[:, SESSION_NUMBER])
+        if (sequence + 1) % INDEX_INTERVAL_EVENTS == 0 and self._streams.day_number:
+            self._streams.index.add(sequence + 1, self._sessions[:, SESSION_NUMBER])
 
     def _end_streams(self, end_event: int) -> None:
         """End of session for everyone who is up to date; the others first get what they miss."""
-        for slot in list(self._sockets):
-            row = self._connections[slot]
+        for slot in list(self._connections.sockets):
+            row = self._rows[slot]
             if row[CONNECTION_STATE] == STATE_LIVE:
                 self._end_session(slot)
             elif row[CONNECTION_STATE] == STATE_CATCH_UP and row[CONNECTION_END_EVENT] == 0:
                 row[CONNECTION_END_EVENT] = end_event
 
     def _end_session(self, slot: int) -> None:
-        self._log_connection(logging.INFO, "end of session", slot)
-        self._finish(slot, soupbintcp.packet(soupbintcp.END_OF_SESSION))
+        self._connections.log_connection(logging.INFO, "end of session", slot)
+        self._connections.finish(slot, soupbintcp.packet(soupbintcp.END_OF_SESSION))
 
     def _stop(self) -> int:
         """Graceful stop: once everything is released and consumed, end every session."""
@@ -416,9 +362,9 @@ class OrderEntryAgent:
                 return 0
             self._stopping = True
             self._end_streams(int(self._words[EVENT_NEXT]))
-            for slot in list(self._sockets):
-                if self._connections[slot, CONNECTION_STATE] in (STATE_CONNECTED, STATE_VERIFYING):
-                    self._close(slot)
+            for slot in list(self._connections.sockets):
+                if self._rows[slot, CONNECTION_STATE] in (STATE_CONNECTED, STATE_VERIFYING):
+                    self._connections.close(slot)
             return 1
         return 0
 
@@ -446,48 +392,52 @@ class OrderEntryAgent:
             if kind == Notice.ACCEPT:
                 self._accept_more = True
                 continue
-            state = self._connections[slot, CONNECTION_STATE]
+            state = self._rows[slot, CONNECTION_STATE]
             if state == STATE_FREE:
                 continue
             if kind == Notice.UNAUTHENTICATED:
                 if state == STATE_CONNECTED:
-                    self._read_login(slot)
+                    self._logins.read(slot)
             elif kind == Notice.STOPPED:
                 self._stopped(slot, detail_0, detail_1)
             elif kind == Notice.DRAIN:
-                self._drain(slot)
+                self._connections.drain(slot)
             elif kind == Notice.FLUSHED:
-                self._flushed(slot)
+                self._connections.flushed(slot)
             elif kind == Notice.PEER_CLOSED:
-                self._log_connection(logging.INFO, "client closed", slot, errno=detail_0)
-                self._close(slot)
+                self._connections.log_connection(
+                    logging.INFO, "client closed", slot, errno=detail_0
+                )
+                self._connections.close(slot)
             elif kind == Notice.GIVE_UP:
-                self._close(slot)
+                self._connections.close(slot)
             elif kind == Notice.LOGIN_TIMEOUT:
-                self._count(Counter.CLIENT_TIMEOUTS)
-                self._log_connection(logging.INFO, "no login in time", slot)
+                self._connections.count(Counter.CLIENT_TIMEOUTS)
+                self._connections.log_connection(logging.INFO, "no login in time", slot)
                 what = f"no login request within {self.parameters.login_timeout_ms} ms"
-                self._finish(slot, soupbintcp.debug(what))
+                self._connections.finish(slot, soupbintcp.debug(what))
             elif kind == Notice.SILENT:
-                self._count(Counter.CLIENT_TIMEOUTS)
-                self._log_connection(logging.INFO, "client silent", slot)
+                self._connections.count(Counter.CLIENT_TIMEOUTS)
+                self._connections.log_connection(logging.INFO, "client silent", slot)
                 what = (
                     f"nothing received for {self.parameters.client_timeout_ms} ms; "
                     "send a heartbeat 'R' after 1 s of silence"
                 )
-                self._finish(slot, soupbintcp.debug(what))
+                self._connections.finish(slot, soupbintcp.debug(what))
             else:
                 self._cut_off(slot, Notice(kind), detail_0)
 
     def _cut_off(self, slot: int, kind: Notice, behind: int) -> None:
-        self._count(Counter.CLIENTS_CUT_OFF)
-        number = int(self._connections[slot, CONNECTION_NUMBER])
+        self._connections.count(Counter.CLIENTS_CUT_OFF)
+        number = int(self._rows[slot, CONNECTION_NUMBER])
         if kind == Notice.BACKLOG:
             what = f"cut off: {behind} messages behind"
         else:
             what = f"cut off: no byte taken for {self.parameters.stall_timeout_ms} ms"
-        self._log_connection(logging.WARNING, what, slot, last_number=number)
-        self._finish(slot, soupbintcp.debug(what + "; log in again with the next number expected"))
+        self._connections.log_connection(logging.WARNING, what, slot, last_number=number)
+        self._connections.finish(
+            slot, soupbintcp.debug(what + "; log in again with the next number expected")
+        )
 
     def _stopped(self, slot: int, detail: int, position: int) -> None:
         explanation = explain_stop(
@@ -495,24 +445,18 @@ class OrderEntryAgent:
             (detail >> 8) & 0xFF,
             detail >> 16,
             position,
-            int(self._connections[slot, CONNECTION_MESSAGES_IN]),
+            int(self._rows[slot, CONNECTION_MESSAGES_IN]),
         )
         if explanation is None:
-            self._log_connection(logging.INFO, "logout", slot)
-            self._finish(slot, b"")
+            self._connections.log_connection(logging.INFO, "logout", slot)
+            self._connections.finish(slot, b"")
             return
-        self._malformed(slot, explanation)
-
-    def _malformed(self, slot: int, explanation: str) -> None:
-        self._count(Counter.MALFORMED_FRAMES)
-        self._log_connection(logging.WARNING, "malformed input", slot, reason=explanation)
-        self._finish(slot, soupbintcp.debug(explanation))
+        self._connections.malformed(slot, explanation)
 
     # --- connections ----------------------------------------------------------------------------
 
     def _accept(self) -> None:
         assert self._listener is not None and self._epoll is not None
-        now_ns = time.monotonic_ns()
         for _ in range(_ACCEPTS_PER_PASS):
             try:
                 client, _address = self._listener.accept()
@@ -521,260 +465,50 @@ class OrderEntryAgent:
                 return
             except OSError as error:
                 # the client gave up already, or we have no descriptor left: the others go on
-                self._log(logging.WARNING, "accept failed", error=str(error))
+                self._connections.log(logging.WARNING, "accept failed", error=str(error))
                 return
-            self._count(Counter.CONNECTIONS_ACCEPTED)
-            unauthenticated = len(self._login_bytes)
+            self._connections.count(Counter.CONNECTIONS_ACCEPTED)
+            unauthenticated = len(self._connections.login_bytes)
             if (
-                not self._free_slots
+                not self._connections.free_slots
                 or unauthenticated >= self.parameters.unauthenticated_capacity
                 or client.fileno() >= FILE_DESCRIPTOR_MAXIMUM
                 or self._cursors[pipeline.STOP_INTAKE] != 0
             ):
-                self._log(logging.WARNING, "connection refused", open=len(self._sockets))
+                self._connections.log(
+                    logging.WARNING, "connection refused", open=len(self._connections.sockets)
+                )
                 client.close()
                 continue
-            client.setblocking(False)
-            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            slot = self._free_slots.pop()
-            row = self._connections[slot]
-            row[CONNECTION_FD] = client.fileno()
-            row[CONNECTION_STATE] = STATE_CONNECTED
-            row[CONNECTION_WRITABLE] = 1
-            row[CONNECTION_DEADLINE_NS] = now_ns + self.parameters.login_timeout_ms * _MILLISECOND
-            row[CONNECTION_RECEIVED_NS] = row[CONNECTION_SENT_NS] = now_ns
-            self.duty.slot_of_fd[client.fileno()] = slot + 1
-            self._sockets[slot] = client
-            self._login_bytes[slot] = bytearray()
-            self._words[HIGH_SLOT] = max(int(self._words[HIGH_SLOT]), slot + 1)
-            self._gauge(Counter.CONNECTIONS, len(self._sockets))
+            self._connections.add(client)
             self._epoll.register(
                 client.fileno(),
                 select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET,
             )
-
-    def _read_login(self, slot: int) -> None:
-        """Read exactly the login request: what follows it stays in the kernel until then."""
-        client = self._sockets[slot]
-        buffer = self._login_bytes[slot]
-        while True:
-            header_known = len(buffer) >= soupbintcp.HEADER_SIZE_BYTES
-            if header_known:
-                length = (buffer[0] << 8) | buffer[1]
-                if buffer[2] == soupbintcp.CLIENT_HEARTBEAT and length == 1:
-                    del buffer[:3]
-                    seen = self._heartbeats_before_login.get(slot, 0) + 1
-                    self._heartbeats_before_login[slot] = seen
-                    if seen <= _HEARTBEATS_BEFORE_LOGIN:
-                        continue
-                    self._malformed(slot, "heartbeats only; a login request 'L' must come first")
-                    return
-                if buffer[2] == soupbintcp.LOGOUT_REQUEST and length == 1:
-                    self._finish(slot, b"")
-                    return
-                if buffer[2] != soupbintcp.LOGIN_REQUEST or length != 47:
-                    self._malformed(
-                        slot,
-                        f"first packet has type {chr(buffer[2])!a} and length {length}; "
-                        "a login request (type 'L', length 47) must come first",
-                    )
-                    return
-                if len(buffer) == soupbintcp.LOGIN_REQUEST_SIZE_BYTES:
-                    break
-                wanted = soupbintcp.LOGIN_REQUEST_SIZE_BYTES - len(buffer)
-            else:
-                wanted = soupbintcp.HEADER_SIZE_BYTES - len(buffer)
-            try:
-                data = client.recv(wanted)
-            except (BlockingIOError, InterruptedError):
-                self._connections[slot, CONNECTION_READABLE] = 0
-                return
-            except OSError:
-                data = b""
-            if not data:
-                self._close(slot)
-                return
-            buffer += data
-        try:
-            request = soupbintcp.parse_login_request(bytes(buffer))
-        except soupbintcp.MalformedPacket as error:
-            self._malformed(slot, str(error))
-            return
-        row = self._connections[slot]
-        row[CONNECTION_STATE] = STATE_VERIFYING
-        self._authenticator.submit(slot, int(row[CONNECTION_GENERATION]), request)
-
-    def _verdict(self, slot: int, generation: int, request: LoginRequest, right: bool) -> None:
-        row = self._connections[slot]
-        if row[CONNECTION_GENERATION] != generation or row[CONNECTION_STATE] != STATE_VERIFYING:
-            return  # that connection is gone
-        session = self._session_of_username.get(request.username)
-        if not right or session is None:
-            self._reject_login(slot, soupbintcp.REJECTED_NOT_AUTHORIZED, request, "not authorized")
-            return
-        name = session_name(self._day_number, session)
-        refusal = ""
-        if self._day_number == 0:
-            refusal = "no day has been started"
-        elif self._cursors[pipeline.STOP_INTAKE] != 0:
-            refusal = "the exchange is stopping"
-        elif request.session not in ("", name):
-            refusal = f"session {request.session!a} is not the current one"
-        elif not self._take_over(session):
-            refusal = "the session has a live connection"
-        if refusal:
-            self._reject_login(slot, soupbintcp.REJECTED_SESSION_NOT_AVAILABLE, request, refusal)
-            return
-        self._log_in(slot, session, request)
-
-    def _reject_login(self, slot: int, reason: str, request: LoginRequest, why: str) -> None:
-        self._count(Counter.LOGINS_REJECTED)
-        self._log(logging.WARNING, "login rejected", username=request.username, reason=why)
-        self._finish(slot, soupbintcp.login_rejected(reason))
-
-    def _take_over(self, session: int) -> bool:
-        """Whether ``session`` is free; a dead connection is closed to make it so."""
-        slot = int(self._sessions[session, SESSION_CONNECTION]) - 1
-        if slot < 0:
-            return True
-        row = self._connections[slot]
-        silent_ns = time.monotonic_ns() - int(row[CONNECTION_RECEIVED_NS])
-        # bytes that we have not read yet are no silence
-        if row[CONNECTION_READABLE] or silent_ns <= self.parameters.takeover_ms * _MILLISECOND:
-            return False
-        self._log_connection(logging.WARNING, "replaced by a new login", slot)
-        self._finish(slot, soupbintcp.debug("replaced by a new login"))
-        return True
-
-    def _log_in(self, slot: int, session: int, request: LoginRequest) -> None:
-        row = self._connections[slot]
-        last = int(self._sessions[session, SESSION_NUMBER])
-        first = last + 1 if request.sequence == 0 else min(request.sequence, last + 1)
-        name = session_name(self._day_number, session)
-        accepted = soupbintcp.login_accepted(soupbintcp.LoginAccepted(name, first))
-        try:
-            # alone, and before anything else: it must end its own TCP segment
-            sent = self._sockets[slot].send(accepted)
-        except OSError:
-            sent = 0
-        if sent != len(accepted):
-            self._close(slot)
-            return
-        now_ns = time.monotonic_ns()
-        self._login_done(slot)
-        row[CONNECTION_SESSION] = session
-        row[CONNECTION_NUMBER] = first - 1
-        row[CONNECTION_MIDNIGHT_NS] = self._words[MIDNIGHT_NS]
-        row[CONNECTION_RECEIVED_NS] = row[CONNECTION_SENT_NS] = now_ns
-        row[CONNECTION_PROGRESS_NS] = now_ns
-        self._sessions[session, SESSION_CONNECTION] = slot + 1
-        if self._day_open and first == last + 1:
-            row[CONNECTION_STATE] = STATE_LIVE
-            row[CONNECTION_CAUGHT_UP] = 1
-        else:
-            row[CONNECTION_STATE] = STATE_CATCH_UP
-            row[CONNECTION_EVENT] = self._index.find(session, first)
-            row[CONNECTION_END_EVENT] = 0 if self._day_open else self._day_end_event
-            self._catching_up.append(slot)
-        if row[CONNECTION_READABLE]:
-            push_ready(self.duty, slot)
-        self._count(Counter.LOGINS)
-        self._gauge_sessions()
-        self._log_connection(logging.INFO, "logged in", slot, stream=name, next_number=first)
-
-    def _login_done(self, slot: int) -> None:
-        self._login_bytes.pop(slot, None)
-        self._heartbeats_before_login.pop(slot, None)
-
-    def _unbind(self, slot: int) -> None:
-        self._login_done(slot)
-        session = int(self._connections[slot, CONNECTION_SESSION])
-        if session and self._sessions[session, SESSION_CONNECTION] == slot + 1:
-            self._sessions[session, SESSION_CONNECTION] = 0
-        if slot in self._catching_up:
-            self._catching_up.remove(slot)
-
-    def _finish(self, slot: int, data: bytes) -> None:
-        """Send what is buffered and ``data``, then close: in bounded time, without a reset."""
-        row = self._connections[slot]
-        self._unbind(slot)
-        row[CONNECTION_STATE] = STATE_FLUSHING
-        row[CONNECTION_NOTICED] = 0
-        row[CONNECTION_DEADLINE_NS] = time.monotonic_ns() + self.parameters.linger_ms * _MILLISECOND
-        if data:
-            append_bytes(self._connections, slot, self.duty.queue, data)
-        # also without bytes: the sender says when it is flushed
-        mark_dirty(self._connections, slot, self.duty.queue.dirty, self.duty.queue.dirty_count)
-        self._gauge_sessions()
-
-    def _flushed(self, slot: int) -> None:
-        """Everything is sent: say so to the client, and wait for it to close."""
-        row = self._connections[slot]
-        with contextlib.suppress(OSError):
-            self._sockets[slot].shutdown(socket.SHUT_WR)
-        row[CONNECTION_STATE] = STATE_LINGERING
-        row[CONNECTION_NOTICED] = 0
-        row[CONNECTION_DEADLINE_NS] = time.monotonic_ns() + self.parameters.linger_ms * _MILLISECOND
-        self._drain(slot)
-
-    def _drain(self, slot: int) -> None:
-        """Throw away what a closing client still sends: unread bytes would reset the connection."""
-        if self._connections[slot, CONNECTION_STATE] != STATE_LINGERING:
-            return
-        for _ in range(16):
-            try:
-                if not self._sockets[slot].recv(_DRAIN_BYTES):
-                    self._close(slot)
-                    return
-            except (BlockingIOError, InterruptedError):
-                return
-            except OSError:
-                self._close(slot)
-                return
-        self._close(slot)  # it floods: a reset is what it gets
-
-    def _close(self, slot: int) -> None:
-        row = self._connections[slot]
-        self._unbind(slot)
-        client = self._sockets.pop(slot)
-        self.duty.slot_of_fd[client.fileno()] = 0
-        client.close()
-        kept = {
-            word: int(row[word])
-            for word in (CONNECTION_BASE, CONNECTION_DIRTY, CONNECTION_READY, CONNECTION_GENERATION)
-        }
-        row[:] = 0
-        for word, value in kept.items():
-            row[word] = value  # its entries in the queues are passed over when they come up
-        row[CONNECTION_FD] = -1
-        row[CONNECTION_GENERATION] += 1
-        self._free_slots.append(slot)
-        self._gauge(Counter.CONNECTIONS, len(self._sockets))
-        self._gauge_sessions()
 
     # --- resume ---------------------------------------------------------------------------------
 
     def _find_catching_up(self) -> None:
         """The encoder has taken connections off live: they did not read fast enough."""
         self.duty.queue.dirty_count[1] = 0
-        behind = np.nonzero(self._connections[:, CONNECTION_STATE] == STATE_CATCH_UP)[0]
+        behind = np.nonzero(self._rows[:, CONNECTION_STATE] == STATE_CATCH_UP)[0]
         for slot in behind.tolist():
-            if slot not in self._catching_up:
-                self._catching_up.append(slot)
+            if slot not in self._connections.catching_up:
+                self._connections.catching_up.append(slot)
 
     def _catch_up(self) -> int:
         """A bounded slice for a few of the connections that read from the past, in turn."""
         work = 0
-        for _ in range(min(len(self._catching_up), _CATCH_UP_CONNECTIONS_PER_PASS)):
-            slot = self._catching_up.pop(0)
-            self._catching_up.append(slot)
+        for _ in range(min(len(self._connections.catching_up), _CATCH_UP_CONNECTIONS_PER_PASS)):
+            slot = self._connections.catching_up.pop(0)
+            self._connections.catching_up.append(slot)
             work += self._catch_up_one(slot)
-            if not self._catching_up:
+            if not self._connections.catching_up:
                 break
         return work
 
     def _catch_up_one(self, slot: int) -> int:
-        row = self._connections[slot]
+        row = self._rows[slot]
         waiting = int(row[CONNECTION_TAIL] - row[CONNECTION_HEAD])
         if waiting > self.parameters.output_bytes // 2:
             return 0  # the client reads slowly: wait until half is sent
@@ -787,7 +521,7 @@ class OrderEntryAgent:
                 encode_session(
                     self._batch,
                     count,
-                    self._connections,
+                    self._rows,
                     slot,
                     self.duty.queue,
                     int(row[CONNECTION_MIDNIGHT_NS]),
@@ -797,11 +531,11 @@ class OrderEntryAgent:
             )
             if self._result[0] == MISMATCH:
                 self._mismatch(first + done)
-            self._count(Counter.MESSAGES_SENT, int(self._result[1]))
+            self._connections.count(Counter.MESSAGES_SENT, int(self._result[1]))
             row[CONNECTION_EVENT] = first + done
             if row[CONNECTION_TAIL] > row[CONNECTION_HEAD]:
                 queue = self.duty.queue
-                mark_dirty(self._connections, slot, queue.dirty, queue.dirty_count)
+                mark_dirty(self._rows, slot, queue.dirty, queue.dirty_count)
         if self._result[0] != FULL and row[CONNECTION_EVENT] >= end:
             if row[CONNECTION_END_EVENT]:
                 self._end_session(slot)
@@ -810,31 +544,9 @@ class OrderEntryAgent:
                 assert row[CONNECTION_NUMBER] == number, "caught up with a gap"
                 row[CONNECTION_STATE] = STATE_LIVE
                 row[CONNECTION_CAUGHT_UP] = 1
-                self._catching_up.remove(slot)
+                self._connections.catching_up.remove(slot)
             done += 1
         return done
-
-    # --- counters and logs ----------------------------------------------------------------------
-
-    def _count(self, counter: Counter, amount: int = 1) -> None:
-        self._counters[counter * COUNTER_STRIDE] += amount
-
-    def _gauge(self, counter: Counter, value: int) -> None:
-        self._counters[counter * COUNTER_STRIDE] = value
-
-    def _gauge_sessions(self) -> None:
-        logged_in = int(np.count_nonzero(self._sessions[:, SESSION_CONNECTION]))
-        self._gauge(Counter.SESSIONS_LOGGED_IN, logged_in)
-
-    def _log(self, level: int, message: str, **fields: object) -> None:
-        LOG.log(level, message, extra={"fields": fields})
-
-    def _log_connection(self, level: int, message: str, slot: int, **fields: object) -> None:
-        session = int(self._connections[slot, CONNECTION_SESSION])
-        peer = "?"
-        with contextlib.suppress(OSError):
-            peer = _address(self._sockets[slot].getpeername())
-        self._log(level, message, session=session, peer=peer, **fields)
 
 
 class OrderEntryIdle:
@@ -857,7 +569,7 @@ class OrderEntryIdle:
     def wait(self) -> None:
         agent = self._agent
         timeout_ms = self._timeout_ms
-        if agent._sockets:
+        if agent._connections.sockets:
             timeout_ms = min(timeout_ms, agent.parameters.timer_interval_ms)
         if agent._words[INGRESS_IS_FULL] or agent._stopping:
             timeout_ms = 1  # nobody wakes us when the matcher has made room

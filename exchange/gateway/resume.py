@@ -43,3 +43,14 @@ class SessionIndex:
         # the last row whose counter is still below `number`
         row = int(np.searchsorted(column, number, side="left")) - 1
         return int(self._sequences[max(row, 0)])
+
+
+class SessionStreams:
+    """What order entry knows about the current day's message streams."""
+
+    def __init__(self, session_capacity: int) -> None:
+        self.index = SessionIndex(session_capacity)
+        self.session_of_username: dict[str, int] = {}
+        self.day_number = 0  # YYYYMMDD; 0: no day has ever been started
+        self.day_open = False
+        self.day_end_event = 0  # sequence of the DAY_ENDED of the current, ended day

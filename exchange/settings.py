@@ -225,7 +225,7 @@ def problem(
     path: Path, text: str, section: str, key: str, what: str, entry: int | None = None
 ) -> ConfigurationError:
     """The error about one key: file, line, section, key and what is allowed."""
-    line = _line_of(text, section, entry, key)
+    line = _line_of(text, section, entry, key) or _line_of(text, section, entry, "")
     place = f"{path}:{line}" if line else f"{path}"
     name = f"[[{section}]] number {entry + 1}" if entry is not None else f"[{section}]"
     where = ": ".join(part for part in (name if section else "top level", key, what) if part)

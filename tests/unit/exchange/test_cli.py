@@ -1,0 +1,102 @@
+"""The command line: exit statuses, one line per error, and the small order client's parsing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from exchange.cli import build_parser, main
+from exchange.errors import ConfigurationError, ExchangeError, ExitStatus
+from exchange.gateway import ouch
+from exchange.gateway.passwords import verify_password
+from exchange.order_command import Order, parse_order
+
+
+def every_error(base: type[ExchangeError] = ExchangeError) -> list[type[ExchangeError]]:
+    return [e for c in base.__subclasses__() for e in (c, *every_error(c))]
+
+
+def test_every_error_has_an_exit_status_that_is_documented() -> None:
+    operations = (Path(__file__).parents[3] / "docs" / "operations.md").read_text()
+    for error in every_error():
+        assert error.status not in (ExitStatus.OK, ExitStatus.USAGE)
+    for status in ExitStatus:
+        assert f"| {int(status)} |" in operations, f"{status!r} is not in docs/operations.md"
+
+
+def test_check_config(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check-config"]) == ExitStatus.OK
+    assert "correct; " in capsys.readouterr().out
+
+
+def test_check_config_names_the_mistake(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "bad.toml"
+    path.write_text("[order_entry]\nport = -1\n")
+    assert main(["check-config", "--config", str(path)]) == ExitStatus.CONFIGURATION
+    error = capsys.readouterr().err
+    assert error.startswith(f"exchange: {path}:2: [order_entry]: port: must be an integer from")
+    assert len(error.splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", [["status"], ["stop"], ["cancel", "5"], ["day", "end"]])
+def test_nothing_runs(
+    tmp_path: Path, command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*command, "--data-dir", str(tmp_path)]) == ExitStatus.NOT_RUNNING
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_order_without_an_exchange(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["order", "--port", "1", "--user", "A", "--password", "b", "buy", "1", "AAPL"]
+    assert main(arguments) == ExitStatus.NOT_RUNNING
+    assert "127.0.0.1:1" in capsys.readouterr().err
+
+
+def test_hash_password(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["hash-password", "secret"]) == ExitStatus.OK
+    assert verify_password("secret", capsys.readouterr().out.strip())
+    assert main(["hash-password", "longer than ten"]) == ExitStatus.CONFIGURATION
+
+
+def test_every_command_has_help() -> None:
+    for command in ("run", "status", "stop", "day", "order", "cancel", "check-config"):
+        with pytest.raises(SystemExit) as caught:
+            build_parser().parse_args([command, "--help"])
+        assert caught.value.code == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "order"),
+    [
+        ("buy 100 AAPL @ 150.00", Order("B", 100, "AAPL", 1_500_000)),
+        ("sell 1 2330.TW @0.0001", Order("S", 1, "2330.TW", 1)),
+        ("short 5 MSFT@99", Order("T", 5, "MSFT", 990_000)),
+        ("BUY 7 AMZN", Order("B", 7, "AMZN", ouch.PRICE_MARKET)),
+    ],
+)
+def test_parse_order(text: str, order: Order) -> None:
+    assert parse_order(text.split()) == order
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "buy",
+        "hold 1 AAPL",
+        "buy 0 AAPL",
+        "buy -1 AAPL",
+        "buy 1.5 AAPL",
+        "buy 1 AAPL 150",
+        "buy 1 AAPL @ 0",
+        "buy 1 AAPL @ x",
+        "buy 1 AAPL @ nan",
+        "buy 1 AAPL @ 1.00001",
+        "buy 1 AAPL @ 214748.3647",
+        "buy 4294967296 AAPL",
+        "buy 1 TOOLONGNAME",
+    ],
+)
+def test_parse_order_refuses(text: str) -> None:
+    with pytest.raises(ConfigurationError, match="an order is: "):
+        parse_order(text.split())

@@ -209,7 +209,8 @@ class Replayer:
             before = self.next_event
             self._run(self.next_command, self.whole_commands(self.next_command + 1), before)
             gathered.append(self.events[: self.next_event - before].copy())
-        return np.concatenate(gathered)
+        # As bytes: numpy would repack a record whose fields overlap.
+        return np.concatenate([part.view(np.uint8) for part in gathered]).view(EVENT)
 
     def _run(self, first: int, end: int, base: int) -> None:
         apply_commands(

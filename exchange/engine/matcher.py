@@ -17,8 +17,10 @@ from exchange.codes import (
     DISPLAY_CODES,
     DISPLAY_POST_ONLY,
     FLAG_LEVEL,
+    FLAG_WIRE_PRICE,
     TIME_IN_FORCE_MAXIMUM_SECONDS,
     TIME_IN_FORCE_SYSTEM_HOURS,
+    WIRE_PRICE_DECIMALS,
     CancelReason,
     CommandKind,
     EventKind,
@@ -141,6 +143,7 @@ _UNKNOWN_COMMAND = int(Reject.UNKNOWN_COMMAND)
 _DISPLAY_BITS = sum(1 << (code - 32) for code in set(DISPLAY_CODES))
 _CAPACITY_BITS = sum(1 << (code - 32) for code in set(CAPACITY_CODES))
 _CROSS_BITS = sum(1 << (code - 32) for code in set(CROSS_NONE))
+_WIRE_PRICE = FLAG_WIRE_PRICE << 40  # of a command's last word
 _IDENTITY_OF_COMMAND = 0xFF0000FF
 
 
@@ -182,6 +185,18 @@ def check_price(v: Any, i: int, order_type: int, price: int) -> int:
     if price < get(v.instruments, i + 3) or price > get(v.instruments, i + 4):
         return _PRICE_OUT_OF_RANGE
     return 0
+
+
+@jit_inline
+def price_from_wire(decimals: int, wire: int) -> int:
+    """A price in 1/10,000 as minor units of 10^-decimals; 0, no price, if it is none."""
+    for _ in range(decimals - WIRE_PRICE_DECIMALS):
+        wire *= 10
+    for _ in range(WIRE_PRICE_DECIMALS - decimals):
+        if wire <= 0 or remainder(wire, 10) != 0:
+            return 0
+        wire //= 10
+    return wire
 
 
 @jit_inline
@@ -512,6 +527,8 @@ def apply_replace(v: Any, c: int, c2: int, hashed: int) -> None:
     if total > executed:
         quantity = total - executed
     i = instrument * INSTRUMENT_WORDS
+    if w7 & _WIRE_PRICE != 0:
+        price = price_from_wire((get(v.instruments, i) >> 8) & 0xFF, price)
     book = book_of(instrument, side)
     may_rest = time_in_force != 0 and order_type == _LIMIT
     valid = (

@@ -58,6 +58,7 @@ def gather_group(v: Any, sequence: int, end_sequence: int) -> int:
     count = 0
     while count < GROUP and sequence < end_sequence:
         c = (sequence & mask) * COMMAND_WORDS
+        touch(v.commands, ((sequence + 2 * GROUP) & mask) * COMMAND_WORDS)
         size = 2 if get(v.commands, c + 7) & LONG_FLAG != 0 else 1
         if sequence + size > end_sequence:
             break

@@ -198,6 +198,9 @@ def read_snapshot(path: Path) -> EngineState:
                 if step == 0:
                     raise SnapshotInvalid(f"{path.name}: file ends early")
                 done += step
+            padding = _padded(stored * 8) - stored * 8
+            if os.pread(descriptor, padding, offset + stored * 8) != bytes(padding):
+                raise SnapshotInvalid(f"{path.name}: padding is not zero")
             offset += _padded(stored * 8)
             arrays.append(array)
     finally:

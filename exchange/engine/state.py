@@ -164,7 +164,8 @@ def create_state(capacity: EngineCapacity, seed: int | None = None) -> EngineSta
     if not 1 <= capacity.leaves <= 1 << 24 or not 4 <= capacity.nodes <= 1 << 24:
         raise ValueError("leaves must be 1 to 2^24, nodes 4 to 2^24")
     token_slots = _power_of_two(capacity.tokens * 4 // 3 + 1)
-    order_id_slots = _power_of_two(capacity.orders * 2)
+    # at least 64: the table's hash shifts by 67 minus the number of its bits, which must be < 64
+    order_id_slots = max(64, _power_of_two(capacity.orders * 2))
     leaf_cache = min(1 << 16, _power_of_two(capacity.leaves * 2))
     seed = secrets.randbits(64) if seed is None else seed & ((1 << 64) - 1)
 

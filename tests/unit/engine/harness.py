@@ -9,7 +9,13 @@ import numpy as np
 from exchange import pipeline
 from exchange.codes import FLAG_LONG, CommandKind
 from exchange.engine.matcher import apply_commands
-from exchange.engine.state import NEXT_COMMAND, NEXT_EVENT, EngineCapacity, EngineState, create_state
+from exchange.engine.state import (
+    NEXT_COMMAND,
+    NEXT_EVENT,
+    EngineCapacity,
+    EngineState,
+    create_state,
+)
 from exchange.records import COMMAND, EVENT, INSTRUMENT_CONTINUATION
 from ringbuffer.ring import UNGATED
 

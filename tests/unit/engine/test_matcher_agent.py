@@ -8,7 +8,6 @@ import time
 
 import numpy as np
 import pytest
-from tests.unit.engine.harness import SMALL, command, enter, opening, replace
 
 from exchange import pipeline
 from exchange.codes import FLAG_LONG, CommandKind, EventKind, Reject
@@ -17,6 +16,7 @@ from exchange.engine.agent import MatcherAgent
 from exchange.engine.state import create_state
 from exchange.records import COMMAND, EVENT
 from ringbuffer.counters import COUNTER_STRIDE
+from tests.unit.engine.harness import SMALL, command, enter, opening, replace
 
 
 class Bench:

@@ -119,4 +119,6 @@ CAPACITY_CODES = b"APRO"
 CROSS_NONE = b"N "  # continuous trading
 
 FLAG_LONG = 1  # command.flags: the next slot continues this command
+FLAG_WIRE_PRICE = 2  # command.flags (REPLACE): price counts 1/10,000; see docs/matching.md
+WIRE_PRICE_DECIMALS = 4
 FLAG_LEVEL = 1  # event.flags: level_quantity and level_orders are this price level's new totals

@@ -20,7 +20,7 @@ from enum import IntEnum
 
 import numpy as np
 
-from exchange.codes import FLAG_LONG, CommandKind, OrderType, Reject
+from exchange.codes import FLAG_LONG, FLAG_WIRE_PRICE, CommandKind, OrderType, Reject
 from exchange.gateway import ouch, soupbintcp
 from exchange.gateway.symbols import (
     PRICE_NOT_REPRESENTABLE,
@@ -161,15 +161,16 @@ def _enter(
 
 
 @jit_borrowed_inline
-def _replace(command: np.void, buffer: np.ndarray, at: int, scale: int) -> None:
+def _replace(command: np.void, buffer: np.ndarray, at: int) -> None:
     _set_token(command, buffer, at + 1)
     command.quantity = np.int64(load_u32_big(buffer, at + 29))
-    _set_price(command, scale, np.int64(load_u32_big(buffer, at + 33)))
+    # the token's instrument is the matcher's to know: it gets the wire's price as it is
+    _set_price(command, 1, np.int64(load_u32_big(buffer, at + 33)))
     command.time_in_force = load_u32_big(buffer, at + 37)
     command.display = buffer[at + 41]
     command.intermarket_sweep = buffer[at + 42]
     command.minimum_quantity = load_u32_big(buffer, at + 43)
-    command.flags = FLAG_LONG
+    command.flags = FLAG_LONG | FLAG_WIRE_PRICE
 
 
 @jit_borrowed
@@ -183,14 +184,13 @@ def decode(
     session: int,
     timestamp_ns: int,
     symbols: SymbolTable,
-    replace_scale: int,
     result: np.ndarray,
 ) -> None:
     """Decode ``buffer[start:end]`` into ``commands`` from sequence ``first`` on.
 
     ``buffer``: uint8[n]. ``commands``: COMMAND[n], n a power of two, sequence s at ``s & (n - 1)``;
-    at most ``room`` slots are written. ``timestamp_ns``: time of receipt. ``replace_scale``: price
-    scale of Replace messages, which name no instrument. ``result``: int64[RESULT_WORDS], all set.
+    at most ``room`` slots are written. ``timestamp_ns``: time of receipt. ``result``:
+    int64[RESULT_WORDS], all set.
     """
     table_slots = symbols.slots
     table_symbols = symbols.symbol
@@ -259,7 +259,7 @@ def decode(
                 command.quantity = np.int64(load_u32_big(buffer, message + 15))
             elif letter == ouch.REPLACE:
                 _clear(command, timestamp_ns, session, _KIND_REPLACE)
-                _replace(command, buffer, message, replace_scale)
+                _replace(command, buffer, message)
                 continuation = commands[(first + slots + 1) & mask]
                 _clear(continuation, 0, 0, 0)
                 _set_token(continuation, buffer, message + 15)

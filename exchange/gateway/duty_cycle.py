@@ -148,7 +148,6 @@ READY_COUNT = 2
 INGRESS_NEXT = 3
 EVENT_NEXT = 4  # next event sequence to encode
 MIDNIGHT_NS = 5
-REPLACE_SCALE = 6
 INGRESS_IS_FULL = 7  # 1: the last pass stopped reading because of the ring
 OUTCOME = 8
 TIMER_NS = 9  # when the clocks were looked at last
@@ -400,7 +399,6 @@ def _receive(duty: Duty, slot: int, room: int, now_ns: int) -> int:
         connections[slot, CONNECTION_SESSION],
         received_ns,
         duty.symbols,
-        words[REPLACE_SCALE],
         decoded,
     )
     if decoded[SLOTS] > 0:

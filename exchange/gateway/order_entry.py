@@ -2,8 +2,8 @@
 
 One process, one epoll. Messages go through the jitted duty cycle (duty_cycle.py); this file does
 what happens less often: accept, resume, errors, end of session (logins.py and connections.py do
-their part). It produces into ingress ring 1 and consumes released events without gating the ring; what it needs later than
-the ring keeps it, it reads from the archive.
+their part). It produces into ingress ring 1 and consumes released events without gating
+the ring; what it needs later than the ring keeps it, it reads from the archive.
 
 Invariants: one live connection per session; what a session is sent is a function of the event
 stream only, so a resumed stream repeats it byte for byte; a client that does not read costs the
@@ -40,7 +40,6 @@ from exchange.gateway.duty_cycle import (
     MIDNIGHT_NS,
     NOTICES,
     OUTCOME,
-    REPLACE_SCALE,
     Notice,
     Outcome,
     batch_room,
@@ -82,7 +81,13 @@ from ringbuffer.idle import announce_sleep, cancel_sleep
 __all__ = ["EventArchive", "OrderEntryAgent", "OrderEntryIdle", "OrderEntryParameters"]
 
 _ACCEPTS_PER_PASS = 64
+_ACCEPT_RETRY_NS = 100 * MILLISECOND_NS
 _CATCH_UP_CONNECTIONS_PER_PASS = 4
+
+
+def _copy_events(source: np.ndarray, target: np.ndarray) -> None:
+    # as bytes: numpy would copy record by record and field by field
+    target[: len(source)].view(np.uint8)[:] = source.view(np.uint8)
 
 
 class EventArchive(Protocol):
@@ -154,14 +159,13 @@ class OrderEntryAgent:
         self.duty.descriptors[FD_OWN] = eventfd
         self.duty.descriptors[FD_MATCHER] = matcher_eventfd
         self._words[INGRESS_NEXT] = cursors[pipeline.ingress_published(1)]
-        self._words[REPLACE_SCALE] = 1
-        self._scales: set[int] = set()
         self._batch = np.zeros(parameters.batch_events, EVENT)
         self._result = np.zeros(2, np.int64)
         self._streams = SessionStreams(parameters.session_capacity)
         self._connections = Connections(parameters, self.duty, counters)
         self._logins = Logins(self._connections, self._streams, self._authenticator, cursors)
         self._accept_more = False
+        self._accept_after_ns = 0
         self._stopping = False
 
     # --- life -----------------------------------------------------------------------------------
@@ -253,7 +257,7 @@ class OrderEntryAgent:
             self._outcome()
         if words[NOTICES]:
             self._handle_notices()
-        if self._accept_more:
+        if self._accept_more and time.monotonic_ns() >= self._accept_after_ns:
             self._accept()
         if self.duty.queue.dirty_count[1]:
             self._find_catching_up()
@@ -288,7 +292,7 @@ class OrderEntryAgent:
             return count
         view = self._archive.view(first, count)
         assert len(view) > 0, f"event {first} is released and not in the archive"
-        target[: len(view)] = view
+        _copy_events(view, target)
         return len(view)
 
     def _consume_archive(self, end: int, limit: int) -> int:
@@ -296,7 +300,7 @@ class OrderEntryAgent:
         count = int(batch_room(self.duty, end, limit))
         view = self._archive.view(int(self._words[EVENT_NEXT]), count)
         assert len(view) > 0, f"event {self._words[EVENT_NEXT]} is released and not in the archive"
-        self.duty.batch[: len(view)] = view
+        _copy_events(view, self.duty.batch)
         self._words[OUTCOME] = Outcome.NOTHING
         done = int(encode_batch(self.duty, len(view)))
         if self._words[OUTCOME]:
@@ -323,8 +327,6 @@ class OrderEntryAgent:
                 self._connections.log(
                     logging.WARNING, "symbol is defined twice", instrument=instrument
                 )
-            self._scales.add(int(self.duty.symbols.price_scale[instrument]))
-            self._words[REPLACE_SCALE] = max(self._scales)
         elif kind == EventKind.SESSION_DEFINED:
             username = int(event["token_0"]).to_bytes(8, "little").strip(b" \0").decode("latin-1")
             self._streams.session_of_username[username] = int(event["session"])
@@ -466,6 +468,7 @@ class OrderEntryAgent:
             except OSError as error:
                 # the client gave up already, or we have no descriptor left: the others go on
                 self._connections.log(logging.WARNING, "accept failed", error=str(error))
+                self._accept_after_ns = time.monotonic_ns() + _ACCEPT_RETRY_NS
                 return
             self._connections.count(Counter.CONNECTIONS_ACCEPTED)
             unauthenticated = len(self._connections.login_bytes)

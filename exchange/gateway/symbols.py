@@ -22,7 +22,10 @@ import numpy as np
 from exchange.gateway.ouch import PRICE_DECIMALS, PRICE_MAXIMUM
 from ringbuffer.jit import jit_borrowed, jit_borrowed_inline
 
-_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # 2**64 / golden ratio (Fibonacci hashing)
+# 2**32 / golden ratio and a second odd number (Fibonacci hashing of each half)
+_LOW_MULTIPLIER = np.uint64(0x9E3779B1)
+_HIGH_MULTIPLIER = np.uint64(0x85EBCA77)
+_HALF = np.uint64(0xFFFFFFFF)
 PRICE_NOT_REPRESENTABLE = -1
 
 
@@ -47,8 +50,10 @@ def create_symbol_table(instrument_capacity: int) -> SymbolTable:
 
 @jit_borrowed_inline
 def _home(symbol: np.uint64, size: int) -> int:
-    # the high half of the product depends on every bit of the symbol
-    return np.int64((np.uint64(symbol) * _MULTIPLIER) >> np.uint64(32)) & (size - 1)
+    # 32 by 32 bits: no product overflows, so the JIT and plain Python agree
+    low = (np.uint64(symbol) & _HALF) * _LOW_MULTIPLIER
+    high = (np.uint64(symbol) >> np.uint64(32)) * _HIGH_MULTIPLIER
+    return np.int64((low ^ high) >> np.uint64(24)) & (size - 1)
 
 
 @jit_borrowed_inline

@@ -122,6 +122,7 @@ class Instrument(NamedTuple):
     minimum_price: int
     maximum_price: int
     maximum_quantity: int
+    price_decimals: int = 4
 
 
 class Order:
@@ -716,6 +717,10 @@ class NaiveExchange:
                 command, reason, token=token, instrument=existing.instrument, side=existing.side
             )
             return
+        if command.flags & 2:  # the price counts 1/10,000
+            decimals = self.instruments[existing.instrument].price_decimals
+            scaled = command.price * 10**decimals
+            command = command._replace(price=0 if scaled % 10_000 else scaled // 10_000)
         quantity = command.quantity - existing.executed
         if not self.replacement_is_valid(command, existing, quantity):
             self.cancel_down(existing, 0, CancelReason.USER)
@@ -852,7 +857,7 @@ class NaiveExchange:
             self.refuse_control(command, Reject.INVALID_INSTRUMENT)
         else:
             self.instruments[command.instrument] = Instrument(
-                tick, lot, minimum_price, maximum_price, maximum_quantity
+                tick, lot, minimum_price, maximum_price, maximum_quantity, price_decimals
             )
             self.books[command.instrument] = Book()
             self.emit(

@@ -488,16 +488,24 @@ def test_connections_that_do_not_log_in_are_limited(make_gateway: Callable[..., 
             each.close()
 
 
-def test_a_replace_keeps_the_scale_of_its_instrument(make_gateway: Callable[..., Any]) -> None:
-    gateway = make_gateway({"decimals": (2, 2)})
+@pytest.mark.parametrize("decimals", [(2, 4), (4, 2), (2, 6), (0, 2)])
+def test_prices_are_in_the_decimals_of_their_instrument(
+    make_gateway: Callable[..., Any], decimals: tuple[int, int]
+) -> None:
+    gateway = make_gateway({"decimals": decimals})
     with connect(gateway) as client:
         client.receive()
-        client.enter("a", "B", 10, "ACME", 12_300)  # 1.23
-        assert client.receive().fields["price"] == 12_300
-        client.replace("a", "b", 10, 12_500)
-        replaced = client.receive()
-        assert (replaced.fields["price"], replaced.fields["previous_token"]) == (12_500, "a")
-        client.enter("c", "B", 10, "ACME", 12_345)  # a quarter of a cent
-        assert client.receive().fields["reason"] == "X"
-        client.replace("b", "d", 10, 12_345)  # invalid details cancel the existing order
-        assert client.receive().name == "canceled"
+        for stock, places in (("ACME", decimals[0]), ("S2", decimals[1])):
+            step = 10 ** max(0, 4 - places)  # the smallest price step on the wire
+            client.enter(f"{stock}a", "B", 10, stock, 3 * step)
+            assert client.receive().fields["price"] == 3 * step
+            client.replace(f"{stock}a", f"{stock}b", 10, 5 * step)
+            replaced = client.receive()
+            assert replaced.fields["price"] == 5 * step
+            assert replaced.fields["previous_token"] == f"{stock}a"
+            if step > 1:
+                client.enter(f"{stock}c", "B", 10, stock, 5 * step + 1)
+                assert client.receive().fields["reason"] == "X"
+                # invalid details of a Replace cancel the existing order
+                client.replace(f"{stock}b", f"{stock}d", 10, 5 * step + 1)
+                assert client.receive().name == "canceled"

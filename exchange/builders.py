@@ -119,6 +119,7 @@ def recover_engine(
     )
     for reason in result.snapshots_refused:
         log.warning("snapshot not used: %s", reason)
+    assert result.recovery is not None, "asked for with repair=True"
     report = result.recovery._asdict()
     report["append_path"] = report["append_path"] and str(report["append_path"])
     return result.state, describe_engine(

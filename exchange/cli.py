@@ -62,6 +62,11 @@ def build_parser() -> argparse.ArgumentParser:
     run = command("run", "Run the exchange in the foreground.")
     config_file(run)
     data_directory(run)
+    run.add_argument(
+        "--rebuild-archive",
+        action="store_true",
+        help="replace archived events that differ from what the journal causes",
+    )
 
     check = command("check-config", "Check a configuration and say what is wrong.")
     config_file(check)
@@ -115,7 +120,15 @@ def _run(options: argparse.Namespace) -> int:
     from exchange.daemon import Daemon
     from exchange.settings import load
 
-    Daemon(load(options.config), options.data_dir).run()
+    def announce(line: str) -> None:
+        print(line, flush=True)
+
+    Daemon(
+        load(options.config),
+        options.data_dir,
+        announce=announce,
+        rebuild_archive=options.rebuild_archive,
+    ).run()
     return ExitStatus.OK
 
 

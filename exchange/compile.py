@@ -15,15 +15,18 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from exchange.errors import StageFailed
 from exchange.settings import ROOT
 from ringbuffer.jit import JIT_DISABLED, source_hash
 
 POLL_S = 0.05
+REMIND_S = 5.0
 
 
 def stamp_path() -> Path:
@@ -90,7 +93,7 @@ def _in_one_process(directory: Path) -> Iterator[str]:
 
     shipped = load(None)
     settings = shipped.settings
-    small = {
+    small: dict[str, dict[str, Any]] = {
         "capacity": {"live_orders": 1024, "tokens_per_day": 4096, "level_blocks": 64},
         "rings": {"ingress_order_entry": 1024, "commands": 4096, "events": 4096},
         "journal": {"segment_bytes": 1 << 20, "batch": 1024, "archive_segment_events": 4096},
@@ -146,7 +149,7 @@ def _in_one_process(directory: Path) -> Iterator[str]:
         gateway.on_start()
         idle = gateway.idle_strategy(1)
 
-        def work(agents: tuple = (matcher, journaler, gateway), idle: object = idle) -> None:
+        def work(agents: tuple[Any, ...] = (matcher, journaler, gateway), idle: Any = idle) -> None:
             for agent in agents:
                 agent.do_work(1024)
             idle.prepare()
@@ -160,7 +163,7 @@ def _in_one_process(directory: Path) -> Iterator[str]:
             os.close(descriptor)
 
 
-def _trade(client_class: type, port: int, work: Callable[[], None], life: str) -> None:
+def _trade(client_class: Any, port: int, work: Callable[[], None], life: str) -> None:
     """Log in, send every kind of message, read the answers; ``work`` turns the agents."""
     from concurrent.futures import ThreadPoolExecutor
 
@@ -186,29 +189,43 @@ def _trade(client_class: type, port: int, work: Callable[[], None], life: str) -
         talking.result()
 
 
-def compile_everything(report: Callable[[str, float], None]) -> None:
-    """Compile; ``report(part, seconds since the start)`` before each part."""
-    started_s = time.monotonic()
+def compile_everything(report: Callable[[str], None]) -> None:
+    """Compile; ``report(part)`` before each part."""
     with tempfile.TemporaryDirectory(prefix="exchange-compile-") as directory:
         for part in _in_one_process(Path(directory)):
-            report(part, time.monotonic() - started_s)
+            report(part)
     stamp = stamp_path()
     stamp.parent.mkdir(parents=True, exist_ok=True)
     stamp.touch()
 
 
 def main() -> int:
-    """Compile with progress on standard error."""
+    """Compile with progress on standard error: a line per part, and one now and then."""
+    started_s = time.monotonic()
+    done = threading.Event()
+    current = "imports"
 
-    def report(part: str, seconds: float) -> None:
-        print(f"compiling (first start): {seconds:5.1f} s  {part}", file=sys.stderr, flush=True)
+    def show() -> None:
+        seconds = time.monotonic() - started_s
+        print(f"compiling (first start): {seconds:5.1f} s  {current}", file=sys.stderr, flush=True)
 
+    def show_now_and_then() -> None:
+        while not done.wait(REMIND_S):
+            show()
+
+    def report(part: str) -> None:
+        nonlocal current
+        current = part
+        show()
+
+    reminder = threading.Thread(target=show_now_and_then, daemon=True)
+    reminder.start()
     compile_everything(report)
-    report("done", time.monotonic() - _STARTED_S)
+    done.set()
+    reminder.join()
+    report("done")
     return 0
 
-
-_STARTED_S = time.monotonic()
 
 if __name__ == "__main__":
     sys.exit(main())

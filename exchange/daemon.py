@@ -121,9 +121,14 @@ class Daemon:
         configuration: Configuration,
         data_directory: Path,
         *,
+        announce: Callable[[str], None],
         rebuild_archive: bool = False,
     ) -> None:
-        """``rebuild_archive``: replace archived events that the journal does not cause."""
+        """``announce`` is given a line for people when the exchange is ready.
+
+        ``rebuild_archive``: replace archived events that the journal does not cause.
+        """
+        self._announce = announce
         self._rebuild_archive = rebuild_archive
         self._configuration = configuration
         self._settings = configuration.settings
@@ -284,6 +289,10 @@ class Daemon:
                     "start_ms": round((time.monotonic() - started_s) * 1000),
                 }
             },
+        )
+        self._announce(
+            f"ready: order entry (SoupBinTCP 3.00, OUCH 4.2) listens on {host}:{port}; "
+            f"control socket and data in {self._data_directory}"
         )
         notify_systemd("READY=1")
         while not self._stop:

@@ -54,7 +54,8 @@ def parse_order(words: list[str]) -> Order:
             scaled = Decimal(words[4]) * WIRE_SCALE
         except decimal.InvalidOperation:
             raise ConfigurationError(f"PRICE must be a decimal number; {usage}") from None
-        if words[3] != "@" or not 0 < scaled < ouch.PRICE_MARKET or scaled % 1:
+        right = scaled.is_finite() and 0 < scaled < ouch.PRICE_MARKET and scaled % 1 == 0
+        if words[3] != "@" or not right:
             raise ConfigurationError(
                 f"PRICE must be positive, with at most 4 decimals, below "
                 f"{ouch.PRICE_MARKET / WIRE_SCALE}; {usage}"

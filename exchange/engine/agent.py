@@ -22,8 +22,9 @@ import numpy as np
 
 from exchange.codes import FLAG_LONG, CommandKind
 from exchange.counters import Counter, Histogram
-from exchange.engine.matcher import COMMAND_WORDS, apply_commands
+from exchange.engine.matcher import apply_commands
 from exchange.engine.memory import get, put, words
+from exchange.engine.prefetch import COMMAND_WORDS
 from exchange.engine.state import (
     EVENT_WAITS,
     LAST_TIMESTAMP_NS,

@@ -18,7 +18,6 @@ import argparse
 import json
 import os
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -26,17 +25,12 @@ from typing import Any
 import numpy as np
 
 from exchange.records import EVENT
-from scripts.lobster_replay import wire
+from scripts.lobster_replay import venue, wire
 from scripts.lobster_replay.compare import Comparison, Mismatch, compare
 from scripts.lobster_replay.day import Day, LobsterError, read_day
 from scripts.lobster_replay.plan import Plan, Planner, tick_of
 from scripts.lobster_replay.session_events import events_of
 from scripts.lobster_replay.transport import Answers, Connection, TransportError
-
-USERNAME, PASSWORD = "LOBST", "lobster"
-INSTRUMENT = 1
-PRICE_PER_UNIT = 10_000  # LOBSTER's prices and the wire's alike
-QUANTITY_MAXIMUM = 1_000_000_000
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -48,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
         prepared_s = time.monotonic() - started_s
         run = _run_elsewhere if options.host else _run_here
         result = run(day, plan, options)
-    except (LobsterError, TransportError, Mismatch, RuntimeError) as error:
+    except (LobsterError, TransportError, Mismatch) as error:
         print(f"lobster: {error}", file=sys.stderr)
         return 2
     result = {"file": options.file.name, **_about(day, plan), "prepare_s": prepared_s, **result}
@@ -79,17 +73,15 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run_here(day: Day, plan: Plan, _: argparse.Namespace) -> dict[str, Any]:
     """Through an exchange of our own."""
-    from scripts.benchmarks import venue
-
-    with tempfile.TemporaryDirectory(prefix="lobster-") as folder:
-        overrides = _settings(day, plan, Path(folder))
-        with venue.running(overrides) as place:
-            connection = Connection("127.0.0.1", place.port, USERNAME, PASSWORD)
-            try:
-                answers = connection.run(wire.encode(plan, _symbol(day)), wire.answers(plan))
-            finally:
-                connection.close()
-            events = _archived(place.data)
+    tick = tick_of(day)
+    highest = max([message.price for message in plan.messages] + [tick])
+    with venue.running(_symbol(day), tick, highest) as place:
+        connection = Connection("127.0.0.1", place.port, venue.USERNAME, venue.PASSWORD)
+        try:
+            answers = connection.run(wire.encode(plan, _symbol(day)), wire.answers(plan))
+        finally:
+            connection.close()
+        events = _archived(place.data_directory)
     by_archive = compare(day, plan, events)
     by_session = compare(day, plan, events_of(answers.messages, plan))
     result = _result(plan, answers, by_archive, "archive")
@@ -115,37 +107,11 @@ def _archived(data_directory: Path) -> np.ndarray:
     parts = [part.copy() for part in JournalView(data_directory).events()]
     events = np.concatenate(parts) if parts else np.zeros(0, EVENT)
     kinds = (EventKind.INSTRUMENT_DEFINED, EventKind.CONTROL_REJECTED)
-    return events[(events["instrument"] == INSTRUMENT) & ~np.isin(events["kind"], kinds)]
+    return events[(events["instrument"] == venue.INSTRUMENT) & ~np.isin(events["kind"], kinds)]
 
 
 def _symbol(day: Day) -> str:
     return day.ticker[:8]
-
-
-def _settings(day: Day, plan: Plan, folder: Path) -> str:
-    """Instrument and session files for this day, and the settings that name them."""
-    from exchange.gateway.passwords import hash_password
-
-    tick = tick_of(day)
-    highest = max([message.price for message in plan.messages] + [tick])
-    maximum = -(-highest // tick) * tick
-    (folder / "instruments.toml").write_text(
-        f"[[instrument]]\nid = {INSTRUMENT}\nsymbol = {json.dumps(_symbol(day))}\n"
-        f"price_decimals = 4\ntick = {_units(tick)}\nlot = 1\nminimum_price = {_units(tick)}\n"
-        f"maximum_price = {_units(maximum)}\nmaximum_quantity = {QUANTITY_MAXIMUM}\n"
-    )
-    (folder / "sessions.toml").write_text(
-        f'[[session]]\nid = 1\nusername = "{USERNAME}"\naccount = 1\n'
-        f'password = "{hash_password(PASSWORD)}"\n'
-    )
-    return (
-        f'[exchange]\ninstruments_file = "{folder / "instruments.toml"}"\n'
-        f'sessions_file = "{folder / "sessions.toml"}"\n'
-    )
-
-
-def _units(price: int) -> str:
-    return f"{price // PRICE_PER_UNIT}.{price % PRICE_PER_UNIT:04d}"
 
 
 def _about(day: Day, plan: Plan) -> dict[str, Any]:

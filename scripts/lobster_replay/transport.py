@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 CHUNK_BYTES = 1 << 16
-SILENCE_DEADLINE_S = 30.0  # no answer for so long: something is lost
+SILENCE_DEADLINE_S = 15.0  # no answer for so long: something is lost
 _HEARTBEAT = b"\x00\x01R"
 
 
@@ -63,8 +63,10 @@ class Connection:
             writers = [self._socket] if sent < size else []
             readable, writable, _ = select.select([self._socket], writers, [], 0.5)
             if readable:
+                before = len(messages)
                 messages += [p[1:] for p in self._receive() if p[:1] == b"S"]
-                heard_s = time.monotonic()
+                if len(messages) > before:  # heartbeats alone are silence too
+                    heard_s = time.monotonic()
             if writable:
                 try:
                     sent += self._socket.send(view[sent : sent + CHUNK_BYTES])
@@ -77,7 +79,7 @@ class Connection:
             if sent == size and now_s - spoke_s > 1.0:
                 self._socket.send(_HEARTBEAT)
                 spoke_s = now_s
-            if not readable and not writable and now_s - heard_s > SILENCE_DEADLINE_S:
+            if now_s - heard_s > SILENCE_DEADLINE_S:
                 raise TransportError(
                     f"{len(messages)} of {answers} answers after {sent} of {size} bytes,"
                     f" then silence for {SILENCE_DEADLINE_S:.0f} s"

@@ -16,6 +16,8 @@ import numpy as np
 
 from exchange.codes import (
     FLAG_LEVEL,
+    FLAG_WIRE_PRICE,
+    WIRE_PRICE_DECIMALS,
     CancelReason,
     CommandKind,
     EventKind,
@@ -24,7 +26,7 @@ from exchange.codes import (
     Side,
     SystemEvent,
 )
-from replay.directory import Directory, padded_text
+from replay.directory import Directory, decimal_text, padded_text
 
 _ORDER_COMMANDS = (CommandKind.ENTER, CommandKind.REPLACE)
 _ENTRY_EVENTS = (EventKind.ACCEPTED, EventKind.REPLACED)
@@ -132,14 +134,17 @@ def command_fields(
     if kind in (CommandKind.ENTER, CommandKind.MODIFY):
         fields["side"] = code_name(Side, int(command["side"]))
     if kind in _ORDER_COMMANDS:
-        # A REPLACE does not name its instrument; its price is in units of the order it replaces.
+        # A REPLACE does not name its instrument: from order entry its price is as on the wire.
         if kind == CommandKind.ENTER:
             fields["price"] = directory.price(instrument, int(command["price"]))
             fields["firm"] = firm_text(command["firm"])
             fields["capacity"] = letter(int(command["capacity"]))
             fields["cross_type"] = letter(int(command["cross_type"]))
         else:
-            fields["price_minor_units"] = int(command["price"])
+            if int(command["flags"]) & FLAG_WIRE_PRICE:
+                fields["price"] = decimal_text(int(command["price"]), WIRE_PRICE_DECIMALS)
+            else:
+                fields["price_minor_units"] = int(command["price"])
             if continuation is not None:
                 fields["replacement_token"] = record_token(continuation)
         fields["order_type"] = code_name(OrderType, int(command["order_type"]))

@@ -1,9 +1,9 @@
 """``recovery``: how fast a stopped exchange is back, from its journal and from a snapshot.
 
-A day of trading in ten books (adds 55, cancels 37, marketable 8 %, 60,000 orders resting) is written
-through the journal's own writer, with the frames and fdatasyncs of a busy day, and applied at the
-same time: that original run fills the archive and says what every rebuild must arrive at. Then, each
-in a process of its own that starts cold (compiled code from the cache, files in the page cache):
+A day of trading in ten books (adds 55, cancels 37, marketable 8 %, 60,000 orders resting) is
+written through the journal's own writer, with the frames and fdatasyncs of a busy day, and applied
+at the same time: that original run fills the archive and says what every rebuild must arrive at.
+Then, each in a process of its own (compiled code from the cache, files in the page cache):
 
 - ``restart_s.without_snapshot``: check the journal, replay all of it, compare every event with the
   archive, as the matcher does at its start; ``commands_per_s`` is its rate;
@@ -254,7 +254,7 @@ def in_child(data_dir: Path, from_snapshot: bool) -> dict[str, Any]:
 
 
 def read_limit(data_dir: Path) -> float:
-    """Seconds to read and check every byte of the journal into the same ring, doing nothing else."""
+    """Seconds to read and check every byte of the journal, doing nothing else."""
     ring = np.zeros(CHUNK, COMMAND)
     reader = JournalReader(journal_directory(data_dir), COMMAND, COMMAND_LAYOUT)
     started = time.perf_counter()

@@ -14,16 +14,18 @@ import numpy as np
 import pytest
 
 from exchange.archive_check import open_archive
-from exchange.codes import CommandKind, EventKind, Side
+from exchange.codes import FLAG_WIRE_PRICE, CommandKind, EventKind, Side
 from exchange.engine.snapshot import list_snapshots, read_snapshot
 from exchange.rebuild import rebuild
 from exchange.records import EVENT
 from journal import xxh64
 from replay.book import books_of
 from replay.cli import main
+from replay.directory import Directory
 from replay.selection import parse_time
 from replay.source import JournalView
 from replay.stats import LogHistogram
+from replay.text import command_fields
 from replay.verify import state_difference, verify
 from tests.unit.replay.sample_journal import (
     OPEN_NS,
@@ -200,6 +202,14 @@ def test_show_commands(small: Path, capsysbinary: Any) -> None:
     assert [c["sequence"] for c in part] == [14]
     timed = lines(capsysbinary, small, "show", "commands", "--since", "2026-01-01T09:00:07")
     assert [c["sequence"] for c in timed] == [15, 16]
+
+
+def test_replace_price_as_on_the_wire() -> None:
+    slots = replace(OPEN_NS, 1, 4, 5, 12_345_600, 40)
+    assert command_fields(9, slots[0], slots[1], Directory())["price_minor_units"] == 12_345_600
+    slots["flags"][0] |= FLAG_WIRE_PRICE
+    fields = command_fields(9, slots[0], slots[1], Directory())
+    assert fields["price"] == "1234.5600" and fields["replacement_token"] == "T5"
 
 
 def test_show_table(small: Path, capsysbinary: Any) -> None:

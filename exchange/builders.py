@@ -275,8 +275,11 @@ def build_order_entry(
     eventfds: Mapping[str, int],
     password_hashes: dict[str, str],
     listener: socket.socket,
+    facts: EngineFacts | None = None,
 ) -> OrderEntryAgent:
     """The order entry gateway on a bound, listening socket."""
+    instruments = {} if facts is None else facts.instruments
+    sessions = {} if facts is None else facts.sessions
     section = settings.order_entry
     capacity = load_capacity(data_directory)
     assert capacity is not None, "the matcher has fixed the capacities"
@@ -311,4 +314,6 @@ def build_order_entry(
         eventfd=eventfds["order_entry"],
         matcher_eventfd=eventfds["matcher"],
         listener=listener,
+        known_instruments={i: (fields[0], fields[3]) for i, fields in instruments.items()},
+        known_sessions={i: fields[0] for i, fields in sessions.items()},
     )

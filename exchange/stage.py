@@ -146,7 +146,10 @@ def run_stage(spec: StageSpec, telephone: Telephone) -> int:
     else:
         listener = socket.socket(fileno=spec.listener)
         hashes = {s.username: s.password for s in spec.configuration.sessions}
-        agent = build_order_entry(data_directory, settings, arrays, spec.eventfds, hashes, listener)
+        known = msgspec.json.decode(spec.facts, type=EngineFacts | None)
+        agent = build_order_entry(
+            data_directory, settings, arrays, spec.eventfds, hashes, listener, known
+        )
         limit = settings.order_entry.batch_events
 
     def announce() -> None:

@@ -17,6 +17,7 @@ import os
 import select
 import socket
 import time
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -107,6 +108,8 @@ class OrderEntryAgent:
     ingress ring 1; ``event_ring``: EVENT. ``password_hashes``: username -> scrypt string.
     ``eventfd``: our own, ``matcher_eventfd``: the matcher's (-1: nobody to wake). ``listener``: a
     bound, listening socket, otherwise host and port are bound in ``on_start`` (PortInUse).
+    ``known_instruments``: id -> (symbol, price_decimals), and ``known_sessions``: id -> username,
+    are needed only where the archive no longer reaches back to their definitions.
     """
 
     name = "order_entry"
@@ -124,6 +127,8 @@ class OrderEntryAgent:
         eventfd: int,
         matcher_eventfd: int,
         listener: socket.socket | None = None,
+        known_instruments: Mapping[int, tuple[str, int]] | None = None,
+        known_sessions: Mapping[int, str] | None = None,
     ) -> None:
         self.parameters = parameters
         self._cursors = cursors
@@ -164,6 +169,11 @@ class OrderEntryAgent:
         self._streams = SessionStreams(parameters.session_capacity)
         self._connections = Connections(parameters, self.duty, counters)
         self._logins = Logins(self._connections, self._streams, self._authenticator, cursors)
+        for instrument, (symbol, decimals) in (known_instruments or {}).items():
+            word = np.frombuffer(symbol.encode("ascii").ljust(8), np.uint64)[0]
+            add_instrument(self.duty.symbols, instrument, word, decimals)
+        for session, username in (known_sessions or {}).items():
+            self._streams.session_of_username[username] = session
         self._accept_more = False
         self._accept_after_ns = 0
         self._stopping = False
@@ -310,9 +320,21 @@ class OrderEntryAgent:
     def _recover(self) -> None:
         """Consume every released event: instruments, sessions, the day, all counters."""
         released = int(self._cursors[pipeline.EVENT_RELEASED])
-        self._words[EVENT_NEXT] = min(self._archive.oldest(), released)
+        self._words[EVENT_NEXT] = self._first_event(released)
         while self._words[EVENT_NEXT] < released:
             self._consume_archive(released, self.parameters.batch_events)
+
+    def _first_event(self, released: int) -> int:
+        """Where to begin: event 0, or where old segments were removed the first start of a day."""
+        sequence = min(self._archive.oldest(), released)
+        while 0 < sequence < released:
+            view = self._archive.view(sequence, released - sequence)
+            assert len(view) > 0, f"event {sequence} is released and not in the archive"
+            starts = np.nonzero(view["kind"] == EventKind.DAY_STARTED)[0]
+            if len(starts):
+                return sequence + int(starts[0])
+            sequence += len(view)
+        return sequence
 
     # --- events that are not messages -----------------------------------------------------------
 

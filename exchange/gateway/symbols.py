@@ -86,7 +86,10 @@ def add_instrument(
         table.price_scale[instrument] = 10 ** (price_decimals - PRICE_DECIMALS)
     else:
         table.price_scale[instrument] = -(10 ** (PRICE_DECIMALS - price_decimals))
-    if find_instrument(table.slots, table.symbol, symbol):
+    known = find_instrument(table.slots, table.symbol, symbol)
+    if known == instrument:
+        return True
+    if known:
         table.symbol[instrument] = symbol  # still named in its own messages
         return False
     _insert(table, instrument, symbol)

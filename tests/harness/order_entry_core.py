@@ -57,6 +57,7 @@ class MemoryArchive:
     def __init__(self, capacity: int) -> None:
         self.events = np.zeros(capacity, EVENT)
         self.count = 0
+        self.first = 0  # events below have been removed
         self.views = 0
 
     def append(self, events: np.ndarray) -> None:
@@ -65,10 +66,11 @@ class MemoryArchive:
 
     def view(self, first: int, count: int) -> np.ndarray:
         self.views += 1
+        assert first >= self.first
         return self.events[first : min(first + count, self.count)]
 
     def oldest(self) -> int:
-        return 0
+        return self.first
 
 
 class Core:
@@ -252,6 +254,11 @@ class GatewayProcess:
             passwords = {
                 username(session): PASSWORD_HASH for session in range(1, core.session_capacity)
             }
+        known = {
+            name: parameters.pop(name)
+            for name in ("known_instruments", "known_sessions")
+            if name in parameters
+        }
         self.agent = OrderEntryAgent(
             OrderEntryParameters(
                 session_capacity=core.session_capacity, instrument_capacity=64
@@ -264,6 +271,7 @@ class GatewayProcess:
             password_hashes=passwords,
             eventfd=core.gateway_eventfd,
             matcher_eventfd=-1,
+            **known,
         )
         self.status: int | None = None
         self._ready = threading.Event()

@@ -363,19 +363,15 @@ def test_a_full_ring_stops_reading_and_loses_nothing(make_gateway: Callable[...,
         client.receive()
         other.receive()
         core.consume = False
-        sender = threading.Thread(
-            target=lambda: [client.enter(f"t{i}", "B", 1, "ACME", PRICE) for i in range(3000)]
-        )
-        sender.start()
+        client.send(unknown_stock_orders(3000))  # fits the kernel's buffers
         wait_for(lambda: core.counter(Counter.INGRESS_FULL) > 0, "the ring to be full")
         published = int(core.cursors[pipeline.ingress_published(1)])
         assert published <= 256
         other.enter("mine", "B", 1, "ACME", PRICE)
         core.consume = True
         tokens = [client.receive().fields["token"] for _ in range(3000)]
-        assert tokens == [f"t{i}" for i in range(3000)]
+        assert tokens == [f"t{i:07d}" for i in range(3000)]
         assert other.receive().fields["token"] == "mine"
-        sender.join()
 
 
 def unknown_stock_orders(count: int) -> bytes:
@@ -417,7 +413,9 @@ def test_a_client_that_does_not_read_is_cut_off_and_resumes(
         ),
         "the ring to be empty",
     )
-    with connect(gateway, 1, sequence=2) as client:
+    assert gateway.stop() == 0
+    patient = make_gateway(core)  # with the usual time-outs: this client reads slowly
+    with connect(patient, 1, sequence=2) as client:
         tokens = [message.fields["token"] for message in client.messages(1.0)]
     assert len(tokens) > 50_000
     assert tokens == [f"t{i:07d}" for i in range(len(tokens))]
@@ -462,7 +460,9 @@ def test_several_hundred_sessions_at_once(make_gateway: Callable[..., Any]) -> N
     gateway = make_gateway({"sessions": sessions}, output_bytes=16384)
     clients = [connect(gateway, session) for session in range(1, sessions + 1)]
     try:
-        assert gateway.core.counter(Counter.SESSIONS_LOGGED_IN) == sessions
+        wait_for(
+            lambda: gateway.core.counter(Counter.SESSIONS_LOGGED_IN) == sessions, "all logged in"
+        )
         for client in clients:
             client.enter("a", "B", 1, "ACME", PRICE)
         for client in clients:
@@ -509,3 +509,30 @@ def test_prices_are_in_the_decimals_of_their_instrument(
                 # invalid details of a Replace cancel the existing order
                 client.replace(f"{stock}b", f"{stock}d", 10, 5 * step + 1)
                 assert client.receive().name == "canceled"
+
+
+def test_a_restart_after_old_events_were_removed(make_gateway: Callable[..., Any]) -> None:
+    gateway = make_gateway()
+    core = gateway.core
+    with connect(gateway) as client:
+        client.enter("a", "B", 5, "ACME", PRICE)
+        assert names(client, 2) == ["system_event", "accepted"]
+    removed = core.archive.count
+    with connect(gateway, sequence=0) as client:
+        client.enter("b", "B", 5, "ACME", PRICE)
+        assert client.receive().sequence == 3
+    core.end_day()
+    core.start_day(20260106)
+    live = trade_a_little(gateway, 5)
+    assert gateway.stop() == 0
+    core.archive.first = removed
+    core.event_ring[:] = np.zeros(1, core.event_ring.dtype)[0]  # as in a new region
+    again = make_gateway(
+        core,
+        known_instruments={1: ("ACME", 4), 2: ("S2", 4)},
+        known_sessions={number: username(number) for number in range(1, 9)},
+    )
+    assert raw_stream(again) == live
+    with connect(again, sequence=0) as client:
+        client.enter("z", "B", 5, "ACME", PRICE)
+        assert client.receive().fields["stock"] == "ACME"

@@ -23,8 +23,7 @@ from exchange.gateway import decoder, ouch, soupbintcp
 from exchange.gateway.decoder import Stop, decode
 from exchange.gateway.symbols import SymbolTable, add_instrument, create_symbol_table
 from exchange.records import COMMAND
-from ringbuffer.jit import jit
-from tests.conftest import JIT_DISABLED
+from ringbuffer.jit import JIT_DISABLED, jit
 
 SEED = 20_260_105
 BUFFERS = 500 if JIT_DISABLED else 1_200_000

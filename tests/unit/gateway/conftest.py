@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import JIT_DISABLED
+from ringbuffer.jit import JIT_DISABLED
 
 
 @pytest.fixture

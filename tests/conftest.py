@@ -20,7 +20,13 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 LOBSTER_DIRECTORY = Path(
     os.environ.get("EXCHANGE_LOBSTER_DIR") or REPOSITORY.parent / "shared" / "data" / "lobster"
 )
-JIT_DISABLED = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
+# These use atomics, eventfds or system calls from jitted code, which plain Python does not have.
+NEEDS_JIT = (
+    "tests/fault/",
+    "tests/system/",
+    "tests/unit/engine/test_matcher_agent.py",
+    "tests/unit/replay/",
+)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -28,10 +34,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if JIT_DISABLED:
-        for item in items:
-            if "running_exchange" in getattr(item, "fixturenames", ()):
-                item.add_marker(pytest.mark.needs_jit)
+    for item in items:
+        path = item.path.relative_to(REPOSITORY).as_posix()
+        if path.startswith(NEEDS_JIT) or "make_exchange" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.needs_jit)
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -212,6 +213,42 @@ def test_stages_die_with_the_daemon_and_the_region_is_reclaimed(
     running_exchange.start()
     assert running_exchange.stop() == ExitStatus.OK
     assert not left_behind(running_exchange)
+
+
+def test_order_entry_restarts_alone(running_exchange: RunningExchange) -> None:
+    before = running_exchange.state()
+    assert before is not None
+    with log_in(running_exchange, "S1") as client:
+        client.enter("kept", "B", 100, "AAPL", 1_500_000)
+        told = received(client, 2)
+        os.kill(running_exchange.pid("order_entry"), signal.SIGKILL)
+        with pytest.raises(ConnectionEnded):
+            client.receive(20.0)
+    # a client that connects meanwhile waits, it is not refused
+    with log_in(running_exchange, "S1") as client:
+        assert received(client, 2) == told
+    after = running_exchange.wait_ready()
+    for role in ("matcher", "journaler"):
+        assert after.stages[role].pid == before.stages[role].pid
+    assert after.stages["order_entry"].pid != before.stages["order_entry"].pid
+    assert after.restarts == {"core": 0, "order_entry": 1}
+    assert running_exchange.stop() == ExitStatus.OK
+
+
+@pytest.mark.parametrize("role", ["matcher", "order_entry"])
+def test_restart_limit(make_exchange: Any, role: str) -> None:
+    exchange = make_exchange(settings={"supervision": {"restart_limit": 0}}).start()
+    os.kill(exchange.pid(role), signal.SIGKILL)
+    assert exchange.wait() == ExitStatus.RESTART_LIMIT_REACHED
+    assert not left_behind(exchange)
+
+
+def test_no_room_for_the_rings(make_exchange: Any) -> None:
+    # 2^30 events of 128 bytes: more than any /dev/shm here
+    exchange = make_exchange(settings={"rings": {"events": 1 << 30}})
+    exchange.launch()
+    assert exchange.wait(START_TIMEOUT_S) == ExitStatus.SHARED_MEMORY_UNAVAILABLE
+    assert not left_behind(exchange)
 
 
 def test_damaged_journal_is_refused_with_its_place(running_exchange: RunningExchange) -> None:

@@ -78,6 +78,10 @@ class _CoreDied(Exception):
     """Matcher or journaler ended; the core must start again by recovery."""
 
 
+class _OrderEntryDied(Exception):
+    """Order entry ended while it was starting; it starts again alone."""
+
+
 class _StopRequested(Exception):
     """A graceful stop was asked for while the core was starting."""
 
@@ -276,8 +280,7 @@ class Daemon:
         self._trading.recovered(facts, self._producer)
         self._wait(self._control_settled, "control commands to be durable")
         self._listen()
-        self._tell("order_entry")
-        self._wait_ready("order_entry")
+        self._start_order_entry()
         self._set_phase("running")
         host, port = self._listener.getsockname()[:2]
         log.info(
@@ -352,14 +355,26 @@ class Daemon:
         if "order_entry" in self._stages and self._ended("order_entry"):
             self._restart_order_entry()
 
-    def _restart_order_entry(self) -> None:
+    def _start_order_entry(self) -> None:
+        """Tell order entry, which has been launched, to begin; again and again if it dies."""
+        while True:
+            try:
+                self._tell("order_entry")
+                self._wait_ready("order_entry")
+                return
+            except _OrderEntryDied:
+                self._replace_order_entry()
+
+    def _replace_order_entry(self) -> None:
         log.error("order entry died: %s; restarting it alone", self._death("order_entry"))
-        self._set_phase("restarting order entry")
         self._remove("order_entry")
         self._count_restart("order_entry")
         self._launch("order_entry")
-        self._tell("order_entry")
-        self._wait_ready("order_entry")
+
+    def _restart_order_entry(self) -> None:
+        self._set_phase("restarting order entry")
+        self._replace_order_entry()
+        self._start_order_entry()
         self._set_phase("running")
 
     # --- graceful stop ------------------------------------------------------------------------
@@ -379,15 +394,11 @@ class Daemon:
         cursors = core.cursors
 
         def drained() -> bool:
-            return (
-                ingress_empty(cursors, rings)
-                and settled(cursors)
-                and int(cursors[pipeline.consumed(pipeline.AGENT_ORDER_ENTRY)])
-                >= int(cursors[pipeline.EVENT_RELEASED])
-            )
+            return ingress_empty(cursors, rings) and settled(cursors)
 
         core.set_word(pipeline.STOP_INTAKE, 1)
         try:
+            # order entry ends when all that it has read is answered and its clients are told
             self._wait_stages_end(("order_entry",), deadline)
             self._wait(drained, "everything to be durable and released", deadline)
             core.set_word(pipeline.STOP, 1)
@@ -544,7 +555,8 @@ class Daemon:
                 if self._stages[role].ready is not None:
                     break
                 self._turn(0)
-                raise _CoreDied(self._death(role))
+                kind = _CoreDied if role in CORE_STAGES else _OrderEntryDied
+                raise kind(self._death(role))
             if time.monotonic() - self._stages[role].last_sign_s > allowed_s:
                 raise StageFailed(f"{role} was not ready within {allowed_s:g} s")
             self._turn(1.0)

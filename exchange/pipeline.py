@@ -5,12 +5,13 @@ Who writes what (single writer each):
     cursor                    writer          meaning (a count: the next sequence)
     COMMAND_PUBLISHED         matcher         commands sequenced and visible in the command ring
     COMMAND_APPLIED           matcher         commands whose events are all published
-    COMMAND_DURABLE           journaler       commands whose fdatasync has returned; gates the command ring
+    COMMAND_DURABLE           journaler       commands whose fdatasync has returned; gates the
+                                              command ring
     EVENT_PUBLISHED           matcher         events visible in the event ring
-    EVENT_RELEASED            journaler       events that are durable and archived: what the world may see;
-                                              gates the event ring
+    EVENT_RELEASED            journaler       events that are durable and archived: what the world
+                                              may see; gates the event ring
     ingress_published(i)      producer i      commands that producer i has put into its ingress ring
-    ingress_consumed(i)       matcher         ... that the matcher has taken out; gates ingress ring i
+    ingress_consumed(i)       matcher         ... that the matcher has taken out; gates that ring
     sleeping(agent)           that agent (1), its wakers (0): it blocks on its eventfd
     word(...)                 see below
 
@@ -38,7 +39,8 @@ EVENT_PUBLISHED = 3 * CURSOR_STRIDE
 EVENT_RELEASED = 4 * CURSOR_STRIDE
 STOP_INTAKE = 5 * CURSOR_STRIDE  # daemon: 1 = order entry stops reading from clients
 STOP = 6 * CURSOR_STRIDE  # daemon: 1 = every agent returns as soon as it is idle
-NEXT_EXPIRY_SECOND = 7 * CURSOR_STRIDE  # matcher: earliest expiry second, 0 = none; the daemon sends TIMER
+# matcher: earliest expiry second, 0 = none; the daemon sends TIMER
+NEXT_EXPIRY_SECOND = 7 * CURSOR_STRIDE
 _INGRESS_FIRST = 8
 _SLEEPING_FIRST = _INGRESS_FIRST + 2 * INGRESS_RINGS
 _CONSUMER_FIRST = _SLEEPING_FIRST + AGENTS

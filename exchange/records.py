@@ -27,7 +27,8 @@ the matcher turns it into the reject event. ``token`` bytes are as on the wire.
 Event, 128 bytes, two cache lines::
 
      0 sequence i8 | 8 command_sequence i8 | 16 timestamp_ns i8 | 24 order_id i8 |
-    32 price i8 | 40 quantity i8 | 48 level_quantity i8 | 56 level_orders u4 | 60 session_sequence u4 |
+    32 price i8 | 40 quantity i8 | 48 level_quantity i8 | 56 level_orders u4 |
+    60 session_sequence u4 |
     64 token 14 bytes | 78 instrument u2 | 80 session u2 |
     82 kind | 83 side | 84 reason | 85 flags | 86 display | 87 order_type       (u1 each)
     88 .. 127 depends on the kind: see EVENT_FIELDS below

@@ -17,7 +17,6 @@ from exchange.engine.memory import (
     get_acquire,
     pause_us,
     put,
-    put_release,
 )
 from exchange.engine.state import (
     ABORTED,
@@ -47,6 +46,7 @@ from exchange.pipeline import (
 from journal import xxh64
 from ringbuffer.idle import wake
 from ringbuffer.jit import jit, jit_inline
+from ringbuffer.ring import maximum_batch, publish
 
 CHECKPOINT_INTERVAL = 4096
 IDENTITY_MASK = ~(0xFF << 16 | 0xFF << 32 | 0xFF << 40)  # without kind, reason, flags
@@ -69,7 +69,10 @@ _JOURNALER_SLEEPING = sleeping(AGENT_JOURNALER)
 
 @jit
 def wait_for_room(v: Any) -> None:
-    """Publish what there is and wait until the ring has a free slot again.
+    """Publish what there is, wait until the ring has a free slot, and set the next limit.
+
+    The limit is at most ``maximum_batch`` of the ring away: never more events than that are written
+    and unpublished, on which readers that do not gate the ring rely (ringbuffer/ring.py).
 
     One slot always stays free: when STOP is set meanwhile, the rest of the command is written
     there again and again, unpublished, and the process goes down without having overwritten an
@@ -78,11 +81,16 @@ def wait_for_room(v: Any) -> None:
     s = v.scalars
     chain_roll(v)
     event = get(s, NEXT_EVENT)
+    cursors = as_array(v.cursors, CURSOR_WORDS)
+    if get(v.cursors, EVENT_PUBLISHED) < event:
+        # release: the events are written before the cursor says so
+        publish(cursors, EVENT_PUBLISHED, event)
+        wake(cursors, _JOURNALER_SLEEPING, get(v.wakeups, _JOURNALER))
     waited = False
     while True:
         # acquire: the journaler has finished reading the slots before we reuse them
         limit = get_acquire(v.cursors, EVENT_RELEASED) + get(s, EVENT_MASK)
-        put(s, EVENT_LIMIT, limit)
+        put(s, EVENT_LIMIT, min(limit, event + maximum_batch(get(s, EVENT_MASK) + 1)))
         if event < limit:
             return
         if get(s, ABORTED) != 0:
@@ -90,10 +98,6 @@ def wait_for_room(v: Any) -> None:
         if not waited:
             waited = True
             put(s, EVENT_WAITS, get(s, EVENT_WAITS) + 1)
-        # release: the events are written before the cursor says so
-        put_release(v.cursors, EVENT_PUBLISHED, event)
-        cursors = as_array(v.cursors, CURSOR_WORDS)
-        wake(cursors, _JOURNALER_SLEEPING, get(v.wakeups, _JOURNALER))
         # acquire: pairs with the daemon's store; nothing else depends on it
         if get_acquire(v.cursors, STOP) != 0:
             put(s, ABORTED, 1)

@@ -159,9 +159,9 @@ def apply_commands(
     ``state``: EngineState. ``commands``: COMMAND[n], n a power of two; command s is at
     ``s & (n - 1)``. ``events``: EVENT[m], m a power of two of at least 2; event e goes to
     ``(e - event_base) & (m - 1)``, once ``cursors[EVENT_RELEASED] > e - m + 1``; when there is no
-    room the events so far are published (EVENT_PUBLISHED), the journaler is woken through
-    ``wakeups`` (int64, eventfds by agent, -1 = none) and the call waits. EVENT_PUBLISHED is not
-    touched otherwise: publishing the rest is the caller's.
+    room the call waits. Every ``maximum_batch(m)`` events, and before it waits, the events so far
+    are published (EVENT_PUBLISHED) and the journaler is woken through ``wakeups`` (int64, eventfds
+    by agent, -1 = none); publishing the rest is the caller's.
 
     A long command whose second slot would be ``end_sequence`` is left for the next call;
     ``state.scalars[NEXT_COMMAND]`` says how far it came. -1: STOP was set while waiting for room;

@@ -84,17 +84,6 @@ def _get_acquire(typing_context, pointer, index):  # type: ignore[no-untyped-def
 
 
 @intrinsic
-def _put_release(typing_context, pointer, index, value):  # type: ignore[no-untyped-def]
-    signature = types.void(_POINTER_64, types.int64, types.int64)
-
-    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
-        builder.store_atomic(args[2], builder.gep(args[0], [args[1]]), "release", 8)
-        return context.get_dummy_value()
-
-    return signature, codegen
-
-
-@intrinsic
 def _touch(typing_context, pointer, index):  # type: ignore[no-untyped-def]
     signature = types.void(pointer, types.int64)
 
@@ -171,9 +160,6 @@ if JIT_DISABLED:
     def get_acquire(pointer: Any, index: int) -> int:
         return get(pointer, index)
 
-    def put_release(pointer: Any, index: int, value: int) -> None:
-        put(pointer, index, value)
-
     def touch(pointer: Any, index: int) -> None:
         """Hint that the cache line of ``index`` is needed soon; ``index`` must be within."""
         assert 0 <= index < pointer.shape[0], (index, pointer.shape)
@@ -212,7 +198,6 @@ else:
     get = _get
     put = _put
     get_acquire = _get_acquire
-    put_release = _put_release
     touch = _touch
     shift_right = _shift_right
     divide = _divide

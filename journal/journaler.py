@@ -30,7 +30,7 @@ from journal import writer as writers
 from journal.archive import ArchiveWriter
 from journal.layout import FRAME_HEADER_BYTES, SLOT_BYTES, SLOT_WORDS
 from journal.writer import CLOCK, SYNC_NS, WRITE_NS, JournalWriter, commit
-from ringbuffer.atomics import load_acquire
+from ringbuffer.atomics import fence, load_acquire
 from ringbuffer.counters import add, record, set_value
 from ringbuffer.idle import wake
 from ringbuffer.jit import jit
@@ -83,7 +83,7 @@ class DutyState(NamedTuple):
     command_words: np.ndarray  # the command ring
     event_words: np.ndarray  # the event ring
     wakeups: np.ndarray  # [n, 2] sleeping flag, eventfd: woken at every release
-    room_wakeups: np.ndarray  # [n, 2] woken when a ring was more than half full before
+    room_wakeups: np.ndarray  # [n, 2] woken when a ring was half full or more before
     counters: np.ndarray
     commit_ns: np.ndarray  # histogram: checksum, write and fdatasync of one frame
     commit_slots: np.ndarray  # histogram
@@ -146,7 +146,12 @@ def _commit_published(writer: np.ndarray, duty: DutyState) -> int:
         return count
     # release: publishes durability, and that we are done reading the slots (the ring is gated)
     publish(cursors, duty.words[_DURABLE], first + count)
-    if (published - first) * 2 * SLOT_WORDS > duty.command_words.shape[0]:
+    # full fence: the cursor is visible before we look at the producer's again. A producer that has
+    # found the ring full, looking a last time before it sleeps, had published what we see now; what
+    # we saw before the commit may be only a part of that.
+    fence()
+    published = load_acquire(cursors, duty.words[_PUBLISHED])
+    if (published - first) * 2 * SLOT_WORDS >= duty.command_words.shape[0]:
         _wake_all(cursors, duty.room_wakeups)
     _count(duty, _COMMITS, 1)
     _count(duty, _SLOTS, count)
@@ -188,7 +193,10 @@ def _release_durable(writer: np.ndarray, archive: np.ndarray, duty: DutyState) -
         _wake_all(cursors, duty.wakeups)
         _count(duty, _EVENTS, count)
         _count(duty, _EVENT_BYTES, count * words_per_event * 8)
-    if (published - first) * 2 * words_per_event > duty.event_words.shape[0]:
+    # full fence and a second look: as for the commands
+    fence()
+    published = load_acquire(cursors, words[_EVENT_PUBLISHED])
+    if (published - first) * 2 * words_per_event >= duty.event_words.shape[0]:
         _wake_all(cursors, duty.room_wakeups)
     return end - first
 

@@ -50,7 +50,7 @@ from exchange.pipeline import (
     ingress_published,
     sleeping,
 )
-from ringbuffer.atomics import load_acquire
+from ringbuffer.atomics import fence, load_acquire
 from ringbuffer.counters import COUNTER_STRIDE, HISTOGRAM_WORDS, add, record_many, set_value
 from ringbuffer.idle import wake
 from ringbuffer.jit import JIT_DISABLED, jit
@@ -151,9 +151,15 @@ def take(q: Any, number: int, limit: int, sequence: int, now_ns: int, taken: int
             else:
                 put(received, taken + moved + 1, -1)
         moved += size
+    if moved == 0:
+        return 0
     # release: we have copied the slots before the producer may reuse them
     publish(q.cursors, q.rings[number, _CONSUMED], consumed + moved)
-    if moved > 0 and available * 2 >= ring_size:
+    # full fence: the cursor is visible before we look at the producer's again. A producer that has
+    # found the ring full, looking a last time before it sleeps, had published what we see now.
+    fence()
+    published = load_acquire(q.cursors, q.rings[number, _PUBLISHED])
+    if (published - consumed) * 2 >= ring_size:
         # it may have found the ring full and gone to sleep
         producer = q.rings[number, _PRODUCER]
         wake(q.cursors, q.rings[number, _PRODUCER_SLEEPING], q.wakeups[producer])

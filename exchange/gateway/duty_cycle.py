@@ -109,7 +109,7 @@ _MSG_NOSIGNAL = 0x4000
 READABLE_BYTES = 1  # CONNECTION_READABLE: bytes may be there
 READABLE_END = 2  # ... or the end: stays until recv has said so
 
-RING_RESERVE = 64  # slots: below this the ingress ring counts as full
+RING_RESERVE = 64  # slots: below this, or half of it, the ingress ring counts as full
 FILE_DESCRIPTOR_MAXIMUM = 1 << 16
 CARRY_SIZE_BYTES = 64
 assert CARRY_SIZE_BYTES >= FRAME_SIZE_MAXIMUM
@@ -148,12 +148,11 @@ READY_COUNT = 2
 INGRESS_NEXT = 3
 EVENT_NEXT = 4  # next event sequence to encode
 MIDNIGHT_NS = 5
-INGRESS_IS_FULL = 7  # 1: the last pass stopped reading because of the ring
 OUTCOME = 8
 TIMER_NS = 9  # when the clocks were looked at last
 HIGH_SLOT = 10  # slots below this have been used
 EVENTS_SENT = 11
-WORK = 12
+WOKEN = 12  # 1: our eventfd was written since the last pass returned
 WORDS = 16
 
 # Words of `limits` (int64): set once.
@@ -308,6 +307,7 @@ def push_ready(duty: Duty, slot: int) -> None:
 def poll_sockets(duty: Duty, timeout_ms: int) -> int:
     """Ask epoll, remember what is ready. Returns how many descriptors were."""
     connections = duty.connections
+    words = duty.words
     raw = duty.epoll_events
     count = epoll_wait(
         np.int32(duty.descriptors[FD_EPOLL]),
@@ -329,7 +329,10 @@ def poll_sockets(duty: Duty, timeout_ms: int) -> int:
             _notice(duty, _N_ACCEPT, -1, 0, 0)
             continue
         if fd == duty.descriptors[FD_OWN]:
-            continue  # edge-triggered: it need not be read to be set again
+            # Edge-triggered: it need not be read to be set again. But whoever wrote it has cleared
+            # our sleeping flag, and no edge will come again for it: we must not sleep now.
+            words[WOKEN] = 1
+            continue
         if fd >= FILE_DESCRIPTOR_MAXIMUM:
             continue
         slot = np.int64(duty.slot_of_fd[fd]) - 1
@@ -429,8 +432,9 @@ def receive_pass(duty: Duty, now_ns: int) -> int:
     connections = duty.connections
     words = duty.words
     capacity = duty.ingress.shape[0]
+    # at most half: the matcher wakes us when it takes from a ring that is at least half full
+    reserve = min(RING_RESERVE, capacity // 2)
     total = np.int64(0)
-    words[INGRESS_IS_FULL] = 0
     for _ in range(words[READY_COUNT]):
         slot = duty.ready[words[READY_HEAD]]
         state = connections[slot, CONNECTION_STATE]
@@ -438,9 +442,8 @@ def receive_pass(duty: Duty, now_ns: int) -> int:
         if (state in (STATE_LIVE, STATE_CATCH_UP)) and readable:
             # acquire: the matcher is done with the slots that it gives back
             room = capacity - (words[INGRESS_NEXT] - load_acquire(duty.cursors, _CONSUMED))
-            if room < RING_RESERVE:
+            if room < reserve:
                 # back-pressure: nothing is read, TCP holds the client; the queue keeps its order
-                words[INGRESS_IS_FULL] = 1
                 add(duty.counters, _C_INGRESS_FULL, 1)
                 break
         words[READY_HEAD] = (words[READY_HEAD] + 1) % duty.ready.shape[0]
@@ -643,4 +646,6 @@ def run_pass(duty: Duty, limit: int, intake: bool, timeout_ms: int) -> int:
         set_value(duty.counters, _C_HEARTBEAT, now_ns)
         timer_pass(duty, now_ns)
     work += send_pass(duty, now_ns)
-    return work + words[NOTICES] + words[OUTCOME]
+    work += words[NOTICES] + words[OUTCOME] + words[WOKEN]
+    words[WOKEN] = 0
+    return work

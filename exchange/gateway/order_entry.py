@@ -36,7 +36,6 @@ from exchange.gateway.duty_cycle import (
     FD_MATCHER,
     FD_OWN,
     FILE_DESCRIPTOR_MAXIMUM,
-    INGRESS_IS_FULL,
     INGRESS_NEXT,
     MIDNIGHT_NS,
     NOTICES,
@@ -268,7 +267,7 @@ class OrderEntryAgent:
         if words[NOTICES]:
             self._handle_notices()
         if self._accept_more and time.monotonic_ns() >= self._accept_after_ns:
-            self._accept()
+            work += self._accept()
         if self.duty.queue.dirty_count[1]:
             self._find_catching_up()
         if self._connections.catching_up:
@@ -479,19 +478,20 @@ class OrderEntryAgent:
 
     # --- connections ----------------------------------------------------------------------------
 
-    def _accept(self) -> None:
+    def _accept(self) -> int:
+        """Accept a bounded number of connections; returns how many came."""
         assert self._listener is not None and self._epoll is not None
-        for _ in range(_ACCEPTS_PER_PASS):
+        for count in range(_ACCEPTS_PER_PASS):
             try:
                 client, _address = self._listener.accept()
             except BlockingIOError:
                 self._accept_more = False
-                return
+                return count
             except OSError as error:
                 # the client gave up already, or we have no descriptor left: the others go on
                 self._connections.log(logging.WARNING, "accept failed", error=str(error))
                 self._accept_after_ns = time.monotonic_ns() + _ACCEPT_RETRY_NS
-                return
+                return count
             self._connections.count(Counter.CONNECTIONS_ACCEPTED)
             unauthenticated = len(self._connections.login_bytes)
             if (
@@ -510,6 +510,7 @@ class OrderEntryAgent:
                 client.fileno(),
                 select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET,
             )
+        return _ACCEPTS_PER_PASS
 
     # --- resume ---------------------------------------------------------------------------------
 
@@ -522,21 +523,28 @@ class OrderEntryAgent:
                 self._connections.catching_up.append(slot)
 
     def _catch_up(self) -> int:
-        """A bounded slice for a few of the connections that read from the past, in turn."""
+        """A bounded slice for a few of the connections that read from the past, in turn.
+
+        Only of those with half their buffer free: to the others, which read slowly, we come back
+        when that much is sent. They must not hide anyone who can go on.
+        """
+        slots = self._connections.catching_up
+        waiting = self._rows[slots, CONNECTION_TAIL] - self._rows[slots, CONNECTION_HEAD]
+        ready = [
+            slot
+            for slot, size in zip(slots, waiting.tolist(), strict=True)
+            if size <= self.parameters.output_bytes // 2
+        ][:_CATCH_UP_CONNECTIONS_PER_PASS]
         work = 0
-        for _ in range(min(len(self._connections.catching_up), _CATCH_UP_CONNECTIONS_PER_PASS)):
-            slot = self._connections.catching_up.pop(0)
-            self._connections.catching_up.append(slot)
+        for slot in ready:
+            slots.remove(slot)
+            slots.append(slot)
             work += self._catch_up_one(slot)
-            if not self._connections.catching_up:
-                break
         return work
 
     def _catch_up_one(self, slot: int) -> int:
         row = self._rows[slot]
-        waiting = int(row[CONNECTION_TAIL] - row[CONNECTION_HEAD])
-        if waiting > self.parameters.output_bytes // 2:
-            return 0  # the client reads slowly: wait until half is sent
+        self._result[:] = 0  # ENCODED, no message
         first = int(row[CONNECTION_EVENT])
         end = int(row[CONNECTION_END_EVENT]) or int(self._words[EVENT_NEXT])
         done = 0
@@ -571,7 +579,7 @@ class OrderEntryAgent:
                 row[CONNECTION_CAUGHT_UP] = 1
                 self._connections.catching_up.remove(slot)
             done += 1
-        return done
+        return done + int(self._result[1])
 
 
 class OrderEntryIdle:
@@ -596,8 +604,8 @@ class OrderEntryIdle:
         timeout_ms = self._timeout_ms
         if agent._connections.sockets:
             timeout_ms = min(timeout_ms, agent.parameters.timer_interval_ms)
-        if agent._words[INGRESS_IS_FULL] or agent._stopping:
-            timeout_ms = 1  # nobody wakes us when the matcher has made room
+        if agent._cursors[pipeline.STOP_INTAKE] != 0:
+            timeout_ms = 1  # the end of the last command wakes nobody if it has no events
         poll_sockets(agent.duty, timeout_ms)
 
     def resume(self) -> None:

@@ -67,7 +67,7 @@ class RingsSection(_Section, frozen=True, kw_only=True):
 
 
 class MatcherSection(_Section, frozen=True, kw_only=True):
-    batch: SmallCount
+    batch: Annotated[int, Meta(ge=2, le=65_535)]  # a long command takes two slots
 
 
 class JournalSection(_Section, frozen=True, kw_only=True):

@@ -155,6 +155,9 @@ class AgentRunner:
         status = EXIT_BUG if self._exit_status is None else self._exit_status(error)
         return status or EXIT_BUG
 
+    def _stops(self) -> bool:
+        return self._stopped or (self._should_stop is not None and self._should_stop())
+
     def _loop(self) -> None:
         agent, idle, limit = self._agent, self._idle, self._limit
         empty = 0
@@ -170,8 +173,9 @@ class AgentRunner:
             elif empty > self._spins:
                 idle.prepare()
                 try:
-                    # The look after the announcement: without it a wake-up could be lost.
-                    if not agent.do_work(limit) and not self._stopped:
+                    # The look after the announcement, also for a stop: without it a wake-up could
+                    # be lost.
+                    if not agent.do_work(limit) and not self._stops():
                         idle.wait()
                 finally:
                     idle.resume()

@@ -166,6 +166,19 @@ def test_wakeups(tmp_path: Path) -> None:
 
 
 @needs_jit
+def test_a_ring_that_fills_in_two_equal_halves_wakes_its_producer(tmp_path: Path) -> None:
+    """The second half may have been published while the first was committed."""
+    rig = Rig(tmp_path)
+    rig.agent.on_start()
+    rig.cursors[PRODUCER] = 1
+    rig.publish_commands(RING // 2)
+    assert rig.agent.do_work(1) > 0
+    assert rig.cursors[PRODUCER] == 0
+    assert os.eventfd_read(rig.producer_eventfd) == 1
+    rig.close()
+
+
+@needs_jit
 def test_random_load_over_rolls_and_restarts(tmp_path: Path) -> None:
     generator = np.random.default_rng(SEED)
     pending: list[int] = []

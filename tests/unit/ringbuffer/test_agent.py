@@ -104,6 +104,13 @@ def test_blocking_looks_again_after_the_announcement():
     ]  # fmt: skip
 
 
+def test_a_stop_word_set_after_the_first_look_is_seen_before_blocking():
+    agent, waits = Recorder(work=[0] * 9), Waits()
+    stops = iter([False])
+    AgentRunner(agent, waits, should_stop=lambda: next(stops, True)).run()
+    assert waits.calls == ["prepare", "resume"]
+
+
 def test_spins_before_blocking():
     agent, waits = Recorder(work=[0] * 9), Waits()
     stops = iter([False] * 7)

@@ -44,6 +44,11 @@ if JIT_DISABLED:
     P4: Any = _PRIME_4
     P5: Any = _PRIME_5
 
+    _ONE, _TWO, _THREE = 1, 2, 3
+
+    def _index(value: int) -> Any:
+        return int(value)
+
     def _word(value: Any) -> Any:
         return int(value) & _MASK
 
@@ -71,6 +76,12 @@ else:
 
     @jit_inline
     def _word(value: Any) -> Any:
+        return np.uint64(value)
+
+    _ONE, _TWO, _THREE = np.uint64(1), np.uint64(2), np.uint64(3)
+
+    @jit_inline
+    def _index(value: int) -> Any:
         return np.uint64(value)
 
     @jit_inline
@@ -162,11 +173,13 @@ def update_stripes(state: np.ndarray, words: np.ndarray, first_word: int, word_c
     lane_2 = _word(state[1])
     lane_3 = _word(state[2])
     lane_4 = _word(state[3])
-    for i in range(first_word, first_word + word_count, STRIPE_WORDS):
+    # An unsigned index needs no look at its sign: numba would test each for a negative one.
+    for stripe in range(word_count // STRIPE_WORDS):
+        i = _index(first_word + stripe * STRIPE_WORDS)
         lane_1 = _round(lane_1, _word(words[i]))
-        lane_2 = _round(lane_2, _word(words[i + 1]))
-        lane_3 = _round(lane_3, _word(words[i + 2]))
-        lane_4 = _round(lane_4, _word(words[i + 3]))
+        lane_2 = _round(lane_2, _word(words[i + _ONE]))
+        lane_3 = _round(lane_3, _word(words[i + _TWO]))
+        lane_4 = _round(lane_4, _word(words[i + _THREE]))
     state[0] = _signed(lane_1)
     state[1] = _signed(lane_2)
     state[2] = _signed(lane_3)

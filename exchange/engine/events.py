@@ -17,6 +17,7 @@ from exchange.engine.memory import (
     get_acquire,
     pause_us,
     put,
+    touch,
 )
 from exchange.engine.state import (
     ABORTED,
@@ -53,6 +54,7 @@ IDENTITY_MASK = ~(0xFF << 16 | 0xFF << 32 | 0xFF << 40)  # without kind, reason,
 TAIL_48 = (1 << 48) - 1
 HALF = (1 << 32) - 1
 ROOM_PAUSE_US = 20
+EVENTS_AHEAD = 12  # events are about 50 ns apart, memory is some 300 ns away
 
 _ACCEPTED = int(EventKind.ACCEPTED)
 _REJECTED = int(EventKind.REJECTED)
@@ -114,6 +116,10 @@ def claim_event(v: Any) -> int:
         wait_for_room(v)
     slot = ((event - get(s, EVENT_BASE)) & get(s, EVENT_MASK)) * EVENT_WORDS
     e = v.events
+    # a large ring is always cold: ask for both lines of an event some events ahead
+    ahead = ((event + EVENTS_AHEAD - get(s, EVENT_BASE)) & get(s, EVENT_MASK)) * EVENT_WORDS
+    touch(e, ahead)
+    touch(e, ahead + EVENT_WORDS // 2)
     put(e, slot, event)
     put(e, slot + 1, get(s, COMMAND_SEQUENCE))
     put(e, slot + 2, get(s, TIMESTAMP_NS))

@@ -33,7 +33,14 @@ from exchange.engine.events import (
 )
 from exchange.engine.memory import get, put
 from exchange.engine.orders import order_id_find
-from exchange.engine.prefetch import COMMAND_WORDS, LONG_FLAG, fetch_group, gather_group
+from exchange.engine.prefetch import (
+    COMMAND_WORDS,
+    LONG_FLAG,
+    follow_group,
+    gather_group,
+    reach_group,
+    surround_group,
+)
 from exchange.engine.state import (
     ABORTED,
     CHECKPOINT_EVENT,
@@ -42,6 +49,8 @@ from exchange.engine.state import (
     EVENT_BASE,
     EVENT_LIMIT,
     EVENT_MASK,
+    GROUP,
+    GROUPS,
     LAST_TIMESTAMP_NS,
     NEXT_COMMAND,
     NEXT_EVENT,
@@ -117,30 +126,58 @@ def apply_one(v: Any, sequence: int, c: int, c2: int, hashed: int) -> None:
         emit_checkpoint(v)
 
 
+@jit_inline
+def group_base(step: int) -> int:
+    """First scratch word of the group that was gathered in ``step``."""
+    return (step & (GROUPS - 1)) * (GROUP * SCRATCH_WORDS)
+
+
+@jit
+def apply_group(v: Any, base: int, count: int) -> None:
+    """Apply the commands that ``gather_group`` listed from scratch word ``base`` on."""
+    s = v.scalars
+    mask = get(s, COMMAND_MASK)
+    for number in range(count):
+        at = base + number * SCRATCH_WORDS
+        sequence = get(v.scratch, at)
+        c = (sequence & mask) * COMMAND_WORDS
+        c2 = ((sequence + 1) & mask) * COMMAND_WORDS
+        apply_one(v, sequence, c, c2, get(v.scratch, at + 1))
+        if get(s, ABORTED) != 0:
+            return
+        put(s, NEXT_COMMAND, sequence + (2 if get(v.commands, c + 7) & LONG_FLAG != 0 else 1))
+
+
 @jit
 def apply_view(v: Any, first_sequence: int, end_sequence: int) -> None:
     """Apply the commands [first_sequence, end_sequence) of the view's command ring."""
+    if end_sequence - first_sequence <= 2:
+        # nothing to overlap with
+        count = gather_group(v, 0, first_sequence, end_sequence)
+        apply_group(v, 0, count)
+        chain_roll(v)
+        return
     s = v.scalars
-    mask = get(s, COMMAND_MASK)
     sequence = first_sequence
-    while sequence < end_sequence and get(s, ABORTED) == 0:
-        count = gather_group(v, sequence, end_sequence)
-        if count == 0:
+    # how many commands are in the groups of the steps before: n1 gathered last, n4 applied next
+    n1 = n2 = n3 = n4 = 0
+    step = 0
+    while get(s, ABORTED) == 0:
+        n0 = gather_group(v, group_base(step), sequence, end_sequence)
+        if n0 > 0:
+            last = get(v.scratch, group_base(step) + (n0 - 1) * SCRATCH_WORDS)
+            c = (last & get(s, COMMAND_MASK)) * COMMAND_WORDS
+            sequence = last + (2 if get(v.commands, c + 7) & LONG_FLAG != 0 else 1)
+        elif n1 + n2 + n3 + n4 == 0:
             break
-        if count > 1:
-            fetch_group(v, count)
-        for number in range(count):
-            at = number * SCRATCH_WORDS
-            sequence = get(v.scratch, at)
-            c = (sequence & mask) * COMMAND_WORDS
-            c2 = ((sequence + 1) & mask) * COMMAND_WORDS
-            apply_one(v, sequence, c, c2, get(v.scratch, at + 1))
-            sequence += 2 if get(v.commands, c + 7) & LONG_FLAG != 0 else 1
-            if get(s, ABORTED) != 0:
-                break
-            put(s, NEXT_COMMAND, sequence)
+        follow_group(v, group_base(step - 1), n1)
+        reach_group(v, group_base(step - 2), n2)
+        surround_group(v, group_base(step - 3), n3)
+        apply_group(v, group_base(step - 4), n4)
         # events are hashed while they are still in the nearest cache
         chain_roll(v)
+        n4, n3, n2, n1 = n3, n2, n1, n0
+        step += 1
 
 
 @jit

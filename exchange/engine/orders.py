@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from exchange.engine.memory import get, multiply, put, shift_right
+from exchange.engine.memory import get, multiply, put, shift_right, touch
 from exchange.engine.state import (
     LIVE_ORDERS,
     MAX_ORDERS,
@@ -41,7 +41,10 @@ def take_slot(v: Any) -> int:
     put(s, LIVE_ORDERS, get(s, LIVE_ORDERS) + 1)
     slot = get(s, ORDER_FREE)
     if slot != 0:
-        put(s, ORDER_FREE, get(v.orders_half, slot * (ORDER_WORDS * 2) + 10))
+        following = get(v.orders_half, slot * (ORDER_WORDS * 2) + 10)
+        put(s, ORDER_FREE, following)
+        # the next order to rest will take it
+        touch(v.orders, following * ORDER_WORDS)
     else:
         slot = get(s, ORDER_HIGH) + 1
         put(s, ORDER_HIGH, slot)

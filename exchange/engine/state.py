@@ -107,8 +107,10 @@ KEY_BITS = 30
 ASK_MIRROR = 1 << KEY_BITS
 WHEEL_BITS = 20
 WHEEL_SECONDS = 1 << WHEEL_BITS
-GROUP = 32  # commands whose memory is fetched together
+GROUP = 16  # commands whose memory is fetched together
+GROUPS = 8  # of them on their way at one time, a power of two; see prefetch.py
 SCRATCH_WORDS = 4
+LOG_AHEAD = 32  # spare entries at the end of the token log, only ever fetched
 
 # order flags (byte 5 of order word 7)
 ORDER_HAS_EXECUTED = 1
@@ -184,12 +186,12 @@ def create_state(capacity: EngineCapacity, seed: int | None = None) -> EngineSta
         leaf_cache=zeros(leaf_cache),
         sessions=zeros(capacity.sessions * SESSION_WORDS),
         token_index=zeros(token_slots),
-        token_log=zeros((capacity.tokens + 1) * TOKEN_WORDS),
+        token_log=zeros((capacity.tokens + 1 + LOG_AHEAD) * TOKEN_WORDS),
         order_ids=zeros(order_id_slots),
         expiry_wheel=zeros(WHEEL_SECONDS),
         expiry_bits=zeros((WHEEL_SECONDS >> 6) + (WHEEL_SECONDS >> 12) + (WHEEL_SECONDS >> 18)),
         chain=zeros(xxh64.STATE_WORDS),
-        scratch=zeros(GROUP * SCRATCH_WORDS),
+        scratch=zeros(GROUPS * GROUP * SCRATCH_WORDS),
     )
     scalars = state.scalars
     xxh64.reset(state.chain)

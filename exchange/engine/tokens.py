@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from exchange.engine.memory import add, get, multiply, put, shift_right, signed
+from exchange.engine.memory import add, get, multiply, put, shift_right, signed, touch
 from exchange.engine.state import (
+    LOG_AHEAD,
     MAX_TOKENS,
     TOKEN_GENERATION,
     TOKEN_INDEX_MASK,
@@ -118,6 +119,8 @@ def token_insert(v: Any, place: int, hashed: int, key_0: int, key_1: int) -> int
     put(v.scalars, TOKENS_USED, entry)
     put(v.token_index, place, (_mark(v, hashed) << ENTRY_BITS) | entry)
     at = entry * TOKEN_WORDS
+    # written once in order: ask for the lines well ahead (the log ends with as many spare entries)
+    touch(v.token_log, at + LOG_AHEAD * TOKEN_WORDS)
     put(v.token_log, at, key_0)
     put(v.token_log, at + 1, key_1)
     put(v.token_log, at + 2, 0)

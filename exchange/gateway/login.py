@@ -1,15 +1,15 @@
 """Password checks of logins, in worker threads so that no other session waits for scrypt.
 
-Who calls it: OrderEntryAgent. A submitted check gives exactly one verdict later; the agent is woken
-through its eventfd. Unknown users cost the same work as known ones, so timing tells nobody which
-usernames exist.
+Who calls it: OrderEntryAgent. A submitted check gives exactly one verdict later, unless it is
+cancelled; the agent is woken through its eventfd. Unknown users cost the same work as known ones,
+so timing tells nobody which usernames exist.
 """
 
 from __future__ import annotations
 
 import collections
 import os
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
 from exchange.gateway.passwords import hash_password, parse_hash, verify_password
@@ -42,11 +42,19 @@ class Authenticator:
         else:
             self._decoy = hash_password("", n=worst.n, r=worst.r, p=worst.p, salt=salt)
         self._verdicts: collections.deque[Verdict] = collections.deque()
+        self._pending: dict[tuple[int, int], Future[None]] = {}  # our own thread's only
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="password")
 
     def submit(self, slot: int, generation: int, request: LoginRequest) -> None:
         """Check ``request`` in a worker thread."""
-        self._pool.submit(self._check, slot, generation, request)
+        assert (slot, generation) not in self._pending
+        self._pending[slot, generation] = self._pool.submit(self._check, slot, generation, request)
+
+    def cancel(self, slot: int, generation: int) -> None:
+        """Do not check it unless that has begun; a verdict that comes nevertheless is stale."""
+        future = self._pending.pop((slot, generation), None)
+        if future is not None:
+            future.cancel()
 
     def _check(self, slot: int, generation: int, request: LoginRequest) -> None:
         known = self._hashes.get(request.username)
@@ -61,7 +69,9 @@ class Authenticator:
         """The verdicts that have come in since the last call."""
         found = []
         while self._verdicts:
-            found.append(self._verdicts.popleft())
+            verdict = self._verdicts.popleft()
+            self._pending.pop((verdict.slot, verdict.generation), None)
+            found.append(verdict)
         return found
 
     def close(self) -> None:

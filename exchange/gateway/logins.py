@@ -20,6 +20,7 @@ from exchange.gateway.login import Authenticator
 from exchange.gateway.resume import SessionStreams
 from exchange.gateway.session import (
     CONNECTION_CAUGHT_UP,
+    CONNECTION_DEADLINE_NS,
     CONNECTION_END_EVENT,
     CONNECTION_EVENT,
     CONNECTION_GENERATION,
@@ -40,6 +41,7 @@ from exchange.gateway.session import (
 from exchange.gateway.soupbintcp import LoginRequest, session_name
 
 _HEARTBEATS_BEFORE_LOGIN = 8
+_NEVER_NS = (1 << 63) - 1
 
 
 class Logins:
@@ -112,7 +114,14 @@ class Logins:
             return
         row = self._rows[slot]
         row[CONNECTION_STATE] = STATE_VERIFYING
+        # From here on it waits for us: many logins at once are queued, and none of them is late.
+        row[CONNECTION_DEADLINE_NS] = _NEVER_NS
         self._authenticator.submit(slot, int(row[CONNECTION_GENERATION]), request)
+
+    def gone(self, slot: int) -> None:
+        """The client of a login that is being checked has closed: others need not wait for it."""
+        self._authenticator.cancel(slot, int(self._rows[slot, CONNECTION_GENERATION]))
+        self._connections.close(slot)
 
     def decide(self, slot: int, generation: int, request: LoginRequest, right: bool) -> None:
         """Accept or reject a login whose password has been checked."""

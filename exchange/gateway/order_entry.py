@@ -40,6 +40,7 @@ from exchange.gateway.duty_cycle import (
     MIDNIGHT_NS,
     NOTICES,
     OUTCOME,
+    READABLE_END,
     Notice,
     Outcome,
     batch_room,
@@ -63,6 +64,7 @@ from exchange.gateway.session import (
     CONNECTION_MESSAGES_IN,
     CONNECTION_MIDNIGHT_NS,
     CONNECTION_NUMBER,
+    CONNECTION_READABLE,
     CONNECTION_SESSION,
     CONNECTION_STATE,
     CONNECTION_TAIL,
@@ -421,6 +423,10 @@ class OrderEntryAgent:
             if kind == Notice.UNAUTHENTICATED:
                 if state == STATE_CONNECTED:
                     self._logins.read(slot)
+                elif state == STATE_VERIFYING and (
+                    self._rows[slot, CONNECTION_READABLE] & READABLE_END
+                ):
+                    self._logins.gone(slot)
             elif kind == Notice.STOPPED:
                 self._stopped(slot, detail_0, detail_1)
             elif kind == Notice.DRAIN:

@@ -67,6 +67,7 @@ class RingsSection(_Section, frozen=True, kw_only=True):
 
 
 class MatcherSection(_Section, frozen=True, kw_only=True):
+    prefault_bytes: Annotated[int, Meta(ge=0, le=1 << 40)]
     batch: Annotated[int, Meta(ge=2, le=65_535)]  # a long command takes two slots
 
 

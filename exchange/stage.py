@@ -34,6 +34,7 @@ from journal.errors import JournalCorrupt as JournalFilesCorrupt
 from ringbuffer.agent import Agent, AgentRunner
 from ringbuffer.errors import RegionError
 from ringbuffer.idle import Block, BusySpin, IdleStrategy, Yield
+from ringbuffer.prefault import prefault, prefault_in_background
 from ringbuffer.region import Region
 
 log = logging.getLogger(__name__)
@@ -130,6 +131,8 @@ def run_stage(spec: StageSpec, telephone: Telephone) -> int:
     )
     region = Region.attach(spec.region, core_sections(rings))
     arrays = region.arrays
+    for array in arrays.values():
+        prefault(array)  # the memory exists already: this maps it into this process
     cursors = arrays["cursors"]
     facts: EngineFacts | None = None
     agent: Any
@@ -139,6 +142,10 @@ def run_stage(spec: StageSpec, telephone: Telephone) -> int:
             data_directory, settings, spec.rebuild_archive, _progress(telephone)
         )
         agent = build_matcher(state, facts, settings, arrays, spec.eventfds)
+        prefault_in_background(
+            (state.token_index, state.order_ids, state.orders, state.token_log),
+            settings.matcher.prefault_bytes,
+        )
     elif spec.role == "journaler":
         facts = msgspec.json.decode(spec.facts, type=EngineFacts)
         agent = build_journaler(data_directory, facts, settings, arrays, spec.eventfds)

@@ -117,6 +117,22 @@ def bind(host: str, port: int) -> socket.socket:
     return listener
 
 
+def choose_congestion_control(listener: socket.socket, name: str) -> None:
+    """Set TCP's congestion control on ``listener``; the connections it accepts inherit it.
+
+    A kernel that does not have it, or not for us, keeps its own choice: a warning says so.
+    """
+    if not name:
+        return
+    try:
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, name.encode())
+    except OSError as error:
+        log.warning(
+            "order entry keeps the system's TCP congestion control",
+            extra={"fields": {"wanted": name, "reason": error.strerror}},
+        )
+
+
 class Daemon:
     """One run of the exchange on one data directory; ``run`` returns when it has stopped."""
 
@@ -168,6 +184,7 @@ class Daemon:
             stack.callback(self._selector.close)
             order_entry = self._settings.order_entry
             self._listener = stack.enter_context(bind(order_entry.host, order_entry.port))
+            choose_congestion_control(self._listener, order_entry.congestion_control)
             self._run_file = RunFile(self._data_directory)
             stack.callback(self._run_file.remove)
             self._catch_signals(stack)

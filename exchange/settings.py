@@ -81,6 +81,7 @@ class OrderEntrySection(_Section, frozen=True, kw_only=True):
     host: Annotated[str, Meta(min_length=1)]
     port: Port
     listen_backlog: SmallCount
+    congestion_control: Annotated[str, Meta(pattern=r"^[a-z0-9_-]{0,15}\Z")]
     connections: SmallCount
     unauthenticated_connections: SmallCount
     receive_bytes: Annotated[int, Meta(ge=4_096, le=1 << 30)]

@@ -17,7 +17,8 @@ from exchange.engine.matcher import apply_commands
 from exchange.engine.state import NEXT_COMMAND, NEXT_EVENT, EngineCapacity, create_state
 from exchange.records import COMMAND, EVENT, EVENT_SIZE_BYTES
 from tests.model.generator import EPISODES, Episode, Generator
-from tests.model.naive_exchange import Capacities, NaiveExchange
+from tests.model.naive_command import Capacities
+from tests.model.naive_exchange import NaiveExchange
 from tests.model.streams import as_events, command_fields, commands_of, event_fields, run
 
 UNGATED = 1 << 62

@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from exchange.codes import FLAG_LONG, CommandKind, OrderType
+from exchange.codes import FLAG_LONG, FLAG_WIRE_PRICE, CommandKind, OrderType
 from exchange.records import COMMAND, INSTRUMENT_CONTINUATION
-from tests.model.naive_exchange import Capacities
+from tests.model.naive_command import Capacities
 
 SECOND_NS = 1_000_000_000
 START_NS = 1_700_000_000 * SECOND_NS
@@ -221,6 +221,7 @@ class Generator:
         replacement[reuse] = token_bytes(again)[reuse]
         self._quotes(rows, profile)
         self._malform(rows, token, replacement, profile)
+        wire_price = self._wire_prices(rows, is_replace & (creator // 8 % 4 == 0), creator)
         rows_bytes = rows.view(np.uint8).reshape(count, 64)
         rows_bytes[:, 24:38] = token
         control_slots = {int(i): self._control() for i in np.nonzero(control)[0]}
@@ -233,6 +234,7 @@ class Generator:
         out[positions] = rows
         out_bytes = out.view(np.uint8).reshape(len(out), 64)
         out["flags"][positions[is_replace]] = FLAG_LONG
+        out["flags"][positions[wire_price]] |= FLAG_WIRE_PRICE
         out_bytes[positions[is_replace] + 1, 24:38] = replacement[is_replace]
         for i, slots in control_slots.items():
             out[positions[i] : positions[i] + len(slots)] = slots
@@ -240,6 +242,14 @@ class Generator:
         by_id = kind == CommandKind.CANCEL_BY_ORDER_ID
         out["price"][positions[by_id]] = self.creator_sequences[target[by_id]]
         return out
+
+    def _wire_prices(self, rows: np.ndarray, wanted: np.ndarray, creator: np.ndarray) -> np.ndarray:
+        """Let the price of ``wanted`` count 1/10,000 where it fits in the wire's 31 bits."""
+        factors = np.array([1, 100, 10_000])[creator // 32 % 3]
+        scaled = np.clip(rows["price"], -1, 1 << 31) * factors
+        fits = wanted & (scaled >= 0) & (scaled < 0x7FFF_FFFF)
+        rows["price"][fits] = scaled[fits]
+        return fits
 
     def _remember(self, sequences: np.ndarray) -> None:
         first = self.creators - len(sequences)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.model.naive_exchange import ASK, BID, NaiveExchange, book_side
+from tests.model.naive_book import ASK, BID, book_side
+from tests.model.naive_exchange import NaiveExchange
 
 
 def check(exchange: NaiveExchange) -> None:

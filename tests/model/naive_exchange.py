@@ -2,248 +2,57 @@
 
 The independent twin of the matcher. It shares no code with the engine: dictionaries, sorted lists
 and loops instead of pools, bitmaps and hash tables. Commands go in one at a time, the bytes of the
-events come out, laid out by hand from ``exchange/records.py``. Clarity goes before speed.
+events come out. Clarity goes before speed.
 
 The only rule it does not model is LEVEL_POOL_FULL, which depends on the engine's pools.
 """
 
 from __future__ import annotations
 
-import struct
-from bisect import bisect_left, insort
-from typing import NamedTuple
-
-import numpy as np
-import xxhash
-
 from exchange.codes import (
     CAPACITY_CODES,
     CROSS_NONE,
     DISPLAY_CODES,
     DISPLAY_POST_ONLY,
-    FLAG_LEVEL,
     TIME_IN_FORCE_MAXIMUM_SECONDS,
     TIME_IN_FORCE_SYSTEM_HOURS,
     CancelReason,
     CommandKind,
     EventKind,
-    OrderType,
     Reject,
     Side,
     SystemEvent,
 )
+from tests.model.naive_book import (
+    ASK,
+    BID,
+    BUY,
+    LIMIT,
+    MARKET,
+    Book,
+    Order,
+    book_side,
+    is_acceptable,
+)
+from tests.model.naive_command import Capacities, Command, Instrument
+from tests.model.naive_events import EventWriter
 
-CHECKPOINT_INTERVAL_EVENTS = 4096
 TIMER_CANCELS_MAXIMUM = 4096
 SECOND_NS = 1_000_000_000
-NO_TOKEN = bytes(14)
 PRINTABLE = frozenset(range(0x20, 0x7F))
-
-# One event, 128 bytes. The second form is for ACCEPTED and REPLACED, whose time in force and
-# minimum quantity lie where the others have `remaining`, and firm where they have
-# `contra_session_sequence`.
-_EVENT = struct.Struct("<7q2I14s2H6Bq q 14sHI4B")
-_ENTRY_EVENT = struct.Struct("<7q2I14s2H6Bq2I14sHI4B")
-assert _EVENT.size == _ENTRY_EVENT.size == 128
-
-# Plain ints instead of enum members: the members cost a third of the running time.
-BUY, LIMIT, MARKET = int(Side.BUY), int(OrderType.LIMIT), int(OrderType.MARKET)
-BID, ASK = 0, 1
-
-# The fields of a command that mean something to the exchange, at their offsets in the record, with
-# the token as 14 bytes. In a continuation slot `token` is the replacement token, and timestamp_ns,
-# price and quantity are an instrument's minimum_price, maximum_price and maximum_quantity.
-COMMAND_VIEW = np.dtype(
-    {
-        "names": [
-            "timestamp_ns",
-            "price",
-            "quantity",
-            "token",
-            "instrument",
-            "session",
-            "kind",
-            "side",
-            "time_in_force",
-            "minimum_quantity",
-            "firm",
-            "display",
-            "capacity",
-            "intermarket_sweep",
-            "cross_type",
-            "flags",
-            "reject",
-            "order_type",
-        ],
-        "formats": (
-            ["<i8", "<i8", "<i8", "V14", "<u2", "<u2", "u1", "u1", "<u4", "<u4", "<u4"] + ["u1"] * 7
-        ),
-        "offsets": [0, 8, 16, 24, 38, 40, 42, 43, 44, 48, 52, 56, 57, 58, 59, 61, 62, 63],
-        "itemsize": 64,
-    }
-)
-
-
-class Command(NamedTuple):
-    """One slot of the command stream as Python values."""
-
-    timestamp_ns: int
-    price: int
-    quantity: int
-    token: bytes
-    instrument: int
-    session: int
-    kind: int
-    side: int
-    time_in_force: int
-    minimum_quantity: int
-    firm: int
-    display: int
-    capacity: int
-    intermarket_sweep: int
-    cross_type: int
-    flags: int
-    reject: int
-    order_type: int
-
-
-class Capacities(NamedTuple):
-    """The bounds that the rules mention."""
-
-    instruments: int  # ids 1 .. instruments - 1
-    sessions: int  # ids 1 .. sessions - 1
-    orders: int  # live orders
-    tokens: int  # tokens consumed in one day by all sessions
-
-
-class Instrument(NamedTuple):
-    tick: int
-    lot: int
-    minimum_price: int
-    maximum_price: int
-    maximum_quantity: int
-    price_decimals: int = 4
-
-
-class Order:
-    __slots__ = (
-        "capacity",
-        "cross_type",
-        "display",
-        "executed",
-        "expiry_second",
-        "firm",
-        "instrument",
-        "intermarket_sweep",
-        "minimum_quantity",
-        "open",
-        "order_id",
-        "order_type",
-        "price",
-        "session",
-        "side",
-        "time_in_force",
-        "token",
-    )
-
-    order_id: int
-    instrument: int
-    session: int
-    token: bytes
-    side: int
-    display: int
-    order_type: int
-    price: int
-    open: int
-    executed: int
-    time_in_force: int
-    minimum_quantity: int
-    firm: int
-    capacity: int
-    intermarket_sweep: int
-    cross_type: int
-    expiry_second: int
-
-
-class Level:
-    """The orders resting at one price, oldest first (a dict keeps the order of insertion)."""
-
-    __slots__ = ("orders", "quantity")
-
-    def __init__(self) -> None:
-        self.orders: dict[int, Order] = {}
-        self.quantity = 0
-
-
-class Book:
-    """One instrument: for bids and asks the levels by price, and the prices in rising order."""
-
-    __slots__ = ("levels", "prices")
-
-    def __init__(self) -> None:
-        self.levels: tuple[dict[int, Level], dict[int, Level]] = ({}, {})
-        self.prices: tuple[list[int], list[int]] = ([], [])
-
-    def best(self, side: int) -> int | None:
-        prices = self.prices[side]
-        if not prices:
-            return None
-        return prices[-1] if side == BID else prices[0]
-
-    def add(self, side: int, order: Order) -> None:
-        level = self.levels[side].get(order.price)
-        if level is None:
-            level = self.levels[side][order.price] = Level()
-            insort(self.prices[side], order.price)
-        level.orders[order.order_id] = order
-        level.quantity += order.open
-
-    def reduce(self, side: int, order: Order, quantity: int) -> None:
-        """Take ``quantity`` off a resting order; at 0 it leaves, and with it an empty level."""
-        level = self.levels[side][order.price]
-        order.open -= quantity
-        level.quantity -= quantity
-        if order.open == 0:
-            self.remove(side, order)
-
-    def remove(self, side: int, order: Order) -> None:
-        level = self.levels[side][order.price]
-        level.quantity -= order.open
-        del level.orders[order.order_id]
-        if not level.orders:
-            del self.levels[side][order.price]
-            prices = self.prices[side]
-            del prices[bisect_left(prices, order.price)]
-
-    def level(self, side: int, price: int) -> tuple[int, int]:
-        """Total quantity and number of orders at a price."""
-        level = self.levels[side].get(price)
-        return (level.quantity, len(level.orders)) if level is not None else (0, 0)
-
-
-def book_side(side: int) -> int:
-    return BID if side == BUY else ASK
-
-
-def is_acceptable(side: int, order_type: int, limit: int, price: int) -> bool:
-    """Whether an aggressor may trade at ``price``."""
-    if order_type == MARKET:
-        return True
-    return price <= limit if side == BUY else price >= limit
 
 
 def is_valid_token(token: bytes) -> bool:
     return PRINTABLE.issuperset(token) and not token.isspace()
 
 
-class NaiveExchange:
+class NaiveExchange(EventWriter):
     """All trading state. ``apply`` takes one command and returns its events' bytes."""
 
     def __init__(self, capacities: Capacities) -> None:
+        super().__init__()
         self.capacities = capacities
         self.instruments: dict[int, Instrument] = {}
-        self.books: dict[int, Book] = {}
-        self.session_numbers: dict[int, int] = {}  # session id -> messages reported today
         self.used_tokens: set[tuple[int, bytes]] = set()
         self.live: dict[tuple[int, bytes], Order] = {}
         self.live_by_id: dict[int, Order] = {}
@@ -251,12 +60,6 @@ class NaiveExchange:
         self.day_open = False
         self.midnight_ns = 0
         self.day_number = 0
-        self.next_event = 0
-        self.events_at_checkpoint = 0  # events up to and including the last CHECKPOINT
-        self.chain = xxhash.xxh64(seed=0)
-        self.sequence = 0
-        self.timestamp_ns = 0
-        self.events: list[bytes] = []
         self.handlers = {
             int(CommandKind.ENTER): self.enter,
             int(CommandKind.CANCEL): self.cancel,
@@ -280,221 +83,8 @@ class NaiveExchange:
             self.refuse_control(command, Reject.UNKNOWN_COMMAND)
         else:
             handler(command, continuation)
-        if events:
-            self.chain.update(b"".join(events))
-            if self.next_event - self.events_at_checkpoint >= CHECKPOINT_INTERVAL_EVENTS:
-                self.checkpoint()
+        self.close_command()
         return events
-
-    # Emitting ------------------------------------------------------------------------------------
-
-    def next_number(self, session: int) -> int:
-        """Count a message that order entry reports to ``session``."""
-        number = self.session_numbers[session] + 1
-        self.session_numbers[session] = number
-        return number
-
-    def emit(
-        self,
-        kind: int,
-        *,
-        order_id: int = 0,
-        price: int = 0,
-        quantity: int = 0,
-        level_quantity: int = 0,
-        level_orders: int = 0,
-        session_sequence: int = 0,
-        token: bytes = NO_TOKEN,
-        instrument: int = 0,
-        session: int = 0,
-        side: int = 0,
-        reason: int = 0,
-        flags: int = 0,
-        display: int = 0,
-        order_type: int = 0,
-        contra_order_id: int = 0,
-        remaining: int = 0,
-    ) -> None:
-        self.events.append(
-            _EVENT.pack(
-                self.next_event,
-                self.sequence,
-                self.timestamp_ns,
-                order_id,
-                price,
-                quantity,
-                level_quantity,
-                level_orders,
-                session_sequence,
-                token,
-                instrument,
-                session,
-                kind,
-                side,
-                reason,
-                flags,
-                display,
-                order_type,
-                contra_order_id,
-                remaining,
-                NO_TOKEN,
-                0,
-                0,
-                0,
-                0,
-                0,
-                0,
-            )
-        )
-        self.next_event += 1
-
-    def emit_order(
-        self,
-        kind: int,
-        order: Order,
-        quantity: int,
-        *,
-        reason: int = 0,
-        remaining: int = 0,
-        with_level: bool,
-        reported: bool = True,
-    ) -> None:
-        """CANCELED, MODIFIED, RESTED or REMOVED: an event about one order at its price."""
-        level_quantity = level_orders = flags = 0
-        if with_level:
-            flags = FLAG_LEVEL
-            book = self.books[order.instrument]
-            level_quantity, level_orders = book.level(book_side(order.side), order.price)
-        self.emit(
-            kind,
-            order_id=order.order_id,
-            price=order.price,
-            quantity=quantity,
-            level_quantity=level_quantity,
-            level_orders=level_orders,
-            session_sequence=self.next_number(order.session) if reported else 0,
-            token=order.token,
-            instrument=order.instrument,
-            session=order.session,
-            side=order.side,
-            reason=reason,
-            flags=flags,
-            display=order.display,
-            order_type=order.order_type,
-            remaining=remaining,
-        )
-
-    def emit_entry(self, kind: int, order: Order, replaced: Order | None, rests: bool) -> None:
-        """ACCEPTED or REPLACED; with the level fields if the order has joined its level."""
-        level_quantity = level_orders = flags = 0
-        if rests:
-            flags = FLAG_LEVEL
-            book = self.books[order.instrument]
-            level_quantity, level_orders = book.level(book_side(order.side), order.price)
-        self.events.append(
-            _ENTRY_EVENT.pack(
-                self.next_event,
-                self.sequence,
-                self.timestamp_ns,
-                order.order_id,
-                order.price,
-                order.open,
-                level_quantity,
-                level_orders,
-                self.next_number(order.session),
-                order.token,
-                order.instrument,
-                order.session,
-                kind,
-                order.side,
-                0,
-                flags,
-                order.display,
-                order.order_type,
-                replaced.order_id if replaced is not None else 0,
-                order.time_in_force,
-                order.minimum_quantity,
-                replaced.token if replaced is not None else NO_TOKEN,
-                0,
-                order.firm,
-                0,
-                order.capacity,
-                order.intermarket_sweep,
-                order.cross_type,
-            )
-        )
-        self.next_event += 1
-
-    def emit_trade(self, maker: Order, aggressor: Order, quantity: int) -> None:
-        book = self.books[maker.instrument]
-        level_quantity, level_orders = book.level(book_side(maker.side), maker.price)
-        maker_number = self.next_number(maker.session)
-        aggressor_number = self.next_number(aggressor.session)
-        self.events.append(
-            _EVENT.pack(
-                self.next_event,
-                self.sequence,
-                self.timestamp_ns,
-                maker.order_id,
-                maker.price,
-                quantity,
-                level_quantity,
-                level_orders,
-                maker_number,
-                maker.token,
-                maker.instrument,
-                maker.session,
-                int(EventKind.TRADE),
-                maker.side,
-                0,
-                FLAG_LEVEL,
-                maker.display,
-                maker.order_type,
-                aggressor.order_id,
-                maker.open,
-                aggressor.token,
-                aggressor.session,
-                aggressor_number,
-                aggressor.side,
-                0,
-                0,
-                0,
-            )
-        )
-        self.next_event += 1
-
-    def reject(
-        self, command: Command, reason: int, *, token: bytes, instrument: int, side: int
-    ) -> None:
-        self.emit(
-            EventKind.REJECTED,
-            order_id=self.sequence,
-            price=command.price,
-            quantity=command.quantity,
-            session_sequence=self.next_number(command.session),
-            token=token,
-            instrument=instrument,
-            session=command.session,
-            side=side,
-            reason=reason,
-            display=command.display,
-            order_type=command.order_type,
-        )
-
-    def refuse_control(self, command: Command, reason: int) -> None:
-        self.emit(
-            EventKind.CONTROL_REJECTED,
-            instrument=command.instrument,
-            session=command.session,
-            reason=reason,
-        )
-
-    def checkpoint(self) -> None:
-        digest = self.chain.intdigest()
-        signed = digest - (1 << 64) if digest >= 1 << 63 else digest
-        self.emit(EventKind.CHECKPOINT, price=signed, quantity=self.next_event)
-        self.chain.update(self.events[-1])
-        self.events_at_checkpoint = self.next_event
 
     # Orders --------------------------------------------------------------------------------------
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from exchange.codes import FLAG_LONG, CancelReason, CommandKind, EventKind, Reject, SystemEvent
 from exchange.records import COMMAND, EVENT, EVENT_FIELDS, INSTRUMENT_CONTINUATION
-from tests.model.naive_exchange import COMMAND_VIEW, Command, NaiveExchange
+from tests.model.naive_command import COMMAND_VIEW, Command
+from tests.model.naive_exchange import NaiveExchange
 
 _ENTRY_ONLY = (
     "time_in_force",

@@ -6,7 +6,7 @@ import pytest
 
 from tests.model.case_table import CASES
 from tests.model.comparison import Matcher
-from tests.model.naive_exchange import Capacities
+from tests.model.naive_command import Capacities
 from tests.model.script import PRELUDE, Script, lines
 
 

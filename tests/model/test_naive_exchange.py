@@ -7,7 +7,7 @@ from types import FrameType
 from typing import Any
 
 from exchange.codes import CancelReason, EventKind, Reject
-from tests.model import naive_exchange
+from tests.model import naive_book, naive_events, naive_exchange
 from tests.model.comparison import compare_seed
 from tests.model.generator import EPISODES, Generator
 from tests.model.invariants import check
@@ -40,8 +40,11 @@ def test_generator_reaches_every_kind_and_reject() -> None:
     }
 
 
-def executable_lines() -> set[int]:
-    """Lines of the naive exchange's methods and functions that hold code."""
+RULES = (naive_exchange, naive_book, naive_events)
+
+
+def executable_lines(path: str) -> set[int]:
+    """Lines of a file's methods and functions that hold code."""
     found: set[int] = set()
 
     def walk(code: Any) -> None:
@@ -53,8 +56,6 @@ def executable_lines() -> set[int]:
             if hasattr(constant, "co_code"):
                 walk(constant)
 
-    path = naive_exchange.__file__
-    assert path is not None
     with open(path, encoding="utf-8") as source:
         walk(compile(source.read(), path, "exec"))
     return found
@@ -62,14 +63,14 @@ def executable_lines() -> set[int]:
 
 def test_generator_reaches_every_line_of_the_naive_exchange() -> None:
     """The generator's decay would show as a line of the rules that no command reaches."""
-    reached: set[int] = set()
-    path = naive_exchange.__file__
+    reached: dict[str, set[int]] = {str(module.__file__): set() for module in RULES}
 
     def trace(frame: FrameType, event: str, _: object) -> Any:
-        if frame.f_code.co_filename != path:
+        lines = reached.get(frame.f_code.co_filename)
+        if lines is None:
             return None
         if event == "line":
-            reached.add(frame.f_lineno)
+            lines.add(frame.f_lineno)
         return trace
 
     before = sys.gettrace()
@@ -84,8 +85,9 @@ def test_generator_reaches_every_line_of_the_naive_exchange() -> None:
                 sequence += len(slots)
         finally:
             sys.settrace(before)
-    missed = sorted(executable_lines() - reached)
-    assert not missed, f"no command reached lines {missed} of naive_exchange.py"
+    for path, lines in reached.items():
+        missed = sorted(executable_lines(path) - lines)
+        assert not missed, f"no command reached lines {missed} of {path}"
 
 
 def test_invariants_hold_after_every_command() -> None:

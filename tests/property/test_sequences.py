@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from tests.model.comparison import Matcher
 from tests.model.invariants import check
-from tests.model.naive_exchange import Capacities, NaiveExchange
+from tests.model.naive_command import Capacities
+from tests.model.naive_exchange import NaiveExchange
 from tests.model.script import PRELUDE, Script, lines
 from tests.model.streams import run
 

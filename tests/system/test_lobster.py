@@ -29,7 +29,7 @@ from tests.model.generator import (
     instrument_commands,
     session_command,
 )
-from tests.model.naive_exchange import Capacities
+from tests.model.naive_command import Capacities
 from tests.model.streams import as_events
 from tests.system.lobster_synthetic import write_day
 

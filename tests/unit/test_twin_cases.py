@@ -10,7 +10,8 @@ import pytest
 
 from tests.model.case_table import CASES
 from tests.model.invariants import check
-from tests.model.naive_exchange import Capacities, NaiveExchange
+from tests.model.naive_command import Capacities
+from tests.model.naive_exchange import NaiveExchange
 from tests.model.script import PRELUDE, Script, lines
 from tests.model.streams import run
 

@@ -17,6 +17,7 @@ import statistics
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,9 @@ ANSWER_SIZES = {"A": 69, "C": 31, "E": 43, "J": 27}  # bytes with the SoupBinTCP
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--settings", type=Path, help="TOML file with settings that differ from the default"
+    )
     parser.add_argument("--orders", type=int, default=3_000_000, help="messages to send")
     parser.add_argument("--window", type=int, default=20_000, help="answers outstanding at most")
     parser.add_argument("--repeat", type=int, default=3, help="runs; the median counts")
@@ -99,11 +103,16 @@ def _cpu_seconds(daemon: int) -> dict[str, float]:
 
 
 def _one_run(
-    raw: np.ndarray, ends: np.ndarray, expected: oracle.Expectation, window: int, verify: bool
+    raw: np.ndarray,
+    ends: np.ndarray,
+    expected: oracle.Expectation,
+    window: int,
+    overrides: str,
+    verify: bool,
 ) -> dict[str, Any]:
     tally = load.new_tally()
     buffer = np.zeros(load.RECEIVE_BUFFER_BYTES, np.uint8)
-    with venue.running() as place:
+    with venue.running(overrides) as place:
         region = Region.attach_read_only(region_name(place.data.resolve()))
         client = venue.connect(place.port)
         venue.log_in(client)
@@ -153,12 +162,13 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     raw, ends = load.to_wire(flow, b"AAPL", 100)
     progress("working out the answers")
     expected = oracle.expect(flow)
+    overrides = venue.overrides(arguments.settings)
     limits = []
     runs = []
     for i in range(arguments.repeat):
         progress(f"run {i + 1} of {arguments.repeat}")
         limits.append(tcp_limit(raw, ends, expected, arguments.window))
-        runs.append(_one_run(raw, ends, expected, arguments.window, verify=i == 0))
+        runs.append(_one_run(raw, ends, expected, arguments.window, overrides, verify=i == 0))
     speeds = [one["orders_per_s"] for one in runs]
     return {
         "orders_per_s": statistics.median(speeds),

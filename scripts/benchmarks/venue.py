@@ -50,6 +50,11 @@ def free_port() -> int:
         return int(server.getsockname()[1])
 
 
+def overrides(path: Path | None) -> str:
+    """The text of ``path``; its sections must be others than those that ``running`` writes."""
+    return "" if path is None else path.read_text()
+
+
 @contextlib.contextmanager
 def running(overrides: str = "", directory: Path | None = None) -> Iterator[Venue]:
     """Start `exchange run` with the default configuration and ``overrides`` (TOML text)."""

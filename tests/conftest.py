@@ -49,6 +49,17 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         report.longrepr = f"skipped, but EXCHANGE_REQUIRE_WITNESSES is set: {report.longrepr}"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def nothing_left_behind() -> Iterator[None]:
+    """After the last test no process, no shared memory and no directory of this run exists."""
+    from left_behind import LeftBehind
+
+    run = LeftBehind()
+    yield
+    found = run.wait_for_none()
+    assert not found, "the tests left behind:\n" + "\n".join(found)
+
+
 @pytest.fixture(scope="session")
 def lobster_directory() -> Path:
     """The folder with the real market data (EXCHANGE_LOBSTER_DIR)."""

@@ -44,7 +44,9 @@ if JIT_DISABLED:
     P4: Any = _PRIME_4
     P5: Any = _PRIME_5
 
-    _ONE, _TWO, _THREE = 1, 2, 3
+    _ONE: Any = 1
+    _TWO: Any = 2
+    _THREE: Any = 3
 
     def _index(value: int) -> Any:
         return int(value)

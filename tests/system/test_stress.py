@@ -39,6 +39,7 @@ def start(make_exchange: Make, rings: dict[str, int], batch: int, sessions: int)
                 "receive_bytes": 4_096,
                 "output_bytes": 16_384,
                 "batch_events": 16,
+                "unauthenticated_connections": 1_024,  # all connect at once
                 "timer_interval_ms": DAY_MS,
             },
             "supervision": {"idle_timeout_ms": DAY_MS, "restart_limit": 0},

@@ -33,10 +33,19 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "needs_jit: cannot run with NUMBA_DISABLE_JIT=1")
 
 
+def needs_jit(item: pytest.Item) -> bool:
+    """Whether ``item`` is of no use, or impossible, in plain Python."""
+    if item.path.relative_to(REPOSITORY).as_posix().startswith(NEEDS_JIT):
+        return True
+    if {"make_exchange", "make_gateway"}.intersection(getattr(item, "fixturenames", ())):
+        return True
+    reasons = [mark.kwargs.get("reason", "") for mark in item.iter_markers("skipif")]
+    return any("jitted" in reason or "compiled" in reason for reason in reasons)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        path = item.path.relative_to(REPOSITORY).as_posix()
-        if path.startswith(NEEDS_JIT) or "make_exchange" in getattr(item, "fixturenames", ()):
+        if needs_jit(item):
             item.add_marker(pytest.mark.needs_jit)
 
 

@@ -31,7 +31,7 @@ from exchange.process import die_with_parent
 from exchange.supervisor import StageMessage, StageSpec
 from journal.errors import FatalJournalError
 from journal.errors import JournalCorrupt as JournalFilesCorrupt
-from ringbuffer.agent import Agent, AgentRunner
+from ringbuffer.agent import Agent, AgentRunner, ServingAgent
 from ringbuffer.errors import RegionError
 from ringbuffer.idle import Block, BusySpin, IdleStrategy, Yield
 from ringbuffer.prefault import prefault, prefault_in_background
@@ -88,6 +88,10 @@ class _Announced:
 
     def do_work(self, limit: int) -> int:
         return self._agent.do_work(limit)
+
+    def serve(self, limit: int, timeout_ms: int) -> int:
+        serving: ServingAgent = self._agent  # type: ignore[assignment]
+        return serving.serve(limit, timeout_ms)
 
     def on_close(self) -> None:
         self._agent.on_close()
@@ -176,6 +180,7 @@ def run_stage(spec: StageSpec, telephone: Telephone) -> int:
         _idle_strategy(spec, agent, cursors),
         cpus=spec.cpus,
         limit=limit,
+        serve_timeout_ms=settings.supervision.idle_timeout_ms,
         should_stop=should_stop,
         exit_status=failed,
         logger=log,

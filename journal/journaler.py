@@ -32,7 +32,7 @@ from journal.layout import FRAME_HEADER_BYTES, SLOT_BYTES, SLOT_WORDS
 from journal.writer import CLOCK, SYNC_NS, WRITE_NS, JournalWriter, commit
 from ringbuffer.atomics import fence, load_acquire
 from ringbuffer.counters import add, record, set_value
-from ringbuffer.idle import wake
+from ringbuffer.idle import WAIT_SCRATCH_WORDS, announce_sleep, block, cancel_sleep, wake
 from ringbuffer.jit import jit
 from ringbuffer.ring import publish
 from ringbuffer.system_calls import CLOCK_MONOTONIC, clock_ns
@@ -42,6 +42,8 @@ ARCHIVE_CODES = -100
 _NO_METRIC = -1
 # Events archived before the released cursor moves: consumers start on the first of many.
 RELEASE_CHUNK = 16_384
+# Duty cycles without a return to the interpreter: some milliseconds when each commits.
+CYCLES = 16
 
 
 class JournalerCursors(NamedTuple):
@@ -51,6 +53,8 @@ class JournalerCursors(NamedTuple):
     command_durable: int
     event_published: int
     event_released: int
+    stop: int = -1  # a word that is not 0 when the agent shall not sleep any more; -1: none
+    sleeping: int = -1  # the agent's own sleeping flag; -1: it does not sleep by itself
 
 
 class JournalerMetrics(NamedTuple):
@@ -215,6 +219,45 @@ def duty_cycle(writer: np.ndarray, archive: np.ndarray, duty: DutyState) -> int:
     return committed + released
 
 
+@jit
+def serve(
+    writer: np.ndarray,
+    archive: np.ndarray,
+    duty: DutyState,
+    stop: int,
+    flag_index: int,
+    eventfd: int,
+    timeout_ms: int,
+    cycles: int,
+    scratch: np.ndarray,
+) -> int:
+    """Duty cycles and sleeps without the interpreter; work done, or a negative code.
+
+    Returns after ``cycles`` cycles, a failure, the stop word, or a sleep that nobody ended. The
+    sleep is the protocol of ringbuffer/idle.py.
+    """
+    total = 0
+    for _ in range(cycles):
+        done = duty_cycle(writer, archive, duty)
+        if done < 0:
+            return done
+        total += done
+        if done > 0:
+            continue
+        announce_sleep(duty.cursors, flag_index)
+        done = duty_cycle(writer, archive, duty)
+        woken = True
+        if done == 0 and duty.cursors[stop] == 0:
+            woken = block(eventfd, timeout_ms, scratch)
+        cancel_sleep(duty.cursors, flag_index)
+        if done < 0:
+            return done
+        total += done
+        if not woken or duty.cursors[stop] != 0:
+            break
+    return total
+
+
 class JournalerAgent:
     """The journaler as an agent (see ringbuffer/agent.py).
 
@@ -222,6 +265,7 @@ class JournalerAgent:
     of two long. ``command_sequence_offset``: byte offset of the int64 command sequence in an event.
     ``wakeups``: (sleeping flag index, eventfd) of everyone who waits for released events;
     ``room_wakeups``: of the producer, which may sleep because a ring is full.
+    ``eventfd``: its own, for ``serve``.
     ``counters``: int64 section, ``metrics`` the numbers in it; ``commit_ns`` and ``commit_slots``:
     histograms (int64[HISTOGRAM_WORDS]).
 
@@ -245,6 +289,7 @@ class JournalerAgent:
         metrics: JournalerMetrics,
         commit_ns: np.ndarray,
         commit_slots: np.ndarray,
+        eventfd: int = -1,
         name: str = "journaler",
     ) -> None:
         assert command_ring.dtype.itemsize == SLOT_BYTES
@@ -255,6 +300,9 @@ class JournalerAgent:
         self.writer = writer
         self.archive = archive
         self._metrics = metrics
+        self._indices = indices
+        self._eventfd = eventfd
+        self._scratch = np.zeros(WAIT_SCRATCH_WORDS, np.int64)
         words = np.zeros(_WORDS, np.int64)
         words[_PUBLISHED] = indices.command_published
         words[_DURABLE] = indices.command_durable
@@ -288,7 +336,29 @@ class JournalerAgent:
         Bounded by the largest frame and the event ring. ``limit`` does not divide a commit: each
         part would cost an fdatasync of its own. Raises ``FatalJournalError``.
         """
-        code = int(duty_cycle(self.writer.state, self.archive.state, self.duty))
+        return self._handled(int(duty_cycle(self.writer.state, self.archive.state, self.duty)))
+
+    def serve(self, limit: int, timeout_ms: int) -> int:
+        """Many duty cycles and sleeps without the interpreter (see ringbuffer/agent.py)."""
+        assert self._eventfd >= 0 and self._indices.sleeping >= 0 and self._indices.stop >= 0
+        return self._handled(
+            int(
+                serve(
+                    self.writer.state,
+                    self.archive.state,
+                    self.duty,
+                    self._indices.stop,
+                    self._indices.sleeping,
+                    self._eventfd,
+                    timeout_ms,
+                    CYCLES,
+                    self._scratch,
+                )
+            )
+        )
+
+    def _handled(self, code: int) -> int:
+        """Work as it is; a full segment gets its successor; a failure is raised."""
         if code >= 0:
             return code
         if code == writers.SEGMENT_FULL:

@@ -10,7 +10,7 @@ import logging
 import signal
 from collections.abc import Callable, Sequence
 from types import FrameType
-from typing import Protocol, runtime_checkable
+from typing import Protocol, cast, runtime_checkable
 
 import psutil
 
@@ -75,6 +75,18 @@ class CompositeAgent:
             raise first_error
 
 
+class ServingAgent(Agent, Protocol):
+    """An agent that can also sleep by itself, in compiled code."""
+
+    def serve(self, limit: int, timeout_ms: int) -> int:
+        """Duty cycles and sleeps without the interpreter; the work done.
+
+        Returns within milliseconds of work, after a sleep of at most ``timeout_ms`` that nobody
+        ended, when a signal came, and at once when there is something that only ``do_work`` does.
+        Must end when told to stop as a blocking idle strategy would.
+        """
+
+
 def pin(cpus: Sequence[int]) -> None:
     """Pin this process to ``cpus``. Raises OSError or ValueError for CPUs that it may not use."""
     psutil.Process().cpu_affinity(list(cpus))
@@ -86,7 +98,8 @@ class AgentRunner:
     ``should_stop`` is asked only while there is no work, so whatever was published before the stop
     is done first. SIGTERM and SIGINT call ``on_signal`` if given (a stage that stops in its own
     order) and otherwise end the loop after the duty cycle that is under way. ``spins``: empty duty
-    cycles in a row before a strategy that blocks is asked to.
+    cycles in a row before a strategy that blocks is asked to. ``serve_timeout_ms``: the agent is a
+    ``ServingAgent`` and, where the strategy blocks, sleeps by itself for at most this long.
     """
 
     def __init__(
@@ -97,6 +110,7 @@ class AgentRunner:
         cpus: Sequence[int] | None = None,
         limit: int = DEFAULT_LIMIT,
         spins: int = DEFAULT_SPINS,
+        serve_timeout_ms: int | None = None,
         should_stop: Callable[[], bool] | None = None,
         on_signal: Callable[[int], None] | None = None,
         exit_status: Callable[[Exception], int] | None = None,
@@ -107,6 +121,7 @@ class AgentRunner:
         self._cpus = list(cpus) if cpus else None
         self._limit = limit
         self._spins = spins
+        self._serve_timeout_ms = serve_timeout_ms
         self._should_stop = should_stop
         self._on_signal = on_signal
         self._exit_status = exit_status
@@ -140,7 +155,10 @@ class AgentRunner:
             if self._cpus is not None:
                 pin(self._cpus)
             self._agent.on_start()
-            self._loop()
+            if self._serve_timeout_ms is not None and self._idle.blocks:
+                self._serve(cast(ServingAgent, self._agent), self._serve_timeout_ms)
+            else:
+                self._loop()
         except Exception as error:
             status = self._failed("failed", error)
         try:
@@ -157,6 +175,26 @@ class AgentRunner:
 
     def _stops(self) -> bool:
         return self._stopped or (self._should_stop is not None and self._should_stop())
+
+    def _serve(self, agent: ServingAgent, timeout_ms: int) -> None:
+        """The loop of an agent that sleeps by itself: one look of the interpreter between calls."""
+        while not self._stopped:
+            if agent.do_work(self._limit):
+                continue
+            if self._should_stop is not None and self._should_stop():
+                return
+            if not agent.serve(self._limit, timeout_ms):
+                self._sleep_once()
+
+    def _sleep_once(self) -> None:
+        """The idle strategy's way to sleep; what ``serve`` left alone is looked at before."""
+        idle = self._idle
+        idle.prepare()
+        try:
+            if not self._agent.do_work(self._limit) and not self._stops():
+                idle.wait()
+        finally:
+            idle.resume()
 
     def _loop(self) -> None:
         agent, idle, limit = self._agent, self._idle, self._limit

@@ -90,6 +90,21 @@ def cancel_sleep(cursors: np.ndarray, flag_index: int) -> None:
 
 
 @jit_borrowed
+def block(eventfd: int, timeout_ms: int, scratch: np.ndarray) -> bool:
+    """Wait until ``eventfd`` is written, and read it. False: a timeout, or a signal came.
+
+    To be called between ``announce_sleep`` (and one more look) and ``cancel_sleep``. ``scratch``:
+    int64 array of WAIT_SCRATCH_WORDS.
+    """
+    # struct pollfd { int fd; short events; short revents; }
+    scratch[0] = np.int64(eventfd) | (np.int64(POLLIN) << 32)
+    if poll(scratch.ctypes.data, np.uintp(1), np.int32(timeout_ms)) <= 0:
+        return False
+    read(np.int32(eventfd), scratch.ctypes.data + 8, np.uintp(8))
+    return True
+
+
+@jit_borrowed
 def wait_for_cursor(
     cursors: np.ndarray,
     cursor: int,

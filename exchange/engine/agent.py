@@ -38,6 +38,7 @@ from exchange.engine.state import NEXT_EXPIRY_SECOND as STATE_NEXT_EXPIRY_SECOND
 from exchange.pipeline import (
     AGENT_DAEMON,
     AGENT_JOURNALER,
+    AGENT_MATCHER,
     AGENT_ORDER_ENTRY,
     COMMAND_APPLIED,
     COMMAND_DURABLE,
@@ -46,13 +47,14 @@ from exchange.pipeline import (
     INGRESS_CONTROL,
     INGRESS_ORDER_ENTRY,
     NEXT_EXPIRY_SECOND,
+    STOP,
     ingress_consumed,
     ingress_published,
     sleeping,
 )
 from ringbuffer.atomics import fence, load_acquire
 from ringbuffer.counters import COUNTER_STRIDE, HISTOGRAM_WORDS, add, record_many, set_value
-from ringbuffer.idle import wake
+from ringbuffer.idle import WAIT_SCRATCH_WORDS, announce_sleep, block, cancel_sleep, wake
 from ringbuffer.jit import JIT_DISABLED, jit
 from ringbuffer.ring import publish
 
@@ -68,8 +70,11 @@ if JIT_DISABLED:
 else:
     from ringbuffer.system_calls import CLOCK_MONOTONIC, CLOCK_REALTIME, clock_ns
 
+# Duty cycles without a return to the interpreter: some milliseconds when each is full.
+CYCLES = 32
 _JOURNALER = int(AGENT_JOURNALER)
 _JOURNALER_SLEEPING = sleeping(AGENT_JOURNALER)
+_OWN_SLEEPING = sleeping(AGENT_MATCHER)
 _LONG = FLAG_LONG << 40
 _KIND_COUNTERS = int(Counter.COMMANDS_ENTER) - 1  # of kind k: this + k
 _LAST_KIND = int(CommandKind.CANCEL_BY_ORDER_ID)
@@ -230,6 +235,33 @@ def duty_cycle(state: Any, q: Any, limit: int) -> int:
     return taken
 
 
+@jit
+def serve(
+    state: Any, q: Any, limit: int, eventfd: int, timeout_ms: int, cycles: int, scratch: np.ndarray
+) -> int:
+    """Duty cycles and sleeps without the interpreter; slots taken.
+
+    Returns after ``cycles`` cycles, the stop word, or a sleep that nobody ended. The sleep is the
+    protocol of ringbuffer/idle.py.
+    """
+    total = 0
+    for _ in range(cycles):
+        done = duty_cycle(state, q, limit)
+        total += done
+        if done > 0:
+            continue
+        announce_sleep(q.cursors, _OWN_SLEEPING)
+        done = duty_cycle(state, q, limit)
+        total += done
+        woken = True
+        if done == 0 and q.cursors[STOP] == 0:
+            woken = block(eventfd, timeout_ms, scratch)
+        cancel_sleep(q.cursors, _OWN_SLEEPING)
+        if not woken or q.cursors[STOP] != 0:
+            break
+    return total
+
+
 class MatcherAgent:
     """The matcher stage.
 
@@ -262,6 +294,8 @@ class MatcherAgent:
         if not ingress or limit < 2:
             raise ValueError("the matcher needs an ingress ring and a limit of at least 2")
         self.state = state
+        self._eventfd = int(wakeups[AGENT_MATCHER])
+        self._scratch = np.zeros(WAIT_SCRATCH_WORDS, np.int64)
         histogram_at = int(Histogram.MATCHING_NS) * HISTOGRAM_WORDS
         self._sequencer = Sequencer(
             ingress=tuple(ingress.values()),
@@ -301,6 +335,20 @@ class MatcherAgent:
     def do_work(self, limit: int) -> int:
         """One duty cycle over at most ``limit`` slots of each ingress ring (2 or more)."""
         return int(duty_cycle(self.state, self._sequencer, max(limit, 2)))
+
+    def serve(self, limit: int, timeout_ms: int) -> int:
+        """Many duty cycles and sleeps without the interpreter (see ringbuffer/agent.py)."""
+        return int(
+            serve(
+                self.state,
+                self._sequencer,
+                max(limit, 2),
+                self._eventfd,
+                timeout_ms,
+                CYCLES,
+                self._scratch,
+            )
+        )
 
     def on_close(self) -> None:
         """Nothing to give back: the arrays are the caller's."""

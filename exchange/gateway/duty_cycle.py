@@ -79,7 +79,7 @@ from exchange.gateway.symbols import SymbolTable, create_symbol_table
 from exchange.records import EVENT
 from ringbuffer.atomics import fence, load_acquire
 from ringbuffer.counters import add, set_value
-from ringbuffer.idle import wake
+from ringbuffer.idle import announce_sleep, cancel_sleep, wake
 from ringbuffer.jit import jit_borrowed, jit_borrowed_inline
 from ringbuffer.ring import publish
 from ringbuffer.system_calls import (
@@ -153,6 +153,7 @@ TIMER_NS = 9  # when the clocks were looked at last
 HIGH_SLOT = 10  # slots below this have been used
 EVENTS_SENT = 11
 WOKEN = 12  # 1: our eventfd was written since the last pass returned
+VERDICT = 13  # 1: a password has been checked; set by the checking thread before it wakes us
 WORDS = 16
 
 # Words of `limits` (int64): set once.
@@ -176,6 +177,7 @@ _INGRESS = pipeline.INGRESS_ORDER_ENTRY
 _PUBLISHED = pipeline.ingress_published(_INGRESS)
 _CONSUMED = pipeline.ingress_consumed(_INGRESS)
 _MATCHER_SLEEPING = pipeline.sleeping(pipeline.AGENT_MATCHER)
+_OWN_SLEEPING = pipeline.sleeping(pipeline.AGENT_ORDER_ENTRY)
 _EVENTS_CONSUMED = pipeline.consumed(pipeline.AGENT_ORDER_ENTRY)
 _EVENT_PUBLISHED = pipeline.EVENT_PUBLISHED
 _EVENT_RELEASED = pipeline.EVENT_RELEASED
@@ -649,3 +651,45 @@ def run_pass(duty: Duty, limit: int, intake: bool, timeout_ms: int) -> int:
     work += words[NOTICES] + words[OUTCOME] + words[WOKEN]
     words[WOKEN] = 0
     return work
+
+
+@jit_borrowed_inline
+def needs_python(duty: Duty) -> bool:
+    """Whether something waits that only the interpreter does: logins, streams, ends, stops."""
+    words = duty.words
+    return (
+        words[OUTCOME] != 0
+        or words[NOTICES] != 0
+        or words[VERDICT] != 0
+        or duty.queue.dirty_count[1] != 0
+        or duty.cursors[pipeline.STOP_INTAKE] != 0
+        or duty.cursors[pipeline.STOP] != 0
+    )
+
+
+@jit_borrowed
+def serve(duty: Duty, limit: int, timeout_ms: int, passes: int) -> int:
+    """Passes and sleeps without the interpreter, until something needs it or ``passes`` are done.
+
+    The sleep is the protocol of ringbuffer/idle.py, with epoll in place of its poll. Returns the
+    work done; 0 after a sleep that nothing ended.
+    """
+    total = np.int64(0)
+    for _ in range(passes):
+        work = run_pass(duty, limit, True, 0)
+        total += work
+        if needs_python(duty):
+            return total
+        if work != 0:
+            continue
+        announce_sleep(duty.cursors, _OWN_SLEEPING)
+        work = run_pass(duty, limit, True, 0)
+        total += work
+        woken = 1
+        if work == 0 and not needs_python(duty):
+            woken = poll_sockets(duty, timeout_ms)
+        cancel_sleep(duty.cursors, _OWN_SLEEPING)
+        # a timeout, or a signal: its handler is Python's
+        if woken == 0 or needs_python(duty):
+            return total
+    return total

@@ -12,6 +12,8 @@ import os
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
+import numpy as np
+
 from exchange.gateway.passwords import hash_password, parse_hash, verify_password
 from exchange.gateway.soupbintcp import LoginRequest
 
@@ -28,13 +30,21 @@ class Verdict(NamedTuple):
 class Authenticator:
     """Checks username and password against ``password_hashes`` (username -> hash string).
 
+    ``verdict_word``: int64[1], set to 1 when there is a verdict to fetch.
     Raises ValueError for a hash string that cannot be read.
     """
 
-    def __init__(self, password_hashes: dict[str, str], eventfd: int, threads: int = 1) -> None:
+    def __init__(
+        self,
+        password_hashes: dict[str, str],
+        eventfd: int,
+        threads: int = 1,
+        verdict_word: np.ndarray | None = None,
+    ) -> None:
         costs = [parse_hash(text) for text in password_hashes.values()]
         self._hashes = dict(password_hashes)
         self._eventfd = eventfd
+        self._verdict_word = np.zeros(1, np.int64) if verdict_word is None else verdict_word
         worst = max(costs, key=lambda cost: cost.n * cost.r * cost.p, default=None)
         salt = bytes(16)
         if worst is None:
@@ -62,12 +72,16 @@ class Authenticator:
         right = verify_password(request.password, known or self._decoy) and known is not None
         # append and popleft of a deque are atomic: no lock
         self._verdicts.append(Verdict(slot, generation, request, right))
+        # after the verdict and before the system call: who it wakes finds both
+        self._verdict_word[0] = 1
         if self._eventfd >= 0:
             os.eventfd_write(self._eventfd, 1)
 
     def verdicts(self) -> list[Verdict]:
         """The verdicts that have come in since the last call."""
         found = []
+        # before the look: a verdict that comes meanwhile sets it again
+        self._verdict_word[0] = 0
         while self._verdicts:
             verdict = self._verdicts.popleft()
             self._pending.pop((verdict.slot, verdict.generation), None)

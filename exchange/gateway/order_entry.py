@@ -41,6 +41,7 @@ from exchange.gateway.duty_cycle import (
     NOTICES,
     OUTCOME,
     READABLE_END,
+    VERDICT,
     Notice,
     Outcome,
     batch_room,
@@ -49,6 +50,7 @@ from exchange.gateway.duty_cycle import (
     encode_batch,
     poll_sockets,
     run_pass,
+    serve,
 )
 from exchange.gateway.encoder import FULL, MISMATCH, encode_session
 from exchange.gateway.explain import explain_stop
@@ -90,6 +92,10 @@ _CATCH_UP_CONNECTIONS_PER_PASS = 4
 def _copy_events(source: np.ndarray, target: np.ndarray) -> None:
     # as bytes: numpy would copy record by record and field by field
     target[: len(source)].view(np.uint8)[:] = source.view(np.uint8)
+
+
+# Passes without a return to the interpreter: some milliseconds when each is full.
+PASSES = 64
 
 
 class EventArchive(Protocol):
@@ -137,7 +143,6 @@ class OrderEntryAgent:
         self._listener = listener
         self._epoll: select.epoll | None = None
         self._eventfd = eventfd
-        self._authenticator = Authenticator(password_hashes, eventfd, parameters.password_threads)
         self.duty = create_duty(
             cursors,
             counters,
@@ -151,6 +156,12 @@ class OrderEntryAgent:
             batch_events=parameters.batch_events,
         )
         self._words = self.duty.words
+        self._authenticator = Authenticator(
+            password_hashes,
+            eventfd,
+            parameters.password_threads,
+            self._words[VERDICT : VERDICT + 1],
+        )
         self._rows = self.duty.connections
         self._sessions = self.duty.sessions
         limits = self.duty.limits
@@ -277,6 +288,17 @@ class OrderEntryAgent:
         if not intake:
             work += self._stop()
         return work
+
+    def serve(self, limit: int, timeout_ms: int) -> int:
+        """Many passes and sleeps without the interpreter; 0 when there is nothing for them to do.
+
+        See ringbuffer/agent.py. ``do_work`` comes before every call of it.
+        """
+        if self._connections.catching_up or self._accept_more:
+            return 0
+        if self._connections.sockets:
+            timeout_ms = min(timeout_ms, self.parameters.timer_interval_ms)
+        return int(serve(self.duty, limit, timeout_ms, PASSES))
 
     def _outcome(self) -> None:
         outcome = self._words[OUTCOME]

@@ -1,5 +1,6 @@
 """``scripts/bench matcher``: the matcher in process, on commands as order entry makes them.
 
+Memory is populated first, as in the matcher stage.
 Everything is on: unique tokens, token and order-id tables, checks, sessions, events written to a
 ring of the default size, chain hash, checkpoints. One order in eight cancels is by order id.
 
@@ -34,6 +35,7 @@ from exchange.engine.state import EngineCapacity, EngineState, create_state
 from exchange.engine.view import make_view
 from exchange.records import COMMAND, EVENT, INSTRUMENT_CONTINUATION
 from ringbuffer.jit import jit
+from ringbuffer.prefault import prefault
 from ringbuffer.system_calls import CLOCK_MONOTONIC, clock_ns
 from scripts.benchmarks import ladder_limit
 from scripts.benchmarks.result import check, progress
@@ -117,6 +119,7 @@ class Runner:
     def __init__(self, state: EngineState) -> None:
         self.state = state
         self.events = np.zeros(EVENT_RING, EVENT)
+        prefault(self.events)
         self.cursors = np.zeros(pipeline.CURSOR_WORDS, np.int64)
         self.cursors[pipeline.EVENT_RELEASED] = state.scalars[layout.NEXT_EVENT]
         self.wakeups = np.full(pipeline.AGENTS, -1, np.int64)
@@ -269,6 +272,9 @@ def copy_state(state: EngineState) -> EngineState:
             part = source[start : start + step]
             if part.any():
                 target[start : start + step] = part
+    # as the matcher stage does after a start: no command pays for the first touch of a page
+    for array in (fresh.token_index, fresh.order_ids, fresh.orders, fresh.token_log):
+        prefault(array)
     return fresh
 
 

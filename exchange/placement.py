@@ -16,6 +16,26 @@ from ringbuffer.cpu_plan import (
 )
 from ringbuffer.errors import CpuPlanError
 
+TWO_CORES = 2
+# On two cores: order entry and the matcher hand every order over, the journaler waits for the disk.
+JOURNALER = "journaler"
+
+
+def share_two_cores(
+    plan: dict[str, Placement], cores: Sequence[Sequence[int]]
+) -> dict[str, Placement]:
+    """``plan``; where nothing has a place on exactly two cores, the journaler gets the second.
+
+    The others share the first: a wake-up between two stages on one core is a switch, between two
+    cores it has to bring the other one back from its halt. Figures are in docs/decisions.md.
+    """
+    if len(cores) != TWO_CORES or any(placed.cpus for placed in plan.values()):
+        return plan
+    return {
+        role: Placement(tuple(cores[1] if role == JOURNALER else cores[0]), placed.idle)
+        for role, placed in plan.items()
+    }
+
 
 def place_stages(settings: CpuSection, roles: Sequence[str]) -> dict[str, Placement]:
     """Stage name -> placement, for the CPUs that this process may use.
@@ -24,7 +44,8 @@ def place_stages(settings: CpuSection, roles: Sequence[str]) -> dict[str, Placem
     """
     available = available_cpus()
     if settings.plan == "auto":
-        plan = plan_auto(roles, physical_cores(available), cpu_quota())
+        cores = physical_cores(available)
+        plan = share_two_cores(plan_auto(roles, cores, cpu_quota()), cores)
         if settings.idle == "auto":
             return plan
         assignment = {role: placed.cpus for role, placed in plan.items() if placed.cpus}

@@ -78,7 +78,8 @@ COMMAND_FIELDS: list[tuple[str, str, int]] = [
 ]
 COMMAND = _layout(COMMAND_SIZE_BYTES, COMMAND_FIELDS)
 
-# Second slot of a REPLACE: the replacement token, at the same offset as `token` in the first.
+# Second slot of a REPLACE: the replacement token, at the same offset as `token` in the first, and
+# the terms of ORDER_CONTINUATION.
 # Second slot of an INSTRUMENT. The first slot holds: instrument id, token_0 = symbol (8 bytes),
 # price = tick size, quantity = lot size, display = price_decimals.
 INSTRUMENT_CONTINUATION = _layout(
@@ -87,6 +88,43 @@ INSTRUMENT_CONTINUATION = _layout(
         ("minimum_price", "<i8", 0),
         ("maximum_price", "<i8", 8),
         ("maximum_quantity", "<i8", 16),
+        ("operator_0", "<u8", 24),
+        ("operator_1", "<u8", 32),
+        ("operator_uid", "<u4", 40),
+        ("currency", "<u2", 48),
+        ("group", "u1", 52),
+    ],
+)
+# Second slot of a long ENTER, REPLACE or REPLACE_BY_ORDER_ID: terms that few orders have.
+ORDER_CONTINUATION = _layout(
+    COMMAND_SIZE_BYTES,
+    [
+        ("stop_price", "<i8", 0),  # STOP and STOP_LIMIT
+        ("display_quantity", "<i8", 8),  # iceberg: what is shown at a time; 0 = all
+        ("options", "<u4", 16),  # OPTION_... bits
+        ("token_0", "<u8", 24),  # the replacement token
+        ("token_1", "<u4", 32),
+        ("token_2", "<u2", 36),
+        ("order_id", "<i8", 40),  # REPLACE_BY_ORDER_ID: the existing order
+    ],
+)
+# Second slot of the operators' commands (kinds from 11 on marked (2), and optionally of
+# CANCEL_BY_ORDER_ID and MASS_CANCEL). The first slot's token is the idempotency key (14 zero bytes:
+# none). `operator` is who asked, up to 16 bytes of ASCII padded with zeros, and its Unix user id.
+ADMIN_CONTINUATION = _layout(
+    COMMAND_SIZE_BYTES,
+    [
+        ("value_0", "<i8", 0),
+        ("value_1", "<i8", 8),
+        ("value_2", "<i8", 16),
+        ("operator_0", "<u8", 24),
+        ("operator_1", "<u8", 32),
+        ("operator_uid", "<u4", 40),
+        ("account", "<u4", 44),
+        ("currency", "<u2", 48),
+        ("parameter", "u1", 50),  # PARAMETER; INSTRUMENT_STATE: the new state
+        ("scope", "u1", 51),  # KILL
+        ("group", "u1", 52),  # INSTRUMENT_STATE: instrument group, 0 = none
     ],
 )
 # SESSION fits one slot: session id, token_0 = username (6 bytes, space-padded to 8),
@@ -125,8 +163,27 @@ _EVENT_COMMON: list[tuple[str, str, int]] = [
 #   contra_*: the aggressor's; match number = sequence + 1 (never 0)
 # CHECKPOINT: price = chain hash (XXH64 of every event byte before this event), quantity = number
 #   of events hashed
+#   reason: TradeReason. In an auction TRADE has no level fields; LEVEL events follow.
+# TERMS: contra_order_id = stop price, remaining = display quantity, price = limit or protection
+#   price, quantity = open quantity
+# SELF_TRADE_PREVENTED: quantity = decrement, remaining, prevented = what would have traded,
+#   price = at which price, contra_order_id = the other order, liquidity = `A` resting, `R` incoming
+# CANCEL_REJECTED: token = the order's as the command names it
+# AUCTION: price, quantity = volume, remaining = imbalance (bids - asks at that price)
 # INSTRUMENT_DEFINED: token_0 = symbol, price = tick, quantity = lot, display = price_decimals,
-#   level_quantity = minimum price, contra_order_id = maximum price, remaining = maximum quantity
+#   level_quantity = minimum price, contra_order_id = maximum price, remaining = maximum quantity,
+#   currency, group
+# CURRENCY_DEFINED: currency, token_0 = code, display = decimals, account = the fee account
+# ACCOUNT_DEFINED: account
+# BALANCE_CHANGED: account, currency or instrument, quantity = change (negative: out),
+#   remaining = balance or position after it, price = cost per unit (stock)
+# PARAMETER_SET: parameter, instrument, session, account; price, quantity, level_quantity = values
+# STATE_CHANGED: instrument, display = InstrumentState, quantity = until (UTC ns, 0 = until told)
+# KILL_SWITCHED: scope, account, session, quantity = 1 on, 0 off
+# WARNING: account, quantity = cancels, price = orders, level_quantity = window in seconds
+# CONTROL_DONE: token = idempotency key, order_type = the command's kind, quantity = how many orders
+#   it cancelled
+# CONTROL_REJECTED of kinds from 11 on: also token, order_type = the kind, account, currency
 # SESSION_DEFINED: token_0 = username, quantity = account
 # DAY_STARTED, DAY_ENDED, SYSTEM: quantity = midnight (UTC ns), price = day number (YYYYMMDD)
 _EVENT_BY_KIND: list[tuple[str, str, int]] = [
@@ -146,6 +203,15 @@ _EVENT_BY_KIND: list[tuple[str, str, int]] = [
     ("capacity", "u1", 125),
     ("intermarket_sweep", "u1", 126),
     ("cross_type", "u1", 127),
+    # SELF_TRADE_PREVENTED
+    ("prevented", "<i8", 104),
+    ("liquidity", "u1", 125),
+    # events that are about no order: accounts, parameters, states
+    ("currency", "<u2", 118),
+    ("account", "<u4", 120),
+    ("group", "u1", 125),
+    ("parameter", "u1", 126),
+    ("scope", "u1", 127),
 ]
 EVENT_FIELDS = _EVENT_COMMON + _EVENT_BY_KIND
 EVENT = _layout(EVENT_SIZE_BYTES, EVENT_FIELDS)

@@ -29,7 +29,7 @@ from journal.layout import layout_hash
 from journal.segment import sync_directory
 
 MAGIC = b"EXCHSNAP"
-VERSION = 1
+VERSION = 2
 SUFFIX = ".snap"
 HEADER_BYTES = 4096
 PAGE_BYTES = 4096
@@ -68,6 +68,7 @@ def _used_words(state: EngineState) -> list[int]:
     if s[layout.EXPIRING_ORDERS] == 0:
         used["expiry_wheel"] = 0
     used["scratch"] = 0
+    used["selection"] = 0
     return [used[name] for name in state._fields]
 
 

@@ -7,25 +7,42 @@ resident. All arrays are int64 words; two 32-bit numbers that share a word are n
     orders       8 words a slot, one cache line
         0 open quantity | 1 price | 2 order_id (0 = free slot) | 3 token_0 |
         4 token_1, token_2, instrument as in the records | 5 next | previous of its level |
-        6 level | firm | 7 as bytes 80..87 of an event: session u2, capacity u1 (instead of kind),
-        side, cross_type (instead of reason), order flags (instead of flags), display, order_type
+        6 level (0: held) | firm | 7 as bytes 80..87 of an event: session u2, capacity u1 (instead
+        of kind), side, cross_type (instead of reason), order flags (instead of flags), display,
+        order_type
         A free slot keeps the next free slot in `next`.
-    orders_cold  4 words a slot
+        Word 0 is what the level shows of it; an iceberg's hidden part is in the cold words.
+    orders_cold  8 words a slot
         0 executed quantity (valid with ORDER_HAS_EXECUTED) | 1 expiry second (ORDER_HAS_EXPIRY) |
-        2 next | previous of its expiry second | 3 spare
-    instruments  8 words: 0 flags (1 = defined, byte 1: price_decimals) | 1 tick | 2 lot |
-        3 minimum price | 4 maximum price | 5 maximum quantity | 6 symbol | 7 spare
+        2 next | previous of its expiry second | 3 hidden quantity, 4 display quantity
+        (ORDER_ICEBERG) | 5 stop price (ORDER_WAITING or held STOP, STOP_LIMIT) |
+        6 minimum quantity (ORDER_HELD) | 7 spare
+    instruments  32 words, named INSTRUMENT_... below; row 0 holds the defaults
+    breakers     40 words an instrument: 0..15 lowest, 16..31 highest price of each bucket,
+        32.. see BREAKER_... below
     books        4 words per (instrument, book side): 0 best key (0 = empty) | 1 its level |
-        2 root of its tree | 3 live orders.
-        Key of a price: its tick number for bids, 2^30 - tick number for asks, so that the best
-        price of either side is the highest key.
-    levels       4 words a price level, 64 levels a leaf: 0 quantity | 1 head | tail |
-        2 orders | 3 spare
+        2 root of its tree | 3 spare. After the last instrument's books come, in the same
+        order, the stop books: number 2 * (MAX_INSTRUMENTS + instrument) + (0 sell stops, 1 buy
+        stops).
+        Key of a price: its tick number for bids and sell stops, 2^30 - tick number for asks and buy
+        stops, so that the best price, and the stop that is due first, is the highest key.
+    levels       4 words a price level, 64 levels a leaf: 0 quantity shown | 1 head | tail |
+        2 orders | 3 hidden quantity
     leaves       4 words: 0 bitmap of non-empty levels | 1 (book << 24 | key >> 6) + 1 |
         2 next free | 3 spare
     nodes        34 words: 0 bitmap of children | 1..32 children (64 halves) | 33 next free
     leaf_cache   1 word: the leaf last used for that hash of (book, key >> 6)
-    sessions     4 words: 0 defined | 1 username | 2 account | 3 messages so far today
+    sessions     8 words: 0 flags (SESSION_...) | 1 username | 2 account | 3 messages so far today |
+        4 rate: time t of its bucket | 5 interval T | 6 (burst - 1) x T | 7 cancel-after second.
+        Row 0 holds the defaults
+    accounts     32 words, named ACCOUNT_... below, with the balances; row 0 holds the defaults
+    positions    8 words, open addressing by account and instrument, never deleted:
+        0 (account << 16 | instrument) + 1, 0 = empty | 1 quantity | 2 frozen | 3 total cost |
+        4 open buys | 5 open shorts | 6, 7 spare
+    currencies   8 words: 0 defined | 1 code | 2 decimals | 3 fee account |
+        4 deposits - withdrawals | 5.. spare
+    keys         idempotency keys, see exchange/engine/keys.py
+    selection    order ids and slots that a mass cancel has selected; not part of the meaning
     token_index  1 word: entry (28 bits) | generation (12) | tag (24)
     token_log    4 words, in order of arrival: 0 token_0 | 1 token_1, token_2, session |
         2 order slot | 3 order_id
@@ -73,6 +90,18 @@ TRADES = 27
 REJECTS = 28
 EXPIRING_ORDERS = 29
 EVENT_WAITS = 30  # times the event ring was full
+MARKET_STATE = 56  # InstrumentState
+MARKET_UNTIL_NS = 57
+EXCHANGE_KILLED = 58
+PENDING_HEAD = 59  # queue of instruments with due stops, linked by INSTRUMENT_PENDING_NEXT
+PENDING_TAIL = 60
+HELD_HEAD = 61  # held orders, oldest first, linked by `next` and `previous`
+HELD_TAIL = 62
+POSITIONS_USED = 63
+NEXT_DEADLINE_SECOND = 64  # no later than the first reopening or cancel-after second, 0 = none
+KEYS_USED = 65
+HELD_ORDERS = 66
+WAITING_ORDERS = 67
 # capacities, fixed at creation
 MAX_ORDERS = 32
 MAX_LEAVES = 33
@@ -83,6 +112,9 @@ MAX_SESSIONS = 37  # ids 1..MAX_SESSIONS - 1
 TOKEN_INDEX_MASK = 38
 ORDER_ID_BITS = 39
 LEAF_CACHE_MASK = 40
+MAX_ACCOUNTS = 41  # ids 1..MAX_ACCOUNTS - 1
+MAX_POSITIONS = 42
+POSITION_MASK = 43
 # of the running call, meaningless between calls
 COMMAND_SEQUENCE = 48
 TIMESTAMP_NS = 49
@@ -91,16 +123,22 @@ EVENT_MASK = 51
 EVENT_LIMIT = 52  # the first event sequence that needs another look at EVENT_RELEASED
 ABORTED = 53  # 1 = STOP was set while the event ring was full: the process is going down
 COMMAND_MASK = 54
-SCALARS = 64
+SCALARS = 96
 
 ORDER_WORDS = 8
-COLD_WORDS = 4
-INSTRUMENT_WORDS = 8
+COLD_WORDS = 8
+INSTRUMENT_WORDS = 32
 BOOK_WORDS = 4
 LEVEL_WORDS = 4
 LEAF_WORDS = 4
 NODE_WORDS = 34
-SESSION_WORDS = 4
+SESSION_WORDS = 8
+ACCOUNT_WORDS = 32
+POSITION_WORDS = 8
+BREAKER_WORDS = 40
+CURRENCY_WORDS = 8
+MAX_CURRENCIES = 8  # ids 1..7
+IDEMPOTENCY_KEYS = 1 << 16  # the last so many are remembered
 TOKEN_WORDS = 4
 LEAF_LEVELS = 64
 KEY_BITS = 30
@@ -115,6 +153,70 @@ LOG_AHEAD = 32  # spare entries at the end of the token log, only ever fetched
 # order flags (byte 5 of order word 7)
 ORDER_HAS_EXECUTED = 1
 ORDER_HAS_EXPIRY = 2
+ORDER_WAITING = 4  # in a stop book
+ORDER_ICEBERG = 8
+ORDER_HELD = 16  # in the list of held orders, on no level
+ORDER_IMMEDIATE = 32  # rests only until the auction ends (time_in_force 0, MARKET, STOP)
+ORDER_MARKET_HOURS = 64  # time_in_force 99,998
+ORDER_REPRICE = 128  # held post-only order with OPTION_REPRICE
+
+# words of an instrument
+INSTRUMENT_FLAGS = 0  # 1 = defined | byte 1 price_decimals | byte 2 state | byte 3 group |
+#                       bytes 4, 5 currency
+INSTRUMENT_TICK = 1
+INSTRUMENT_LOT = 2
+INSTRUMENT_MINIMUM_PRICE = 3
+INSTRUMENT_MAXIMUM_PRICE = 4
+INSTRUMENT_MAXIMUM_QUANTITY = 5
+INSTRUMENT_SYMBOL = 6
+INSTRUMENT_MULTIPLIER = 7
+INSTRUMENT_BAND_LOW = 8  # limit prices must be in band_low..band_high; 0 and 2^62 without a band
+INSTRUMENT_BAND_HIGH = 9
+INSTRUMENT_LAST_PRICE = 10  # 0 = none today
+INSTRUMENT_REFERENCE = 11
+INSTRUMENT_MAKER_FEE = 12
+INSTRUMENT_TAKER_FEE = 13
+INSTRUMENT_FREEZE_RATE = 14
+INSTRUMENT_REVIEW_VALUE = 15
+INSTRUMENT_BAND_PPM = 16
+INSTRUMENT_COLLAR_PPM = 17
+INSTRUMENT_BREAKER_PPM = 18
+INSTRUMENT_BREAKER_WINDOW_S = 19
+INSTRUMENT_BREAKER_HALT_S = 20
+INSTRUMENT_UNTIL_NS = 21
+INSTRUMENT_POSITION_BOUND = 22
+INSTRUMENT_NET_STOCK = 23  # deposits - withdrawals
+INSTRUMENT_PENDING_NEXT = 24  # low half: next in the pending queue; high half: 1 = in the queue
+INSTRUMENT_LIVE_ORDERS = 25
+# words of a breaker after its 32 prices
+BREAKER_UP = 32  # a trade above trips; valid while BREAKER_END_NS > timestamp
+BREAKER_DOWN = 33
+BREAKER_LOW = 34  # of the whole window
+BREAKER_HIGH = 35
+BREAKER_END_NS = 36  # end of the current bucket, 0 = empty window
+BREAKER_BUCKET = 37  # its number
+# words of an account
+ACCOUNT_FLAGS = 0  # ACCOUNT_... bits | byte 1 prevention mode | high half prevention group
+ACCOUNT_LIVE = 1  # low half: live orders; high half: limit
+ACCOUNT_TODAY = 2  # low half: orders today; high half: limit
+ACCOUNT_RATE_TIME = 3
+ACCOUNT_RATE_INTERVAL = 4
+ACCOUNT_RATE_TOLERANCE = 5
+ACCOUNT_POSITION_LIMIT = 6
+ACCOUNT_WINDOW_NS = 7  # start of the cancel ratio's window
+ACCOUNT_WINDOW_ORDERS = 8
+ACCOUNT_WINDOW_CANCELS = 9  # bit 62: warned
+ACCOUNT_RATIO_PPM = 10
+ACCOUNT_RATIO_WINDOW_S = 11
+ACCOUNT_RATIO_MINIMUM = 12
+ACCOUNT_BALANCES = 16  # per currency: balance, frozen
+ACCOUNT_DEFINED_FLAG = 1
+ACCOUNT_BLOCKED_FLAG = 2
+ACCOUNT_KILLED_FLAG = 4
+ACCOUNT_SHORT_FLAG = 8
+SESSION_DEFINED_FLAG = 1
+SESSION_KILLED_FLAG = 2
+SESSION_CANCEL_FLAG = 4  # cancel on disconnect
 
 
 class EngineCapacity(NamedTuple):
@@ -126,6 +228,8 @@ class EngineCapacity(NamedTuple):
     leaves: int = 1 << 16  # blocks of 64 adjacent price ticks with an order in one of them
     nodes: int = 1 << 15  # of the trees that find the next block
     tokens: int = 12_000_000  # order tokens a day
+    accounts: int = 1 << 14  # ids; counts the unused id 0
+    positions: int = 1 << 17  # pairs of account and instrument
 
 
 class EngineState(NamedTuple):
@@ -141,6 +245,12 @@ class EngineState(NamedTuple):
     nodes: np.ndarray
     leaf_cache: np.ndarray
     sessions: np.ndarray
+    accounts: np.ndarray
+    positions: np.ndarray
+    currencies: np.ndarray
+    breakers: np.ndarray
+    keys: np.ndarray
+    selection: np.ndarray
     token_index: np.ndarray
     token_log: np.ndarray
     order_ids: np.ndarray
@@ -165,6 +275,9 @@ def create_state(capacity: EngineCapacity, seed: int | None = None) -> EngineSta
         raise ValueError("orders must be 1 to 2^26, tokens 1 to 2^28 - 2")
     if not 1 <= capacity.leaves <= 1 << 24 or not 4 <= capacity.nodes <= 1 << 24:
         raise ValueError("leaves must be 1 to 2^24, nodes 4 to 2^24")
+    if not 2 <= capacity.accounts <= 1 << 20 or not 1 <= capacity.positions <= 1 << 24:
+        raise ValueError("accounts must be 2 to 2^20, positions 1 to 2^24")
+    position_slots = _power_of_two(capacity.positions * 2)
     token_slots = _power_of_two(capacity.tokens * 4 // 3 + 1)
     # at least 64: the table's hash shifts by 67 minus the number of its bits, which must be < 64
     order_id_slots = max(64, _power_of_two(capacity.orders * 2))
@@ -179,12 +292,18 @@ def create_state(capacity: EngineCapacity, seed: int | None = None) -> EngineSta
         orders=zeros((capacity.orders + 1) * ORDER_WORDS),
         orders_cold=zeros((capacity.orders + 1) * COLD_WORDS),
         instruments=zeros(capacity.instruments * INSTRUMENT_WORDS),
-        books=zeros(capacity.instruments * 2 * BOOK_WORDS),
+        books=zeros(capacity.instruments * 4 * BOOK_WORDS),
         levels=zeros((capacity.leaves + 1) * LEAF_LEVELS * LEVEL_WORDS),
         leaves=zeros((capacity.leaves + 1) * LEAF_WORDS),
         nodes=zeros((capacity.nodes + 1) * NODE_WORDS),
         leaf_cache=zeros(leaf_cache),
         sessions=zeros(capacity.sessions * SESSION_WORDS),
+        accounts=zeros(capacity.accounts * ACCOUNT_WORDS),
+        positions=zeros(position_slots * POSITION_WORDS),
+        currencies=zeros(MAX_CURRENCIES * CURRENCY_WORDS),
+        breakers=zeros(capacity.instruments * BREAKER_WORDS),
+        keys=zeros(IDEMPOTENCY_KEYS * 8),
+        selection=zeros((capacity.orders + 1) * 4),
         token_index=zeros(token_slots),
         token_log=zeros((capacity.tokens + 1 + LOG_AHEAD) * TOKEN_WORDS),
         order_ids=zeros(order_id_slots),
@@ -205,6 +324,9 @@ def create_state(capacity: EngineCapacity, seed: int | None = None) -> EngineSta
     scalars[MAX_TOKENS] = capacity.tokens
     scalars[MAX_INSTRUMENTS] = capacity.instruments
     scalars[MAX_SESSIONS] = capacity.sessions
+    scalars[MAX_ACCOUNTS] = capacity.accounts
+    scalars[MAX_POSITIONS] = capacity.positions
+    scalars[POSITION_MASK] = position_slots - 1
     scalars[TOKEN_INDEX_MASK] = token_slots - 1
     scalars[ORDER_ID_BITS] = order_id_slots.bit_length() - 1
     scalars[LEAF_CACHE_MASK] = leaf_cache - 1
@@ -221,4 +343,6 @@ def capacity_of(state: EngineState) -> EngineCapacity:
         leaves=int(s[MAX_LEAVES]),
         nodes=int(s[MAX_NODES]),
         tokens=int(s[MAX_TOKENS]),
+        accounts=int(s[MAX_ACCOUNTS]),
+        positions=int(s[MAX_POSITIONS]),
     )

@@ -21,6 +21,7 @@ class View(NamedTuple):
     orders_cold: Any
     orders_cold_half: Any
     instruments: Any
+    instruments_half: Any
     books: Any
     levels: Any
     levels_half: Any
@@ -29,6 +30,14 @@ class View(NamedTuple):
     nodes_half: Any
     leaf_cache: Any
     sessions: Any
+    sessions_half: Any
+    accounts: Any
+    accounts_half: Any
+    positions: Any
+    currencies: Any
+    breakers: Any
+    keys: Any
+    selection: Any
     token_index: Any
     token_log: Any
     order_ids: Any
@@ -53,6 +62,7 @@ def make_view(state: Any, commands: Any, events: Any, cursors: Any, wakeups: Any
         words(state.orders_cold),
         halves(state.orders_cold),
         words(state.instruments),
+        halves(state.instruments),
         words(state.books),
         words(state.levels),
         halves(state.levels),
@@ -61,6 +71,14 @@ def make_view(state: Any, commands: Any, events: Any, cursors: Any, wakeups: Any
         halves(state.nodes),
         words(state.leaf_cache),
         words(state.sessions),
+        halves(state.sessions),
+        words(state.accounts),
+        halves(state.accounts),
+        words(state.positions),
+        words(state.currencies),
+        words(state.breakers),
+        words(state.keys),
+        words(state.selection),
         words(state.token_index),
         words(state.token_log),
         words(state.order_ids),

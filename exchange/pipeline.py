@@ -39,7 +39,7 @@ EVENT_PUBLISHED = 3 * CURSOR_STRIDE
 EVENT_RELEASED = 4 * CURSOR_STRIDE
 STOP_INTAKE = 5 * CURSOR_STRIDE  # daemon: 1 = order entry stops reading from clients
 STOP = 6 * CURSOR_STRIDE  # daemon: 1 = every agent returns as soon as it is idle
-# matcher: earliest expiry second, 0 = none; the daemon sends TIMER
+# matcher: the second from which on TIMER has something to do, 0 = none; the daemon sends TIMER
 NEXT_EXPIRY_SECOND = 7 * CURSOR_STRIDE
 _INGRESS_FIRST = 8
 _SLEEPING_FIRST = _INGRESS_FIRST + 2 * INGRESS_RINGS

@@ -29,7 +29,9 @@ from exchange.engine.state import (
     EVENT_WAITS,
     LAST_TIMESTAMP_NS,
     NEXT_COMMAND,
+    NEXT_DEADLINE_SECOND,
     NEXT_EVENT,
+    PENDING_HEAD,
     REJECTS,
     TRADES,
     EngineState,
@@ -187,6 +189,21 @@ def record_latencies(q: Any, count: int) -> None:
 
 
 @jit
+def timer_second(scalars: np.ndarray) -> int:
+    """The second from which on a TIMER command has something to do; 0 if none is needed.
+
+    1, at once, while stops that are due wait for the end of another command.
+    """
+    if scalars[PENDING_HEAD] != 0:
+        return 1
+    expiry = scalars[STATE_NEXT_EXPIRY_SECOND]
+    deadline = scalars[NEXT_DEADLINE_SECOND]
+    if expiry == 0 or (deadline != 0 and deadline < expiry):
+        return deadline
+    return expiry
+
+
+@jit
 def duty_cycle(state: Any, q: Any, limit: int) -> int:
     """One pass over all ingress rings; the number of slots taken, 0 when there was nothing."""
     set_value(q.counters, _HEARTBEAT, clock_ns(CLOCK_MONOTONIC, q.clock))
@@ -226,7 +243,7 @@ def duty_cycle(state: Any, q: Any, limit: int) -> int:
     publish(q.cursors, EVENT_PUBLISHED, scalars[NEXT_EVENT])
     # release: after the events, so that an applied command's events are visible
     publish(q.cursors, COMMAND_APPLIED, sequence)
-    publish(q.cursors, NEXT_EXPIRY_SECOND, scalars[STATE_NEXT_EXPIRY_SECOND])
+    publish(q.cursors, NEXT_EXPIRY_SECOND, timer_second(scalars))
     wake(q.cursors, _JOURNALER_SLEEPING, q.wakeups[_JOURNALER])
     record_latencies(q, taken)
     add(q.counters, _REJECTS, scalars[REJECTS] - rejects)
@@ -329,7 +346,7 @@ class MatcherAgent:
         publish(q.cursors, COMMAND_PUBLISHED, int(scalars[NEXT_COMMAND]))
         publish(q.cursors, COMMAND_APPLIED, int(scalars[NEXT_COMMAND]))
         publish(q.cursors, EVENT_PUBLISHED, int(scalars[NEXT_EVENT]))
-        publish(q.cursors, NEXT_EXPIRY_SECOND, int(scalars[STATE_NEXT_EXPIRY_SECOND]))
+        publish(q.cursors, NEXT_EXPIRY_SECOND, timer_second(scalars))
         duty_cycle(self.state, q, 0)
 
     def do_work(self, limit: int) -> int:

@@ -102,6 +102,9 @@ NEXT_DEADLINE_SECOND = 64  # no later than the first reopening or cancel-after s
 KEYS_USED = 65
 HELD_ORDERS = 66
 WAITING_ORDERS = 67
+MATCH_END = 68  # why the last match() ended: 0 nothing more to trade, 1 the aggressor was prevented
+#                 from trading with its own group and is gone, 2 the circuit breaker tripped
+MATCH_TRADED = 69  # what it traded (self-trade decrements are not trades)
 # capacities, fixed at creation
 MAX_ORDERS = 32
 MAX_LEAVES = 33
@@ -195,6 +198,8 @@ BREAKER_LOW = 34  # of the whole window
 BREAKER_HIGH = 35
 BREAKER_END_NS = 36  # end of the current bucket, 0 = empty window
 BREAKER_BUCKET = 37  # its number
+BREAKER_QUIET_LOW = 38  # a trade from quiet low to quiet high, before END_NS, changes nothing
+BREAKER_QUIET_HIGH = 39
 # words of an account
 ACCOUNT_FLAGS = 0  # ACCOUNT_... bits | byte 1 prevention mode | high half prevention group
 ACCOUNT_LIVE = 1  # low half: live orders; high half: limit

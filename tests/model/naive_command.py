@@ -7,8 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 # The fields of a command that mean something to the exchange, at their offsets in the record, with
-# the token as 14 bytes. In a continuation slot `token` is the replacement token, and timestamp_ns,
-# price and quantity are an instrument's minimum_price, maximum_price and maximum_quantity.
+# the token as 14 bytes.
 COMMAND_VIEW = np.dtype(
     {
         "names": [
@@ -41,7 +40,7 @@ COMMAND_VIEW = np.dtype(
 
 
 class Command(NamedTuple):
-    """One slot of the command stream as Python values."""
+    """The first slot of a command as Python values."""
 
     timestamp_ns: int
     price: int
@@ -63,6 +62,69 @@ class Command(NamedTuple):
     order_type: int
 
 
+# The second slot of every kind of long command: the three layouts of exchange/records.py overlap.
+CONTINUATION_VIEW = np.dtype(
+    {
+        "names": [
+            "value_0",
+            "value_1",
+            "value_2",
+            "options",
+            "token",
+            "order_id",
+            "account",
+            "currency",
+            "parameter",
+            "scope",
+            "group",
+        ],
+        "formats": ["<i8", "<i8", "<i8", "<u4", "V14", "<i8", "<u4", "<u2", "u1", "u1", "u1"],
+        "offsets": [0, 8, 16, 16, 24, 40, 44, 48, 50, 51, 52],
+        "itemsize": 64,
+    }
+)
+
+
+class Continuation(NamedTuple):
+    """The second slot of a long command as Python values."""
+
+    value_0: int
+    value_1: int
+    value_2: int
+    options: int  # ENTER, REPLACE
+    token: bytes  # REPLACE: the replacement token
+    order_id: int  # REPLACE_BY_ORDER_ID
+    account: int
+    currency: int
+    parameter: int
+    scope: int
+    group: int
+
+    @property
+    def stop_price(self) -> int:
+        return self.value_0
+
+    @property
+    def display_quantity(self) -> int:
+        return self.value_1
+
+    @property
+    def minimum_price(self) -> int:
+        return self.value_0
+
+    @property
+    def maximum_price(self) -> int:
+        return self.value_1
+
+    @property
+    def maximum_quantity(self) -> int:
+        return self.value_2
+
+
+# What a command of one slot says where a long one would say more.
+NO_CONTINUATION = Continuation(0, 0, 0, 0, bytes(14), 0, 0, 0, 0, 0, 0)
+
+
 class Capacities(NamedTuple):
     """The bounds that the rules mention."""
 
@@ -70,12 +132,5 @@ class Capacities(NamedTuple):
     sessions: int  # ids 1 .. sessions - 1
     orders: int  # live orders
     tokens: int  # tokens consumed in one day by all sessions
-
-
-class Instrument(NamedTuple):
-    tick: int
-    lot: int
-    minimum_price: int
-    maximum_price: int
-    maximum_quantity: int
-    price_decimals: int = 4
+    accounts: int = 64  # ids 1 .. accounts - 1
+    positions: int = 4096  # pairs of account and instrument

@@ -10,18 +10,19 @@ import struct
 import xxhash
 
 from exchange.codes import FLAG_LEVEL, EventKind
-from tests.model.naive_book import Book, Order, book_side
-from tests.model.naive_command import Command
+from tests.model.naive_book import MARKET, STOP, Book, Order, book_side
+from tests.model.naive_command import Command, Continuation
 
 CHECKPOINT_INTERVAL_EVENTS = 4096
 NO_TOKEN = bytes(14)
 
 # One event, 128 bytes. The second form is for ACCEPTED and REPLACED, whose time in force and
 # minimum quantity lie where the others have `remaining`, and firm where they have
-# `contra_session_sequence`.
+# `contra_session_sequence`; the third for events about no order, and SELF_TRADE_PREVENTED.
 _EVENT = struct.Struct("<7q2I14s2H6Bq q 14sHI4B")
 _ENTRY_EVENT = struct.Struct("<7q2I14s2H6Bq2I14sHI4B")
-assert _EVENT.size == _ENTRY_EVENT.size == 128
+_OTHER_EVENT = struct.Struct("<7q2I14s2H6Bq q q 6xHI4B")
+assert _EVENT.size == _ENTRY_EVENT.size == _OTHER_EVENT.size == 128
 
 
 class EventWriter:
@@ -63,9 +64,17 @@ class EventWriter:
         order_type: int = 0,
         contra_order_id: int = 0,
         remaining: int = 0,
+        prevented: int = 0,
+        currency: int = 0,
+        account: int = 0,
+        group: int = 0,
+        liquidity: int = 0,
+        parameter: int = 0,
+        scope: int = 0,
     ) -> None:
+        """An event of any kind but ACCEPTED, REPLACED and TRADE."""
         self.events.append(
-            _EVENT.pack(
+            _OTHER_EVENT.pack(
                 self.next_event,
                 self.sequence,
                 self.timestamp_ns,
@@ -86,13 +95,13 @@ class EventWriter:
                 order_type,
                 contra_order_id,
                 remaining,
-                NO_TOKEN,
+                prevented,
+                currency,
+                account,
                 0,
-                0,
-                0,
-                0,
-                0,
-                0,
+                group or liquidity,
+                parameter,
+                scope,
             )
         )
         self.next_event += 1
@@ -103,21 +112,29 @@ class EventWriter:
         order: Order,
         quantity: int,
         *,
+        price: int | None = None,
         reason: int = 0,
         remaining: int = 0,
+        contra_order_id: int = 0,
+        prevented: int = 0,
+        liquidity: int = 0,
         with_level: bool,
         reported: bool = True,
     ) -> None:
-        """CANCELED, MODIFIED, RESTED or REMOVED: an event about one order at its price."""
+        """An event about one order, at the order's price unless another is given.
+
+        ``with_level``: it carries the totals of the order's level, unless the order is on none
+        because it waits or is held.
+        """
         level_quantity = level_orders = flags = 0
-        if with_level:
+        if with_level and not order.waiting and not order.held:
             flags = FLAG_LEVEL
             book = self.books[order.instrument]
             level_quantity, level_orders = book.level(book_side(order.side), order.price)
         self.emit(
             kind,
             order_id=order.order_id,
-            price=order.price,
+            price=order.price if price is None else price,
             quantity=quantity,
             level_quantity=level_quantity,
             level_orders=level_orders,
@@ -130,7 +147,10 @@ class EventWriter:
             flags=flags,
             display=order.display,
             order_type=order.order_type,
+            contra_order_id=contra_order_id,
             remaining=remaining,
+            prevented=prevented,
+            liquidity=liquidity,
         )
 
     def emit_entry(self, kind: int, order: Order, replaced: Order | None, rests: bool) -> None:
@@ -146,7 +166,7 @@ class EventWriter:
                 self.sequence,
                 self.timestamp_ns,
                 order.order_id,
-                order.price,
+                0 if order.order_type in (MARKET, STOP) else order.price,
                 order.open,
                 level_quantity,
                 level_orders,
@@ -174,9 +194,21 @@ class EventWriter:
         )
         self.next_event += 1
 
-    def emit_trade(self, maker: Order, aggressor: Order, quantity: int) -> None:
-        book = self.books[maker.instrument]
-        level_quantity, level_orders = book.level(book_side(maker.side), maker.price)
+    def emit_trade(
+        self,
+        maker: Order,
+        aggressor: Order,
+        quantity: int,
+        *,
+        price: int | None = None,
+        reason: int = 0,
+    ) -> None:
+        """A TRADE at the maker's price with the level's totals; or at an auction's, without."""
+        level_quantity = level_orders = flags = 0
+        if price is None:
+            price, flags = maker.price, FLAG_LEVEL
+            book = self.books[maker.instrument]
+            level_quantity, level_orders = book.level(book_side(maker.side), price)
         maker_number = self.next_number(maker.session)
         aggressor_number = self.next_number(aggressor.session)
         self.events.append(
@@ -185,7 +217,7 @@ class EventWriter:
                 self.sequence,
                 self.timestamp_ns,
                 maker.order_id,
-                maker.price,
+                price,
                 quantity,
                 level_quantity,
                 level_orders,
@@ -195,8 +227,8 @@ class EventWriter:
                 maker.session,
                 int(EventKind.TRADE),
                 maker.side,
-                0,
-                FLAG_LEVEL,
+                reason,
+                flags,
                 maker.display,
                 maker.order_type,
                 aggressor.order_id,
@@ -230,13 +262,28 @@ class EventWriter:
             order_type=command.order_type,
         )
 
-    def refuse_control(self, command: Command, reason: int) -> None:
-        self.emit(
-            EventKind.CONTROL_REJECTED,
-            instrument=command.instrument,
-            session=command.session,
-            reason=reason,
-        )
+    def refuse_control(
+        self, command: Command, reason: int, operators: Continuation | None = None
+    ) -> None:
+        """CONTROL_REJECTED; of an operator's command with its key, kind, account and currency."""
+        if operators is None:
+            self.emit(
+                EventKind.CONTROL_REJECTED,
+                instrument=command.instrument,
+                session=command.session,
+                reason=reason,
+            )
+        else:
+            self.emit(
+                EventKind.CONTROL_REJECTED,
+                instrument=command.instrument,
+                session=command.session,
+                reason=reason,
+                token=command.token,
+                order_type=command.kind,
+                account=operators.account,
+                currency=operators.currency,
+            )
 
     def close_command(self) -> None:
         """All events of a command are there: hash them, with a CHECKPOINT from time to time."""

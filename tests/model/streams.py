@@ -8,7 +8,7 @@ import numpy as np
 
 from exchange.codes import FLAG_LONG, CancelReason, CommandKind, EventKind, Reject, SystemEvent
 from exchange.records import COMMAND, EVENT, EVENT_FIELDS, INSTRUMENT_CONTINUATION
-from tests.model.naive_command import COMMAND_VIEW, Command
+from tests.model.naive_command import COMMAND_VIEW, CONTINUATION_VIEW, Command, Continuation
 from tests.model.naive_exchange import NaiveExchange
 
 _ENTRY_ONLY = (
@@ -25,16 +25,18 @@ _ENTRY_KINDS = (EventKind.ACCEPTED, EventKind.REPLACED)
 
 def commands_of(
     slots: np.ndarray, first_sequence: int
-) -> Iterator[tuple[int, Command, Command | None]]:
+) -> Iterator[tuple[int, Command, Continuation | None]]:
     """Go through COMMAND slots: (sequence, command, its second slot or None)."""
     rows = slots.view(COMMAND_VIEW).tolist()
+    seconds = slots.view(CONTINUATION_VIEW)
     flag_position = COMMAND_VIEW.names.index("flags")  # type: ignore[union-attr]
     make = Command._make
     position, end = 0, len(rows)
     while position < end:
         row = rows[position]
         if row[flag_position] & FLAG_LONG:
-            yield first_sequence + position, make(row), make(rows[position + 1])
+            second = Continuation._make(seconds[position + 1].tolist())
+            yield first_sequence + position, make(row), second
             position += 2
         else:
             yield first_sequence + position, make(row), None

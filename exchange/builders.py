@@ -70,6 +70,8 @@ def engine_capacity(settings: Settings) -> EngineCapacity:
         leaves=capacity.level_blocks,
         nodes=capacity.level_nodes,
         tokens=capacity.tokens_per_day,
+        accounts=capacity.accounts,
+        positions=capacity.positions,
     )
 
 
@@ -145,7 +147,7 @@ def describe_engine(
     scalars = state.scalars
     instruments = {}
     rows = state.instruments.reshape(-1, engine.INSTRUMENT_WORDS).tolist()
-    for number, (flags, tick, lot, low, high, quantity, symbol, _) in enumerate(rows):
+    for number, (flags, tick, lot, low, high, quantity, symbol, *_) in enumerate(rows):
         if flags & 1:
             name = unpacked_text(symbol & _WORD)
             instruments[number] = (name, tick, lot, flags >> 8 & 0xFF, low, high, quantity)

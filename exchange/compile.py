@@ -113,7 +113,7 @@ def _in_one_process(directory: Path) -> Iterator[str]:
         shipped,
         settings=settings,
         sessions=[
-            Session(id=1, username="WARM", password=hash_password("warm", n=16, r=1), account=1)
+            Session(id=1, username="WARM", password=hash_password("warm", n=16, r=1), account=1003)
         ],
     )
     rings = RingCapacities(

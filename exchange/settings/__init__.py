@@ -1,0 +1,147 @@
+"""Configuration: TOML files decoded strictly into immutable structures.
+
+Who uses it: the entry points (daemon, stage, command line, scripts). Everything else gets
+explicit parameters. Invariants: the shipped ``config/exchange.toml`` holds every default, no other
+file does; an unknown key, a wrong type or a value out of range is a ``ConfigurationError`` that
+names the file, the line, the section and the key, and says what is allowed.
+
+    toml_file.py    a file's tree, and errors with their place
+    exact.py        readable numbers as exact integers
+    sections.py     exchange.toml
+    accounts.py     accounts.toml: currencies and accounts
+    instruments.py  instruments.toml: groups with their schedule, and instruments
+    sessions.py     sessions.toml
+    parameters.py   limits as the engine's parameters
+"""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+
+from msgspec import Struct
+
+from exchange.settings.accounts import Account, Currency, check_stock, load_accounts
+from exchange.settings.instruments import Group, Instrument, load_instruments
+from exchange.settings.parameters import (
+    LimitError,
+    account_parameters,
+    instrument_parameters,
+    overlaid,
+    session_parameters,
+)
+from exchange.settings.sections import CpuSection, RiskSection, Settings, check_settings
+from exchange.settings.sessions import Session, load_sessions
+from exchange.settings.toml_file import convert, problem, read_toml
+
+__all__ = [
+    "DEFAULT_FILE",
+    "ROOT",
+    "Account",
+    "Configuration",
+    "CpuSection",
+    "Currency",
+    "Group",
+    "Instrument",
+    "RiskSection",
+    "Session",
+    "Settings",
+    "account_parameters",
+    "instrument_parameters",
+    "load",
+    "load_accounts",
+    "load_instruments",
+    "load_sessions",
+    "load_settings",
+    "overlaid",
+    "roll_time",
+    "session_parameters",
+]
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+DEFAULT_FILE = ROOT / "config" / "exchange.toml"
+FINEST_DECIMALS = 8
+
+
+class Configuration(Struct, frozen=True, kw_only=True):
+    """Everything the daemon starts with. ``file`` is where it came from."""
+
+    file: str
+    settings: Settings
+    currencies: list[Currency]
+    accounts: list[Account]
+    groups: list[Group]
+    instruments: list[Instrument]
+    sessions: list[Session]
+
+    def currency(self, code: str) -> Currency:
+        """The currency with ``code``, which the loaders have checked."""
+        return next(currency for currency in self.currencies if currency.code == code)
+
+    def group_id(self, instrument: Instrument) -> int:
+        """The number of the instrument's group, 0 without one."""
+        return next((group.id for group in self.groups if group.name == instrument.group), 0)
+
+
+def load_settings(path: Path | None) -> Settings:
+    """The settings of ``path`` over the shipped defaults (None: the defaults themselves)."""
+    default_text, defaults = read_toml(DEFAULT_FILE)
+    if path is None or path.resolve() == DEFAULT_FILE:
+        path, text, tree = DEFAULT_FILE, default_text, defaults
+    else:
+        text, own = read_toml(path)
+        tree = dict(defaults)
+        for section, keys in own.items():
+            if isinstance(keys, dict) and isinstance(tree.get(section), dict):
+                tree[section] = tree[section] | keys
+            else:
+                tree[section] = keys
+    settings = convert(path, text, tree, Settings)
+    check_settings(path, text, settings)
+    risk = overlaid(settings.risk)
+    try:
+        instrument_parameters(risk, FINEST_DECIMALS)
+        account_parameters(risk)
+    except LimitError as error:
+        raise problem(path, text, "risk", error.key, str(error)) from None
+    return settings
+
+
+def load(path: Path | None) -> Configuration:
+    """The whole configuration. Raises ConfigurationError about the first thing that is wrong."""
+    settings = load_settings(path)
+    file = DEFAULT_FILE if path is None else path
+    folder = file.resolve().parent
+
+    def beside(name: str) -> Path:
+        # a file that names only what differs may stand anywhere: the shipped lists are the default
+        own = folder / name
+        return own if own.exists() or Path(name).is_absolute() else DEFAULT_FILE.parent / name
+
+    capacity, files, risk = settings.capacity, settings.exchange, settings.risk
+    accounts_file = beside(files.accounts_file)
+    currencies, accounts = load_accounts(accounts_file, capacity.accounts, risk)
+    groups, instruments = load_instruments(
+        beside(files.instruments_file),
+        capacity.instruments,
+        currencies,
+        risk,
+        roll_time(settings),
+    )
+    check_stock(accounts_file, accounts, {instrument.symbol for instrument in instruments})
+    return Configuration(
+        file=str(file),
+        settings=settings,
+        currencies=currencies,
+        accounts=accounts,
+        groups=groups,
+        instruments=instruments,
+        sessions=load_sessions(
+            beside(files.sessions_file), capacity.sessions, {account.id for account in accounts}
+        ),
+    )
+
+
+def roll_time(settings: Settings) -> datetime.time:
+    """``day.roll_time`` as a time of day."""
+    return datetime.time.fromisoformat(settings.day.roll_time)

@@ -1,0 +1,179 @@
+"""instruments.toml: groups with their schedule, and instruments with their limits.
+
+Prices are as written, in currency units; ``Instrument.minor_units`` makes integers of them.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta, field
+
+from exchange.errors import ConfigurationError
+from exchange.settings.accounts import Currency
+from exchange.settings.exact import scaled
+from exchange.settings.parameters import LimitError, instrument_parameters, overlaid
+from exchange.settings.sections import (
+    Count,
+    RiskSection,
+    Section,
+    SmallCount,
+    TimeOfDay,
+    WindowSeconds,
+)
+from exchange.settings.toml_file import convert, problem, read_toml, refuse_doubles
+
+VALUE_MAXIMUM = 1 << 56  # maximum price x multiplier x maximum quantity
+PHASE_KEYS = ("opening_auction", "open", "closing_auction", "close")  # in the order of a day
+DAY_S = 86_400
+
+
+class Group(Section, frozen=True, kw_only=True):
+    """One ``[[group]]``: instruments that open and close together; without times always open."""
+
+    id: Annotated[int, Meta(ge=1, le=255)]
+    name: Annotated[str, Meta(pattern=r"^[!-~]{1,16}\Z")]
+    opening_auction: TimeOfDay | None = None
+    open: TimeOfDay | None = None
+    closing_auction: TimeOfDay | None = None
+    close: TimeOfDay | None = None
+
+    def times(self) -> dict[str, datetime.time]:
+        """The times that are given, by key, in the order of a day."""
+        given = {key: getattr(self, key) for key in PHASE_KEYS}
+        return {key: datetime.time.fromisoformat(text) for key, text in given.items() if text}
+
+
+class Instrument(Section, frozen=True, kw_only=True):
+    """One ``[[instrument]]``. Limits that are None are those of ``[risk]``."""
+
+    id: SmallCount
+    symbol: Annotated[str, Meta(pattern=r"^[!-~]{1,8}\Z")]
+    currency: str
+    group: str = ""
+    price_decimals: Annotated[int, Meta(ge=0, le=8)]
+    tick: Decimal
+    lot: Count
+    minimum_price: Decimal
+    maximum_price: Decimal
+    maximum_quantity: Count
+    reference_price: Decimal | None = None
+    maker_fee_basis_points: Decimal | None = None
+    taker_fee_basis_points: Decimal | None = None
+    price_band_percent: Decimal | None = None
+    collar_percent: Decimal | None = None
+    review_value: Decimal | None = None
+    breaker_percent: Decimal | None = None
+    breaker_window_s: WindowSeconds | None = None
+    breaker_halt_s: WindowSeconds | None = None
+
+    def minor_units(self, price: Decimal) -> int:
+        """``price`` as an integer of 10^-price_decimals. Raises ValueError if it is not one."""
+        return scaled(price, self.price_decimals)
+
+
+class _InstrumentsFile(Section, frozen=True, kw_only=True):
+    group: list[Group] = field(default_factory=list)
+    instrument: list[Instrument] = field(default_factory=list)
+
+
+def _seconds(time: datetime.time) -> int:
+    return time.hour * 3600 + time.minute * 60 + time.second
+
+
+def _check_groups(path: Path, text: str, groups: list[Group], roll: datetime.time) -> None:
+    refuse_doubles(path, text, "group", groups, "id")
+    refuse_doubles(path, text, "group", groups, "name")
+    for index, group in enumerate(groups):
+        before, after_roll = "", -1
+        for key, time in group.times().items():
+            # a day begins at the roll: a session may cross midnight
+            offset = (_seconds(time) - _seconds(roll)) % DAY_S
+            if offset <= after_roll:
+                what = f"must be after {before}, counted from day.roll_time ({roll})"
+                raise problem(path, text, "group", key, what, index)
+            before, after_roll = key, offset
+        for auction, end in (("opening_auction", "open"), ("closing_auction", "close")):
+            if getattr(group, auction) and not getattr(group, end):
+                what = f"missing; an auction that begins at {auction} ends at it"
+                raise problem(path, text, "group", end, what, index)
+
+
+def load_instruments(
+    path: Path,
+    capacity: int,
+    currencies: Sequence[Currency],
+    risk: RiskSection,
+    roll: datetime.time,
+) -> tuple[list[Group], list[Instrument]]:
+    """Groups and instruments of ``path``; ids of instruments are below ``capacity`` (records)."""
+    text, tree = read_toml(path)
+    file = convert(path, text, tree, _InstrumentsFile)
+    _check_groups(path, text, file.group, roll)
+    instruments = file.instrument
+    refuse_doubles(path, text, "instrument", instruments, "id")
+    refuse_doubles(path, text, "instrument", instruments, "symbol")
+    by_code = {currency.code: currency for currency in currencies}
+    groups = {group.name for group in file.group}
+    for index, instrument in enumerate(instruments):
+
+        def refuse(key: str, what: str, index: int = index) -> ConfigurationError:
+            return problem(path, text, "instrument", key, what, index)
+
+        if instrument.id >= capacity:
+            raise refuse("id", f"must be below capacity.instruments ({capacity})")
+        if instrument.currency not in by_code:
+            raise refuse("currency", f"must be one of {_list(by_code)}")
+        if instrument.group and instrument.group not in groups:
+            raise refuse("group", f"must be the name of a [[group]]: {_list(groups)}")
+        currency = by_code[instrument.currency]
+        if instrument.price_decimals > currency.decimals:
+            what = f"must not be more than those of {currency.code} ({currency.decimals})"
+            raise refuse("price_decimals", what)
+        _check_prices(instrument, currency, refuse)
+        try:
+            instrument_parameters(overlaid(risk, instrument), currency.decimals)
+        except LimitError as error:
+            raise refuse(error.key, str(error)) from None
+    return file.group, instruments
+
+
+def _list(names: object) -> str:
+    return ", ".join(sorted(names)) or "(none is defined)"  # type: ignore[call-overload]
+
+
+def _check_prices(instrument: Instrument, currency: Currency, refuse) -> None:  # type: ignore[no-untyped-def]
+    minor = {}
+    for key in ("tick", "minimum_price", "maximum_price", "reference_price"):
+        price = getattr(instrument, key)
+        if price is None:
+            continue
+        try:
+            minor[key] = instrument.minor_units(price)
+        except ValueError as error:
+            raise refuse(key, str(error)) from None
+    tick = minor["tick"]
+    if tick < 1:
+        raise refuse("tick", "must be positive")
+    for key in minor:
+        if minor[key] % tick:
+            raise refuse(key, f"must be a multiple of the tick, {instrument.tick}")
+    if minor["minimum_price"] < tick:
+        raise refuse("minimum_price", f"must be at least the tick, {instrument.tick}")
+    if minor["maximum_price"] < minor["minimum_price"]:
+        raise refuse("maximum_price", "must not be below minimum_price")
+    if minor["maximum_price"] > 1 << 47 or minor["maximum_price"] // tick >= 1 << 30:
+        raise refuse("maximum_price", "must be below 2^30 ticks and 2^47 minor units")
+    if not instrument.lot <= instrument.maximum_quantity <= 1 << 40:
+        raise refuse("maximum_quantity", "must be from one lot to 2^40")
+    multiplier = 10 ** (currency.decimals - instrument.price_decimals)
+    if minor["maximum_price"] * multiplier * instrument.maximum_quantity > VALUE_MAXIMUM:
+        what = f"times maximum_price must not exceed 2^56 minor units of {currency.code}"
+        raise refuse("maximum_quantity", what)
+    reference = minor.get("reference_price", 0)
+    if reference and not minor["minimum_price"] <= reference <= minor["maximum_price"]:
+        raise refuse("reference_price", "must be from minimum_price to maximum_price")

@@ -1,0 +1,196 @@
+"""The sections of exchange.toml as immutable structures, and what one key's type cannot say.
+
+Who uses it: ``load_settings`` and, for the types, everything that is given a part of the settings.
+Invariant: no default value stands here; the shipped ``config/exchange.toml`` holds every one.
+"""
+
+from __future__ import annotations
+
+import zoneinfo
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from exchange.settings.toml_file import problem
+
+Count = Annotated[int, Meta(ge=1, le=1 << 40)]
+Milliseconds = Annotated[int, Meta(ge=1, le=86_400_000)]
+SmallCount = Annotated[int, Meta(ge=1, le=65_535)]
+PowerOfTwo = Annotated[int, Meta(ge=16, le=1 << 30, description="a power of two")]
+Port = Annotated[int, Meta(ge=0, le=65_535)]
+CpuNumbers = list[Annotated[int, Meta(ge=0, le=4_095)]]
+TimeOfDay = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\Z")]
+# ranges of docs/matching.md, "Operators' commands"
+Limit = Annotated[int, Meta(ge=0, le=(1 << 31) - 1)]
+QuantityLimit = Annotated[int, Meta(ge=0, le=1 << 40)]
+Rate = Annotated[int, Meta(ge=0, le=1_000_000_000)]
+Burst = Annotated[int, Meta(ge=1, le=1_000_000)]
+WindowSeconds = Annotated[int, Meta(ge=1, le=86_400)]
+OrderCount = Annotated[int, Meta(ge=1, le=(1 << 31) - 1)]
+PreventionMode = Literal["none", "cancel_resting", "cancel_incoming", "cancel_both", "decrement"]
+
+
+class Section(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A table whose keys are exactly the fields."""
+
+
+class ExchangeSection(Section, frozen=True, kw_only=True):
+    name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]{1,32}\Z")]
+    accounts_file: Annotated[str, Meta(min_length=1)]
+    instruments_file: Annotated[str, Meta(min_length=1)]
+    sessions_file: Annotated[str, Meta(min_length=1)]
+
+
+class DaySection(Section, frozen=True, kw_only=True):
+    roll: Literal["daily", "manual"]
+    timezone: str
+    roll_time: TimeOfDay
+
+
+class CapacitySection(Section, frozen=True, kw_only=True):
+    instruments: Annotated[int, Meta(ge=2, le=65_535)]
+    sessions: Annotated[int, Meta(ge=2, le=65_535)]
+    live_orders: Annotated[int, Meta(ge=1, le=1 << 26)]
+    level_blocks: Annotated[int, Meta(ge=1, le=1 << 24)]
+    level_nodes: Annotated[int, Meta(ge=4, le=1 << 24)]
+    tokens_per_day: Annotated[int, Meta(ge=1, le=200_000_000)]
+    accounts: Annotated[int, Meta(ge=2, le=1 << 20)]
+    positions: Annotated[int, Meta(ge=1, le=1 << 24)]
+
+
+class RingsSection(Section, frozen=True, kw_only=True):
+    ingress_control: PowerOfTwo
+    ingress_order_entry: PowerOfTwo
+    commands: PowerOfTwo
+    events: PowerOfTwo
+
+
+class MatcherSection(Section, frozen=True, kw_only=True):
+    prefault_bytes: Annotated[int, Meta(ge=0, le=1 << 40)]
+    batch: Annotated[int, Meta(ge=2, le=65_535)]  # a long command takes two slots
+
+
+class JournalSection(Section, frozen=True, kw_only=True):
+    segment_bytes: Annotated[int, Meta(ge=65_536, le=1 << 40, multiple_of=4_096)]
+    batch: Annotated[int, Meta(ge=2, le=1 << 24)]
+    archive_segment_events: PowerOfTwo
+
+
+class OrderEntrySection(Section, frozen=True, kw_only=True):
+    host: Annotated[str, Meta(min_length=1)]
+    port: Port
+    listen_backlog: SmallCount
+    congestion_control: Annotated[str, Meta(pattern=r"^[a-z0-9_-]{0,15}\Z")]
+    connections: SmallCount
+    unauthenticated_connections: SmallCount
+    receive_bytes: Annotated[int, Meta(ge=4_096, le=1 << 30)]
+    output_bytes: Annotated[int, Meta(ge=16_384, le=1 << 30)]
+    backlog_messages: Count
+    stall_timeout_ms: Milliseconds
+    login_timeout_ms: Milliseconds
+    heartbeat_interval_ms: Milliseconds
+    client_timeout_ms: Milliseconds
+    takeover_ms: Milliseconds
+    linger_ms: Milliseconds
+    timer_interval_ms: Milliseconds
+    password_threads: Annotated[int, Meta(ge=1, le=64)]
+    batch_events: Annotated[int, Meta(ge=16, le=1 << 20)]
+
+
+class CpuSection(Section, frozen=True, kw_only=True):
+    plan: Literal["auto", "explicit"]
+    matcher: CpuNumbers
+    journaler: CpuNumbers
+    order_entry: CpuNumbers
+    idle: Literal["auto", "block", "yield", "busy_spin"]
+
+
+class SupervisionSection(Section, frozen=True, kw_only=True):
+    start_timeout_ms: Milliseconds
+    stop_timeout_ms: Milliseconds
+    kill_timeout_ms: Milliseconds
+    restart_limit: Annotated[int, Meta(ge=0, le=1_000_000)]
+    restart_window_ms: Milliseconds
+    idle_timeout_ms: Milliseconds
+    status_interval_ms: Milliseconds
+
+
+class LogSection(Section, frozen=True, kw_only=True):
+    level: Literal["debug", "info", "warning", "error"]
+    file: str
+
+
+class RiskSection(Section, frozen=True, kw_only=True):
+    """What holds for every instrument, account and session that does not say otherwise."""
+
+    maker_fee_basis_points: Decimal
+    taker_fee_basis_points: Decimal
+    price_band_percent: Decimal
+    collar_percent: Decimal
+    review_value: Decimal
+    breaker_percent: Decimal
+    breaker_window_s: WindowSeconds
+    breaker_halt_s: WindowSeconds
+    orders_per_day: Limit
+    open_orders: Limit
+    position_limit: QuantityLimit
+    orders_per_second: Rate
+    burst: Burst
+    session_orders_per_second: Rate
+    session_burst: Burst
+    cancel_ratio_percent: Decimal
+    cancel_ratio_window_s: WindowSeconds
+    cancel_ratio_minimum: OrderCount
+    self_trade_prevention: PreventionMode
+    may_short: bool
+    cancel_on_disconnect: bool
+
+
+class Settings(Section, frozen=True, kw_only=True):
+    """One configuration file, complete: one attribute per section."""
+
+    exchange: ExchangeSection
+    day: DaySection
+    capacity: CapacitySection
+    risk: RiskSection
+    rings: RingsSection
+    matcher: MatcherSection
+    journal: JournalSection
+    order_entry: OrderEntrySection
+    cpu: CpuSection
+    supervision: SupervisionSection
+    log: LogSection
+
+
+def _power_of_two(path: Path, text: str, settings: Settings) -> None:
+    for section_name in Settings.__struct_fields__:
+        section = getattr(settings, section_name)
+        for field in msgspec.structs.fields(section):
+            value = getattr(section, field.name)
+            if field.type == PowerOfTwo and value & (value - 1):
+                below = 1 << (value.bit_length() - 1)
+                what = f"must be a power of two, for example {below} or {2 * below}, not {value}"
+                raise problem(path, text, section_name, field.name, what)
+
+
+def check_settings(path: Path, text: str, settings: Settings) -> None:
+    """What one key's type cannot say."""
+    _power_of_two(path, text, settings)
+    try:
+        zoneinfo.ZoneInfo(settings.day.timezone)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        what = f"not a time zone of this machine's database: {settings.day.timezone!r}"
+        raise problem(path, text, "day", "timezone", what) from None
+    order_entry = settings.order_entry
+    if order_entry.client_timeout_ms <= order_entry.heartbeat_interval_ms:
+        what = "must be greater than heartbeat_interval_ms"
+        raise problem(path, text, "order_entry", "client_timeout_ms", what)
+    if settings.journal.batch > settings.rings.commands:
+        what = f"must not exceed rings.commands ({settings.rings.commands})"
+        raise problem(path, text, "journal", "batch", what)
+    if settings.matcher.batch * 2 > settings.rings.commands:
+        what = f"must not exceed half of rings.commands ({settings.rings.commands})"
+        raise problem(path, text, "matcher", "batch", what)

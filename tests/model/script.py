@@ -3,18 +3,25 @@
 Commands (times in seconds since START, default: the time of the command before)::
 
     > 1 enter a B 100 @ 50 tif=0 min=10     session 1; sides B S T E; price "market" or a number
+    > 1 enter a B 100 @ 50 stop=48 show=10  a stop order (also "market"), an iceberg; reprice=1
     > 1 cancel a 0                          new intended total
-    > cancel-id 9 0                         by order id (or by "id of a": cancel-id :a 0)
+    > cancel-id 9 0                         by order id (or by "id of a": cancel-id :a 0); with a
+                                            session it is that client's, without the operator's
     > 1 replace a b 100 @ 51                existing token, new token, new total of the chain
-    > 1 modify a S 50
+    > 1 replace-id :a b 100 @ 51            the same by order id
+    > 1 modify a S 50                       | > 1 modify-id :a S 50
+    > review :a yes | review :a no          approve or refuse a held order
+    > state HALTED instrument=1 until=5     also group=2; neither: the market
+    > parameter BREAKER 100000 16 5 instrument=1       also account=1, session=1; none: defaults
+    > kill ACCOUNT on account=1 | mass-cancel account=1 session=1 instrument=1 side=0
+    > 1 mass-cancel | 1 disconnect | 1 cancel-after 5
+    > deposit 1 1000 | withdraw 1 1000      money; stock with stock=1 price=50
+    > account 1 | currency 1 fees=9 | session 3 account=1
     > timer t=3.5
-    > start 1 | end | session 3 | instrument 2 tick=5 lot=10 low=5 high=500 most=1000
+    > start 1 | end | instrument 2 tick=5 lot=10 low=5 high=500 most=1000
     > kind 99
 
-Events: ``KIND session#number token side quantity@price reason left=open L=quantity/orders``,
-``with session#number token side`` for a trade's aggressor, ``was token`` for what was replaced.
-Entry fields that have their default are left out; so is what the rules fix: order ids are checked
-in ``lines`` instead.
+Operators' commands take an idempotency key with ``key=word``. Events: tests/model/event_lines.py.
 """
 
 from __future__ import annotations
@@ -22,53 +29,49 @@ from __future__ import annotations
 import numpy as np
 
 from exchange.codes import (
-    FLAG_LEVEL,
     FLAG_LONG,
-    CancelReason,
+    MASS_CANCEL_ANY_SIDE,
     CommandKind,
-    EventKind,
+    InstrumentState,
     OrderType,
-    Reject,
-    SystemEvent,
+    Parameter,
+    Scope,
 )
-from exchange.records import COMMAND, EVENT, INSTRUMENT_CONTINUATION
+from exchange.records import (
+    ADMIN_CONTINUATION,
+    COMMAND,
+    INSTRUMENT_CONTINUATION,
+    ORDER_CONTINUATION,
+)
+from tests.model.event_lines import DEFAULTS, ENTRY_FIELDS, SIDES, START_NS, lines, token_bytes
 
-START_NS = 1_700_000_000_000_000_000
-SIDES = "BSTE"
+__all__ = ["PRELUDE", "START_NS", "Script", "lines", "token_bytes"]
+
+# What every case begins with: two rich traders who may sell short, and a day.
 PRELUDE = """
+> account 9
+> currency 1 fees=9
+> parameter SHORT_SALES 1
+> account 1
+> account 2
 > session 1
 > session 2
 > instrument 1 tick=1 lot=10 low=2 high=1000 most=5000
+> deposit 1 1000000000000
+> deposit 2 1000000000000
+> deposit 1 1000000 stock=1 price=50
+> deposit 2 1000000 stock=1 price=50
 > start 20260102
 """
-_KEYS = {
-    "tif": "time_in_force",
-    "min": "minimum_quantity",
-    "firm": "firm",
+_KEYS = ENTRY_FIELDS | {
     "display": "display",
-    "capacity": "capacity",
-    "sweep": "intermarket_sweep",
-    "cross": "cross_type",
     "type": "order_type",
     "reject": "reject",
     "instrument": "instrument",
     "side": "side",
+    "flags": "flags",
 }
-_DEFAULTS = {
-    "time_in_force": 99_998,
-    "firm": 7,
-    "display": ord("Y"),
-    "capacity": ord("A"),
-    "intermarket_sweep": ord("N"),
-    "cross_type": ord("N"),
-    "instrument": 1,
-}
-
-
-def token_bytes(word: str) -> bytes:
-    """A token of a script: padded with spaces; ``BLANK``, ``NUL`` and ``HIGH`` are malformed."""
-    special = {"BLANK": b" " * 14, "NUL": b"ab" + bytes(12), "HIGH": b"a\x7f" + b" " * 12}
-    return special.get(word, word.ljust(14).encode())
+_TERMS = {"stop": "stop_price", "show": "display_quantity", "reprice": "options"}
 
 
 class Script:
@@ -100,16 +103,26 @@ class Script:
             token_bytes(word), np.uint8
         )
 
+    def _order_id(self, word: str) -> int:
+        return self.order_ids[word[1:]] if word.startswith(":") else int(word)
+
     def _order_fields(self, slots: np.ndarray, price: str, keys: dict[str, str]) -> None:
-        for name, value in _DEFAULTS.items():
+        for name, value in DEFAULTS.items():
             slots[name][0] = value
-        if price == "market":
+        market = price == "market"
+        if "stop" in keys:
+            slots["order_type"][0] = OrderType.STOP if market else OrderType.STOP_LIMIT
+        elif market:
             slots["order_type"][0] = OrderType.MARKET
-        else:
-            slots["price"][0] = int(price)
+        slots["price"][0] = 0 if market else int(price)
+        continuation = slots[1:].view(ORDER_CONTINUATION)
         for key, word in keys.items():
-            is_letter = len(word) == 1 and not word.isdigit()
-            slots[_KEYS[key]][0] = ord(word) if is_letter else int(word)
+            if key in _TERMS:
+                continuation[_TERMS[key]] = int(word)
+                slots["flags"][0] |= FLAG_LONG
+            else:
+                is_letter = len(word) == 1 and not word.isdigit()
+                slots[_KEYS[key]][0] = ord(word) if is_letter else int(word)
 
     def _enter(self, slots: np.ndarray, words: list[str], keys: dict[str, str]) -> int:
         token, side, quantity, price = words
@@ -118,7 +131,7 @@ class Script:
         slots["quantity"][0] = int(quantity)
         self._order_fields(slots, price, keys)
         self._set_token(slots, 0, token)
-        return 1
+        return 2 if slots["flags"][0] & FLAG_LONG else 1
 
     def _replace(self, slots: np.ndarray, words: list[str], keys: dict[str, str]) -> int:
         token, replacement, quantity, price = words
@@ -130,6 +143,12 @@ class Script:
         self._set_token(slots, 1, replacement)
         return 2
 
+    def _replace_id(self, slots: np.ndarray, words: list[str], keys: dict[str, str]) -> int:
+        self._replace(slots, ["", *words[1:]], keys)
+        slots["kind"][0] = CommandKind.REPLACE_BY_ORDER_ID
+        slots[1:].view(ORDER_CONTINUATION)["order_id"] = self._order_id(words[0])
+        return 2
+
     def _cancel(self, slots: np.ndarray, words: list[str], keys: dict[str, str]) -> int:
         slots["kind"][0] = CommandKind.CANCEL
         slots["quantity"][0] = int(words[1])
@@ -138,8 +157,7 @@ class Script:
 
     def _cancel_id(self, slots: np.ndarray, words: list[str], keys: dict[str, str]) -> int:
         slots["kind"][0] = CommandKind.CANCEL_BY_ORDER_ID
-        named = words[0].startswith(":")
-        slots["price"][0] = self.order_ids[words[0][1:]] if named else int(words[0])
+        slots["price"][0] = self._order_id(words[0])
         slots["quantity"][0] = int(words[1])
         return 1
 
@@ -148,6 +166,12 @@ class Script:
         slots["side"][0] = SIDES.index(words[1]) if words[1] in SIDES else int(words[1])
         slots["quantity"][0] = int(words[2])
         self._set_token(slots, 0, words[0])
+        return 1
+
+    def _modify_id(self, slots: np.ndarray, words: list[str], keys: dict[str, str]) -> int:
+        self._modify(slots, ["", *words[1:]], keys)
+        slots["kind"][0] = CommandKind.MODIFY_BY_ORDER_ID
+        slots["price"][0] = self._order_id(words[0])
         return 1
 
     def _timer(self, slots: np.ndarray, words: list[str], keys: dict[str, str]) -> int:
@@ -168,10 +192,19 @@ class Script:
         slots["kind"][0] = int(words[0])
         return 1
 
+    def _disconnect(self, slots: np.ndarray, words: list[str], keys: dict[str, str]) -> int:
+        slots["kind"][0] = CommandKind.DISCONNECT
+        return 1
+
+    def _cancel_after(self, slots: np.ndarray, words: list[str], keys: dict[str, str]) -> int:
+        slots["kind"][0] = CommandKind.CANCEL_AFTER
+        slots["quantity"][0] = int(words[0])
+        return 1
+
     def _session(self, slots: np.ndarray, words: list[str], keys: dict[str, str]) -> int:
         slots["kind"][0] = CommandKind.SESSION
         slots["session"][0] = int(words[0])
-        slots["quantity"][0] = 100 + int(words[0])
+        slots["quantity"][0] = int(keys.get("account", words[0]))
         slots["token_0"][0] = int.from_bytes(f"U{words[0]}".ljust(8).encode(), "little")
         return 1
 
@@ -187,75 +220,93 @@ class Script:
         continuation["minimum_price"] = int(keys["low"])
         continuation["maximum_price"] = int(keys["high"])
         continuation["maximum_quantity"] = int(keys["most"])
+        continuation["currency"] = int(keys.get("currency", "1"))
+        continuation["group"] = int(keys.get("group", "0"))
         return 2
 
+    def _operator(
+        self, slots: np.ndarray, kind: CommandKind, keys: dict[str, str], *values: int
+    ) -> np.ndarray:
+        """An operator's command of ``kind`` with its key and targets; its continuation."""
+        slots["kind"][0] = kind
+        slots["flags"][0] = FLAG_LONG
+        if "key" in keys:
+            self._set_token(slots, 0, keys["key"])
+        continuation = slots[1:].view(ADMIN_CONTINUATION)
+        for name in ("session", "instrument"):
+            if name in keys:
+                slots[name][0] = int(keys[name])
+        for name in ("account", "currency", "group"):
+            if name in keys:
+                continuation[name] = int(keys[name])
+        for number, value in enumerate(values):
+            continuation[f"value_{number}"] = value
+        return continuation
 
-def lines(data: bytes, order_ids: dict[str, int]) -> list[str]:
-    """Events as lines of the language; checks that every event names the right order."""
-    return [_line(event, order_ids) for event in np.frombuffer(data, EVENT)]
+    def _account(self, slots: np.ndarray, words: list[str], keys: dict[str, str]) -> int:
+        self._operator(slots, CommandKind.ACCOUNT, keys | {"account": words[0]})
+        return 2
 
+    def _currency(self, slots: np.ndarray, words: list[str], keys: dict[str, str]) -> int:
+        code = int.from_bytes(keys.get("code", "EUR").ljust(8).encode(), "little")
+        targets = keys | {"currency": words[0], "account": keys["fees"]}
+        decimals = int(keys.get("decimals", "2"))
+        self._operator(slots, CommandKind.CURRENCY, targets, code, decimals)
+        return 2
 
-def _word(raw: bytes) -> str:
-    for name in ("BLANK", "NUL", "HIGH"):
-        if token_bytes(name) == raw:
-            return name
-    return raw.rstrip(b"\0 ").decode()
-
-
-def _line(event: np.ndarray, order_ids: dict[str, int]) -> str:
-    raw, kind = event.tobytes(), int(event["kind"])
-    token, contra = _word(raw[64:78]), _word(raw[104:118])
-    entry = kind in (EventKind.ACCEPTED, EventKind.REPLACED)
-    words = [EventKind(kind).name]
-    if event["session"]:
-        number = int(event["session_sequence"])
-        words.append(f"{event['session']}#{number}" if number else f"{event['session']}")
-    if kind in (EventKind.INSTRUMENT_DEFINED, EventKind.CONTROL_REJECTED) and event["instrument"]:
-        words.append(f"instrument={event['instrument']}")
-    if token:
-        words.append(token)
-    order_event = kind <= EventKind.REMOVED and kind != EventKind.SYSTEM
-    if order_event:
-        words.append(SIDES[event["side"]] if event["side"] < 4 else str(event["side"]))
-        if entry or kind == EventKind.REJECTED:
-            assert event["order_id"] == event["command_sequence"]
-            if entry:
-                order_ids[token] = int(event["order_id"])
+    def _deposit(self, slots: np.ndarray, words: list[str], keys: dict[str, str]) -> int:
+        account, amount = words
+        targets = keys | {"account": account}
+        if "stock" in keys:
+            targets["instrument"] = keys["stock"]
         else:
-            assert event["order_id"] == order_ids[token], f"wrong order id: {event}"
-        assert kind == EventKind.REJECTED or event["instrument"] > 0
-    if event["price"] or event["quantity"]:
-        words.append(f"{event['quantity']}@{event['price']}")
-    if event["reason"]:
-        names = {
-            EventKind.CANCELED: CancelReason,
-            EventKind.SYSTEM: SystemEvent,
-            EventKind.REJECTED: Reject,
-            EventKind.CONTROL_REJECTED: Reject,
-        }
-        words.append(names[EventKind(kind)](int(event["reason"])).name)
-    if order_event and event["order_type"]:
-        words.append(f"type={event['order_type']}")
-    if order_event and event["display"] != ord("Y"):
-        words.append(f"display={chr(event['display'])}")
-    if entry:
-        for key in ("tif", "min", "firm", "capacity", "sweep", "cross"):
-            value = int(event[_KEYS[key]])
-            if value != _DEFAULTS.get(_KEYS[key], 0):
-                words.append(
-                    f"{key}={chr(value) if key in ('capacity', 'sweep', 'cross') else value}"
-                )
-    elif event["remaining"]:
-        words.append(f"left={event['remaining']}")
-    if event["flags"] & FLAG_LEVEL:
-        words.append(f"L={event['level_quantity']}/{event['level_orders']}")
-    if kind == EventKind.INSTRUMENT_DEFINED:
-        words.append(f"low={event['level_quantity']} high={event['contra_order_id']}")
-    if kind == EventKind.TRADE:
-        assert event["contra_order_id"] == order_ids[contra]
-        words.append(f"with {event['contra_session']}#{event['contra_session_sequence']}")
-        words.append(f"{contra} {SIDES[event['contra_side']]}")
-    elif kind == EventKind.REPLACED:
-        assert event["contra_order_id"] == order_ids[contra]
-        words.append(f"was {contra}")
-    return " ".join(words)
+            targets.setdefault("currency", "1")
+        self._operator(slots, CommandKind.DEPOSIT, targets)
+        slots["quantity"][0] = int(amount)
+        slots["price"][0] = int(keys.get("price", "0"))
+        return 2
+
+    def _withdraw(self, slots: np.ndarray, words: list[str], keys: dict[str, str]) -> int:
+        self._deposit(slots, words, keys)
+        slots["kind"][0] = CommandKind.WITHDRAW
+        return 2
+
+    def _parameter(self, slots: np.ndarray, words: list[str], keys: dict[str, str]) -> int:
+        name, *values = words
+        continuation = self._operator(
+            slots, CommandKind.PARAMETER, keys, *(int(value) for value in values)
+        )
+        continuation["parameter"] = int(name) if name.isdigit() else Parameter[name]
+        return 2
+
+    def _state(self, slots: np.ndarray, words: list[str], keys: dict[str, str]) -> int:
+        until_ns = START_NS + round(float(keys["until"]) * 1e9) if "until" in keys else 0
+        continuation = self._operator(slots, CommandKind.INSTRUMENT_STATE, keys, until_ns)
+        name = words[0]
+        continuation["parameter"] = int(name) if name.isdigit() else InstrumentState[name]
+        return 2
+
+    def _kill(self, slots: np.ndarray, words: list[str], keys: dict[str, str]) -> int:
+        scope, switch = words
+        continuation = self._operator(slots, CommandKind.KILL, keys, int(switch == "on"))
+        continuation["scope"] = Scope[scope]
+        return 2
+
+    def _review(self, slots: np.ndarray, words: list[str], keys: dict[str, str]) -> int:
+        self._operator(slots, CommandKind.REVIEW, keys)
+        slots["price"][0] = self._order_id(words[0])
+        choices = {"yes": 1, "no": 0}
+        slots["quantity"][0] = choices[words[1]] if words[1] in choices else int(words[1])
+        return 2
+
+    def _mass_cancel(self, slots: np.ndarray, words: list[str], keys: dict[str, str]) -> int:
+        """A client's (session before the verb) or, long, the operator's."""
+        client = int(slots["session"][0]) != 0
+        targets = {name: word for name, word in keys.items() if name in ("key", "instrument")}
+        self._operator(slots, CommandKind.MASS_CANCEL, targets)
+        slots["quantity"][0] = int(keys.get("account", "0"))
+        slots["price"][0] = int(keys.get("session", "0"))
+        slots["side"][0] = int(keys.get("side", MASS_CANCEL_ANY_SIDE))
+        if client:
+            slots["flags"][0] = 0
+        return 1 if client else 2

@@ -1,8 +1,9 @@
 """``exchange-replay book``: the book as it stood after a command, from the rebuilt engine state.
 
 The state is rebuilt up to that command, from the newest snapshot that is not later, and its live
-orders are read out of the order pool. Orders of one level are shown oldest first; that is ascending
-order id, because an order joins its level's tail exactly when the command that names it is applied.
+orders are read out of the order pool. Orders of one level are shown in the order in which they will
+trade. That is not always the order of their ids: an iceberg goes to the tail with each part that it
+shows, and a triggered stop or a released order joins when it enters the market.
 """
 
 from __future__ import annotations
@@ -12,13 +13,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from exchange.codes import Side
-from exchange.engine.state import ORDER_HIGH, ORDER_WORDS, EngineState
+from exchange.codes import OrderType, Side
+from exchange.engine import state as layout
+from exchange.engine.state import EngineState
 from replay.directory import Directory
 from replay.text import code_name, record_token
 
+_HALF = (1 << 32) - 1
 # One slot of the order pool as fields: the layout that exchange/engine/state.py draws.
-ORDER = np.dtype(
+_SLOT = np.dtype(
     {
         "names": [
             "open",
@@ -28,18 +31,47 @@ ORDER = np.dtype(
             "token_1",
             "token_2",
             "instrument",
+            "next",
+            "level",
             "session",
             "side",
+            "flags",
+            "order_type",
         ],
-        "formats": ["<i8", "<i8", "<i8", "<u8", "<u4", "<u2", "<u2", "<u2", "u1"],
-        "offsets": [0, 8, 16, 24, 32, 36, 38, 56, 59],
-        "itemsize": 8 * ORDER_WORDS,
+        "formats": [
+            "<i8", "<i8", "<i8", "<u8", "<u4", "<u2", "<u2", "<u4", "<u4", "<u2", "u1", "u1", "u1",
+        ],
+        "offsets": [0, 8, 16, 24, 32, 36, 38, 40, 48, 56, 59, 61, 63],
+        "itemsize": 8 * layout.ORDER_WORDS,
     }
+)  # fmt: skip
+# A live order. ``open``: what its level shows of it; ``hidden``: the rest of an iceberg's; ``price``:
+# limit or protection price; ``place``: how many are before it at its level or among the held ones.
+ORDER = np.dtype(
+    [
+        ("order_id", "<i8"),
+        ("instrument", "<u2"),
+        ("session", "<u2"),
+        ("token_0", "<u8"),
+        ("token_1", "<u4"),
+        ("token_2", "<u2"),
+        ("side", "u1"),
+        ("order_type", "u1"),
+        ("flags", "u1"),
+        ("price", "<i8"),
+        ("open", "<i8"),
+        ("hidden", "<i8"),
+        ("display_quantity", "<i8"),
+        ("stop_price", "<i8"),
+        ("executed", "<i8"),
+        ("place", "<i8"),
+    ]
 )
+_STOP_TYPES = (OrderType.STOP, OrderType.STOP_LIMIT)
 
 
 class Level(NamedTuple):
-    """One price level: price in minor units, total open quantity, orders oldest first (ORDER)."""
+    """One price level: price in minor units, quantity shown, orders first to last (ORDER)."""
 
     price: int
     quantity: int
@@ -47,20 +79,53 @@ class Level(NamedTuple):
 
 
 class Book(NamedTuple):
-    """Both sides of one instrument, best price first."""
+    """One instrument: both sides, best price first; stops, the one that is due first; held."""
 
     instrument: int
     bids: list[Level]
     asks: list[Level]
+    buy_stops: list[Level]
+    sell_stops: list[Level]
+    held: np.ndarray
 
 
 def live_orders(state: EngineState) -> np.ndarray:
     """All live orders, by order id: ORDER array (a copy)."""
-    used = int(state.scalars[ORDER_HIGH]) + 1
-    orders = state.orders[: used * ORDER_WORDS].view(ORDER)
-    orders = orders[orders["order_id"] != 0]
-    by_age: np.ndarray = orders[np.argsort(orders["order_id"])]
-    return by_age
+    used = int(state.scalars[layout.ORDER_HIGH]) + 1
+    slots = state.orders[: used * layout.ORDER_WORDS].view(_SLOT)
+    cold = state.orders_cold[: used * layout.COLD_WORDS].reshape(-1, layout.COLD_WORDS)
+    where = np.flatnonzero(slots["order_id"])
+    where = where[np.argsort(slots["order_id"][where])]
+    orders = np.zeros(len(where), ORDER)
+    for name in _SLOT.names or ():
+        if name in (ORDER.names or ()):
+            orders[name] = slots[name][where]
+    flags = orders["flags"]
+    stops = (flags & layout.ORDER_WAITING) | (flags & layout.ORDER_HELD)
+    for name, word, valid in (
+        ("hidden", 3, flags & layout.ORDER_ICEBERG),
+        ("display_quantity", 4, flags & layout.ORDER_ICEBERG),
+        ("stop_price", 5, (stops != 0) & np.isin(orders["order_type"], _STOP_TYPES)),
+        ("executed", 0, flags & layout.ORDER_HAS_EXECUTED),
+    ):
+        orders[name] = np.where(valid, cold[where, word], 0)
+    orders["place"] = _places(state, slots)[where]
+    return orders
+
+
+def _places(state: EngineState, slots: np.ndarray) -> np.ndarray:
+    """Per slot: how many orders are before it in its list."""
+    places = np.zeros(len(slots), np.int64)
+    levels = state.levels.reshape(-1, layout.LEVEL_WORDS)
+    following = slots["next"].tolist()
+    in_use = np.unique(slots["level"][slots["order_id"] != 0])
+    heads = (levels[in_use[in_use != 0], 1] & _HALF).tolist()
+    for head in (*heads, int(state.scalars[layout.HELD_HEAD])):
+        slot, place = head, 0
+        while slot:
+            places[slot] = place
+            slot, place = following[slot], place + 1
+    return places
 
 
 def books_of(state: EngineState, instrument: int | None = None) -> Iterator[Book]:
@@ -70,22 +135,57 @@ def books_of(state: EngineState, instrument: int | None = None) -> Iterator[Book
         if instrument is None or int(number) == instrument:
             mine = orders[orders["instrument"] == number]
             is_bid = mine["side"] == Side.BUY
-            yield Book(int(number), _levels(mine[is_bid], descending=True), _levels(mine[~is_bid]))
+            waits = (mine["flags"] & layout.ORDER_WAITING) != 0
+            held = (mine["flags"] & layout.ORDER_HELD) != 0
+            rests = ~(waits | held)
+            yield Book(
+                int(number),
+                bids=_levels(mine[is_bid & rests], "price", descending=True),
+                asks=_levels(mine[~is_bid & rests], "price"),
+                buy_stops=_levels(mine[is_bid & waits], "stop_price"),
+                sell_stops=_levels(mine[~is_bid & waits], "stop_price", descending=True),
+                held=np.sort(mine[held], order="place"),
+            )
 
 
-def _levels(orders: np.ndarray, *, descending: bool = False) -> list[Level]:
-    prices = np.unique(orders["price"])
+def _levels(orders: np.ndarray, key: str, *, descending: bool = False) -> list[Level]:
+    prices = np.unique(orders[key])
     if descending:
         prices = prices[::-1]
     levels = []
     for price in prices:
-        there = orders[orders["price"] == price]
+        there = np.sort(orders[orders[key] == price], order="place")
         levels.append(Level(int(price), int(there["open"].sum()), there))
     return levels
 
 
-def book_fields(book: Book, directory: Directory, levels: int, *, orders: bool) -> dict[str, Any]:
-    """A book as a dictionary: at most ``levels`` levels a side, with their orders or counts."""
+def _order_fields(order: Any, directory: Directory) -> dict[str, Any]:
+    instrument = int(order["instrument"])
+    fields: dict[str, Any] = {
+        "order_id": int(order["order_id"]),
+        "session": directory.username(int(order["session"])),
+        "token": record_token(order),
+        "side": code_name(Side, int(order["side"])),
+        "quantity": int(order["open"]),
+    }
+    if int(order["flags"]) & layout.ORDER_ICEBERG:
+        fields["hidden"] = int(order["hidden"])
+        fields["display_quantity"] = int(order["display_quantity"])
+    if int(order["flags"]) & (layout.ORDER_WAITING | layout.ORDER_HELD):
+        fields["order_type"] = code_name(OrderType, int(order["order_type"]))
+        fields["price"] = directory.price(instrument, int(order["price"]))
+        if int(order["stop_price"]):
+            fields["stop_price"] = directory.price(instrument, int(order["stop_price"]))
+    return fields
+
+
+def book_fields(
+    book: Book, directory: Directory, levels: int, *, orders: bool, waiting: bool = False
+) -> dict[str, Any]:
+    """A book as a dictionary: at most ``levels`` levels a side, with their orders or counts.
+
+    ``quantity`` is what is shown. ``waiting``: with stops and held orders, each of them named.
+    """
 
     def side(all_levels: list[Level]) -> list[dict[str, Any]]:
         out = []
@@ -95,24 +195,26 @@ def book_fields(book: Book, directory: Directory, levels: int, *, orders: bool) 
                 "quantity": level.quantity,
                 "orders": len(level.orders),
             }
+            hidden = int(level.orders["hidden"].sum())
+            if hidden:
+                fields["hidden"] = hidden
             if orders:
-                fields["orders"] = [
-                    {
-                        "order_id": int(order["order_id"]),
-                        "session": directory.username(int(order["session"])),
-                        "token": record_token(order),
-                        "side": code_name(Side, int(order["side"])),
-                        "quantity": int(order["open"]),
-                    }
-                    for order in level.orders
-                ]
+                fields["orders"] = [_order_fields(order, directory) for order in level.orders]
             out.append(fields)
         return out
 
-    return {
+    def named(all_levels: list[Level]) -> list[dict[str, Any]]:
+        return [_order_fields(o, directory) for level in all_levels for o in level.orders]
+
+    fields = {
         "instrument": directory.symbol(book.instrument),
         "bids": side(book.bids),
         "asks": side(book.asks),
         "bid_levels": len(book.bids),
         "ask_levels": len(book.asks),
     }
+    if waiting:
+        fields["buy_stops"] = named(book.buy_stops)
+        fields["sell_stops"] = named(book.sell_stops)
+        fields["held"] = [_order_fields(order, directory) for order in book.held]
+    return fields

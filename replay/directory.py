@@ -1,19 +1,27 @@
-"""Who is who in a journal: symbols, user names and price decimals behind the numbers of records.
+"""Who is who in a journal: symbols, user names, currencies and decimals behind the numbers.
 
-Who uses it: every command of ``exchange-replay`` that prints records. Filled from INSTRUMENT and
-SESSION commands, from the events that confirm them, or from an engine state (a snapshot's).
-Invariant: an instrument or session is defined once and never changes, so a later definition never
-renames what an earlier record meant.
+Who uses it: every command of ``exchange-replay`` that prints records. Filled from CURRENCY,
+INSTRUMENT and SESSION commands, or from an engine state (a snapshot's). Invariant: each of them is
+defined once and never changes, so a later definition never renames what an earlier record meant.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
-from exchange.codes import CommandKind, EventKind
-from exchange.engine.state import INSTRUMENT_WORDS, SESSION_WORDS, EngineState
+from exchange.codes import CommandKind
+from exchange.engine.state import (
+    CURRENCY_WORDS,
+    INSTRUMENT_FLAGS,
+    INSTRUMENT_SYMBOL,
+    INSTRUMENT_WORDS,
+    SESSION_WORDS,
+    EngineState,
+)
+from exchange.records import ADMIN_CONTINUATION, INSTRUMENT_CONTINUATION
 
 MASK_64 = (1 << 64) - 1
 
@@ -29,47 +37,64 @@ class Directory:
     """Names by number. Unknown numbers print as ``#7``."""
 
     symbols: dict[int, str] = field(default_factory=dict)
-    decimals: dict[int, int] = field(default_factory=dict)
+    decimals: dict[int, int] = field(default_factory=dict)  # of an instrument's prices
     usernames: dict[int, str] = field(default_factory=dict)
+    currencies: dict[int, tuple[str, int]] = field(default_factory=dict)  # code, decimals
+    currency_of_instrument: dict[int, int] = field(default_factory=dict)
 
-    def define_instrument(self, instrument: int, symbol: str, decimals: int) -> None:
+    def define_instrument(
+        self, instrument: int, symbol: str, decimals: int, currency: int = 0
+    ) -> None:
         self.symbols.setdefault(instrument, symbol)
         self.decimals.setdefault(instrument, decimals)
+        self.currency_of_instrument.setdefault(instrument, currency)
 
     def define_session(self, session: int, username: str) -> None:
         self.usernames.setdefault(session, username)
 
-    def learn_commands(self, commands: np.ndarray) -> None:
-        """Take the definitions out of ``commands``: COMMAND array, first slots only.
+    def define_currency(self, currency: int, code: str, decimals: int) -> None:
+        self.currencies.setdefault(currency, (code, decimals))
+
+    def learn_command(self, command: Any, continuation: Any) -> None:
+        """Take the definition out of a command, if it is one; ``continuation``: second slot, None.
 
         A definition that the matcher refused has no effect on one that it accepted before;
         one that it refused outright still names what its sender meant.
         """
-        for command in commands[commands["kind"] == CommandKind.INSTRUMENT]:
+        kind = int(command["kind"])
+        if kind == CommandKind.INSTRUMENT and continuation is not None:
+            second = np.frombuffer(continuation.tobytes(), INSTRUMENT_CONTINUATION)[0]
             self.define_instrument(
-                int(command["instrument"]), padded_text(command["token_0"]), int(command["display"])
+                int(command["instrument"]),
+                padded_text(command["token_0"]),
+                int(command["display"]),
+                int(second["currency"]),
             )
-        for command in commands[commands["kind"] == CommandKind.SESSION]:
+        elif kind == CommandKind.SESSION:
             self.define_session(int(command["session"]), padded_text(command["token_0"]))
-
-    def learn_events(self, events: np.ndarray) -> None:
-        """Take the definitions out of ``events``: EVENT array."""
-        for event in events[events["kind"] == EventKind.INSTRUMENT_DEFINED]:
-            self.define_instrument(
-                int(event["instrument"]), padded_text(event["token_0"]), int(event["display"])
+        elif kind == CommandKind.CURRENCY and continuation is not None:
+            second = np.frombuffer(continuation.tobytes(), ADMIN_CONTINUATION)[0]
+            self.define_currency(
+                int(second["currency"]),
+                padded_text(second["value_0"]),
+                int(np.clip(second["value_1"], 0, 18)),
             )
-        for event in events[events["kind"] == EventKind.SESSION_DEFINED]:
-            self.define_session(int(event["session"]), padded_text(event["token_0"]))
 
     def learn_state(self, state: EngineState) -> None:
         """Take what an engine's state knows: definitions that the matcher accepted."""
         instruments = state.instruments.reshape(-1, INSTRUMENT_WORDS)
-        for instrument in np.nonzero(instruments[:, 0] & 1)[0]:
-            flags, symbol = instruments[instrument, [0, 6]]
-            self.define_instrument(int(instrument), padded_text(symbol), int(flags) >> 8 & 0xFF)
+        for instrument in np.nonzero(instruments[:, INSTRUMENT_FLAGS] & 1)[0]:
+            flags = int(instruments[instrument, INSTRUMENT_FLAGS])
+            symbol = padded_text(instruments[instrument, INSTRUMENT_SYMBOL])
+            self.define_instrument(int(instrument), symbol, flags >> 8 & 0xFF, flags >> 32 & 0xFFFF)
         sessions = state.sessions.reshape(-1, SESSION_WORDS)
         for session in np.nonzero(sessions[:, 0])[0]:
-            self.define_session(int(session), padded_text(sessions[session, 1]))
+            if session:  # row 0 holds the defaults
+                self.define_session(int(session), padded_text(sessions[session, 1]))
+        currencies = state.currencies.reshape(-1, CURRENCY_WORDS)
+        for currency in np.nonzero(currencies[:, 0])[0]:
+            row = currencies[currency]
+            self.define_currency(int(currency), padded_text(row[1]), int(row[2]))
 
     def symbol(self, instrument: int) -> str:
         """Symbol of an instrument id; empty for 0, which no instrument has."""
@@ -82,6 +107,20 @@ class Directory:
         if session == 0:
             return ""
         return self.usernames.get(session, f"#{session}")
+
+    def currency(self, currency: int) -> str:
+        """Code of a currency id; empty for 0, which no currency has."""
+        if currency == 0:
+            return ""
+        return self.currencies.get(currency, (f"#{currency}", 0))[0]
+
+    def currency_of(self, instrument: int) -> int:
+        """Currency id of an instrument; 0 if the instrument is unknown."""
+        return self.currency_of_instrument.get(instrument, 0)
+
+    def money(self, currency: int, amount: int) -> str:
+        """``amount`` in minor units of the currency, as a decimal number."""
+        return decimal_text(amount, self.currencies.get(currency, ("", 0))[1])
 
     def instrument_of(self, text: str) -> int | None:
         """Instrument id of a symbol, or of ``#7`` or ``7``; ``None`` if there is no such one."""

@@ -12,10 +12,10 @@ from typing import Any, TextIO
 
 from exchange.codes import EventKind
 from replay.directory import Directory
+from replay.event_text import event_fields
 from replay.selection import Selection, selected_events
 from replay.show import rows
 from replay.source import JournalView
-from replay.text import event_fields
 
 TRADE_COLUMNS = (
     "match_number",

@@ -13,10 +13,11 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
+from replay.command_text import command_fields
 from replay.directory import Directory
+from replay.event_text import event_fields
 from replay.selection import Selection, selected_commands, selected_events
 from replay.source import JournalView
-from replay.text import command_fields, event_fields
 
 # Columns of the table; everything else of a record goes into "details".
 _LEADING = ("sequence", "time", "kind", "instrument", "session", "side", "price", "quantity")
@@ -27,7 +28,7 @@ _NUMBERS = ("sequence", "price", "quantity")
 def rows(
     view: JournalView, directory: Directory, selection: Selection, *, commands: bool
 ) -> Iterator[dict[str, Any]]:
-    """The selected commands or events as dictionaries (``replay/text.py``), in order."""
+    """The selected commands or events as dictionaries, in order."""
     if commands:
         for chunk in selected_commands(view, selection):
             for i in range(len(chunk.sequences)):

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from exchange.archive_check import open_archive
-from exchange.codes import FLAG_LONG
+from exchange.codes import FLAG_LONG, CommandKind
 from exchange.engine.state import NEXT_COMMAND, EngineCapacity
 from exchange.errors import DataDirectoryUnavailable, JournalCorrupt
 from exchange.rebuild import (
@@ -40,6 +40,7 @@ from journal.segment import list_segments, map_words
 from replay.directory import Directory
 from ringbuffer.jit import jit
 
+_DEFINING = (CommandKind.CURRENCY, CommandKind.INSTRUMENT, CommandKind.SESSION)
 CHUNK_SLOTS = 1 << 15
 CHUNK_EVENTS = 1 << 15
 
@@ -260,7 +261,9 @@ class JournalView:
             names.learn_state(state)
             first = max(first, int(state.scalars[NEXT_COMMAND]))
         for chunk in self.commands(first):
-            names.learn_commands(chunk.commands)
+            defining = chunk.where(np.isin(chunk.commands["kind"], _DEFINING))
+            for i, command in enumerate(defining.commands):
+                names.learn_command(command, defining.continuation(i))
         return names
 
 

@@ -42,8 +42,9 @@ from journal.reader import JournalReader
 from journal.recovery import recover
 from replay.book import live_orders
 from replay.directory import Directory
+from replay.event_text import event_fields
 from replay.source import JournalView
-from replay.text import difference, event_fields, hash_text
+from replay.text import difference, hash_text
 from ringbuffer.ring import UNGATED
 
 # Scalars that the same commands always give the same value, whatever seed or free list.

@@ -21,6 +21,7 @@ not to the configuration of the day: ``engine.json`` holds them from the first s
 
 from __future__ import annotations
 
+import mmap
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -75,13 +76,24 @@ CHUNK_SLOTS = 1 << 16
 # Applied at once, so that the events are compared while they are in the cache: 512 KiB of commands
 # and about 1 MiB of events.
 STEP_SLOTS = 1 << 13
-# What one command can emit beyond the orders that it removes (docs/matching.md). ENTER: accepted, a
-# partial fill, rested, checkpoint; REPLACE one more; and its own removal later on.
-EVENTS_PER_SLOT = 8
+# What one live order can still cause until it is gone (docs/matching.md): each of an iceberg's parts,
+# at most 100, ends with two events about a prevented self-trade and one that shows the next part;
+# then triggered, released, rested, cancelled, a warning, and the level in an auction.
+EVENTS_PER_ORDER = 3 * 100 + 16
+# What one command can emit beyond that: ENTER: accepted, terms, held or a partial fill, checkpoint;
+# REPLACE one more; and all that the order which it makes can cause.
+EVENTS_PER_SLOT = EVENTS_PER_ORDER + 8
 FRAME_SEARCH_WORDS = 1 << 20
-# Starts and ends of days in one call of the matcher: each speaks to every session.
-DAYS_PER_CALL = 8
-_DAY_KINDS = (int(CommandKind.START_OF_DAY), int(CommandKind.END_OF_DAY))
+# Commands in one call of the matcher that speak to every session or about every instrument: its
+# state, its auction, two levels there, its reference price.
+BROAD_PER_CALL = 8
+EVENTS_PER_INSTRUMENT = 6
+_BROAD_KINDS = (
+    int(CommandKind.START_OF_DAY),
+    int(CommandKind.END_OF_DAY),
+    int(CommandKind.INSTRUMENT_STATE),
+    int(CommandKind.TIMER),
+)
 
 EventsConsumer = Callable[[int, np.ndarray], None]
 Progress = Callable[[int, int], None]
@@ -157,8 +169,10 @@ class Replayer:
     def __init__(self, state: EngineState, chunk_slots: int = CHUNK_SLOTS) -> None:
         self.state = state
         capacity = capacity_of(state)
-        self._live_bound = capacity.orders
-        self._day_bound = DAYS_PER_CALL * (capacity.sessions + 2)
+        self._live_bound = EVENTS_PER_ORDER * capacity.orders
+        self._broad_bound = BROAD_PER_CALL * (
+            capacity.sessions + EVENTS_PER_INSTRUMENT * capacity.instruments + 2
+        )
         self._cursors = np.zeros(CURSOR_WORDS, np.int64)
         self._cursors[EVENT_RELEASED] = UNGATED
         self._wakeups = np.full(AGENTS, -1, np.int64)
@@ -168,9 +182,15 @@ class Replayer:
         """Make the rings right for chunks of ``chunk_slots`` (a power of two) slots."""
         self.chunk_slots = chunk_slots
         self.commands = np.zeros(chunk_slots, COMMAND)
-        needed = self._live_bound + self._day_bound + EVENTS_PER_SLOT * chunk_slots + 1
-        # Never touched beyond what a chunk emits, so never resident.
-        self.events = np.empty(1 << (needed - 1).bit_length(), EVENT)
+        needed = self._live_bound + self._broad_bound + EVENTS_PER_SLOT * chunk_slots + 1
+        # Never touched beyond what a chunk emits, so never resident; hundreds of gigabytes of
+        # addresses that the kernel shall not count as promised memory.
+        room = mmap.mmap(
+            -1,
+            EVENT.itemsize << (needed - 1).bit_length(),
+            flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | mmap.MAP_NORESERVE,
+        )
+        self.events = np.frombuffer(room, EVENT)
 
     @property
     def next_command(self) -> int:
@@ -199,8 +219,8 @@ class Replayer:
         start, stop = first & mask, end_sequence & mask
         kinds = self.commands["kind"]
         parts = (kinds[start:stop],) if start < stop else (kinds[start:], kinds[:stop])
-        days = sum(int(np.count_nonzero(part == kind)) for part in parts for kind in _DAY_KINDS)
-        if days <= DAYS_PER_CALL:
+        broad = sum(int(np.count_nonzero(part == kind)) for part in parts for kind in _BROAD_KINDS)
+        if broad <= BROAD_PER_CALL:
             self._run(first, end_sequence, base)
             return self.events[: self.next_event - base]
         # More than the ring has room for: one command at a time.

@@ -8,14 +8,20 @@ One class made of mixins that share the memory of ``naive_market.py``, each in i
 
     naive_events     EventWriter   the bytes of the events
     naive_market     Market        everything remembered
-    naive_states     States        instruments' states
     naive_clearing   Clearing      money, stock, what orders freeze
     naive_matching   Matching      trades, self-trade prevention, resting, cancelling
     naive_checks     Checks        what ENTER and REPLACE must pass; cancel ratio
     naive_enter      Entering      ENTER
     naive_amend      Amending      CANCEL, REPLACE, MODIFY
-    naive_days       Days          start and end of the day, TIMER
-    naive_control    Control       definitions and the operators' commands
+    naive_stops      Stops         orders that wait for the last price
+    naive_held       Held          orders that wait for a review
+    naive_breaker    Breaker       halts after large moves
+    naive_auction    Auction       one price for all that trade
+    naive_states     States        instruments' states, the market's
+    naive_mass_cancel MassCancel   many orders at once; TIMER
+    naive_parameters Parameters    risk controls and fees
+    naive_control    Control       operators' commands and their keys
+    naive_definitions Definitions  instruments, sessions, start and end of the day
 
 The only rule it does not model is LEVEL_POOL_FULL, which depends on the engine's pools.
 """
@@ -24,9 +30,16 @@ from __future__ import annotations
 
 from exchange.codes import FLAG_LONG, CommandKind, Reject
 from tests.model.naive_amend import Amending
+from tests.model.naive_auction import Auction
+from tests.model.naive_breaker import Breaker
 from tests.model.naive_command import Capacities, Command, Continuation
 from tests.model.naive_control import Control
+from tests.model.naive_definitions import Definitions
+from tests.model.naive_held import Held
+from tests.model.naive_mass_cancel import MassCancel
+from tests.model.naive_parameters import Parameters
 from tests.model.naive_states import States
+from tests.model.naive_stops import Stops
 
 MUST_BE_LONG = frozenset(
     int(kind)
@@ -46,7 +59,18 @@ MUST_BE_LONG = frozenset(
 )
 
 
-class NaiveExchange(Amending, Control, States):
+class NaiveExchange(
+    Amending,
+    Stops,
+    Held,
+    Breaker,
+    Auction,
+    States,
+    MassCancel,
+    Parameters,
+    Control,
+    Definitions,
+):
     """All trading state. ``apply`` takes one command and returns its events' bytes."""
 
     def __init__(self, capacities: Capacities) -> None:
@@ -64,6 +88,28 @@ class NaiveExchange(Amending, Control, States):
             int(CommandKind.END_OF_DAY): self.end_of_day,
             int(CommandKind.INSTRUMENT): self.define_instrument,
             int(CommandKind.SESSION): self.define_session,
+            int(CommandKind.CURRENCY): self.operate,
+            int(CommandKind.ACCOUNT): self.operate,
+            int(CommandKind.DEPOSIT): self.operate,
+            int(CommandKind.WITHDRAW): self.operate,
+            int(CommandKind.PARAMETER): self.operate,
+            int(CommandKind.INSTRUMENT_STATE): self.operate,
+            int(CommandKind.KILL): self.operate,
+            int(CommandKind.REVIEW): self.operate,
+            int(CommandKind.MASS_CANCEL): self.mass_cancel,
+            int(CommandKind.DISCONNECT): self.disconnect,
+            int(CommandKind.CANCEL_AFTER): self.cancel_after,
+        }
+        self.operators = {
+            int(CommandKind.CURRENCY): self.define_currency,
+            int(CommandKind.ACCOUNT): self.open_account,
+            int(CommandKind.DEPOSIT): self.deposit,
+            int(CommandKind.WITHDRAW): self.withdraw,
+            int(CommandKind.PARAMETER): self.parameter,
+            int(CommandKind.INSTRUMENT_STATE): self.instrument_state,
+            int(CommandKind.KILL): self.kill,
+            int(CommandKind.REVIEW): self.review,
+            int(CommandKind.MASS_CANCEL): self.mass_cancel_of_operator,
         }
 
     def apply(
@@ -81,5 +127,8 @@ class NaiveExchange(Amending, Control, States):
             self.refuse_control(command, Reject.UNKNOWN_COMMAND)
         else:
             handler(command, continuation)
+        for instrument in self.traded:
+            self.look_for_due_stops(instrument)
+        self.run_stops()
         self.close_command()
         return events

@@ -25,7 +25,7 @@ from tests.model.generator import (
     token_bytes,
 )
 from tests.model.naive_command import Capacities
-from tests.model.naive_days import TIMER_CANCELS_MAXIMUM
+from tests.model.naive_mass_cancel import TIMER_CANCELS_MAXIMUM
 from tests.model.streams import as_events
 
 COMMANDS = int(os.environ.get("EXCHANGE_MODEL_COMMANDS", "2000000"))

@@ -76,24 +76,24 @@ CHUNK_SLOTS = 1 << 16
 # Applied at once, so that the events are compared while they are in the cache: 512 KiB of commands
 # and about 1 MiB of events.
 STEP_SLOTS = 1 << 13
-# What one live order can still cause until it is gone (docs/matching.md): each of an iceberg's parts,
-# at most 100, ends with two events about a prevented self-trade and one that shows the next part;
-# then triggered, released, rested, cancelled, a warning, and the level in an auction.
+# What one live order can still cause until it is gone (docs/matching.md): each of an iceberg's
+# parts, at most 100, ends with two events about a prevented self-trade and one that shows the next
+# part; then triggered, released, rested, cancelled, a warning, and the level in an auction.
 EVENTS_PER_ORDER = 3 * 100 + 16
 # What one command can emit beyond that: ENTER: accepted, terms, held or a partial fill, checkpoint;
 # REPLACE one more; and all that the order which it makes can cause.
 EVENTS_PER_SLOT = EVENTS_PER_ORDER + 8
 FRAME_SEARCH_WORDS = 1 << 20
 # Commands in one call of the matcher that speak to every session or about every instrument: its
-# state, its auction, two levels there, its reference price.
+# state, its auction, two levels there, its reference price. One more for halts that end by timer.
 BROAD_PER_CALL = 8
 EVENTS_PER_INSTRUMENT = 6
 _BROAD_KINDS = (
     int(CommandKind.START_OF_DAY),
     int(CommandKind.END_OF_DAY),
     int(CommandKind.INSTRUMENT_STATE),
-    int(CommandKind.TIMER),
 )
+_MAP_NORESERVE = 0x4000  # from Linux's asm-generic/mman.h; Python's mmap does not name it
 
 EventsConsumer = Callable[[int, np.ndarray], None]
 Progress = Callable[[int, int], None]
@@ -170,7 +170,7 @@ class Replayer:
         self.state = state
         capacity = capacity_of(state)
         self._live_bound = EVENTS_PER_ORDER * capacity.orders
-        self._broad_bound = BROAD_PER_CALL * (
+        self._broad_bound = (BROAD_PER_CALL + 1) * (
             capacity.sessions + EVENTS_PER_INSTRUMENT * capacity.instruments + 2
         )
         self._cursors = np.zeros(CURSOR_WORDS, np.int64)
@@ -188,7 +188,7 @@ class Replayer:
         room = mmap.mmap(
             -1,
             EVENT.itemsize << (needed - 1).bit_length(),
-            flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | mmap.MAP_NORESERVE,
+            flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _MAP_NORESERVE,
         )
         self.events = np.frombuffer(room, EVENT)
 

@@ -1,8 +1,8 @@
 """``exchange-replay accounts``: who owned what after a command, from the rebuilt engine state.
 
-``ledger_of`` reads the engine's tables into the terms of ``exchange/ledger.py``; ``verify`` compares
-that with the ledger that the events alone give, and starts the latter from it where the journal
-begins at a snapshot.
+``ledger_of`` reads the engine's tables into the terms of ``exchange/ledger.py``; ``verify``
+compares that with the ledger that the events alone give, and starts the latter from it where the
+journal begins at a snapshot.
 """
 
 from __future__ import annotations

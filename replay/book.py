@@ -45,8 +45,9 @@ _SLOT = np.dtype(
         "itemsize": 8 * layout.ORDER_WORDS,
     }
 )  # fmt: skip
-# A live order. ``open``: what its level shows of it; ``hidden``: the rest of an iceberg's; ``price``:
-# limit or protection price; ``place``: how many are before it at its level or among the held ones.
+# A live order. ``open``: what its level shows of it; ``hidden``: the rest of an iceberg's;
+# ``price``: limit or protection price; ``place``: how many are before it at its level or among the
+# held ones.
 ORDER = np.dtype(
     [
         ("order_id", "<i8"),

@@ -1,7 +1,7 @@
 """One command as a dictionary of named, readable values.
 
-Who uses it: ``show`` and ``export``. The keys are the field names of ``exchange/records.py`` where a
-field means the same in every kind, and say what is meant where the layout reuses it. Prices and
+Who uses it: ``show`` and ``export``. The keys are the field names of ``exchange/records.py`` where
+a field means the same in every kind, and say what is meant where the layout reuses it. Prices and
 amounts of money are exact decimals. What an operator sent carries ``operator`` and
 ``operator_uid``: who asked.
 """

@@ -1,4 +1,4 @@
-"""Changing and ending live orders: CANCEL, MODIFY, REPLACE, expiry, and the end of the day."""
+"""Changing and ending live orders: CANCEL, MODIFY, REPLACE."""
 
 from __future__ import annotations
 
@@ -36,7 +36,6 @@ from exchange.engine.events import (
     emit_order_event,
     emit_rejected,
 )
-from exchange.engine.expiry import first_expiring
 from exchange.engine.levels import can_rest
 from exchange.engine.memory import get, put, remainder
 from exchange.engine.orders import give_back_slot
@@ -44,8 +43,6 @@ from exchange.engine.state import (
     BOOK_WORDS,
     INSTRUMENT_WORDS,
     LEVEL_WORDS,
-    MAX_INSTRUMENTS,
-    NEXT_EXPIRY_SECOND,
     ORDER_WORDS,
     TOKEN_WORDS,
 )
@@ -59,9 +56,6 @@ from exchange.engine.tokens import (
 )
 from ringbuffer.jit import jit, jit_inline
 
-NANOSECONDS = 1_000_000_000
-TIMER_CANCELS = 4096  # per TIMER command
-
 _REPLACED = int(EventKind.REPLACED)
 _CANCELED = int(EventKind.CANCELED)
 _MODIFIED = int(EventKind.MODIFIED)
@@ -72,7 +66,6 @@ _LAST_SIDE = int(Side.SELL_SHORT_EXEMPT)
 _LIMIT = int(OrderType.LIMIT)
 _MARKET = int(OrderType.MARKET)
 _USER = int(CancelReason.USER)
-_TIMEOUT = int(CancelReason.TIMEOUT)
 
 _INVALID_TOKEN = int(Reject.INVALID_TOKEN)
 _TOKEN_TABLE_FULL = int(Reject.TOKEN_TABLE_FULL)
@@ -248,22 +241,3 @@ def apply_replace(v: Any, c: int, c2: int, hashed: int) -> None:
         (word >> 16) & 0xFF, (w7 >> 16) & 0xFF, (word >> 32) & 0xFF, executed, entry,
         old_id, old_token_0, old_tail,
     )  # fmt: skip
-
-
-@jit
-def apply_timer(v: Any, now_ns: int) -> None:
-    """TIMER: cancel what has expired, a bounded number at a time."""
-    for _ in range(TIMER_CANCELS):
-        second = get(v.scalars, NEXT_EXPIRY_SECOND)
-        if second == 0 or second > now_ns // NANOSECONDS:
-            return
-        cancel_whole(v, first_expiring(v, second), _TIMEOUT)
-
-
-@jit
-def cancel_all(v: Any) -> None:
-    """Cancel every live order: by instrument, bids first, best price first, oldest first."""
-    for book in range(2, get(v.scalars, MAX_INSTRUMENTS) * 2):
-        while get(v.books, book * BOOK_WORDS) != 0:
-            level = get(v.books, book * BOOK_WORDS + 1)
-            cancel_whole(v, get(v.levels_half, level * (LEVEL_WORDS * 2) + 2), _TIMEOUT)

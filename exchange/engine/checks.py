@@ -27,6 +27,7 @@ from exchange.engine.state import (
     INSTRUMENT_WORDS,
     MAX_INSTRUMENTS,
     MAX_SESSIONS,
+    SESSION_DEFINED_FLAG,
     SESSION_WORDS,
 )
 from ringbuffer.jit import jit_inline
@@ -66,7 +67,10 @@ def identity_of(word_5: int, word_7: int) -> int:
 
 @jit_inline
 def session_defined(v: Any, session: int) -> bool:
-    return session < get(v.scalars, MAX_SESSIONS) and get(v.sessions, session * SESSION_WORDS) != 0
+    return (
+        session < get(v.scalars, MAX_SESSIONS)
+        and get(v.sessions, session * SESSION_WORDS) & SESSION_DEFINED_FLAG != 0
+    )
 
 
 @jit_inline

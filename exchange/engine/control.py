@@ -1,154 +1,202 @@
-"""Control commands: instruments, sessions, and the trading day."""
+"""Every command that is not about one order: which function carries it out, keys, refusals.
+
+An operator's command is refused with CONTROL_REJECTED, or carried out; if it has an idempotency key
+it then ends with CONTROL_DONE and its key is remembered.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-from exchange.codes import EventKind, Reject, SystemEvent
-from exchange.engine.events import emit_control_rejected, emit_plain, emit_system, write_event
-from exchange.engine.memory import get, put, remainder
-from exchange.engine.state import (
-    DAY_NUMBER,
-    DAY_OPEN,
-    INSTRUMENT_WORDS,
-    KEY_BITS,
-    MAX_INSTRUMENTS,
-    MAX_SESSIONS,
-    MIDNIGHT_NS,
-    SESSION_WORDS,
+from exchange.codes import FLAG_LONG, CancelReason, CommandKind, EventKind, Reject, Scope
+from exchange.engine.accounts import (
+    account_defined,
+    account_row,
+    define_account,
+    define_currency,
 )
-from exchange.engine.tokens import forget_tokens
+from exchange.engine.checks import session_defined
+from exchange.engine.clearing import account_of_session
+from exchange.engine.control_events import emit_control, emit_done, refuse
+from exchange.engine.days import end_of_day, start_of_day
+from exchange.engine.definitions import define_instrument, define_session
+from exchange.engine.deposits import move_balance
+from exchange.engine.events import emit_control_rejected
+from exchange.engine.keys import key_used, remember_key
+from exchange.engine.mass_cancel import ANY_SIDE, EVERY, NOT_HALTED, select_and_cancel
+from exchange.engine.memory import get, put
+from exchange.engine.parameters import set_parameter
+from exchange.engine.state import (
+    ACCOUNT_FLAGS,
+    ACCOUNT_KILLED_FLAG,
+    EXCHANGE_KILLED,
+    SESSION_KILLED_FLAG,
+    SESSION_WORDS,
+    TIMESTAMP_NS,
+)
+from exchange.engine.timer import apply_timer, cancel_after, disconnect
+from exchange.engine.transitions import set_state
 from ringbuffer.jit import jit
 
-MAXIMUM_PRICE = 1 << 47
-MAXIMUM_QUANTITY = 1 << 40
-MAXIMUM_PRICE_DECIMALS = 8
+_TIMER = int(CommandKind.TIMER)
+_START_OF_DAY = int(CommandKind.START_OF_DAY)
+_END_OF_DAY = int(CommandKind.END_OF_DAY)
+_INSTRUMENT = int(CommandKind.INSTRUMENT)
+_SESSION = int(CommandKind.SESSION)
+_CURRENCY = int(CommandKind.CURRENCY)
+_ACCOUNT = int(CommandKind.ACCOUNT)
+_DEPOSIT = int(CommandKind.DEPOSIT)
+_WITHDRAW = int(CommandKind.WITHDRAW)
+_PARAMETER = int(CommandKind.PARAMETER)
+_INSTRUMENT_STATE = int(CommandKind.INSTRUMENT_STATE)
+_KILL = int(CommandKind.KILL)
+_REVIEW = int(CommandKind.REVIEW)
+_MASS_CANCEL = int(CommandKind.MASS_CANCEL)
+_DISCONNECT = int(CommandKind.DISCONNECT)
+_CANCEL_AFTER = int(CommandKind.CANCEL_AFTER)
 
-_INSTRUMENT_DEFINED = int(EventKind.INSTRUMENT_DEFINED)
-_SESSION_DEFINED = int(EventKind.SESSION_DEFINED)
-_DAY_STARTED = int(EventKind.DAY_STARTED)
-_DAY_ENDED = int(EventKind.DAY_ENDED)
-_START = int(SystemEvent.START_OF_DAY)
-_END = int(SystemEvent.END_OF_DAY)
-_INSTRUMENT_EXISTS = int(Reject.INSTRUMENT_EXISTS)
-_INSTRUMENT_OUT_OF_RANGE = int(Reject.INSTRUMENT_OUT_OF_RANGE)
-_INVALID_INSTRUMENT = int(Reject.INVALID_INSTRUMENT)
-_SESSION_EXISTS = int(Reject.SESSION_EXISTS)
-_SESSION_OUT_OF_RANGE = int(Reject.SESSION_OUT_OF_RANGE)
-_DAY_ALREADY_OPEN = int(Reject.DAY_ALREADY_OPEN)
-_DAY_NOT_OPEN = int(Reject.DAY_NOT_OPEN)
+_UNKNOWN_COMMAND = int(Reject.UNKNOWN_COMMAND)
+_DUPLICATE_KEY = int(Reject.DUPLICATE_KEY)
+_INVALID_SCOPE = int(Reject.INVALID_SCOPE)
+_UNKNOWN_ACCOUNT = int(Reject.UNKNOWN_ACCOUNT)
+_UNKNOWN_SESSION = int(Reject.UNKNOWN_SESSION)
+_EXCHANGE_SCOPE = int(Scope.EXCHANGE)
+_ACCOUNT_SCOPE = int(Scope.ACCOUNT)
+_SESSION_SCOPE = int(Scope.SESSION)
+_KILL_SWITCHED = int(EventKind.KILL_SWITCHED)
+_USER = int(CancelReason.USER)
+_SUPERVISORY = int(CancelReason.SUPERVISORY)
 
-
-@jit
-def tell_sessions(v: Any, reason: int) -> None:
-    """SYSTEM to every defined session, by id."""
-    s = v.scalars
-    for session in range(1, get(s, MAX_SESSIONS)):
-        if get(v.sessions, session * SESSION_WORDS) != 0:
-            emit_system(v, session, reason, get(s, MIDNIGHT_NS), get(s, DAY_NUMBER))
-
-
-@jit
-def start_of_day(v: Any, midnight_ns: int, day_number: int) -> None:
-    s = v.scalars
-    if get(s, DAY_OPEN) != 0:
-        emit_control_rejected(v, 0, 0, _DAY_ALREADY_OPEN)
-        return
-    forget_tokens(v)
-    for session in range(1, get(s, MAX_SESSIONS)):
-        put(v.sessions, session * SESSION_WORDS + 3, 0)
-    put(s, DAY_OPEN, 1)
-    put(s, MIDNIGHT_NS, midnight_ns)
-    put(s, DAY_NUMBER, day_number)
-    emit_plain(v, _DAY_STARTED, day_number, midnight_ns, 0, 0, 0, 0)
-    tell_sessions(v, _START)
+_TAIL_48 = (1 << 48) - 1
+_HALF = (1 << 32) - 1
+_LONG = FLAG_LONG << 40  # of a command's last word
 
 
 @jit
-def day_can_end(v: Any) -> bool:
-    """Whether a day is open; the reject is emitted if not."""
-    if get(v.scalars, DAY_OPEN) == 0:
-        emit_control_rejected(v, 0, 0, _DAY_NOT_OPEN)
-        return False
-    return True
-
-
-@jit
-def end_of_day(v: Any) -> None:
-    """Close the day; every order has been cancelled."""
-    s = v.scalars
-    tell_sessions(v, _END)
-    put(s, DAY_OPEN, 0)
-    emit_plain(v, _DAY_ENDED, get(s, DAY_NUMBER), get(s, MIDNIGHT_NS), 0, 0, 0, 0)
-
-
-@jit
-def define_instrument(v: Any, c: int, c2: int) -> None:
-    """INSTRUMENT at word ``c``, its continuation at ``c2``."""
-    word_4 = get(v.commands, c + 4)
-    session = get(v.commands, c + 5) & 0xFFFF
-    instrument = (word_4 >> 48) & 0xFFFF
-    if instrument == 0 or instrument >= get(v.scalars, MAX_INSTRUMENTS):
-        emit_control_rejected(v, instrument, session, _INSTRUMENT_OUT_OF_RANGE)
-        return
-    i = instrument * INSTRUMENT_WORDS
-    if get(v.instruments, i) != 0:
-        emit_control_rejected(v, instrument, session, _INSTRUMENT_EXISTS)
-        return
-    tick = get(v.commands, c + 1)
-    lot = get(v.commands, c + 2)
-    symbol = get(v.commands, c + 3)
-    decimals = get(v.commands, c + 7) & 0xFF
-    minimum_price = get(v.commands, c2)
-    maximum_price = get(v.commands, c2 + 1)
-    maximum_quantity = get(v.commands, c2 + 2)
-    if (
-        tick < 1
-        or lot < 1
-        or minimum_price < tick
-        or maximum_price < minimum_price
-        or maximum_price // tick >= 1 << KEY_BITS
-        or maximum_price > MAXIMUM_PRICE
-        or maximum_quantity < lot
-        or maximum_quantity > MAXIMUM_QUANTITY
-        or decimals > MAXIMUM_PRICE_DECIMALS
-        or remainder(minimum_price, tick) != 0
-        or remainder(maximum_price, tick) != 0
-    ):
-        emit_control_rejected(v, instrument, session, _INVALID_INSTRUMENT)
-        return
-    put(v.instruments, i, 1 | (decimals << 8))
-    put(v.instruments, i + 1, tick)
-    put(v.instruments, i + 2, lot)
-    put(v.instruments, i + 3, minimum_price)
-    put(v.instruments, i + 4, maximum_price)
-    put(v.instruments, i + 5, maximum_quantity)
-    put(v.instruments, i + 6, symbol)
-    write_event(
-        v, 0, tick, lot, minimum_price, 0, 0, symbol, instrument << 48, decimals << 48,
-        _INSTRUMENT_DEFINED, 0, 0, maximum_price, maximum_quantity, 0, 0, 0,
-    )  # fmt: skip
-
-
-@jit
-def define_session(v: Any, c: int) -> None:
-    session = get(v.commands, c + 5) & 0xFFFF
-    if session == 0 or session >= get(v.scalars, MAX_SESSIONS):
-        emit_control_rejected(
-            v, (get(v.commands, c + 4) >> 48) & 0xFFFF, session, _SESSION_OUT_OF_RANGE
-        )
-        return
-    at = session * SESSION_WORDS
-    if get(v.sessions, at) != 0:
-        emit_control_rejected(v, (get(v.commands, c + 4) >> 48) & 0xFFFF, session, _SESSION_EXISTS)
-        return
-    username = get(v.commands, c + 3)
+def mass_cancel(v: Any, c: int) -> int:
+    """MASS_CANCEL at word ``c``, a client's or the operator's: how many orders it cancelled."""
+    word_5 = get(v.commands, c + 5)
+    session = word_5 & 0xFFFF
+    side = (word_5 >> 24) & 0xFF
     account = get(v.commands, c + 2)
-    put(v.sessions, at, 1)
-    put(v.sessions, at + 1, username)
-    put(v.sessions, at + 2, account)
-    put(v.sessions, at + 3, 0)
-    s = v.scalars
-    emit_plain(v, _SESSION_DEFINED, 0, account, username, 0, session, 0)
-    if get(s, DAY_OPEN) != 0:
-        emit_system(v, session, _START, get(s, MIDNIGHT_NS), get(s, DAY_NUMBER))
+    session_filter = get(v.commands, c + 1)
+    instrument = (get(v.commands, c + 4) >> 48) & 0xFFFF
+    if side not in (0, 1, ANY_SIDE):
+        return 0
+    if session == 0:
+        return select_and_cancel(v, account, session_filter, instrument, side, EVERY, _SUPERVISORY)
+    if not session_defined(v, session):
+        return 0
+    return select_and_cancel(
+        v, account_of_session(v, session), session_filter, instrument, side, NOT_HALTED, _USER
+    )
+
+
+@jit
+def switch(v: Any, scope: int, account: int, session: int, on: int) -> int:
+    """KILL: how many orders it cancelled, or minus the reject."""
+    if scope < _EXCHANGE_SCOPE or scope > _SESSION_SCOPE or on < 0 or on > 1:
+        return -_INVALID_SCOPE
+    if scope == _ACCOUNT_SCOPE:
+        if not account_defined(v, account):
+            return -_UNKNOWN_ACCOUNT
+        session = 0
+        word = account_row(account) + ACCOUNT_FLAGS
+        flags = get(v.accounts, word) & ~ACCOUNT_KILLED_FLAG
+        put(v.accounts, word, flags | (on * ACCOUNT_KILLED_FLAG))
+    elif scope == _SESSION_SCOPE:
+        if not session_defined(v, session):
+            return -_UNKNOWN_SESSION
+        account = 0
+        word = session * SESSION_WORDS
+        flags = get(v.sessions, word) & ~SESSION_KILLED_FLAG
+        put(v.sessions, word, flags | (on * SESSION_KILLED_FLAG))
+    else:
+        account = 0
+        session = 0
+        put(v.scalars, EXCHANGE_KILLED, on)
+    emit_control(v, _KILL_SWITCHED, 0, session, 0, 0, 0, on, 0, 0, 0, 0, account, 0, scope)
+    if on == 0:
+        return 0
+    return select_and_cancel(v, account, session, 0, ANY_SIDE, EVERY, _SUPERVISORY)
+
+
+@jit
+def _carry_out(v: Any, kind: int, c: int, c2: int) -> int:
+    """Do what the operator's command says: how many orders it cancelled, or minus the reject."""
+    if kind == _MASS_CANCEL:
+        return mass_cancel(v, c)
+    price = get(v.commands, c + 1)
+    quantity = get(v.commands, c + 2)
+    instrument = (get(v.commands, c + 4) >> 48) & 0xFFFF
+    session = get(v.commands, c + 5) & 0xFFFF
+    value_0 = get(v.commands, c2)
+    value_1 = get(v.commands, c2 + 1)
+    account = (get(v.commands, c2 + 5) >> 32) & _HALF
+    word_6 = get(v.commands, c2 + 6)
+    currency = word_6 & 0xFFFF
+    number = (word_6 >> 16) & 0xFF
+    if kind == _CURRENCY:
+        return define_currency(v, currency, value_0, value_1, account)
+    if kind == _ACCOUNT:
+        return define_account(v, account)
+    if kind == _DEPOSIT:
+        return move_balance(v, account, currency, instrument, quantity, price, 1)
+    if kind == _WITHDRAW:
+        return move_balance(v, account, currency, instrument, quantity, price, -1)
+    if kind == _PARAMETER:
+        return set_parameter(
+            v, number, instrument, account, session, value_0, value_1, get(v.commands, c2 + 2)
+        )
+    if kind == _INSTRUMENT_STATE:
+        return set_state(v, instrument, (word_6 >> 32) & 0xFF, number, value_0)
+    return switch(v, (word_6 >> 24) & 0xFF, account, session, value_0)
+
+
+@jit
+def apply_operator(v: Any, kind: int, c: int, c2: int, is_long: bool) -> None:
+    """An operator's command, with or without an idempotency key."""
+    account = 0
+    currency = 0
+    if is_long:
+        account = (get(v.commands, c2 + 5) >> 32) & _HALF
+        currency = get(v.commands, c2 + 6) & 0xFFFF
+    key_0 = get(v.commands, c + 3)
+    key_1 = get(v.commands, c + 4) & _TAIL_48
+    has_key = key_0 | key_1 != 0
+    if has_key and key_used(v, key_0, key_1):
+        refuse(v, c, account, currency, _DUPLICATE_KEY)
+        return
+    cancelled = _carry_out(v, kind, c, c2)
+    if cancelled < 0:
+        refuse(v, c, account, currency, -cancelled)
+    elif has_key:
+        remember_key(v, key_0, key_1)
+        emit_done(v, c, cancelled)
+
+
+@jit
+def apply_control(v: Any, kind: int, c: int, c2: int, is_long: bool) -> None:
+    """The command at word ``c``, its continuation (if ``is_long``) at ``c2``."""
+    session = get(v.commands, c + 5) & 0xFFFF
+    if kind == _TIMER:
+        apply_timer(v, get(v.scalars, TIMESTAMP_NS))
+    elif kind == _START_OF_DAY:
+        start_of_day(v, get(v.commands, c + 2), get(v.commands, c + 1))
+    elif kind == _END_OF_DAY:
+        end_of_day(v)
+    elif kind == _INSTRUMENT and is_long:
+        define_instrument(v, c, c2)
+    elif kind == _SESSION:
+        define_session(v, c)
+    elif kind == _DISCONNECT:
+        disconnect(v, session)
+    elif kind == _CANCEL_AFTER:
+        cancel_after(v, session, get(v.commands, c + 2))
+    elif kind == _MASS_CANCEL and session != 0:
+        mass_cancel(v, c)
+    elif kind == _MASS_CANCEL or (is_long and _CURRENCY <= kind <= _KILL):
+        apply_operator(v, kind, c, c2, is_long)
+    else:
+        instrument = (get(v.commands, c + 4) >> 48) & 0xFFFF
+        emit_control_rejected(v, instrument, session, _UNKNOWN_COMMAND)

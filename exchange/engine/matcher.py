@@ -13,23 +13,19 @@ import numpy as np
 
 from exchange.codes import (
     CommandKind,
-    Reject,
 )
-from exchange.engine import control
 from exchange.engine.amend import (
     apply_cancel,
     apply_modify,
     apply_replace,
-    apply_timer,
-    cancel_all,
     live_order,
 )
 from exchange.engine.chain_hash import chain_roll
+from exchange.engine.control import apply_control
 from exchange.engine.enter import apply_enter
 from exchange.engine.events import (
     CHECKPOINT_INTERVAL,
     emit_checkpoint,
-    emit_control_rejected,
 )
 from exchange.engine.memory import get, put
 from exchange.engine.orders import order_id_find
@@ -64,35 +60,7 @@ _ENTER = int(CommandKind.ENTER)
 _CANCEL = int(CommandKind.CANCEL)
 _REPLACE = int(CommandKind.REPLACE)
 _MODIFY = int(CommandKind.MODIFY)
-_TIMER = int(CommandKind.TIMER)
-_START_OF_DAY = int(CommandKind.START_OF_DAY)
-_END_OF_DAY = int(CommandKind.END_OF_DAY)
-_INSTRUMENT = int(CommandKind.INSTRUMENT)
-_SESSION = int(CommandKind.SESSION)
 _CANCEL_BY_ORDER_ID = int(CommandKind.CANCEL_BY_ORDER_ID)
-
-_UNKNOWN_COMMAND = int(Reject.UNKNOWN_COMMAND)
-
-
-@jit
-def apply_control(v: Any, kind: int, c: int, c2: int, is_long: bool) -> None:
-    """Every kind that is not about one order."""
-    if kind == _TIMER:
-        apply_timer(v, get(v.scalars, TIMESTAMP_NS))
-    elif kind == _START_OF_DAY:
-        control.start_of_day(v, get(v.commands, c + 2), get(v.commands, c + 1))
-    elif kind == _END_OF_DAY:
-        if control.day_can_end(v):
-            cancel_all(v)
-            control.end_of_day(v)
-    elif kind == _INSTRUMENT and is_long:
-        control.define_instrument(v, c, c2)
-    elif kind == _SESSION:
-        control.define_session(v, c)
-    else:
-        word_4 = get(v.commands, c + 4)
-        word_5 = get(v.commands, c + 5)
-        emit_control_rejected(v, (word_4 >> 48) & 0xFFFF, word_5 & 0xFFFF, _UNKNOWN_COMMAND)
 
 
 @jit_inline

@@ -42,7 +42,8 @@ resident. All arrays are int64 words; two 32-bit numbers that share a word are n
     currencies   8 words: 0 defined | 1 code | 2 decimals | 3 fee account |
         4 deposits - withdrawals | 5.. spare
     keys         idempotency keys, see exchange/engine/keys.py
-    selection    order ids and slots that a mass cancel has selected; not part of the meaning
+    selection    what a mass cancel has selected, see exchange/engine/mass_cancel.py; not part of
+        the state's meaning
     token_index  1 word: entry (28 bits) | generation (12) | tag (24)
     token_log    4 words, in order of arrival: 0 token_0 | 1 token_1, token_2, session |
         2 order slot | 3 order_id
@@ -142,6 +143,7 @@ BREAKER_WORDS = 40
 CURRENCY_WORDS = 8
 MAX_CURRENCIES = 8  # ids 1..7
 IDEMPOTENCY_KEYS = 1 << 16  # the last so many are remembered
+SELECTION_COUNTERS = 1 << 11  # a mass cancel's counters while it sorts
 TOKEN_WORDS = 4
 LEAF_LEVELS = 64
 KEY_BITS = 30
@@ -308,7 +310,7 @@ def create_state(capacity: EngineCapacity, seed: int | None = None) -> EngineSta
         currencies=zeros(MAX_CURRENCIES * CURRENCY_WORDS),
         breakers=zeros(capacity.instruments * BREAKER_WORDS),
         keys=zeros(IDEMPOTENCY_KEYS * 8),
-        selection=zeros((capacity.orders + 1) * 4),
+        selection=zeros(SELECTION_COUNTERS + (capacity.orders + 1) * 4),
         token_index=zeros(token_slots),
         token_log=zeros((capacity.tokens + 1 + LOG_AHEAD) * TOKEN_WORDS),
         order_ids=zeros(order_id_slots),

@@ -447,12 +447,17 @@ def newest_state(data_dir: Path) -> EngineState | None:
 
 
 def replay_chunks(
-    reader: JournalReader, replayer: Replayer, end_sequence: int
+    reader: JournalReader,
+    replayer: Replayer,
+    end_sequence: int,
+    step_slots: int | None = None,
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Read and apply commands below ``end_sequence``: (first event, events) of each chunk.
 
     Stops at the end of the journal so far. A long command that begins below it is applied whole.
+    ``step_slots``: at most so many slots a chunk (1: one command), None: as is best for the cache.
     """
+    step_slots = STEP_SLOTS if step_slots is None else step_slots
     while replayer.next_command < end_sequence:
         # Whole frames only, so the reader may be ahead of what is applied, never behind.
         if reader.next_sequence == replayer.next_command:
@@ -463,7 +468,7 @@ def replay_chunks(
                 # A frame longer than the ring: the journal was written with longer commits.
                 replayer.resize(replayer.chunk_slots * 2)
                 continue
-        stop = min(reader.next_sequence, replayer.next_command + STEP_SLOTS)
+        stop = min(reader.next_sequence, replayer.next_command + step_slots)
         if stop > end_sequence or stop < reader.next_sequence:
             stop = replayer.whole_commands(min(stop, end_sequence))
         base = replayer.next_event

@@ -3,6 +3,7 @@
     exchange-replay show      commands or events of a range, as a table or JSON lines
     exchange-replay verify    replay the journal and compare with archive, chain hash and snapshots
     exchange-replay book      the book as it stood after a command
+    exchange-replay accounts  balances and positions as they stood after a command
     exchange-replay stats     what is in the journal, counted
     exchange-replay export    trades, orders, events or commands as CSV
     exchange-replay snapshot  make a snapshot, so that a restart need not replay everything
@@ -76,6 +77,17 @@ def build_parser() -> argparse.ArgumentParser:
     show.add_argument("--json", action="store_true", help="one JSON object a line")
 
     verify = command("verify", "Replay the journal and compare it with everything derived from it.")
+    verify.add_argument(
+        "--check-every",
+        type=_positive,
+        metavar="N",
+        help="check conservation and frozen amounts after every N commands (1,000,000)",
+    )
+    verify.add_argument(
+        "--every-command",
+        action="store_true",
+        help="check them and the ledger after every command (slow: for small journals)",
+    )
     verify.add_argument("--json", action="store_true", help="one JSON object")
 
     book = command("book", "Show the book as it stood after a command.")
@@ -83,7 +95,15 @@ def build_parser() -> argparse.ArgumentParser:
     book.add_argument("--symbol", help="only this instrument")
     book.add_argument("--levels", type=int, default=10, metavar="N", help="levels a side (10)")
     book.add_argument("--orders", action="store_true", help="every order, oldest first")
+    book.add_argument("--waiting", action="store_true", help="with stops and held orders")
     book.add_argument("--json", action="store_true", help="one JSON object per book")
+
+    accounts = command("accounts", "Show balances and positions as they stood after a command.")
+    accounts.add_argument(
+        "--at", type=int, metavar="SEQUENCE", help="command (default: the last one)"
+    )
+    accounts.add_argument("--account", type=int, metavar="ID", help="only this account")
+    accounts.add_argument("--json", action="store_true", help="one JSON object per account")
 
     stats = command("stats", "Count what is in the journal.")
     stats.add_argument("--json", action="store_true", help="one JSON object")
@@ -110,6 +130,13 @@ def build_parser() -> argparse.ArgumentParser:
     )
     snapshot.add_argument("--json", action="store_true", help="one JSON object")
     return parser
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number
 
 
 @contextlib.contextmanager
@@ -198,11 +225,12 @@ def _show(options: argparse.Namespace) -> int:
 
 def _verify(options: argparse.Namespace) -> int:
     from replay.source import JournalView
-    from replay.verify import verify
+    from replay.verify import CHECK_EVERY_COMMANDS, verify
 
     view = JournalView(options.data_dir)
+    every = 1 if options.every_command else options.check_every or CHECK_EVERY_COMMANDS
     with progress_bar("verifying") as progress:
-        verdict = verify(view, progress)
+        verdict = verify(view, progress, check_every_commands=every)
     fields = {
         "good": verdict.good,
         "first_command": verdict.first_command,
@@ -212,6 +240,10 @@ def _verify(options: argparse.Namespace) -> int:
         "checkpoints": verdict.checkpoints,
         "chain_hash": f"{verdict.chain_hash:016x}",
         "snapshots": verdict.snapshots,
+        "state_checks": verdict.state_checks,
+        "ledger_checks": verdict.ledger_checks,
+        "accounts": verdict.accounts,
+        "positions": verdict.positions,
         "torn_records": verdict.torn_records,
         "running": verdict.running,
         "problems": verdict.problems,
@@ -236,12 +268,17 @@ def _verify(options: argparse.Namespace) -> int:
             f"{verdict.events_compared} events equal, {verdict.checkpoints} checkpoints, "
             f"{verdict.snapshots} snapshots, chain hash {verdict.chain_hash:016x}"
         )
+        print(
+            f"money: balances and positions of {verdict.accounts} accounts add up to deposits less "
+            f"withdrawals, frozen is what live orders need ({verdict.state_checks} times checked), "
+            f"and the ledger of the events agrees ({verdict.ledger_checks} times)"
+        )
     return ExitStatus.OK if verdict.good else ExitStatus.BUG
 
 
-def _book(options: argparse.Namespace) -> int:
+def _rebuilt(options: argparse.Namespace) -> tuple[Any, Any]:
+    """(result, directory) of replaying up to and with command ``--at``."""
     from exchange.rebuild import rebuild
-    from replay.book import book_fields, books_of
     from replay.source import JournalView
 
     view = JournalView(options.data_dir)
@@ -254,14 +291,20 @@ def _book(options: argparse.Namespace) -> int:
         upto = options.at + 1
     with progress_bar("replaying") as progress:
         result = rebuild(view.data_dir, view.capacity(), upto_sequence=upto, progress=progress)
-    directory = view.directory()
+    return result, view.directory()
+
+
+def _book(options: argparse.Namespace) -> int:
+    from replay.book import book_fields, books_of
+
+    result, directory = _rebuilt(options)
     instrument = None
     if options.symbol is not None:
         instrument = directory.instrument_of(options.symbol)
         if instrument is None:
             raise UsageError(f"no instrument {options.symbol!r} in this journal")
     books = [
-        book_fields(book, directory, options.levels, orders=options.orders)
+        book_fields(book, directory, options.levels, orders=options.orders, waiting=options.waiting)
         for book in books_of(result.state, instrument)
     ]
     if options.json:
@@ -275,6 +318,25 @@ def _book(options: argparse.Namespace) -> int:
         show_book(fields)
     if not books:
         print("no live order")
+    return ExitStatus.OK
+
+
+def _accounts(options: argparse.Namespace) -> int:
+    from replay.accounts import account_fields, ledger_of
+
+    result, directory = _rebuilt(options)
+    ledger = ledger_of(result.state)
+    if options.account is not None and options.account not in ledger.accounts:
+        raise UsageError(f"no account {options.account} at that time")
+    accounts = account_fields(ledger, result.state, directory, options.account)
+    if options.json:
+        for fields in accounts:
+            _print_json({"after_command": result.next_command - 1, **fields})
+        return ExitStatus.OK
+    from replay.show import show_accounts
+
+    print(f"after command {result.next_command - 1}")
+    show_accounts(accounts)
     return ExitStatus.OK
 
 
@@ -363,6 +425,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "show": _show,
     "verify": _verify,
     "book": _book,
+    "accounts": _accounts,
     "stats": _stats,
     "export": _export,
     "snapshot": _snapshot,

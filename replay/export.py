@@ -16,9 +16,11 @@ from replay.event_text import event_fields
 from replay.selection import Selection, selected_events
 from replay.show import rows
 from replay.source import JournalView
+from replay.text import PARAMETER_VALUES
 
 TRADE_COLUMNS = (
     "match_number",
+    "reason",
     "time",
     "timestamp_ns",
     "instrument",
@@ -53,6 +55,14 @@ ORDER_COLUMNS = (
     "firm",
     "replaced_order_id",
     "replaced_token",
+)
+# What PARAMETER sets, under the names of its values.
+_PARAMETER_COLUMNS = (
+    "parameter",
+    *dict.fromkeys(name for names in PARAMETER_VALUES.values() for name in names),
+    "value_0",
+    "value_1",
+    "value_2",
 )
 EVENT_COLUMNS = (
     "sequence",
@@ -101,6 +111,29 @@ EVENT_COLUMNS = (
     "maximum_quantity",
     "session_id",
     "account",
+    "stop_price",
+    "display_quantity",
+    "other_order_id",
+    "prevented",
+    "liquidity",
+    "imbalance",
+    "currency",
+    "currency_id",
+    "currency_decimals",
+    "fee_account",
+    "amount",
+    "balance",
+    "position",
+    "group",
+    "state",
+    "until",
+    "scope",
+    "cancels",
+    "orders",
+    "key",
+    "command",
+    "canceled_orders",
+    *_PARAMETER_COLUMNS,
 )
 COMMAND_COLUMNS = (
     "sequence",
@@ -136,6 +169,27 @@ COMMAND_COLUMNS = (
     "maximum_quantity",
     "session_id",
     "account",
+    "operator",
+    "operator_uid",
+    "key",
+    "stop_price",
+    "stop_price_minor_units",
+    "display_quantity",
+    "reprice",
+    "currency",
+    "currency_id",
+    "currency_decimals",
+    "fee_account",
+    "amount",
+    "group",
+    "state",
+    "until",
+    "scope",
+    "approve",
+    "of_account",
+    "of_session",
+    "after_s",
+    *_PARAMETER_COLUMNS,
 )
 _MAKER = {
     "session": "maker_session",

@@ -21,6 +21,14 @@ import numpy as np
 from exchange.codes import CommandKind, EventKind
 from replay.source import CommandChunk, JournalView
 
+# Commands whose price is an order id, events whose contra_order_id is another order.
+_BY_ORDER_ID = (
+    CommandKind.CANCEL_BY_ORDER_ID,
+    CommandKind.MODIFY_BY_ORDER_ID,
+    CommandKind.REVIEW,
+)
+_NAME_TWO_ORDERS = (EventKind.TRADE, EventKind.REPLACED, EventKind.SELF_TRADE_PREVENTED)
+
 Chunk = TypeVar("Chunk", np.ndarray, CommandChunk)
 
 
@@ -74,7 +82,7 @@ class Selection:
                 trade & (events["contra_session"] == self.session)
             )
         if self.order_id is not None:
-            both = trade | (events["kind"] == EventKind.REPLACED)
+            both = np.isin(events["kind"], _NAME_TWO_ORDERS)
             mask &= (events["order_id"] == self.order_id) | (
                 both & (events["contra_order_id"] == self.order_id)
             )
@@ -100,8 +108,7 @@ class Selection:
             named &= commands["instrument"] == self.instrument
         if self.order_id is not None:
             named &= (chunk.sequences == self.order_id) | (
-                (commands["kind"] == CommandKind.CANCEL_BY_ORDER_ID)
-                & (commands["price"] == self.order_id)
+                np.isin(commands["kind"], _BY_ORDER_ID) & (commands["price"] == self.order_id)
             )
         if len(commands) == 0:
             return named

@@ -92,21 +92,76 @@ def show_book(fields: dict[str, Any]) -> None:
     """Print one book (``replay/book.py: book_fields``): asks above bids, best prices meeting."""
     levels = f"{fields['bid_levels']} bid levels, {fields['ask_levels']} ask levels"
     table = Table(box=None, header_style="bold", title=f"{fields['instrument']}: {levels}")
-    for column in ("side", "price", "quantity", "orders"):
+    for column in ("side", "price", "quantity", "hidden", "orders"):
         table.add_column(column, justify="left" if column == "side" else "right", no_wrap=True)
-    table.add_column("order ids, oldest first", overflow="fold")
+    table.add_column("order ids, in the order in which they will trade", overflow="fold")
     for name, levels_of_side in (("ask", fields["asks"][::-1]), ("bid", fields["bids"])):
         for level in levels_of_side:
             orders = level["orders"]
             if isinstance(orders, list):
                 details = " ".join(
-                    f"{o['order_id']}:{o['quantity']}({o['session']})" for o in orders
+                    f"{o['order_id']}:{o['quantity']}"
+                    + (f"+{o['hidden']}" if o.get("hidden") else "")
+                    + f"({o['session']})"
+                    for o in orders
                 )
                 orders = len(orders)
             else:
                 details = ""
-            table.add_row(name, level["price"], str(level["quantity"]), str(orders), details)
-    Console().print(table)
+            table.add_row(
+                name,
+                level["price"],
+                str(level["quantity"]),
+                str(level.get("hidden", "")),
+                str(orders),
+                details,
+            )
+    console = Console()
+    console.print(table)
+    for name in ("buy_stops", "sell_stops", "held"):
+        orders = fields.get(name)
+        if not orders:
+            continue
+        table = Table(box=None, header_style="bold", title=name.replace("_", " "))
+        columns = ("order_id", "session", "side", "order_type", "stop_price", "price", "quantity")
+        for column in columns:
+            table.add_column(column, no_wrap=True)
+        for order in orders:
+            table.add_row(*[str(order.get(column, "")) for column in columns])
+        console.print(table)
+
+
+def show_accounts(accounts: list[dict[str, Any]]) -> None:
+    """Print accounts (``replay/accounts.py: account_fields``): money, then positions."""
+    console = Console()
+    money = Table(box=None, header_style="bold", title="balances")
+    for column in ("account", "sessions", "currency", "balance", "available", "frozen"):
+        left = column in ("sessions", "currency")
+        money.add_column(column, justify="left" if left else "right", no_wrap=True)
+    stock = Table(box=None, header_style="bold", title="positions")
+    columns = (
+        "instrument",
+        "quantity",
+        "available",
+        "frozen",
+        "average_cost",
+        "total_cost",
+        "open_buys",
+        "open_shorts",
+    )
+    for column in ("account", *columns):
+        stock.add_column(
+            column, justify="left" if column == "instrument" else "right", no_wrap=True
+        )
+    for account in accounts:
+        number, names = str(account["account"]), " ".join(account["sessions"])
+        for row in account["balances"] or [{}]:
+            cells = [row.get(name, "") for name in ("currency", "balance", "available", "frozen")]
+            money.add_row(number, names, *cells)
+        for row in account["positions"]:
+            stock.add_row(number, *[str(row[column]) for column in columns])
+    console.print(money)
+    console.print(stock)
 
 
 def show_stats(figures: dict[str, Any]) -> None:

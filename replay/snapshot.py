@@ -50,7 +50,7 @@ from journal.retention import (
 )
 from journal.segment import make_directory, sync_directory
 from replay.source import JournalView
-from replay.verify import state_difference
+from replay.state_check import state_difference
 
 ARCHIVE_WAIT_S = 10.0  # for a running journaler to archive what a sealed segment holds
 KEPT_SNAPSHOTS = 2

@@ -12,7 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from exchange.codes import CancelReason, CommandKind, EventKind, Reject
+from exchange.codes import (
+    CancelReason,
+    CommandKind,
+    EventKind,
+    InstrumentState,
+    Reject,
+    TradeReason,
+)
 from exchange.rebuild import snapshot_directory
 from exchange.records import COMMAND_SIZE_BYTES, EVENT_SIZE_BYTES
 from replay.directory import Directory
@@ -21,6 +28,7 @@ from replay.text import code_name, time_text
 
 PERCENTILES = (50.0, 95.0, 99.0, 99.9, 100.0)
 _BUCKETS = 2048
+_REFUSALS = (EventKind.REJECTED, EventKind.CANCEL_REJECTED, EventKind.CONTROL_REJECTED)
 
 
 class LogHistogram:
@@ -136,6 +144,8 @@ def _frames(view: JournalView, end: int) -> tuple[int, LogHistogram, int]:
 def _events(view: JournalView, directory: Directory) -> dict[str, Any]:
     kinds = np.zeros(256, np.int64)
     cancels = np.zeros(256, np.int64)
+    trade_reasons = np.zeros(256, np.int64)
+    states = np.zeros(256, np.int64)
     rejects = np.zeros(256, np.int64)
     ids = 1 << 16
     trades = np.zeros(ids, np.int64)
@@ -148,11 +158,13 @@ def _events(view: JournalView, directory: Directory) -> dict[str, Any]:
         kind = events["kind"]
         kinds += np.bincount(kind, minlength=256)
         cancels += np.bincount(events["reason"][kind == EventKind.CANCELED], minlength=256)
-        refused = (kind == EventKind.REJECTED) | (kind == EventKind.CONTROL_REJECTED)
+        refused = np.isin(kind, _REFUSALS)
         rejects += np.bincount(events["reason"][refused], minlength=256)
         entered = (kind == EventKind.ACCEPTED) | (kind == EventKind.REPLACED)
         orders += np.bincount(events["instrument"][entered], minlength=ids)
+        states += np.bincount(events["display"][kind == EventKind.STATE_CHANGED], minlength=256)
         done = events[kind == EventKind.TRADE]
+        trade_reasons += np.bincount(done["reason"], minlength=256)
         trades += np.bincount(done["instrument"], minlength=ids)
         np.add.at(volume, done["instrument"], done["quantity"])
         for instrument in np.unique(done["instrument"]):
@@ -171,6 +183,8 @@ def _events(view: JournalView, directory: Directory) -> dict[str, Any]:
         "by_kind": _by_code(kinds, EventKind),
         "cancels_by_reason": _by_code(cancels, CancelReason),
         "rejects_by_reason": _by_code(rejects, Reject),
+        "trades_by_reason": _by_code(trade_reasons, TradeReason),
+        "states_entered": _by_code(states, InstrumentState),
         "instruments": {
             directory.symbol(int(i)): {
                 "orders": int(orders[i]),

@@ -7,6 +7,11 @@ compared with every CHECKPOINT and with the engine's own at the end. Each snapsh
 compared with the state that replay has reached there; then the newest one is replayed to the end
 and must arrive at the same chain hash. The first difference is reported with both records.
 
+Money: at intervals, at every snapshot and at the end the state must satisfy its invariants: both
+conservation laws (balances add up to deposits less withdrawals, positions likewise) and frozen
+amounts that are what the live orders need. Beside the engine a ledger (``exchange/ledger.py``) is
+kept from the events alone; at snapshots and at the end it must equal the engine's accounts.
+
 While a daemon runs, the last commands may not be archived yet: then everything before the newest
 archived command is verified.
 """
@@ -25,7 +30,8 @@ from exchange.codes import EventKind
 from exchange.engine import state as layout
 from exchange.engine.chain_hash import chain_digest
 from exchange.engine.snapshot import SnapshotInvalid, list_snapshots, read_snapshot
-from exchange.engine.state import EngineState, capacity_of, create_state
+from exchange.engine.state import capacity_of, create_state
+from exchange.ledger import LedgerBroken
 from exchange.process import running_pid
 from exchange.rebuild import (
     COMMAND_LAYOUT,
@@ -40,26 +46,15 @@ from exchange.records import COMMAND, EVENT_SIZE_BYTES
 from journal import xxh64
 from journal.reader import JournalReader
 from journal.recovery import recover
-from replay.book import live_orders
+from replay.accounts import frozen_problems, ledger_of
 from replay.directory import Directory
 from replay.event_text import event_fields
 from replay.source import JournalView
+from replay.state_check import state_difference, state_problems
 from replay.text import difference, hash_text
 from ringbuffer.ring import UNGATED
 
-# Scalars that the same commands always give the same value, whatever seed or free list.
-_COMPARED_SCALARS = (
-    "NEXT_COMMAND",
-    "NEXT_EVENT",
-    "CHECKPOINT_EVENT",
-    "DAY_OPEN",
-    "MIDNIGHT_NS",
-    "DAY_NUMBER",
-    "NEXT_EXPIRY_SECOND",
-    "LIVE_ORDERS",
-    "TOKENS_USED",
-    "LAST_TIMESTAMP_NS",
-)
+CHECK_EVERY_COMMANDS = 1_000_000
 
 
 @dataclass
@@ -73,6 +68,10 @@ class Verdict:
     checkpoints: int = 0
     chain_hash: int = 0
     snapshots: int = 0
+    state_checks: int = 0  # conservation, frozen amounts and every other invariant of the state
+    ledger_checks: int = 0  # the ledger of the events compared with the state
+    accounts: int = 0
+    positions: int = 0
     torn_records: int = 0
     running: bool = False
     problems: list[str] = field(default_factory=list)
@@ -122,8 +121,55 @@ class _ChainCheck:
         self._hashed += len(events)
 
 
-def verify(view: JournalView, progress: Callable[[int, int], None] | None = None) -> Verdict:
-    """Verify journal, archive, chain hash and snapshots of ``view``; never modifies anything.
+class _MoneyCheck:
+    """The invariants of the state at intervals, and the ledger that the events give."""
+
+    def __init__(self, replayer: Replayer, verdict: Verdict, every_commands: int) -> None:
+        self._replayer = replayer
+        self._verdict = verdict
+        self._every = every_commands
+        self._next = replayer.next_command + every_commands
+        # from an empty exchange, or from the snapshot at which the journal begins
+        self._ledger = ledger_of(replayer.state)
+
+    def follow(self, events: np.ndarray) -> list[str]:
+        """Take the events of a chunk; what is wrong with the state after it, when it is due."""
+        try:
+            self._ledger.apply(events)
+        except LedgerBroken as broken:
+            return [f"ledger: {broken}"]
+        if self._replayer.next_command < self._next:
+            return []
+        self._next = self._replayer.next_command + self._every
+        return self.look(ledger=self._every == 1)
+
+    def look(self, *, ledger: bool = True) -> list[str]:
+        """What is wrong with the state now; ``ledger``: also beside the ledger of the events."""
+        state, after = self._replayer.state, self._replayer.next_command - 1
+        self._verdict.state_checks += 1
+        wrong = state_problems(state)
+        if ledger:
+            self._verdict.ledger_checks += 1
+            held = ledger_of(state)
+            self._verdict.accounts = len(held.accounts)
+            self._verdict.positions = len(held.positions)
+            wrong += held.problems() + frozen_problems(held)
+            difference = self._ledger.difference(held)
+            if difference is not None:
+                wrong.append(f"ledger of the events and state differ: {difference}")
+        return [f"after command {after}: {what}" for what in wrong]
+
+
+def verify(
+    view: JournalView,
+    progress: Callable[[int, int], None] | None = None,
+    *,
+    check_every_commands: int = CHECK_EVERY_COMMANDS,
+) -> Verdict:
+    """Verify journal, archive, chain hash, snapshots and money of ``view``; modifies nothing.
+
+    ``check_every_commands``: how often the state's invariants are checked, beside the snapshots and
+    the end; with 1 the ledger is compared after each command too.
 
     Raises ``journal.errors.JournalCorrupt`` when the journal itself is damaged.
     """
@@ -156,13 +202,15 @@ def verify(view: JournalView, progress: Callable[[int, int], None] | None = None
     verdict.first_command = replayer.next_command
     first_event = replayer.next_event
     hashes = _ChainCheck(archive, first_event, chain)
+    money = _MoneyCheck(replayer, verdict, check_every_commands)
+    step_slots = 1 if check_every_commands == 1 else None
     reader = JournalReader(
         journal_directory(view.data_dir), COMMAND, COMMAND_LAYOUT, replayer.next_command
     )
     names = view.directory()
     stops = [s for s, _ in snapshots if verdict.first_command <= s < end]
     for stop in [*stops, end]:
-        for base, events in replay_chunks(reader, replayer, stop):
+        for base, events in replay_chunks(reader, replayer, stop, step_slots):
             found = archive.compare(base, events)
             if found is not None:
                 _report(verdict, found, names)
@@ -171,10 +219,16 @@ def verify(view: JournalView, progress: Callable[[int, int], None] | None = None
             if wrong is not None:
                 verdict.problems.append(wrong)
                 return verdict
+            verdict.problems += money.follow(events)
+            if not verdict.good:
+                return verdict
             if progress is not None:
                 progress(replayer.next_command - verdict.first_command, end - verdict.first_command)
         if stop != end or stop in states:
             _compare_snapshot(view.data_dir, stop, replayer, verdict)
+            verdict.problems += money.look()
+    if end not in states:
+        verdict.problems += money.look()
     verdict.next_command = replayer.next_command
     verdict.next_event = replayer.next_event
     verdict.events_compared = replayer.next_event - first_event
@@ -224,33 +278,6 @@ def _compare_snapshot(data_dir: Path, sequence: int, replayer: Replayer, verdict
     if wrong is not None:
         verdict.problems.append(f"snapshot {path.name}: {wrong}")
     verdict.snapshots += 1
-
-
-def state_difference(expected: EngineState, found: EngineState) -> str | None:
-    """In what two engine states mean something different; None if they mean the same.
-
-    Where things lie in their pools may differ (a token's place depends on a random seed).
-    """
-    for name in _COMPARED_SCALARS:
-        index = getattr(layout, name)
-        left, right = int(expected.scalars[index]), int(found.scalars[index])
-        if left != right:
-            return f"{name} is {right}, replay says {left}"
-    left, right = chain_digest(expected), chain_digest(found)
-    if left != right:
-        return f"chain hash is {right:016x}, replay says {left:016x}"
-    for name in ("instruments", "sessions"):
-        if not np.array_equal(getattr(expected, name), getattr(found, name)):
-            return f"other {name} than replay"
-    ours, theirs = live_orders(expected), live_orders(found)
-    if len(ours) != len(theirs):
-        return f"{len(theirs)} live orders, replay has {len(ours)}"
-    for name in ours.dtype.names or ():
-        unlike = np.nonzero(ours[name] != theirs[name])[0]
-        if len(unlike):
-            order = ours[unlike[0]]
-            return f"order {order['order_id']} has another {name} than in replay"
-    return None
 
 
 def _beyond(verdict: Verdict, archive: ArchiveCheck, names: Directory) -> None:

@@ -21,12 +21,13 @@ from exchange.records import EVENT
 from journal import xxh64
 from replay.book import books_of
 from replay.cli import main
+from replay.command_text import command_fields
 from replay.directory import Directory
 from replay.selection import parse_time
 from replay.source import JournalView
+from replay.state_check import state_difference
 from replay.stats import LogHistogram
-from replay.text import command_fields
-from replay.verify import state_difference, verify
+from replay.verify import verify
 from tests.unit.replay.sample_journal import (
     OPEN_NS,
     SECOND_NS,

@@ -1,7 +1,8 @@
 """Cases of the trading rules in the language of ``tests/model/script.py``.
 
-Before each case: sessions 1 and 2, instrument 1 (tick 1, lot 10, prices 2 to 1000, at most 5000),
-the day started; so each session has had message 1. The capacities are 6 orders and 12 tokens.
+Before each case (PRELUDE there): sessions 1 and 2 of accounts 1 and 2, rich in money and stock;
+instrument 1 (tick 1, lot 10, prices 2 to 1000, at most 5000); the day started, so each session has
+had message 1. The capacities are 6 orders and 12 tokens.
 """
 
 from __future__ import annotations
@@ -214,7 +215,7 @@ CASES: dict[str, str] = {
         REJECTED 2#2 g S 10@50 ORDER_POOL_FULL
         > 1 replace f h 10 @ 51
         REMOVED 1 f B 10@50 L=50/5
-        REPLACED 1#8 h B 10@51 L=10/1 was f
+        REPLACED 1#8 h B 10@51 was f L=10/1
         > 1 cancel h 0
         CANCELED 1#9 h B 10@51 USER L=0/0
         > 2 enter i S 10 @ 50 tif=0
@@ -223,13 +224,13 @@ CASES: dict[str, str] = {
     """,
     "field checks, in order": """
         > 1 enter a B 0 @ 0 reject=13 instrument=9
-        REJECTED 1#2 a B INSTRUMENT_HALTED
+        REJECTED 1#2 a B instrument=9 INSTRUMENT_HALTED
         > 1 enter b B 0 @ 0 instrument=9 side=9
-        REJECTED 1#3 b 9 UNKNOWN_INSTRUMENT
+        REJECTED 1#3 b 9 instrument=9 UNKNOWN_INSTRUMENT
         > 1 enter c B 0 @ 0 side=4 type=2
         REJECTED 1#4 c 4 INVALID_SIDE type=2
         > 1 enter d B 0 @ 0 type=2 display=x
-        REJECTED 1#5 d B INVALID_TIME_IN_FORCE type=2 display=x
+        REJECTED 1#5 d B INVALID_ORDER_TYPE type=2 display=x
         > 1 enter e B 0 @ 0 tif=100000 display=x
         REJECTED 1#6 e B INVALID_TIME_IN_FORCE display=x
         > 1 enter f B 0 @ 0 display=x capacity=x
@@ -267,21 +268,21 @@ CASES: dict[str, str] = {
     """,
     "a price between two ticks": """
         > instrument 2 tick=5 lot=1 low=10 high=100 most=1
-        INSTRUMENT_DEFINED instrument=2 SYM2 1@5 left=1 low=10 high=100
+        INSTRUMENT_DEFINED instrument=2 currency=1 SYM2 1@5 left=1 low=10 high=100
         > 1 enter a B 1 @ 12 instrument=2
-        REJECTED 1#2 a B 1@12 INVALID_PRICE
+        REJECTED 1#2 a B instrument=2 1@12 INVALID_PRICE
         > 1 enter b B 1 @ 5 instrument=2
-        REJECTED 1#3 b B 1@5 PRICE_OUT_OF_RANGE
+        REJECTED 1#3 b B instrument=2 1@5 PRICE_OUT_OF_RANGE
         > 1 enter c B 1 @ 15 instrument=2
-        ACCEPTED 1#4 c B 1@15 L=1/1
+        ACCEPTED 1#4 c B instrument=2 1@15 L=1/1
     """,
     "instruments do not trade with each other": """
         > instrument 2 tick=1 lot=10 low=2 high=1000 most=5000
-        INSTRUMENT_DEFINED instrument=2 SYM2 10@1 left=5000 low=2 high=1000
+        INSTRUMENT_DEFINED instrument=2 currency=1 SYM2 10@1 left=5000 low=2 high=1000
         > 1 enter a B 10 @ 50
         ACCEPTED 1#2 a B 10@50 L=10/1
-        > 1 enter b S 10 @ 50 instrument=2
-        ACCEPTED 1#3 b S 10@50 L=10/1
+        > 1 enter b T 10 @ 50 instrument=2
+        ACCEPTED 1#3 b T instrument=2 10@50 L=10/1
     """,
     "an unknown session is nobody": """
         > 5 enter a B 10 @ 50
@@ -347,14 +348,14 @@ CASES: dict[str, str] = {
         ACCEPTED 2#2 b B 100@50 L=200/2
         > 1 replace a c 100 @ 50
         REMOVED 1 a B 100@50 L=100/1
-        REPLACED 1#3 c B 100@50 L=200/2 was a
+        REPLACED 1#3 c B 100@50 was a L=200/2
         > 2 enter d S 110 @ 50
         ACCEPTED 2#3 d S 110@50
         TRADE 2#4 b B 100@50 L=100/1 with 2#5 d S
         TRADE 1#4 c B 10@50 left=90 L=90/1 with 2#6 d S
         > 1 replace c e 30 @ 60
         REMOVED 1 c B 90@50 L=0/0
-        REPLACED 1#5 e B 20@60 L=20/1 was c
+        REPLACED 1#5 e B 20@60 was c L=20/1
     """,
     "a replacement trades at once": """
         > 1 enter a B 100 @ 50
@@ -428,7 +429,7 @@ CASES: dict[str, str] = {
         ACCEPTED 2#2 b S 40@60 L=40/1
         > 1 replace a c 100 @ 59 display=P
         REMOVED 1 a B 100@50 L=0/0
-        REPLACED 1#3 c B 100@59 display=P L=100/1 was a
+        REPLACED 1#3 c B 100@59 display=P was a L=100/1
         > 1 replace c d 100 @ 60 display=P
         CANCELED 1#4 c B 100@59 USER display=P L=0/0
     """,
@@ -517,7 +518,7 @@ CASES: dict[str, str] = {
         ACCEPTED 1#3 b B 10@50 tif=3 L=20/2
         > 1 replace b c 10 @ 50 tif=6
         REMOVED 1 b B 10@50 L=10/1
-        REPLACED 1#4 c B 10@50 tif=6 L=20/2 was b
+        REPLACED 1#4 c B 10@50 tif=6 was b L=20/2
         > timer t=3
         > timer t=6
         CANCELED 1#5 c B 10@50 TIMEOUT L=10/1
@@ -532,11 +533,11 @@ CASES: dict[str, str] = {
         TRADE 1#3 a B 10@50 L=0/0 with 2#3 b S
         > timer t=6
     """,
-    "end of day cancels by instrument, side, price and age": """
+    "end of day cancels in the order of entry, then remembers the last price": """
         > instrument 3 tick=1 lot=1 low=1 high=100 most=100
-        INSTRUMENT_DEFINED instrument=3 SYM3 1@1 left=100 low=1 high=100
-        > 2 enter a S 10 @ 60 instrument=3
-        ACCEPTED 2#2 a S 10@60 L=10/1
+        INSTRUMENT_DEFINED instrument=3 currency=1 SYM3 1@1 left=100 low=1 high=100
+        > 2 enter a T 10 @ 60 instrument=3
+        ACCEPTED 2#2 a T instrument=3 10@60 L=10/1
         > 1 enter b S 10 @ 61
         ACCEPTED 1#2 b S 10@61 L=10/1
         > 1 enter c S 10 @ 60
@@ -545,17 +546,19 @@ CASES: dict[str, str] = {
         ACCEPTED 1#4 d B 10@40 L=10/1
         > 1 enter e B 10 @ 41
         ACCEPTED 1#5 e B 10@41 L=10/1
-        > 2 enter f B 10 @ 41
-        ACCEPTED 2#3 f B 10@41 L=20/2
+        > 2 enter f B 30 @ 60
+        ACCEPTED 2#3 f B 30@60
+        TRADE 1#6 c S 10@60 L=0/0 with 2#4 f B
+        RESTED 2 f B 20@60 left=20 L=20/1
         > end
-        CANCELED 1#6 e B 10@41 TIMEOUT L=10/1
-        CANCELED 2#4 f B 10@41 TIMEOUT L=0/0
-        CANCELED 1#7 d B 10@40 TIMEOUT L=0/0
-        CANCELED 1#8 c S 10@60 TIMEOUT L=0/0
-        CANCELED 1#9 b S 10@61 TIMEOUT L=0/0
-        CANCELED 2#5 a S 10@60 TIMEOUT L=0/0
+        CANCELED 2#5 a T instrument=3 10@60 TIMEOUT L=0/0
+        CANCELED 1#7 b S 10@61 TIMEOUT L=0/0
+        CANCELED 1#8 d B 10@40 TIMEOUT L=0/0
+        CANCELED 1#9 e B 10@41 TIMEOUT L=0/0
+        CANCELED 2#6 f B 20@60 TIMEOUT L=0/0
+        PARAMETER_SET instrument=1 REFERENCE_PRICE 60,0,0
         SYSTEM 1#10 1700000000000000000@20260102 END_OF_DAY
-        SYSTEM 2#6 1700000000000000000@20260102 END_OF_DAY
+        SYSTEM 2#7 1700000000000000000@20260102 END_OF_DAY
         DAY_ENDED 1700000000000000000@20260102
         > timer t=100
     """,
@@ -590,7 +593,7 @@ CASES: dict[str, str] = {
         > session 8
         CONTROL_REJECTED 8 SESSION_OUT_OF_RANGE
         > session 7
-        SESSION_DEFINED 7 U7 107@0
+        SESSION_DEFINED 7 U7 7@0
         SYSTEM 7#1 1700000000000000000@20260102 START_OF_DAY
         > end
         SYSTEM 1#2 1700000000000000000@20260102 END_OF_DAY
@@ -598,7 +601,7 @@ CASES: dict[str, str] = {
         SYSTEM 7#2 1700000000000000000@20260102 END_OF_DAY
         DAY_ENDED 1700000000000000000@20260102
         > session 6
-        SESSION_DEFINED 6 U6 106@0
+        SESSION_DEFINED 6 U6 6@0
     """,
     "instruments are defined once, within the capacity, within the limits": """
         > instrument 1 tick=0 lot=10 low=2 high=1000 most=5000
@@ -629,11 +632,23 @@ CASES: dict[str, str] = {
         CONTROL_REJECTED instrument=2 INVALID_INSTRUMENT
         > instrument 2 tick=3 lot=10 low=3 high=11 most=10
         CONTROL_REJECTED instrument=2 INVALID_INSTRUMENT
-        > instrument 2 tick=262144 lot=1 low=262144 high=140737488355328 most=700
-        INSTRUMENT_DEFINED instrument=2 SYM2 1@262144 left=700 low=262144 high=140737488355328
-        > instrument 7 tick=1 lot=1 low=1 high=1073741823 most=1099511627776 decimals=8
-        INSTRUMENT_DEFINED instrument=7 SYM7 1@1 left=1099511627776 low=1 high=1073741823
-    """,
+        > instrument 2 tick=262144 lot=1 low=262144 high=140737488355328 most=513
+        CONTROL_REJECTED instrument=2 INVALID_INSTRUMENT
+        > instrument 2 tick=262144 lot=1 low=262144 high=140737488355328 most=512
+        INSTRUMENT_DEFINED instrument=2 currency=1 SYM2 1@262144 left=512 low=262144 high=140737488355328
+        > instrument 7 tick=1 lot=1 low=1 high=1073741823 most=67108864 decimals=3
+        CONTROL_REJECTED instrument=7 INVALID_INSTRUMENT
+        > instrument 7 tick=1 lot=1 low=1 high=1073741823 most=67108864 decimals=2 currency=2
+        CONTROL_REJECTED instrument=7 UNKNOWN_CURRENCY
+        > currency 2 fees=9 decimals=8
+        CURRENCY_DEFINED account=9 currency=2 EUR
+        > instrument 7 tick=1 lot=1 low=1 high=1073741823 most=67108865 decimals=8 currency=2
+        CONTROL_REJECTED instrument=7 INVALID_INSTRUMENT
+        > instrument 7 tick=1 lot=1 low=1 high=1073741823 most=67108864 decimals=8 currency=2
+        INSTRUMENT_DEFINED instrument=7 currency=2 SYM7 1@1 left=67108864 low=1 high=1073741823
+        > instrument 6 tick=1 lot=1 low=1 high=1073741823 most=67108864 decimals=7 currency=2
+        CONTROL_REJECTED instrument=6 INVALID_INSTRUMENT
+    """,  # noqa: E501
     "unknown commands": """
         > kind 0
         CONTROL_REJECTED UNKNOWN_COMMAND

@@ -27,6 +27,7 @@ from tests.model.naive_data import Account, Instrument, Position, ppm
 from tests.model.naive_market import Market
 
 SECOND_NS = 1_000_000_000
+ICEBERG_PARTS_MAXIMUM = 100
 PRINTABLE = frozenset(range(0x20, 0x7F))
 HAS_LIMIT = (LIMIT, STOP_LIMIT)
 IS_STOP = (STOP, STOP_LIMIT)
@@ -109,6 +110,7 @@ class Checks(Market):
             shown < 0
             or shown % instrument.lot
             or shown > quantity
+            or shown * ICEBERG_PARTS_MAXIMUM < quantity
             or order_type not in HAS_LIMIT
             or immediate
         ):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -43,12 +43,19 @@ def commands_of(
             position += 1
 
 
-def run(exchange: NaiveExchange, slots: np.ndarray, first_sequence: int) -> bytes:
+def run(
+    exchange: NaiveExchange,
+    slots: np.ndarray,
+    first_sequence: int,
+    after_each: Callable[[NaiveExchange], None] | None = None,
+) -> bytes:
     """Apply all commands of ``slots``; the events' bytes, one after another."""
     apply = exchange.apply
     out: list[bytes] = []
     for sequence, command, continuation in commands_of(slots, first_sequence):
         out += apply(sequence, command, continuation)
+        if after_each is not None:
+            after_each(exchange)
     return b"".join(out)
 
 

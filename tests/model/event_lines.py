@@ -101,7 +101,8 @@ def _side(number: int) -> str:
 
 
 def _seconds(time_ns: int) -> str:
-    return f"{(time_ns - START_NS) / 1e9:g}" if time_ns else "0"
+    second, nanosecond = divmod(time_ns - START_NS, 10**9)
+    return f"{second}.{nanosecond:09d}".rstrip("0").rstrip(".")
 
 
 def _line(event: np.ndarray, order_ids: dict[str, int]) -> str:

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from tests.model.case_table import CASES
+from exchange.engine.invariants import check_state
+from tests.model.cases import CASES, play
 from tests.model.comparison import Matcher
-from tests.model.naive_command import Capacities
-from tests.model.script import PRELUDE, Script, lines
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_case(name: str) -> None:
-    script = Script()
-    matcher = Matcher(Capacities(instruments=8, sessions=8, orders=6, tokens=12), ring_slots=64)
-    for line in PRELUDE.strip().splitlines():
-        matcher.run(script.slots(line))
-    expected: list[str] = []
-    got: list[str] = []
-    for line in CASES[name].strip().splitlines():
-        expected.append(line.strip())
-        if line.strip().startswith(">"):
-            events = matcher.run(script.slots(line.strip()))
-            got += [line.strip(), *lines(events, script.order_ids)]
+    matcher = Matcher(CASES[name].capacities, ring_slots=64)
+
+    def apply(slots: np.ndarray) -> bytes:
+        events = matcher.run(slots)
+        check_state(matcher.state)
+        return events
+
+    expected, got = play(CASES[name].text, apply)
     assert got == expected

@@ -39,6 +39,8 @@ class Matcher:
                 leaves=capacities.orders + 64,
                 nodes=4 * capacities.orders + 256,
                 tokens=capacities.tokens,
+                accounts=capacities.accounts,
+                positions=capacities.positions,
             )
         )
         self.ring = np.zeros(ring_slots, COMMAND)

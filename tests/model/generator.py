@@ -15,38 +15,23 @@ from typing import NamedTuple
 import numpy as np
 
 from exchange.codes import FLAG_LONG, FLAG_WIRE_PRICE, CommandKind, OrderType
-from exchange.records import COMMAND, INSTRUMENT_CONTINUATION
+from exchange.records import COMMAND
+from tests.model.generator_control import (
+    INSTRUMENTS,
+    INT64_MAXIMUM,
+    INT64_MINIMUM,
+    SECOND_NS,
+    START_NS,
+    ControlCommands,
+    day_command,
+    opening_commands,
+)
 from tests.model.naive_command import Capacities
 
-SECOND_NS = 1_000_000_000
-START_NS = 1_700_000_000 * SECOND_NS
-INT64_MINIMUM, INT64_MAXIMUM = -(1 << 63), (1 << 63) - 1
-
 SESSION_OF_CREATOR = np.array([1, 2, 3, 4, 5, 1, 2, 7])
-SESSIONS_DEFINED = (1, 2, 3, 4, 5, 7)
 UNDEFINED_SESSIONS = np.array([0, 9, 30, 65_535])
 
 
-class InstrumentSpecification(NamedTuple):
-    instrument: int
-    tick: int
-    lot: int
-    price_decimals: int
-    minimum_price: int
-    maximum_price: int
-    maximum_quantity: int
-    middle: int  # where the price starts, in ticks
-    width: float  # mean distance of a quote from the middle, in ticks
-
-
-INSTRUMENTS = (
-    InstrumentSpecification(1, 1, 1, 2, 1, 1_000_000, 1_000_000, 10_000, 8.0),
-    InstrumentSpecification(2, 5, 100, 4, 100, 5_000_000, 100_000, 40_000, 3.0),
-    InstrumentSpecification(3, 100, 1, 2, 100, 2_000, 10_000, 10, 1.5),  # few prices: deep levels
-    InstrumentSpecification(4, 7, 10, 0, 7, 7 << 20, 1 << 40, 500_000, 400.0),  # sparse, wide
-    InstrumentSpecification(5, 1, 1, 8, 1, (1 << 30) - 1, 1 << 40, 1 << 29, 2.0),  # at the limits
-    InstrumentSpecification(9, 1 << 17, 1, 2, 1 << 17, 1 << 46, 500, 1 << 20, 5.0),
-)
 UNDEFINED_INSTRUMENTS = np.array([0, 6, 63, 64, 65_535])
 
 
@@ -66,11 +51,11 @@ class Profile(NamedTuple):
 
 
 PROFILES = (
-    Profile(50, 24, 4, 14, 8, 0.3, 0.2, 0.06, 0.03, 100.0),
-    Profile(70, 10, 2, 10, 6, 0.2, 0.1, 0.02, 0.01, 300.0),  # books fill up
-    Profile(40, 10, 5, 15, 10, 1.0, 0.5, 0.35, 0.05, 40.0),  # much trading
-    Profile(25, 30, 10, 20, 10, 0.5, 0.2, 0.05, 0.02, 1_000.0),  # books empty
-    Profile(45, 20, 5, 20, 8, 1.0, 1.0, 0.15, 0.30, 60.0),  # much nonsense
+    Profile(50, 24, 4, 14, 8, 0.3, 2.0, 0.06, 0.03, 100.0),
+    Profile(70, 10, 2, 10, 6, 0.2, 1.0, 0.02, 0.01, 300.0),  # books fill up
+    Profile(40, 10, 5, 15, 10, 1.0, 3.0, 0.35, 0.05, 40.0),  # much trading
+    Profile(25, 30, 10, 20, 10, 0.5, 2.0, 0.05, 0.02, 1_000.0),  # books empty
+    Profile(45, 20, 5, 20, 8, 1.0, 6.0, 0.15, 0.30, 60.0),  # much nonsense
 )
 
 
@@ -83,7 +68,7 @@ class Episode(NamedTuple):
 
 EPISODES = (
     Episode(Capacities(instruments=64, sessions=32, orders=1 << 15, tokens=1 << 17), 40_000),
-    Episode(Capacities(instruments=64, sessions=32, orders=500, tokens=1 << 17), 25_000),
+    Episode(Capacities(64, 32, 500, 1 << 17, positions=24), 25_000),
     Episode(Capacities(instruments=64, sessions=32, orders=1 << 14, tokens=9_000), 20_000),
     Episode(Capacities(instruments=64, sessions=32, orders=1 << 16, tokens=1 << 18), 150_000),
 )
@@ -101,48 +86,12 @@ _KINDS = np.array(
 )
 
 
-def instrument_commands(specification: InstrumentSpecification, timestamp_ns: int) -> np.ndarray:
-    """The two slots that define an instrument: COMMAND[2]."""
-    slots = np.zeros(2, COMMAND)
-    slots["timestamp_ns"][0] = timestamp_ns
-    slots["kind"][0] = CommandKind.INSTRUMENT
-    slots["flags"][0] = FLAG_LONG
-    slots["instrument"][0] = specification.instrument
-    slots["price"][0] = specification.tick
-    slots["quantity"][0] = specification.lot
-    slots["display"][0] = specification.price_decimals
-    slots["token_0"][0] = int.from_bytes(f"SYM{specification.instrument:05d}".encode(), "little")
-    continuation = slots[1:].view(INSTRUMENT_CONTINUATION)
-    continuation["minimum_price"] = specification.minimum_price
-    continuation["maximum_price"] = specification.maximum_price
-    continuation["maximum_quantity"] = specification.maximum_quantity
-    return slots
-
-
-def session_command(session: int, timestamp_ns: int) -> np.ndarray:
-    slot = np.zeros(1, COMMAND)
-    slot["timestamp_ns"] = timestamp_ns
-    slot["kind"] = CommandKind.SESSION
-    slot["session"] = session
-    slot["token_0"] = int.from_bytes(f"USER{session % 100:02d}  ".encode(), "little")
-    slot["quantity"] = 1_000 + session
-    return slot
-
-
-def day_command(kind: int, timestamp_ns: int, day: int) -> np.ndarray:
-    slot = np.zeros(1, COMMAND)
-    slot["timestamp_ns"] = timestamp_ns
-    slot["kind"] = kind
-    slot["quantity"] = START_NS + day * 86_400 * SECOND_NS
-    slot["price"] = 20_260_101 + day
-    return slot
-
-
 class Generator:
     """An endless stream of COMMAND slots; ``chunks`` yields them in whole commands."""
 
     def __init__(self, seed: int, episode: Episode) -> None:
         self.random = np.random.default_rng(seed)
+        self.control = ControlCommands(self.random)
         self.episode = episode
         self.now_ns = START_NS
         self.next_sequence = 0
@@ -156,7 +105,7 @@ class Generator:
 
     def chunks(self, commands: int, chunk_commands: int = 8_192) -> Iterator[np.ndarray]:
         """Yield COMMAND arrays with together at least ``commands`` commands."""
-        yield self._count(self._opening())
+        yield self._count(opening_commands(self.now_ns))
         made = 0
         while made < commands:
             count = min(chunk_commands, commands - made)
@@ -173,17 +122,8 @@ class Generator:
         self.commands += len(slots) - int(np.count_nonzero(slots["flags"] & FLAG_LONG))
         return slots
 
-    def _opening(self) -> np.ndarray:
-        now = self.now_ns
-        parts = [session_command(s, now) for s in SESSIONS_DEFINED[:4]]
-        parts += [instrument_commands(s, now) for s in INSTRUMENTS[:4]]
-        parts.append(day_command(CommandKind.START_OF_DAY, now, 0))
-        parts += [session_command(s, now) for s in SESSIONS_DEFINED[4:]]
-        parts += [instrument_commands(s, now) for s in INSTRUMENTS[4:]]
-        return np.concatenate(parts)
-
     def _night(self, profile: Profile) -> np.ndarray:
-        """End of day, commands that come too late, the next morning."""
+        """End of day, commands that come too late, new fees, the next morning."""
         end = day_command(CommandKind.END_OF_DAY, self.now_ns, 0)
         first = self.next_sequence
         self.next_sequence += 1
@@ -191,9 +131,13 @@ class Generator:
         self.next_sequence = first
         self.now_ns += int(self.random.integers(1, 50_000)) * SECOND_NS
         self.day += 1
-        again = day_command(CommandKind.END_OF_DAY, self.now_ns, 0)  # refused
+        self.control.day = self.day
+        again = day_command(CommandKind.END_OF_DAY, self.now_ns, 0)  # mostly refused
+        fees = self.control.fees_of_all()
+        for slots in fees:
+            slots["timestamp_ns"][0] = self.now_ns
         start = day_command(CommandKind.START_OF_DAY, self.now_ns, self.day)
-        return np.concatenate([end, late, again, start])
+        return np.concatenate([end, late, again, *fees, start])
 
     def _chunk(self, profile: Profile, count: int) -> np.ndarray:
         random = self.random
@@ -224,7 +168,13 @@ class Generator:
         wire_price = self._wire_prices(rows, is_replace & (creator // 8 % 4 == 0), creator)
         rows_bytes = rows.view(np.uint8).reshape(count, 64)
         rows_bytes[:, 24:38] = token
-        control_slots = {int(i): self._control() for i in np.nonzero(control)[0]}
+        control_slots: dict[int, np.ndarray] = {}
+        reviewed: dict[int, int] = {}
+        for i in np.nonzero(control)[0]:
+            self.control.now_ns = int(rows["timestamp_ns"][i])
+            control_slots[int(i)] = self.control.command()
+            if control_slots[int(i)]["kind"][0] == CommandKind.REVIEW:
+                reviewed[int(i)] = self._reviewed(rows, int(i))
         sizes = 1 + is_long.astype(np.int64)
         for i, slots in control_slots.items():
             slots["timestamp_ns"][0] = rows["timestamp_ns"][i]
@@ -239,9 +189,22 @@ class Generator:
         for i, slots in control_slots.items():
             out[positions[i] : positions[i] + len(slots)] = slots
         self._remember(positions[creates] + self.next_sequence)
+        for i, row in reviewed.items():
+            out["price"][positions[i]] = positions[row] + self.next_sequence
         by_id = kind == CommandKind.CANCEL_BY_ORDER_ID
         out["price"][positions[by_id]] = self.creator_sequences[target[by_id]]
         return out
+
+    def _reviewed(self, rows: np.ndarray, i: int) -> int:
+        """The row before row ``i`` that a REVIEW there names: one that may be held, if any."""
+        first = max(0, i - 300)
+        before = rows[first:i]
+        values = before["price"].astype(float) * before["quantity"]
+        limits = np.full(len(before), np.inf)
+        for instrument, value in self.control.review_values.items():
+            limits[before["instrument"] == instrument] = value
+        held = np.flatnonzero((values > limits) & (before["kind"] == CommandKind.ENTER))
+        return first + int(self.random.choice(held)) if len(held) else first
 
     def _wire_prices(self, rows: np.ndarray, wanted: np.ndarray, creator: np.ndarray) -> np.ndarray:
         """Let the price of ``wanted`` count 1/10,000 where it fits in the wire's 31 bits."""
@@ -404,39 +367,6 @@ class Generator:
                 row["kind"] = random.choice([11, 99, 255])
         # `creates` was decided before: an ENTER that became another kind only makes later
         # commands miss their target
-
-    def _control(self) -> np.ndarray:
-        """A control command that is mostly refused: one slot or two."""
-        random = self.random
-        case = int(random.integers(5))
-        if case == 0:
-            return day_command(CommandKind.START_OF_DAY, 0, self.day)
-        if case == 1:
-            session = int(random.choice([0, 1, 7, 31, 32, 65_535, 10, 11, 12]))
-            return session_command(session, 0)
-        if case == 2:
-            return np.zeros(1, COMMAND)  # kind 0
-        good = INSTRUMENTS[random.integers(len(INSTRUMENTS))]
-        if case == 3:
-            return instrument_commands(good._replace(instrument=int(random.choice([0, 1, 64]))), 0)
-        changes = (
-            {"tick": 0},
-            {"tick": -5},
-            {"lot": 0},
-            {"minimum_price": good.tick - 1},
-            {"maximum_price": good.minimum_price - good.tick},
-            {"tick": 1, "maximum_price": 1 << 30},
-            {"tick": 1 << 20, "minimum_price": 1 << 20, "maximum_price": (1 << 47) + (1 << 20)},
-            {"maximum_quantity": good.lot - 1},
-            {"maximum_quantity": (1 << 40) + 1},
-            {"price_decimals": 9},
-            {"tick": 3, "minimum_price": 4, "maximum_price": 9_000},
-            {"tick": 3, "minimum_price": 3, "maximum_price": 9_001},
-        )
-        change = changes[random.integers(len(changes))]
-        return instrument_commands(
-            good._replace(instrument=int(random.choice([20, 63])), **change), 0
-        )
 
 
 def token_bytes(number: np.ndarray) -> np.ndarray:

@@ -225,6 +225,25 @@ def opening_commands(timestamp_ns: int) -> np.ndarray:
     return slots
 
 
+def funded_opening(specification: InstrumentSpecification, timestamp_ns: int) -> np.ndarray:
+    """One instrument, one session of one rich account, no fees, the first day."""
+    currency, number = specification.currency, specification.instrument
+    deposit = CommandKind.DEPOSIT
+    slots = np.concatenate(
+        [
+            account_command(1),
+            currency_command(currency, CURRENCY_DECIMALS[currency], 1),
+            session_command(1, 0),
+            instrument_commands(specification, 0),
+            *[money_command(deposit, 1, currency, 1 << 56)] * 8,
+            stock_command(deposit, 1, number, specification.position_bound // 4, 0),
+            day_command(CommandKind.START_OF_DAY, 0, 0),
+        ]
+    )
+    slots["timestamp_ns"][starts_of(slots)] = timestamp_ns
+    return slots
+
+
 def starts_of(slots: np.ndarray) -> np.ndarray:
     """Indices of the first slots of the commands in ``slots``."""
     starts, position = [], 0

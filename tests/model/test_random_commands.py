@@ -16,13 +16,13 @@ from exchange.records import COMMAND
 from tests.model.comparison import Comparison, compare_seed, compare_stream, seen_words
 from tests.model.generator import (
     EPISODES,
+    token_bytes,
+)
+from tests.model.generator_control import (
     INSTRUMENTS,
     SECOND_NS,
     START_NS,
-    day_command,
-    instrument_commands,
-    session_command,
-    token_bytes,
+    funded_opening,
 )
 from tests.model.naive_command import Capacities
 from tests.model.naive_mass_cancel import TIMER_CANCELS_MAXIMUM
@@ -61,13 +61,7 @@ def orders(count: int, first: int, **fields: object) -> np.ndarray:
 
 
 def opening() -> np.ndarray:
-    return np.concatenate(
-        [
-            session_command(1, START_NS),
-            instrument_commands(INSTRUMENTS[0], START_NS),
-            day_command(CommandKind.START_OF_DAY, START_NS, 0),
-        ]
-    )
+    return funded_opening(INSTRUMENTS[0], START_NS)
 
 
 CAPACITIES = Capacities(instruments=8, sessions=8, orders=1 << 14, tokens=1 << 16)

@@ -22,13 +22,7 @@ from scripts.lobster_replay.compare import Comparison, compare
 from scripts.lobster_replay.day import Day, LobsterError, read_day
 from scripts.lobster_replay.plan import Plan, Planner, tick_of
 from tests.model.comparison import Matcher
-from tests.model.generator import (
-    START_NS,
-    InstrumentSpecification,
-    day_command,
-    instrument_commands,
-    session_command,
-)
+from tests.model.generator_control import START_NS, InstrumentSpecification, funded_opening
 from tests.model.naive_command import Capacities
 from tests.model.streams import as_events
 from tests.system.lobster_synthetic import write_day
@@ -69,14 +63,9 @@ def through_the_matcher(day: Day, plan: Plan) -> Comparison:
     instrument = InstrumentSpecification(
         1, tick, 1, 4, tick, highest // tick * tick, 1_000_000_000, 0, 0.0
     )
-    opening = [
-        session_command(1, START_NS),
-        instrument_commands(instrument, START_NS),
-        day_command(CommandKind.START_OF_DAY, START_NS, 0),
-    ]
     orders = 1 << max(10, len(plan.messages).bit_length())
     matcher = Matcher(Capacities(8, 8, orders, orders))
-    matcher.run(np.concatenate(opening))
+    matcher.run(funded_opening(instrument, START_NS))
     events = as_events(matcher.run(commands_of(plan)))
     return compare(day, plan, events[events["kind"] != EventKind.CHECKPOINT])
 

@@ -1,6 +1,6 @@
-"""What is checked before an order is placed: the numbered rules of ENTER in docs/matching.md.
+"""What is checked about a command itself: rules 1 to 18 of ENTER in docs/matching.md.
 
-Every function is pure: it reads the state and answers with a reject number, 0 for none.
+Every function answers with a reject number, 0 for none. What the account can afford is in risk.py.
 """
 
 from __future__ import annotations
@@ -18,25 +18,44 @@ from exchange.codes import (
     Reject,
     Side,
 )
-from exchange.engine.events import (
-    HALF,
-)
-from exchange.engine.memory import get, remainder
+from exchange.engine.events import HALF
+from exchange.engine.memory import get, put, remainder
 from exchange.engine.state import (
+    ACCOUNT_BLOCKED_FLAG,
+    ACCOUNT_DEFINED_FLAG,
+    ACCOUNT_FLAGS,
+    ACCOUNT_KILLED_FLAG,
+    ACCOUNT_RATE_TIME,
     DAY_OPEN,
+    EXCHANGE_KILLED,
+    INSTRUMENT_LOT,
+    INSTRUMENT_MAXIMUM_PRICE,
+    INSTRUMENT_MAXIMUM_QUANTITY,
+    INSTRUMENT_MINIMUM_PRICE,
+    INSTRUMENT_TICK,
     INSTRUMENT_WORDS,
     MAX_INSTRUMENTS,
     MAX_SESSIONS,
     SESSION_DEFINED_FLAG,
+    SESSION_KILLED_FLAG,
     SESSION_WORDS,
+    TIMESTAMP_NS,
 )
-from ringbuffer.jit import jit_inline
+from exchange.engine.states import state_reject
+from ringbuffer.jit import jit, jit_inline
 
 _LAST_SIDE = int(Side.SELL_SHORT_EXEMPT)
-_MARKET = int(OrderType.MARKET)
+_LIMIT = int(OrderType.LIMIT)
+_STOP = int(OrderType.STOP)
+_STOP_LIMIT = int(OrderType.STOP_LIMIT)
 _MARKET_CLOSED = int(Reject.MARKET_CLOSED)
+_UNKNOWN_ACCOUNT = int(Reject.UNKNOWN_ACCOUNT)
+_KILL_SWITCH = int(Reject.KILL_SWITCH)
+_ACCOUNT_BLOCKED = int(Reject.ACCOUNT_BLOCKED)
+_RATE_LIMITED = int(Reject.RATE_LIMITED)
 _UNKNOWN_INSTRUMENT = int(Reject.UNKNOWN_INSTRUMENT)
 _INVALID_SIDE = int(Reject.INVALID_SIDE)
+_INVALID_ORDER_TYPE = int(Reject.INVALID_ORDER_TYPE)
 _INVALID_TIME_IN_FORCE = int(Reject.INVALID_TIME_IN_FORCE)
 _INVALID_DISPLAY = int(Reject.INVALID_DISPLAY)
 _INVALID_CAPACITY = int(Reject.INVALID_CAPACITY)
@@ -45,10 +64,14 @@ _INVALID_QUANTITY = int(Reject.INVALID_QUANTITY)
 _QUANTITY_TOO_LARGE = int(Reject.QUANTITY_TOO_LARGE)
 _INVALID_PRICE = int(Reject.INVALID_PRICE)
 _PRICE_OUT_OF_RANGE = int(Reject.PRICE_OUT_OF_RANGE)
+_INVALID_STOP_PRICE = int(Reject.INVALID_STOP_PRICE)
 _INVALID_MINIMUM_QUANTITY = int(Reject.INVALID_MINIMUM_QUANTITY)
+_INVALID_DISPLAY_QUANTITY = int(Reject.INVALID_DISPLAY_QUANTITY)
+_NOT_IN_AUCTION = int(Reject.NOT_IN_AUCTION)
 _DISPLAY_BITS = sum(1 << (code - 32) for code in set(DISPLAY_CODES))
 _CAPACITY_BITS = sum(1 << (code - 32) for code in set(CAPACITY_CODES))
 _CROSS_BITS = sum(1 << (code - 32) for code in set(CROSS_NONE))
+_ACCESS_FLAGS = ACCOUNT_DEFINED_FLAG | ACCOUNT_BLOCKED_FLAG | ACCOUNT_KILLED_FLAG
 
 
 @jit_inline
@@ -66,7 +89,19 @@ def identity_of(word_5: int, word_7: int) -> int:
 
 
 @jit_inline
+def has_limit(order_type: int) -> bool:
+    """Whether the order says its limit; the others get a protection price."""
+    return order_type in (_LIMIT, _STOP_LIMIT)
+
+
+@jit_inline
+def is_stop(order_type: int) -> bool:
+    return order_type >= _STOP
+
+
+@jit_inline
 def session_defined(v: Any, session: int) -> bool:
+    # row 0 holds the defaults: it may have other flags, never this one
     return (
         session < get(v.scalars, MAX_SESSIONS)
         and get(v.sessions, session * SESSION_WORDS) & SESSION_DEFINED_FLAG != 0
@@ -77,20 +112,164 @@ def session_defined(v: Any, session: int) -> bool:
 def instrument_defined(v: Any, instrument: int) -> bool:
     return (
         instrument < get(v.scalars, MAX_INSTRUMENTS)
-        and get(v.instruments, instrument * INSTRUMENT_WORDS) != 0
+        and get(v.instruments, instrument * INSTRUMENT_WORDS) & 1 != 0
+    )
+
+
+@jit
+def _access_reject(v: Any, session: int, a: int) -> int:
+    """Rule 3 where something is wrong."""
+    flags = get(v.accounts, a + ACCOUNT_FLAGS)
+    if flags & ACCOUNT_DEFINED_FLAG == 0:
+        return _UNKNOWN_ACCOUNT
+    killed = get(v.sessions, session * SESSION_WORDS) & SESSION_KILLED_FLAG
+    if get(v.scalars, EXCHANGE_KILLED) | killed | (flags & ACCOUNT_KILLED_FLAG) != 0:
+        return _KILL_SWITCH
+    return _ACCOUNT_BLOCKED
+
+
+@jit_inline
+def _take_token(rows: Any, at: int, now_ns: int) -> bool:
+    """Take one order out of the bucket at ``rows[at]`` (time, interval, tolerance) if it can."""
+    interval_ns = get(rows, at + 1)
+    if interval_ns == 0:
+        return True
+    time_ns = max(get(rows, at), now_ns)
+    if time_ns - now_ns > get(rows, at + 2):
+        return False
+    put(rows, at, time_ns + interval_ns)
+    return True
+
+
+@jit_inline
+def check_door(v: Any, session: int, a: int, instrument: int) -> int:
+    """Rules 2 to 5: day, access, rate and state; takes from the rates' buckets."""
+    s = v.scalars
+    if get(s, DAY_OPEN) == 0:
+        return _MARKET_CLOSED
+    row = session * SESSION_WORDS
+    if (
+        get(v.accounts, a + ACCOUNT_FLAGS) & _ACCESS_FLAGS != ACCOUNT_DEFINED_FLAG
+        or get(v.sessions, row) & SESSION_KILLED_FLAG != 0
+        or get(s, EXCHANGE_KILLED) != 0
+    ):
+        return _access_reject(v, session, a)
+    now_ns = get(s, TIMESTAMP_NS)
+    if not _take_token(v.sessions, row + 4, now_ns):
+        return _RATE_LIMITED
+    if not _take_token(v.accounts, a + ACCOUNT_RATE_TIME, now_ns):
+        return _RATE_LIMITED
+    if not instrument_defined(v, instrument):
+        return _UNKNOWN_INSTRUMENT
+    return state_reject(v, instrument * INSTRUMENT_WORDS)
+
+
+@jit_inline
+def check_codes(order_type: int, time_in_force: int, display: int, is_long: bool) -> int:
+    """Rules 7 and 8."""
+    if order_type > _STOP_LIMIT or (is_stop(order_type) and not is_long):
+        return _INVALID_ORDER_TYPE
+    if time_in_force > TIME_IN_FORCE_SYSTEM_HOURS:
+        return _INVALID_TIME_IN_FORCE
+    if not is_code(_DISPLAY_BITS, display):
+        return _INVALID_DISPLAY
+    return 0
+
+
+@jit_inline
+def check_enter_codes(side: int, word_5: int, word_7: int, is_long: bool) -> int:
+    """Rules 6 to 10 of an ENTER's words."""
+    if side > _LAST_SIDE:
+        return _INVALID_SIDE
+    reject = check_codes((word_7 >> 56) & 0xFF, (word_5 >> 32) & HALF, word_7 & 0xFF, is_long)
+    if reject != 0:
+        return reject
+    if not is_code(_CAPACITY_BITS, (word_7 >> 8) & 0xFF):
+        return _INVALID_CAPACITY
+    if not is_code(_CROSS_BITS, (word_7 >> 24) & 0xFF):
+        return _CROSS_NOT_SUPPORTED
+    return 0
+
+
+@jit_inline
+def check_quantity(v: Any, i: int, quantity: int) -> int:
+    """Rules 11 and 12; ``i``: the instrument's first word."""
+    lot = get(v.instruments, i + INSTRUMENT_LOT)
+    if quantity <= 0 or (lot != 1 and remainder(quantity, lot) != 0):
+        return _INVALID_QUANTITY
+    if quantity > get(v.instruments, i + INSTRUMENT_MAXIMUM_QUANTITY):
+        return _QUANTITY_TOO_LARGE
+    return 0
+
+
+@jit_inline
+def _on_tick(v: Any, i: int, price: int) -> bool:
+    tick = get(v.instruments, i + INSTRUMENT_TICK)
+    return price > 0 and (tick == 1 or remainder(price, tick) == 0)
+
+
+@jit_inline
+def in_range(v: Any, i: int, price: int) -> bool:
+    return get(v.instruments, i + INSTRUMENT_MINIMUM_PRICE) <= price and price <= get(
+        v.instruments, i + INSTRUMENT_MAXIMUM_PRICE
     )
 
 
 @jit_inline
 def check_price(v: Any, i: int, order_type: int, price: int) -> int:
-    """Rule 11; ``i``: the instrument's first word."""
-    if order_type == _MARKET:
+    """Rule 13."""
+    if not has_limit(order_type):
         return 0 if price == 0 else _INVALID_PRICE
-    tick = get(v.instruments, i + 1)
-    if price <= 0 or (tick != 1 and remainder(price, tick) != 0):
+    if not _on_tick(v, i, price):
         return _INVALID_PRICE
-    if price < get(v.instruments, i + 3) or price > get(v.instruments, i + 4):
-        return _PRICE_OUT_OF_RANGE
+    return 0 if in_range(v, i, price) else _PRICE_OUT_OF_RANGE
+
+
+@jit_inline
+def _check_display_quantity(
+    v: Any, i: int, order_type: int, time_in_force: int, quantity: int, display_quantity: int
+) -> int:
+    """Rule 17 of an order that has one."""
+    lot = get(v.instruments, i + INSTRUMENT_LOT)
+    if (
+        display_quantity < 0
+        or display_quantity > quantity
+        or (lot != 1 and remainder(display_quantity, lot) != 0)
+        or not has_limit(order_type)
+        or time_in_force == 0
+    ):
+        return _INVALID_DISPLAY_QUANTITY
+    return 0
+
+
+@jit_inline
+def check_terms(
+    v: Any,
+    i: int,
+    auction: bool,
+    order_type: int,
+    time_in_force: int,
+    display: int,
+    quantity: int,
+    stop_price: int,
+    minimum: int,
+    display_quantity: int,
+) -> int:
+    """Rules 14 to 18; ``auction``: whether the instrument is in AUCTION."""
+    if is_stop(order_type) and not (_on_tick(v, i, stop_price) and in_range(v, i, stop_price)):
+        return _INVALID_STOP_PRICE
+    if minimum > 0 and (minimum > quantity or time_in_force != 0 or is_stop(order_type)):
+        return _INVALID_MINIMUM_QUANTITY
+    if display == DISPLAY_POST_ONLY and (order_type != _LIMIT or time_in_force == 0):
+        return _INVALID_DISPLAY
+    if display_quantity != 0:
+        reject = _check_display_quantity(
+            v, i, order_type, time_in_force, quantity, display_quantity
+        )
+        if reject != 0:
+            return reject
+    if minimum > 0 and auction:
+        return _NOT_IN_AUCTION
     return 0
 
 
@@ -104,61 +283,3 @@ def price_from_wire(decimals: int, wire: int) -> int:
             return 0
         wire //= 10
     return wire
-
-
-@jit_inline
-def check_quantity(v: Any, i: int, quantity: int) -> int:
-    """Rules 9 and 10."""
-    lot = get(v.instruments, i + 2)
-    if quantity <= 0 or (lot != 1 and remainder(quantity, lot) != 0):
-        return _INVALID_QUANTITY
-    if quantity > get(v.instruments, i + 5):
-        return _QUANTITY_TOO_LARGE
-    return 0
-
-
-@jit_inline
-def check_conditions(
-    display: int, order_type: int, time_in_force: int, minimum_quantity: int, quantity: int
-) -> int:
-    """Rules 12 and 13."""
-    if minimum_quantity > 0 and (minimum_quantity > quantity or time_in_force != 0):
-        return _INVALID_MINIMUM_QUANTITY
-    if display == DISPLAY_POST_ONLY and (order_type == _MARKET or time_in_force == 0):
-        return _INVALID_DISPLAY
-    return 0
-
-
-@jit_inline
-def check_enter(
-    v: Any, instrument: int, side: int, price: int, quantity: int, minimum: int, w5: int, w7: int
-) -> int:
-    """Rules 1 to 13 of ENTER: the reject or 0."""
-    time_in_force = (w5 >> 32) & HALF
-    display = w7 & 0xFF
-    order_type = (w7 >> 56) & 0xFF
-    reject = (w7 >> 48) & 0xFF
-    if reject != 0:
-        return reject
-    if get(v.scalars, DAY_OPEN) == 0:
-        return _MARKET_CLOSED
-    if not instrument_defined(v, instrument):
-        return _UNKNOWN_INSTRUMENT
-    if side > _LAST_SIDE:
-        return _INVALID_SIDE
-    if order_type > _MARKET or time_in_force > TIME_IN_FORCE_SYSTEM_HOURS:
-        return _INVALID_TIME_IN_FORCE
-    if not is_code(_DISPLAY_BITS, display):
-        return _INVALID_DISPLAY
-    if not is_code(_CAPACITY_BITS, (w7 >> 8) & 0xFF):
-        return _INVALID_CAPACITY
-    if not is_code(_CROSS_BITS, (w7 >> 24) & 0xFF):
-        return _CROSS_NOT_SUPPORTED
-    i = instrument * INSTRUMENT_WORDS
-    reject = check_quantity(v, i, quantity)
-    if reject != 0:
-        return reject
-    reject = check_price(v, i, order_type, price)
-    if reject != 0:
-        return reject
-    return check_conditions(display, order_type, time_in_force, minimum, quantity)

@@ -1,8 +1,8 @@
 """Clearing: what orders freeze, what is returned, and how money and stock move with a trade.
 
 The rules are in docs/matching.md, "Money and stock". Functions ending in ``_at`` are for callers
-that know the rows already: ``i`` is the first word of the instrument, ``a`` of the account, ``p`` of
-the position. What an aggressor will never rest with is never frozen: nothing looks at frozen
+that know the rows already: ``i`` is the first word of the instrument, ``a`` of the account, ``p``
+of the position. What an aggressor will never rest with is never frozen: nothing looks at frozen
 amounts between its checks and its end, so ENTER freezes once, what is left of it.
 """
 

@@ -65,6 +65,8 @@ _MODIFIED = int(EventKind.MODIFIED)
 _SYSTEM = int(EventKind.SYSTEM)
 _CHECKPOINT = int(EventKind.CHECKPOINT)
 _CONTROL_REJECTED = int(EventKind.CONTROL_REJECTED)
+_CANCEL_REJECTED = int(EventKind.CANCEL_REJECTED)
+_TERMS = int(EventKind.TERMS)
 _JOURNALER = int(AGENT_JOURNALER)
 _JOURNALER_SLEEPING = sleeping(AGENT_JOURNALER)
 
@@ -186,7 +188,7 @@ def emit_order_event(
     remaining: int,
     reported: int,
 ) -> None:
-    """CANCELED, MODIFIED, RESTED or REMOVED of the order in ``slot``.
+    """CANCELED, MODIFIED, RESTED, REMOVED, HELD, ... of the order in ``slot``.
 
     ``level`` is the level whose totals it carries, 0 for none; ``reported`` 1 when order entry
     reports it to the session.
@@ -254,6 +256,37 @@ def emit_rejected(
     )
 
 
+@jit
+def emit_cancel_rejected(v: Any, slot: int, reason: int) -> None:
+    """CANCEL_REJECTED: the running command is refused, the order in ``slot`` stays as it is."""
+    put(v.scalars, REJECTS, get(v.scalars, REJECTS) + 1)
+    o = slot * ORDER_WORDS
+    identity = get(v.orders, o + 7)
+    number = next_session_sequence(v, identity & 0xFFFF)
+    write_event(
+        v, get(v.orders, o + 2), 0, 0, 0, 0, number, get(v.orders, o + 3), get(v.orders, o + 4),
+        identity, _CANCEL_REJECTED, reason, 0, 0, 0, 0, 0, 0,
+    )  # fmt: skip
+
+
+@jit
+def emit_terms(
+    v: Any,
+    price: int,
+    quantity: int,
+    token_0: int,
+    token_tail: int,
+    identity: int,
+    stop_price: int,
+    display_quantity: int,
+) -> None:
+    """TERMS of the order that the running command has made."""
+    write_event(
+        v, get(v.scalars, COMMAND_SEQUENCE), price, quantity, 0, 0, 0, token_0, token_tail,
+        identity, _TERMS, 0, 0, stop_price, display_quantity, 0, 0, 0,
+    )  # fmt: skip
+
+
 @jit_inline
 def emit_trade(
     v: Any,
@@ -264,13 +297,13 @@ def emit_trade(
     order_id: int,
     token_0: int,
     token_tail: int,
-    session: int,
-    side: int,
+    taker: int,
 ) -> None:
-    """TRADE of the order in slot ``maker`` with the running command's order (the other fields)."""
+    """TRADE of the order in slot ``maker`` with the aggressor; ``taker``: that one's identity."""
     put(v.scalars, TRADES, get(v.scalars, TRADES) + 1)
     o = maker * ORDER_WORDS
     identity = get(v.orders, o + 7)
+    session = taker & 0xFFFF
     maker_number = next_session_sequence(v, identity & 0xFFFF)
     taker_number = next_session_sequence(v, session)
     write_event(
@@ -291,7 +324,7 @@ def emit_trade(
         remaining,
         token_0,
         (token_tail & TAIL_48) | (session << 48),
-        taker_number | (side << 32),
+        taker_number | (((taker >> 24) & 0xFF) << 32),
     )
 
 

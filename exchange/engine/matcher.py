@@ -17,10 +17,11 @@ from exchange.codes import (
 from exchange.engine.amend import (
     apply_cancel,
     apply_modify,
-    apply_replace,
     live_order,
 )
 from exchange.engine.chain_hash import chain_roll
+from exchange.engine.checks import session_defined
+from exchange.engine.clearing import account_of_session
 from exchange.engine.control import apply_control
 from exchange.engine.enter import apply_enter
 from exchange.engine.events import (
@@ -37,6 +38,7 @@ from exchange.engine.prefetch import (
     reach_group,
     surround_group,
 )
+from exchange.engine.replace import apply_replace
 from exchange.engine.state import (
     ABORTED,
     CHECKPOINT_EVENT,
@@ -50,6 +52,7 @@ from exchange.engine.state import (
     LAST_TIMESTAMP_NS,
     NEXT_COMMAND,
     NEXT_EVENT,
+    ORDER_WORDS,
     SCRATCH_WORDS,
     TIMESTAMP_NS,
 )
@@ -61,6 +64,45 @@ _CANCEL = int(CommandKind.CANCEL)
 _REPLACE = int(CommandKind.REPLACE)
 _MODIFY = int(CommandKind.MODIFY)
 _CANCEL_BY_ORDER_ID = int(CommandKind.CANCEL_BY_ORDER_ID)
+_REPLACE_BY_ORDER_ID = int(CommandKind.REPLACE_BY_ORDER_ID)
+_MODIFY_BY_ORDER_ID = int(CommandKind.MODIFY_BY_ORDER_ID)
+
+
+@jit_inline
+def named_order(v: Any, kind: int, c: int, c2: int, hashed: int) -> int:
+    """The slot of the live order that a command names and may change; 0 if there is none.
+
+    By order id a client reaches orders of its own session, to cancel also those of other sessions
+    of its account; session 0, the operator's, reaches all of them.
+    """
+    session = get(v.commands, c + 5) & 0xFFFF
+    if kind in (_REPLACE, _MODIFY):
+        return live_order(v, hashed, get(v.commands, c + 3), get(v.commands, c + 4), session)
+    order_id = get(v.commands, c2 + 5 if kind == _REPLACE_BY_ORDER_ID else c + 1)
+    slot = order_id_find(v, order_id)
+    if slot == 0 or (session == 0 and kind == _CANCEL_BY_ORDER_ID):
+        return slot
+    if not session_defined(v, session):
+        return 0
+    owner = get(v.orders, slot * ORDER_WORDS + 7) & 0xFFFF
+    if owner == session:
+        return slot
+    if kind == _CANCEL_BY_ORDER_ID and account_of_session(v, owner) == account_of_session(
+        v, session
+    ):
+        return slot
+    return 0
+
+
+@jit
+def change_named(v: Any, kind: int, c: int, slot: int) -> None:
+    """MODIFY, MODIFY_BY_ORDER_ID and CANCEL_BY_ORDER_ID of the order in ``slot`` (0 = none)."""
+    word_5 = get(v.commands, c + 5)
+    total = get(v.commands, c + 2)
+    if kind == _CANCEL_BY_ORDER_ID:
+        apply_cancel(v, slot, total, word_5 & 0xFFFF != 0)
+    elif slot != 0:
+        apply_modify(v, slot, (word_5 >> 24) & 0xFF, total)
 
 
 @jit_inline
@@ -75,19 +117,16 @@ def apply_one(v: Any, sequence: int, c: int, c2: int, hashed: int) -> None:
     kind = (word_5 >> 16) & 0xFF
     is_long = get(v.commands, c + 7) & LONG_FLAG != 0
     if kind == _ENTER:
-        apply_enter(v, c, hashed)
-    elif kind in (_CANCEL, _MODIFY):
+        apply_enter(v, c, c2, hashed)
+    elif kind == _CANCEL:
         slot = live_order(
             v, hashed, get(v.commands, c + 3), get(v.commands, c + 4), word_5 & 0xFFFF
         )
-        if kind == _CANCEL:
-            apply_cancel(v, slot, get(v.commands, c + 2))
-        elif slot != 0:
-            apply_modify(v, c, slot)
-    elif kind == _CANCEL_BY_ORDER_ID:
-        apply_cancel(v, order_id_find(v, get(v.commands, c + 1)), get(v.commands, c + 2))
-    elif kind == _REPLACE and is_long:
-        apply_replace(v, c, c2, hashed)
+        apply_cancel(v, slot, get(v.commands, c + 2), True)
+    elif kind in (_REPLACE, _REPLACE_BY_ORDER_ID) and is_long:
+        apply_replace(v, c, c2, named_order(v, kind, c, c2, hashed))
+    elif kind in (_MODIFY, _CANCEL_BY_ORDER_ID, _MODIFY_BY_ORDER_ID):
+        change_named(v, kind, c, named_order(v, kind, c, c2, hashed))
     else:
         apply_control(v, kind, c, c2, is_long)
     if get(s, NEXT_EVENT) - get(s, CHECKPOINT_EVENT) >= CHECKPOINT_INTERVAL:

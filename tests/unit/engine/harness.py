@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from exchange import pipeline
-from exchange.codes import FLAG_LONG, CommandKind
+from exchange.codes import FLAG_LONG, CommandKind, Parameter
 from exchange.engine.matcher import apply_commands
 from exchange.engine.state import (
     NEXT_COMMAND,
@@ -16,13 +16,33 @@ from exchange.engine.state import (
     EngineState,
     create_state,
 )
-from exchange.records import COMMAND, EVENT, INSTRUMENT_CONTINUATION
+from exchange.records import (
+    ADMIN_CONTINUATION,
+    COMMAND,
+    EVENT,
+    INSTRUMENT_CONTINUATION,
+    ORDER_CONTINUATION,
+)
 from ringbuffer.ring import UNGATED
 
-SMALL = EngineCapacity(instruments=8, sessions=8, orders=64, leaves=64, nodes=64, tokens=256)
+SMALL = EngineCapacity(
+    instruments=8,
+    sessions=8,
+    orders=64,
+    leaves=64,
+    nodes=64,
+    tokens=256,
+    accounts=64,
+    positions=256,
+)
 SEED = 20260101
 GOOD_FOR_DAY = 99_998
 MIDNIGHT_NS = 1_700_000_000_000_000_000
+CURRENCY = 1
+FEE_ACCOUNT = 9
+MONEY = 1 << 50  # what every account begins with
+STOCK = 1 << 30  # of every instrument
+_TERMS = ("stop_price", "display_quantity", "options", "order_id")
 
 
 def token_bytes(token: str) -> bytes:
@@ -53,6 +73,8 @@ def command(kind: CommandKind | int, token: str | None = None, **fields: int) ->
 
 
 def enter(token: str, side: int, quantity: int, price: int, **fields: int) -> np.ndarray:
+    """An ENTER; with a field of ORDER_CONTINUATION it is a long one."""
+    terms = {name: fields.pop(name) for name in _TERMS if name in fields}
     values = {
         "instrument": 1,
         "session": 1,
@@ -64,8 +86,49 @@ def enter(token: str, side: int, quantity: int, price: int, **fields: int) -> np
         "side": side,
         "quantity": quantity,
         "price": price,
+        "flags": FLAG_LONG if terms else 0,
     } | fields
-    return command(CommandKind.ENTER, token, **values)
+    first = command(CommandKind.ENTER, token, **values)
+    return np.concatenate([first, order_continuation(terms)]) if terms else first
+
+
+def order_continuation(terms: dict[str, int], token: str | None = None) -> np.ndarray:
+    made = np.zeros(1, ORDER_CONTINUATION)
+    for name, value in terms.items():
+        made[name] = value
+    slot = made.view(COMMAND)
+    if token is not None:
+        set_token(slot[0], token)
+    return slot
+
+
+def administer(
+    kind: CommandKind, key: str | None = None, terms: dict[str, int] | None = None, **fields: int
+) -> np.ndarray:
+    """An operator's command; ``terms`` are the fields of its continuation."""
+    continuation = np.zeros(1, ADMIN_CONTINUATION)
+    for name, value in (terms or {}).items():
+        continuation[name] = value
+    first = command(kind, key, flags=FLAG_LONG, **fields)
+    return np.concatenate([first, continuation.view(COMMAND)])
+
+
+def parameter(number: Parameter, *values: int, account: int = 0, **fields: int) -> np.ndarray:
+    """PARAMETER of an instrument or session (in ``fields``) or of ``account``."""
+    terms = {f"value_{i}": value for i, value in enumerate(values)}
+    terms |= {"parameter": number, "account": account}
+    return administer(CommandKind.PARAMETER, terms=terms, **fields)
+
+
+def deposit(account: int, amount: int, instrument: int = 0, price: int = 0) -> np.ndarray:
+    """Money, or stock of ``instrument`` that has cost ``price`` a unit."""
+    return administer(
+        CommandKind.DEPOSIT,
+        terms={"account": account, "currency": CURRENCY},
+        quantity=amount,
+        instrument=instrument,
+        price=price,
+    )
 
 
 def cancel(token: str, quantity: int = 0, session: int = 1) -> np.ndarray:
@@ -73,6 +136,7 @@ def cancel(token: str, quantity: int = 0, session: int = 1) -> np.ndarray:
 
 
 def replace(token: str, new_token: str, quantity: int, price: int, **fields: int) -> np.ndarray:
+    terms = {name: fields.pop(name) for name in _TERMS if name in fields}
     values = {
         "session": 1,
         "time_in_force": GOOD_FOR_DAY,
@@ -81,9 +145,8 @@ def replace(token: str, new_token: str, quantity: int, price: int, **fields: int
         "price": price,
         "flags": FLAG_LONG,
     } | fields
-    continuation = slots()
-    set_token(continuation[0], new_token)
-    return np.concatenate([command(CommandKind.REPLACE, token, **values), continuation])
+    first = command(CommandKind.REPLACE, token, **values)
+    return np.concatenate([first, order_continuation(terms, new_token)])
 
 
 def instrument(
@@ -98,6 +161,7 @@ def instrument(
     continuation["minimum_price"] = minimum_price
     continuation["maximum_price"] = maximum_price
     continuation["maximum_quantity"] = maximum_quantity
+    continuation["currency"] = CURRENCY
     first = command(
         CommandKind.INSTRUMENT,
         f"SYMBOL{number}",
@@ -111,9 +175,28 @@ def instrument(
 
 
 def opening(instruments: int = 1, sessions: int = 2) -> np.ndarray:
-    """Instruments, sessions and the start of a day."""
-    parts = [instrument(i + 1) for i in range(instruments)]
-    parts += [command(CommandKind.SESSION, "user", session=i + 1) for i in range(sessions)]
+    """A currency, instruments, funded accounts, a session for each, and the start of a day."""
+    parts = [
+        administer(CommandKind.ACCOUNT, terms={"account": account})
+        for account in (*range(1, sessions + 1), FEE_ACCOUNT)
+    ]
+    parts.append(
+        administer(
+            CommandKind.CURRENCY,
+            terms={
+                "currency": CURRENCY,
+                "value_0": int.from_bytes(b"USD".ljust(8), "little"),
+                "value_1": 2,
+                "account": FEE_ACCOUNT,
+            },
+        )
+    )
+    parts += [instrument(i + 1) for i in range(instruments)]
+    for account in range(1, sessions + 1):
+        parts.append(command(CommandKind.SESSION, "user", session=account, quantity=account))
+        parts.append(parameter(Parameter.SHORT_SALES, 1, account=account))
+        parts.append(deposit(account, MONEY))
+        parts += [deposit(account, STOCK, i + 1, 100) for i in range(instruments)]
     parts.append(command(CommandKind.START_OF_DAY, quantity=MIDNIGHT_NS, price=20260101))
     return np.concatenate(parts)
 

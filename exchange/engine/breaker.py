@@ -13,8 +13,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from exchange.codes import EventKind, InstrumentState, StateReason
-from exchange.engine.events import write_event
+from exchange.codes import InstrumentState, StateReason
+from exchange.engine.clearing import ppm_of
 from exchange.engine.memory import get, put
 from exchange.engine.state import (
     BREAKER_BUCKET,
@@ -29,26 +29,16 @@ from exchange.engine.state import (
     INSTRUMENT_BREAKER_HALT_S,
     INSTRUMENT_BREAKER_PPM,
     INSTRUMENT_BREAKER_WINDOW_S,
-    INSTRUMENT_UNTIL_NS,
     INSTRUMENT_WORDS,
-    NEXT_DEADLINE_SECOND,
     TIMESTAMP_NS,
 )
+from exchange.engine.states import change_state
 from ringbuffer.jit import jit, jit_inline
 
 NANOSECONDS = 1_000_000_000
 BUCKETS = 16
-_MILLION = 1_000_000
 _HALTED = int(InstrumentState.HALTED)
-_STATE_SHIFT = 16  # of INSTRUMENT_FLAGS
-_STATE_CHANGED = int(EventKind.STATE_CHANGED)
 _BREAKER = int(StateReason.BREAKER)
-
-
-@jit_inline
-def _part(amount: int, ppm: int) -> int:
-    """``amount`` x ``ppm`` / 1,000,000 of two non-negative numbers; no step leaves an int64."""
-    return amount // _MILLION * ppm + amount % _MILLION * ppm // _MILLION
 
 
 @jit
@@ -104,8 +94,8 @@ def _take_in(v: Any, instrument: int, price: int) -> bool:
         low = price
     high = max(get(v.breakers, b + BREAKER_HIGH), price)
     ppm = get(v.instruments, i + INSTRUMENT_BREAKER_PPM)
-    up = low + _part(low, ppm)
-    down = high - _part(high, ppm)
+    up = low + ppm_of(low, ppm)
+    down = high - ppm_of(high, ppm)
     put(v.breakers, b + BREAKER_LOW, low)
     put(v.breakers, b + BREAKER_HIGH, high)
     put(v.breakers, b + BREAKER_UP, up)
@@ -121,19 +111,8 @@ def _halt(v: Any, instrument: int) -> None:
     s = v.scalars
     i = instrument * INSTRUMENT_WORDS
     until = get(s, TIMESTAMP_NS) + get(v.instruments, i + INSTRUMENT_BREAKER_HALT_S) * NANOSECONDS
-    flags = get(v.instruments, i)
-    put(v.instruments, i, (flags & ~(0xFF << _STATE_SHIFT)) | (_HALTED << _STATE_SHIFT))
-    put(v.instruments, i + INSTRUMENT_UNTIL_NS, until)
-    # TIMER reopens at until <= now, and the daemon sends it at the full second
-    second = (until + NANOSECONDS - 1) // NANOSECONDS
-    deadline = get(s, NEXT_DEADLINE_SECOND)
-    if deadline == 0 or second < deadline:
-        put(s, NEXT_DEADLINE_SECOND, second)
     breaker_clear(v, instrument)
-    write_event(
-        v, 0, 0, until, 0, 0, 0, 0, instrument << 48, _HALTED << 48, _STATE_CHANGED, _BREAKER,
-        0, 0, 0, 0, 0, 0,
-    )  # fmt: skip
+    change_state(v, instrument, _HALTED, until, _BREAKER)
 
 
 @jit

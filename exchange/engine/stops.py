@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from exchange.codes import InstrumentState, Side
+from exchange.codes import Side
 from exchange.engine.levels import join_level, leave_level
 from exchange.engine.memory import divide, get, put
 from exchange.engine.state import (
@@ -24,7 +24,6 @@ from exchange.engine.state import (
     INSTRUMENT_PENDING_NEXT,
     INSTRUMENT_TICK,
     INSTRUMENT_WORDS,
-    MARKET_STATE,
     MAX_INSTRUMENTS,
     ORDER_WAITING,
     ORDER_WORDS,
@@ -32,10 +31,10 @@ from exchange.engine.state import (
     PENDING_TAIL,
     WAITING_ORDERS,
 )
+from exchange.engine.states import is_open
 from ringbuffer.jit import jit, jit_inline
 
 _BUY = int(Side.BUY)
-_OPEN = int(InstrumentState.OPEN)
 _WAITING_FLAG = ORDER_WAITING << 40
 
 
@@ -71,13 +70,6 @@ def due_level(v: Any, instrument: int) -> int:
     return 0
 
 
-@jit_inline
-def stops_can_trigger(v: Any, instrument: int) -> bool:
-    """Whether the instrument's state, and the market's, is OPEN."""
-    flags = get(v.instruments, instrument * INSTRUMENT_WORDS)
-    return (flags >> 16) & 0xFF == _OPEN and get(v.scalars, MARKET_STATE) == _OPEN
-
-
 @jit
 def _join_queue(v: Any, instrument: int) -> None:
     """Put the instrument at the tail of the pending queue if a stop is due and may trigger."""
@@ -85,7 +77,7 @@ def _join_queue(v: Any, instrument: int) -> None:
     half = (instrument * INSTRUMENT_WORDS + INSTRUMENT_PENDING_NEXT) * 2
     if (
         get(v.instruments_half, half + 1) != 0
-        or not stops_can_trigger(v, instrument)
+        or not is_open(v, instrument * INSTRUMENT_WORDS)
         or due_level(v, instrument) == 0
     ):
         return

@@ -1,48 +1,127 @@
-"""All readable cases: each table's name, cases and capacities, and how a case is run."""
+"""Runs the readable cases against one side: the naive exchange, or the matcher itself.
+
+Beside commands a case may ask what an account has, in lines of their own::
+
+    ? money 1                   currency 1 unless currency=2: balance and the frozen part of it
+    ? stock 1                   of instrument 1 unless instrument=2: quantity, frozen, total cost
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
+from typing import Protocol
 
 import numpy as np
 
-from tests.model import case_table, case_table_breaker, case_table_held, case_table_stops
+from exchange.engine.invariants import check_state
+from exchange.engine.state import (
+    ACCOUNT_BALANCES,
+    ACCOUNT_WORDS,
+    POSITION_WORDS,
+)
+from tests.model import (
+    case_table,
+    case_table_breaker,
+    case_table_held,
+    case_table_money,
+    case_table_orders,
+    case_table_stops,
+)
+from tests.model.comparison import Matcher
+from tests.model.invariants import check
 from tests.model.naive_command import Capacities
+from tests.model.naive_data import Balance, Position
+from tests.model.naive_exchange import NaiveExchange
 from tests.model.script import PRELUDE, Script, lines
+from tests.model.streams import run
 
-
-class Case(NamedTuple):
-    text: str
-    capacities: Capacities
-
-
-_FEW = Capacities(instruments=8, sessions=8, orders=6, tokens=12)
-CASES: dict[str, Case] = {
-    f"{table}: {name}": Case(text, _FEW)
-    for table, cases in (
-        ("rules", case_table.CASES),
-        ("stops", case_table_stops.CASES),
-        ("held", case_table_held.CASES),
-        ("breaker", case_table_breaker.CASES),
-    )
-    for name, text in cases.items()
+CAPACITIES = Capacities(instruments=8, sessions=8, orders=6, tokens=12, accounts=12, positions=16)
+TABLES = {
+    "rules": case_table.CASES,
+    "money": case_table_money.CASES,
+    "orders": case_table_orders.CASES,
+    "stops": case_table_stops.CASES,
+    "held": case_table_held.CASES,
+    "breaker": case_table_breaker.CASES,
+}
+CASES = {
+    f"{table}: {name}": text for table, cases in TABLES.items() for name, text in cases.items()
 }
 
 
-def play(text: str, run: Callable[[np.ndarray], bytes]) -> tuple[list[str], list[str]]:
-    """The lines that the case ``text`` expects and those that ``run`` gives.
+class Side(Protocol):
+    """What a case needs of an exchange."""
 
-    ``run`` applies the slots of one command and returns the bytes of its events.
-    """
+    def run(self, slots: np.ndarray) -> bytes: ...
+
+    def money(self, account: int, currency: int) -> tuple[int, int]:
+        """Balance and frozen part."""
+
+    def stock(self, account: int, instrument: int) -> tuple[int, int, int]:
+        """Quantity, frozen, total cost."""
+
+
+class NaiveSide:
+    def __init__(self) -> None:
+        self.exchange = NaiveExchange(CAPACITIES)
+        self.sequence = 0
+
+    def run(self, slots: np.ndarray) -> bytes:
+        events = run(self.exchange, slots, self.sequence, check)
+        self.sequence += len(slots)
+        return events
+
+    def money(self, account: int, currency: int) -> tuple[int, int]:
+        row: Balance = self.exchange.accounts[account].balances[currency]
+        return row.balance, row.frozen
+
+    def stock(self, account: int, instrument: int) -> tuple[int, int, int]:
+        row = self.exchange.positions.get((account, instrument), Position())
+        return row.quantity, row.frozen, row.total_cost
+
+
+class MatcherSide:
+    def __init__(self) -> None:
+        self.matcher = Matcher(CAPACITIES, ring_slots=64)
+
+    def run(self, slots: np.ndarray) -> bytes:
+        events = self.matcher.run(slots)
+        check_state(self.matcher.state)
+        return events
+
+    def money(self, account: int, currency: int) -> tuple[int, int]:
+        at = account * ACCOUNT_WORDS + ACCOUNT_BALANCES + 2 * currency
+        balance, frozen = self.matcher.state.accounts[at : at + 2].tolist()
+        return balance, frozen
+
+    def stock(self, account: int, instrument: int) -> tuple[int, int, int]:
+        rows = self.matcher.state.positions.reshape(-1, POSITION_WORDS)
+        mine = rows[rows[:, 0] == (account << 16 | instrument) + 1]
+        quantity, frozen, cost = mine[0, 1:4].tolist() if len(mine) else (0, 0, 0)
+        return quantity, frozen, cost
+
+
+def play(text: str, side: Side) -> tuple[list[str], list[str]]:
+    """The lines of a case, and what ``side`` makes of them."""
     script = Script()
     for line in PRELUDE.strip().splitlines():
-        run(script.slots(line))
+        side.run(script.slots(line))
     expected: list[str] = []
     got: list[str] = []
-    for line in text.strip().splitlines():
-        words = line.strip()
-        expected.append(words)
-        if words.startswith(">"):
-            got += [words, *lines(run(script.slots(words)), script.order_ids)]
+    for line in map(str.strip, text.strip().splitlines()):
+        expected.append(line)
+        if line.startswith(">"):
+            got += [line, *lines(side.run(script.slots(line)), script.order_ids)]
+        elif line.startswith("?"):
+            got.append(_answer(line, side))
     return expected, got
+
+
+def _answer(line: str, side: Side) -> str:
+    question = line.split(":")[0]
+    _, what, account, *rest = question.split()
+    keys = dict(word.split("=") for word in rest)
+    if what == "money":
+        balance, frozen = side.money(int(account), int(keys.get("currency", "1")))
+        return f"{question}: {balance} frozen {frozen}"
+    quantity, frozen, cost = side.stock(int(account), int(keys.get("instrument", "1")))
+    return f"{question}: {quantity} frozen {frozen} cost {cost}"

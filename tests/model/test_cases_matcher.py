@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
-from exchange.engine.invariants import check_state
-from tests.model.cases import CASES, play
-from tests.model.comparison import Matcher
+from tests.model.cases import CASES, MatcherSide, play
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_case(name: str) -> None:
-    matcher = Matcher(CASES[name].capacities, ring_slots=64)
-
-    def apply(slots: np.ndarray) -> bytes:
-        events = matcher.run(slots)
-        check_state(matcher.state)
-        return events
-
-    expected, got = play(CASES[name].text, apply)
+    expected, got = play(CASES[name], MatcherSide())
     assert got == expected

@@ -6,30 +6,16 @@ They check the naive exchange, which the matcher is then compared with (and the 
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
-from tests.model.cases import CASES, play
-from tests.model.invariants import check
-from tests.model.naive_exchange import NaiveExchange
-from tests.model.streams import run
+from tests.model.cases import CASES, NaiveSide, play
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_case(name: str) -> None:
-    exchange = NaiveExchange(CASES[name].capacities)
-    sequence = 0
-
-    def apply(slots: np.ndarray) -> bytes:
-        nonlocal sequence
-        events = run(exchange, slots, sequence)
-        sequence += len(slots)
-        check(exchange)
-        return events
-
-    expected, got = play(CASES[name].text, apply)
+    expected, got = play(CASES[name], NaiveSide())
     assert got == expected
 
 
 def test_table_is_not_small() -> None:
-    assert len(CASES) >= 100
+    assert len(CASES) >= 130

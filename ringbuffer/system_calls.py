@@ -6,6 +6,8 @@ All take file descriptors and raw addresses (``array.ctypes.data``); all return 
 
 from __future__ import annotations
 
+import platform
+
 import numpy as np
 from numba import types
 
@@ -29,6 +31,12 @@ usleep = _X("usleep", types.int32(types.uint32))
 
 CLOCK_REALTIME = 0
 CLOCK_MONOTONIC = 1
+EINTR = 4
+EAGAIN = 11
+MSG_DONTWAIT = 0x40
+MSG_NOSIGNAL = 0x4000
+# struct epoll_event is packed on x86-64 only: u32 events, u64 data.
+EPOLL_EVENT_SIZE_BYTES = 12 if platform.machine() in ("x86_64", "AMD64") else 16
 
 
 @jit_inline

@@ -16,7 +16,7 @@ import numpy as np
 
 from exchange.counters import Counter
 from exchange.gateway import soupbintcp
-from exchange.gateway.duty_cycle import HIGH_SLOT, Duty
+from exchange.gateway.duty import HIGH_SLOT, Duty, queue_disconnect
 from exchange.gateway.parameters import OrderEntryParameters
 from exchange.gateway.session import (
     CONNECTION_BASE,
@@ -64,6 +64,7 @@ class Connections:
         self.heartbeats_before_login: dict[int, int] = {}
         self.free_slots = list(range(parameters.connection_capacity - 1, -1, -1))
         self.catching_up: list[int] = []  # slots that read from the past, next one first
+        self.leaving = False  # all sessions have been told to be disconnected, in one command
 
     def add(self, client: socket.socket) -> int:
         """Give an accepted socket a slot; there must be a free one. Returns the slot."""
@@ -96,11 +97,13 @@ class Connections:
         self.heartbeats_before_login.pop(slot, None)
 
     def unbind(self, slot: int) -> None:
-        """Take the connection away from its session."""
+        """Take the connection away from its session; the matcher is told so."""
         self.login_done(slot)
         session = int(self.rows[slot, CONNECTION_SESSION])
         if session and self._sessions[session, SESSION_CONNECTION] == slot + 1:
             self._sessions[session, SESSION_CONNECTION] = 0
+            if not self.leaving:
+                queue_disconnect(self.duty, session)
         if slot in self.catching_up:
             self.catching_up.remove(slot)
 

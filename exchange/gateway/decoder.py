@@ -90,7 +90,7 @@ def _stop(result: np.ndarray, position: int, reason: int, detail: int, length: i
 
 
 @jit_borrowed_inline
-def _clear(command: np.void, timestamp_ns: int, session: int, kind: int) -> None:
+def clear_command(command: np.void, timestamp_ns: int, session: int, kind: int) -> None:
     """Set every byte of a slot: no byte of an older command may reach the journal."""
     command.timestamp_ns = timestamp_ns
     command.price = 0
@@ -251,20 +251,20 @@ def decode(
             message = at + 3
             command = commands[(first + slots) & mask]
             if letter == ouch.ENTER:
-                _clear(command, timestamp_ns, session, _KIND_ENTER)
+                clear_command(command, timestamp_ns, session, _KIND_ENTER)
                 _enter(command, buffer, message, size, table_slots, table_symbols, price_scale)
             elif letter == ouch.CANCEL:
-                _clear(command, timestamp_ns, session, _KIND_CANCEL)
+                clear_command(command, timestamp_ns, session, _KIND_CANCEL)
                 _set_token(command, buffer, message + 1)
                 command.quantity = np.int64(load_u32_big(buffer, message + 15))
             elif letter == ouch.REPLACE:
-                _clear(command, timestamp_ns, session, _KIND_REPLACE)
+                clear_command(command, timestamp_ns, session, _KIND_REPLACE)
                 _replace(command, buffer, message)
                 continuation = commands[(first + slots + 1) & mask]
-                _clear(continuation, 0, 0, 0)
+                clear_command(continuation, 0, 0, 0)
                 _set_token(continuation, buffer, message + 15)
             else:
-                _clear(command, timestamp_ns, session, _KIND_MODIFY)
+                clear_command(command, timestamp_ns, session, _KIND_MODIFY)
                 _set_token(command, buffer, message + 1)
                 command.side = _SIDE_OF_LETTER[buffer[message + 15]]
                 command.quantity = np.int64(load_u32_big(buffer, message + 16))

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from exchange.codes import EventKind, OrderType
+from exchange.codes import CancelReason, EventKind, OrderType
 from exchange.gateway import ouch, soupbintcp
 from exchange.gateway.session import (
     CONNECTION_BASE,
@@ -55,20 +55,25 @@ _CANCELED = int(EventKind.CANCELED)
 _TRADE = int(EventKind.TRADE)
 _MODIFIED = int(EventKind.MODIFIED)
 _SYSTEM = int(EventKind.SYSTEM)
+_SELF_TRADE_PREVENTED = int(EventKind.SELF_TRADE_PREVENTED)
+_CANCEL_REJECTED = int(EventKind.CANCEL_REJECTED)
 _INSTRUMENT_DEFINED = int(EventKind.INSTRUMENT_DEFINED)
 _SESSION_DEFINED = int(EventKind.SESSION_DEFINED)
 _DAY_STARTED = int(EventKind.DAY_STARTED)
 _DAY_ENDED = int(EventKind.DAY_ENDED)
 _MARKET = int(OrderType.MARKET)
+_STOP = int(OrderType.STOP)
 _SIDE_LETTER = ouch.SIDE_LETTER
 _REJECT_LETTER = ouch.REJECT_LETTER
 _CANCEL_REASON_LETTER = ouch.CANCEL_REASON_LETTER
 _SYSTEM_EVENT_LETTER = ouch.SYSTEM_EVENT_LETTER
 _STATE = ord(ouch.STATE_LIVE)
 _BBO_WEIGHT = ord(ouch.BBO_WEIGHT_UNSPECIFIED)
-_ADDED = ord(ouch.LIQUIDITY_ADDED)
-_REMOVED = ord(ouch.LIQUIDITY_REMOVED)
+_MAKER_LIQUIDITY = ouch.MAKER_LIQUIDITY
+_AGGRESSOR_LIQUIDITY = ouch.AGGRESSOR_LIQUIDITY
+_SELF_MATCH = ord(ouch.CANCEL_REASON_LETTERS[CancelReason.SELF_MATCH])
 _QUANTITY_MAXIMUM = 0xFFFFFFFF
+assert _CANCEL_REJECTED == _SELF_TRADE_PREVENTED + 1
 
 
 @jit_borrowed_inline
@@ -103,7 +108,7 @@ def _details(
     output[at + 23] = _SIDE_LETTER[event.side]
     _quantity(output, at + 24, event.quantity)
     store_u64(output, at + 28, symbol[event.instrument])
-    if event.order_type == _MARKET:
+    if event.order_type == _MARKET or event.order_type == _STOP:
         store_u32_big(output, at + 36, ouch.PRICE_MARKET)
     else:
         store_u32_big(output, at + 36, price_to_wire(price_scale[event.instrument], event.price))
@@ -167,12 +172,12 @@ def _append(
         size = ouch.EXECUTED_SIZE_BYTES
         at = _header(output, at, ouch.EXECUTED, size, time_ns)
         _token(output, at + 9, event.contra_token_0, event.contra_token_1, event.contra_token_2)
-        _execution(output, at, event, _REMOVED, price_scale)
+        _execution(output, at, event, _AGGRESSOR_LIQUIDITY[event.reason], price_scale)
     else:
         if kind == _TRADE:
             size = ouch.EXECUTED_SIZE_BYTES
             at = _header(output, at, ouch.EXECUTED, size, time_ns)
-            _execution(output, at, event, _ADDED, price_scale)
+            _execution(output, at, event, _MAKER_LIQUIDITY[event.reason], price_scale)
         elif kind == _CANCELED:
             size = ouch.CANCELED_SIZE_BYTES
             at = _header(output, at, ouch.CANCELED, size, time_ns)
@@ -182,6 +187,20 @@ def _append(
             size = ouch.REJECTED_SIZE_BYTES
             at = _header(output, at, ouch.REJECTED, size, time_ns)
             output[at + 23] = _REJECT_LETTER[event.reason]
+        elif kind == _SELF_TRADE_PREVENTED:
+            size = ouch.SELF_TRADE_PREVENTED_SIZE_BYTES
+            at = _header(output, at, ouch.SELF_TRADE_PREVENTED, size, time_ns)
+            _quantity(output, at + 23, event.quantity)
+            output[at + 27] = _SELF_MATCH
+            _quantity(output, at + 28, event.prevented)
+            store_u32_big(
+                output, at + 32, price_to_wire(price_scale[event.instrument], event.price)
+            )
+            output[at + 36] = event.liquidity
+        elif kind == _CANCEL_REJECTED:
+            # the message has no room for the reason: it says that the order stays as it was
+            size = ouch.CANCEL_REJECTED_SIZE_BYTES
+            at = _header(output, at, ouch.CANCEL_REJECTED, size, time_ns)
         else:
             size = ouch.MODIFIED_SIZE_BYTES
             at = _header(output, at, ouch.MODIFIED, size, time_ns)
@@ -194,7 +213,9 @@ def _append(
 @jit_borrowed_inline
 def _reported(kind: int) -> bool:
     """Whether order entry tells a session about this kind of event."""
-    return kind >= _ACCEPTED and kind <= _SYSTEM
+    return (kind >= _ACCEPTED and kind <= _SYSTEM) or (
+        kind >= _SELF_TRADE_PREVENTED and kind <= _CANCEL_REJECTED
+    )
 
 
 @jit_borrowed_inline

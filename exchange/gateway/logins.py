@@ -15,7 +15,7 @@ from exchange import pipeline
 from exchange.counters import Counter
 from exchange.gateway import soupbintcp
 from exchange.gateway.connections import MILLISECOND_NS, Connections
-from exchange.gateway.duty_cycle import MIDNIGHT_NS, push_ready
+from exchange.gateway.duty import MIDNIGHT_NS, push_ready
 from exchange.gateway.login import Authenticator
 from exchange.gateway.resume import SessionStreams
 from exchange.gateway.session import (

@@ -13,12 +13,11 @@ others nothing, because its messages then wait in the archive and not here.
 from __future__ import annotations
 
 import logging
-import os
 import select
 import socket
 import time
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -26,10 +25,13 @@ from exchange import pipeline
 from exchange.codes import EventKind
 from exchange.counters import Counter
 from exchange.errors import PortInUse
-from exchange.gateway import duty_cycle as duty_module
+from exchange.gateway import duty as duty_module
 from exchange.gateway import soupbintcp
+from exchange.gateway.catch_up import CatchUp, EventArchive, copy_bytes, mismatch
 from exchange.gateway.connections import MILLISECOND_NS, Connections, address_text
-from exchange.gateway.duty_cycle import (
+from exchange.gateway.delivery import batch_room, encode_batch
+from exchange.gateway.duty import (
+    DISCONNECT_COUNT,
     EVENT_NEXT,
     FD_EPOLL,
     FD_LISTENER,
@@ -44,68 +46,39 @@ from exchange.gateway.duty_cycle import (
     VERDICT,
     Notice,
     Outcome,
-    batch_room,
-    copy_events,
     create_duty,
-    encode_batch,
-    poll_sockets,
-    run_pass,
-    serve,
+    queue_disconnect,
 )
-from exchange.gateway.encoder import FULL, MISMATCH, encode_session
+from exchange.gateway.duty_cycle import run_pass, serve
 from exchange.gateway.explain import explain_stop
+from exchange.gateway.idle import OrderEntryIdle
 from exchange.gateway.login import Authenticator
 from exchange.gateway.logins import Logins
 from exchange.gateway.parameters import OrderEntryParameters
 from exchange.gateway.resume import INDEX_INTERVAL_EVENTS, SessionStreams
 from exchange.gateway.session import (
-    CONNECTION_CAUGHT_UP,
     CONNECTION_END_EVENT,
-    CONNECTION_EVENT,
-    CONNECTION_HEAD,
     CONNECTION_MESSAGES_IN,
-    CONNECTION_MIDNIGHT_NS,
     CONNECTION_NUMBER,
     CONNECTION_READABLE,
-    CONNECTION_SESSION,
     CONNECTION_STATE,
-    CONNECTION_TAIL,
     SESSION_NUMBER,
     STATE_CATCH_UP,
     STATE_CONNECTED,
     STATE_FREE,
     STATE_LIVE,
     STATE_VERIFYING,
-    mark_dirty,
 )
 from exchange.gateway.symbols import add_instrument
-from exchange.records import EVENT
-from ringbuffer.idle import announce_sleep, cancel_sleep
 
 __all__ = ["EventArchive", "OrderEntryAgent", "OrderEntryIdle", "OrderEntryParameters"]
 
 _ACCEPTS_PER_PASS = 64
 _ACCEPT_RETRY_NS = 100 * MILLISECOND_NS
-_CATCH_UP_CONNECTIONS_PER_PASS = 4
-
-
-def _copy_events(source: np.ndarray, target: np.ndarray) -> None:
-    # as bytes: numpy would copy record by record and field by field
-    target[: len(source)].view(np.uint8)[:] = source.view(np.uint8)
 
 
 # Passes without a return to the interpreter: some milliseconds when each is full.
 PASSES = 64
-
-
-class EventArchive(Protocol):
-    """What order entry needs of the archive: journal.archive.ArchiveReader has it."""
-
-    def view(self, first: int, count: int) -> np.ndarray:
-        """EVENT records from sequence ``first`` on: at most ``count``, perhaps fewer."""
-
-    def oldest(self) -> int:
-        """The first event sequence that is kept."""
 
 
 class OrderEntryAgent:
@@ -176,10 +149,9 @@ class OrderEntryAgent:
         self.duty.descriptors[FD_OWN] = eventfd
         self.duty.descriptors[FD_MATCHER] = matcher_eventfd
         self._words[INGRESS_NEXT] = cursors[pipeline.ingress_published(1)]
-        self._batch = np.zeros(parameters.batch_events, EVENT)
-        self._result = np.zeros(2, np.int64)
         self._streams = SessionStreams(parameters.session_capacity)
         self._connections = Connections(parameters, self.duty, counters)
+        self._catch_up = CatchUp(self._connections, archive)
         self._logins = Logins(self._connections, self._streams, self._authenticator, cursors)
         for instrument, (symbol, decimals) in (known_instruments or {}).items():
             word = np.frombuffer(symbol.encode("ascii").ljust(8), np.uint64)[0]
@@ -217,18 +189,11 @@ class OrderEntryAgent:
         self._epoll.register(self._listener.fileno(), edge)
         if self._eventfd >= 0:
             self._epoll.register(self._eventfd, edge)
-        # compile before the first client comes: this pass finds nothing to do
+        # Whoever was connected before us is not any more. Before anything that clients send: this
+        # pass puts it into the ring. It also compiles what there is before the first client comes.
+        queue_disconnect(self.duty, 0)
         run_pass(self.duty, 0, False, 0)
-        encode_session(
-            self._batch,
-            0,
-            self._rows,
-            0,
-            self.duty.queue,
-            0,
-            self.duty.symbols,
-            self._result,
-        )
+        self._catch_up.compile()
         self._connections.log(
             logging.INFO,
             "listening",
@@ -262,7 +227,7 @@ class OrderEntryAgent:
 
     def idle_strategy(self, timeout_ms: int = 1_000) -> OrderEntryIdle:
         """The blocking idle strategy for this agent: waits for sockets and for its eventfd."""
-        return OrderEntryIdle(self, timeout_ms)
+        return OrderEntryIdle(self._connections, self._cursors, self._eventfd, timeout_ms)
 
     # --- duty cycle -----------------------------------------------------------------------------
 
@@ -282,9 +247,9 @@ class OrderEntryAgent:
         if self._accept_more and time.monotonic_ns() >= self._accept_after_ns:
             work += self._accept()
         if self.duty.queue.dirty_count[1]:
-            self._find_catching_up()
+            self._catch_up.find()
         if self._connections.catching_up:
-            work += self._catch_up()
+            work += self._catch_up.work()
         if not intake:
             work += self._stop()
         return work
@@ -308,32 +273,21 @@ class OrderEntryAgent:
             released = int(self._cursors[pipeline.EVENT_RELEASED])
             self._consume_archive(released, self.parameters.batch_events)
         elif outcome == Outcome.CONTROL:
-            count = self._read(sequence, 1, self._batch)
+            batch = self._catch_up.batch
+            count = self._catch_up.read(sequence, 1, batch)
             assert count == 1
-            self._control_event(self._batch[0])
+            self._control_event(batch[0])
         elif outcome == Outcome.BOUNDARY:
             self._streams.index.add(sequence, self._sessions[:, SESSION_NUMBER])
         else:
-            self._mismatch(sequence)
-
-    def _mismatch(self, sequence: int) -> None:
-        raise AssertionError(f"event {sequence}: session sequence is not the session's next number")
-
-    def _read(self, first: int, count: int, target: np.ndarray) -> int:
-        """Copy up to ``count`` released events into ``target``, from the ring or the archive."""
-        if copy_events(self.duty, first, count, target):
-            return count
-        view = self._archive.view(first, count)
-        assert len(view) > 0, f"event {first} is released and not in the archive"
-        _copy_events(view, target)
-        return len(view)
+            mismatch(sequence)
 
     def _consume_archive(self, end: int, limit: int) -> int:
         """Consume events below ``end`` from the archive; returns how many."""
         count = int(batch_room(self.duty, end, limit))
         view = self._archive.view(int(self._words[EVENT_NEXT]), count)
         assert len(view) > 0, f"event {self._words[EVENT_NEXT]} is released and not in the archive"
-        _copy_events(view, self.duty.batch)
+        copy_bytes(view, self.duty.batch)
         self._words[OUTCOME] = Outcome.NOTHING
         done = int(encode_batch(self.duty, len(view)))
         if self._words[OUTCOME]:
@@ -394,17 +348,19 @@ class OrderEntryAgent:
         for slot in list(self._connections.sockets):
             row = self._rows[slot]
             if row[CONNECTION_STATE] == STATE_LIVE:
-                self._end_session(slot)
+                self._catch_up.end_session(slot)
             elif row[CONNECTION_STATE] == STATE_CATCH_UP and row[CONNECTION_END_EVENT] == 0:
                 row[CONNECTION_END_EVENT] = end_event
 
-    def _end_session(self, slot: int) -> None:
-        self._connections.log_connection(logging.INFO, "end of session", slot)
-        self._connections.finish(slot, soupbintcp.packet(soupbintcp.END_OF_SESSION))
-
     def _stop(self) -> int:
-        """Graceful stop: once everything is released and consumed, end every session."""
+        """Graceful stop: disconnect all; once everything is released and consumed, say so."""
         if not self._stopping:
+            if not self._connections.leaving:
+                # nothing is read any more, and nobody comes back before the exchange does: orders
+                # that must not live without a connection go now, while their owners can be told
+                self._connections.leaving = True
+                queue_disconnect(self.duty, 0)
+                return 1
             if not self._quiet():
                 return 0
             self._stopping = True
@@ -422,7 +378,8 @@ class OrderEntryAgent:
             return bool(self._words[EVENT_NEXT] >= cursors[pipeline.EVENT_RELEASED])
         # in the order of the flow: what left one stage is seen in the next
         return bool(
-            cursors[pipeline.ingress_consumed(1)] == cursors[pipeline.ingress_published(1)]
+            self._words[DISCONNECT_COUNT] == 0
+            and cursors[pipeline.ingress_consumed(1)] == cursors[pipeline.ingress_published(1)]
             and cursors[pipeline.COMMAND_APPLIED] == cursors[pipeline.COMMAND_PUBLISHED]
             and cursors[pipeline.COMMAND_DURABLE] == cursors[pipeline.COMMAND_PUBLISHED]
             and cursors[pipeline.EVENT_RELEASED] == cursors[pipeline.EVENT_PUBLISHED]
@@ -539,106 +496,3 @@ class OrderEntryAgent:
                 select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET,
             )
         return _ACCEPTS_PER_PASS
-
-    # --- resume ---------------------------------------------------------------------------------
-
-    def _find_catching_up(self) -> None:
-        """The encoder has taken connections off live: they did not read fast enough."""
-        self.duty.queue.dirty_count[1] = 0
-        behind = np.nonzero(self._rows[:, CONNECTION_STATE] == STATE_CATCH_UP)[0]
-        for slot in behind.tolist():
-            if slot not in self._connections.catching_up:
-                self._connections.catching_up.append(slot)
-
-    def _catch_up(self) -> int:
-        """A bounded slice for a few of the connections that read from the past, in turn.
-
-        Only of those with half their buffer free: to the others, which read slowly, we come back
-        when that much is sent. They must not hide anyone who can go on.
-        """
-        slots = self._connections.catching_up
-        waiting = self._rows[slots, CONNECTION_TAIL] - self._rows[slots, CONNECTION_HEAD]
-        ready = [
-            slot
-            for slot, size in zip(slots, waiting.tolist(), strict=True)
-            if size <= self.parameters.output_bytes // 2
-        ][:_CATCH_UP_CONNECTIONS_PER_PASS]
-        work = 0
-        for slot in ready:
-            slots.remove(slot)
-            slots.append(slot)
-            work += self._catch_up_one(slot)
-        return work
-
-    def _catch_up_one(self, slot: int) -> int:
-        row = self._rows[slot]
-        self._result[:] = 0  # ENCODED, no message
-        first = int(row[CONNECTION_EVENT])
-        end = int(row[CONNECTION_END_EVENT]) or int(self._words[EVENT_NEXT])
-        done = 0
-        if first < end:
-            count = self._read(first, min(end - first, len(self._batch)), self._batch)
-            done = int(
-                encode_session(
-                    self._batch,
-                    count,
-                    self._rows,
-                    slot,
-                    self.duty.queue,
-                    int(row[CONNECTION_MIDNIGHT_NS]),
-                    self.duty.symbols,
-                    self._result,
-                )
-            )
-            if self._result[0] == MISMATCH:
-                self._mismatch(first + done)
-            self._connections.count(Counter.MESSAGES_SENT, int(self._result[1]))
-            row[CONNECTION_EVENT] = first + done
-            if row[CONNECTION_TAIL] > row[CONNECTION_HEAD]:
-                queue = self.duty.queue
-                mark_dirty(self._rows, slot, queue.dirty, queue.dirty_count)
-        if self._result[0] != FULL and row[CONNECTION_EVENT] >= end:
-            if row[CONNECTION_END_EVENT]:
-                self._end_session(slot)
-            else:
-                number = int(self._sessions[int(row[CONNECTION_SESSION]), SESSION_NUMBER])
-                assert row[CONNECTION_NUMBER] == number, "caught up with a gap"
-                row[CONNECTION_STATE] = STATE_LIVE
-                row[CONNECTION_CAUGHT_UP] = 1
-                self._connections.catching_up.remove(slot)
-            done += 1
-        return done + int(self._result[1])
-
-
-class OrderEntryIdle:
-    """Idle strategy that sleeps in epoll: on every socket and on the agent's eventfd.
-
-    See ringbuffer/idle.py for the protocol; epoll stands in for its poll.
-    """
-
-    name = "block"
-    blocks = True
-
-    def __init__(self, agent: OrderEntryAgent, timeout_ms: int) -> None:
-        self._agent = agent
-        self._timeout_ms = timeout_ms
-        self._flag = pipeline.sleeping(pipeline.AGENT_ORDER_ENTRY)
-
-    def prepare(self) -> None:
-        announce_sleep(self._agent._cursors, self._flag)
-
-    def wait(self) -> None:
-        agent = self._agent
-        timeout_ms = self._timeout_ms
-        if agent._connections.sockets:
-            timeout_ms = min(timeout_ms, agent.parameters.timer_interval_ms)
-        if agent._cursors[pipeline.STOP_INTAKE] != 0:
-            timeout_ms = 1  # the end of the last command wakes nobody if it has no events
-        poll_sockets(agent.duty, timeout_ms)
-
-    def resume(self) -> None:
-        cancel_sleep(self._agent._cursors, self._flag)
-
-    def interrupt(self) -> None:
-        if self._agent._eventfd >= 0:
-            os.eventfd_write(self._agent._eventfd, 1)

@@ -25,8 +25,10 @@ Outbound that this exchange sends; all have the timestamp at 1:8, all but S the 
                          bbo weight 65
     U Replaced      80   as A up to 64 (token = replacement) | previous token 65:14 | bbo weight 79
     C Canceled      28   decrement 23:4 | reason 27
+    D AIQ Canceled  37   decrement 23:4 | reason 27 | prevented 28:4 | price 32:4 | liquidity 36
     E Executed      40   shares 23:4 | price 27:4 | liquidity 31 | match number 32:8
     J Rejected      24   reason 23
+    I Cancel Reject 23
     M Modified      28   side 23 | shares 24:4
 """
 
@@ -36,7 +38,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from exchange.codes import CancelReason, Reject, Side, SystemEvent
+from exchange.codes import CancelReason, Reject, Side, SystemEvent, TradeReason
 
 PRICE_MARKET = 0x7FFFFFFF  # this price on the wire makes a market order
 PRICE_MAXIMUM = PRICE_MARKET - 1
@@ -66,15 +68,19 @@ SYSTEM_EVENT = ord("S")
 ACCEPTED = ord("A")
 REPLACED = ord("U")
 CANCELED = ord("C")
+SELF_TRADE_PREVENTED = ord("D")  # "AIQ Canceled": anti-internalisation
 EXECUTED = ord("E")
 REJECTED = ord("J")
+CANCEL_REJECTED = ord("I")
 MODIFIED = ord("M")
 SYSTEM_EVENT_SIZE_BYTES = 10
 ACCEPTED_SIZE_BYTES = 66
 REPLACED_SIZE_BYTES = 80
 CANCELED_SIZE_BYTES = 28
+SELF_TRADE_PREVENTED_SIZE_BYTES = 37
 EXECUTED_SIZE_BYTES = 40
 REJECTED_SIZE_BYTES = 24
+CANCEL_REJECTED_SIZE_BYTES = 23
 MODIFIED_SIZE_BYTES = 28
 OUTBOUND_SIZE_MAXIMUM = REPLACED_SIZE_BYTES
 
@@ -82,6 +88,8 @@ STATE_LIVE = "L"
 BBO_WEIGHT_UNSPECIFIED = " "
 LIQUIDITY_ADDED = "A"
 LIQUIDITY_REMOVED = "R"
+LIQUIDITY_OPENING_CROSS = "O"
+LIQUIDITY_CLOSING_CROSS = "C"
 
 SIDE_INVALID = 255  # what the decoder writes for an unknown side letter
 SIDE_LETTERS = {
@@ -109,6 +117,25 @@ REJECT_LETTERS = {
     Reject.LEVEL_POOL_FULL: "O",
     Reject.TOKEN_TABLE_FULL: "O",
     Reject.INVALID_CAPACITY: "R",
+    # OUCH's lower-case letters are reasons of pre-trade risk checks
+    Reject.UNKNOWN_ACCOUNT: "L",
+    Reject.ACCOUNT_BLOCKED: "a",
+    Reject.KILL_SWITCH: "a",
+    Reject.RATE_LIMITED: "M",
+    Reject.CANCEL_ONLY: "H",
+    Reject.INVALID_ORDER_TYPE: "O",
+    Reject.INVALID_STOP_PRICE: "X",
+    Reject.INVALID_DISPLAY_QUANTITY: "D",
+    Reject.SHORT_SALE_NOT_ALLOWED: "i",
+    Reject.PRICE_BAND: "X",
+    Reject.DAILY_ORDER_LIMIT: "m",
+    Reject.OPEN_ORDER_LIMIT: "m",
+    Reject.POSITION_LIMIT: "m",
+    Reject.INSUFFICIENT_FUNDS: "n",
+    Reject.INSUFFICIENT_POSITION: "b",
+    Reject.POSITION_TABLE_FULL: "O",
+    Reject.NOT_IN_AUCTION: "R",
+    Reject.ORDER_WAITING: "O",
 }
 REJECT_LETTER_OTHER = "O"
 CANCEL_REASON_LETTERS = {
@@ -119,6 +146,11 @@ CANCEL_REASON_LETTERS = {
     CancelReason.REGULATORY: "D",
     CancelReason.SELF_MATCH: "Q",
     CancelReason.SYSTEM: "Z",
+}
+TRADE_LIQUIDITY_LETTERS = {  # (maker's, aggressor's)
+    TradeReason.CONTINUOUS: (LIQUIDITY_ADDED, LIQUIDITY_REMOVED),
+    TradeReason.OPENING_AUCTION: (LIQUIDITY_OPENING_CROSS, LIQUIDITY_OPENING_CROSS),
+    TradeReason.CLOSING_AUCTION: (LIQUIDITY_CLOSING_CROSS, LIQUIDITY_CLOSING_CROSS),
 }
 SYSTEM_EVENT_LETTERS = {SystemEvent.START_OF_DAY: "S", SystemEvent.END_OF_DAY: "E"}
 
@@ -135,6 +167,12 @@ SIDE_LETTER = _letter_table(SIDE_LETTERS, "?")
 REJECT_LETTER = _letter_table(REJECT_LETTERS, REJECT_LETTER_OTHER)
 CANCEL_REASON_LETTER = _letter_table(CANCEL_REASON_LETTERS, "?")
 SYSTEM_EVENT_LETTER = _letter_table(SYSTEM_EVENT_LETTERS, "?")
+MAKER_LIQUIDITY = _letter_table(
+    {reason: letters[0] for reason, letters in TRADE_LIQUIDITY_LETTERS.items()}, LIQUIDITY_ADDED
+)
+AGGRESSOR_LIQUIDITY = _letter_table(
+    {reason: letters[1] for reason, letters in TRADE_LIQUIDITY_LETTERS.items()}, LIQUIDITY_REMOVED
+)
 # uint8[256], indexed by the letter on the wire
 SIDE_OF_LETTER = np.full(256, SIDE_INVALID, np.uint8)
 for _side, _letter in SIDE_LETTERS.items():
@@ -215,6 +253,19 @@ OUTBOUND: dict[tuple[str, int], np.dtype] = {
         [_TIMESTAMP, _TOKEN, ("decrement", ">u4"), ("reason", "S1")],
         CANCELED_SIZE_BYTES,
     ),
+    ("D", 37): _message(
+        "AIQ Canceled",
+        [
+            _TIMESTAMP,
+            _TOKEN,
+            ("decrement", ">u4"),
+            ("reason", "S1"),
+            ("prevented", ">u4"),
+            ("price", ">u4"),
+            ("liquidity", "S1"),
+        ],
+        SELF_TRADE_PREVENTED_SIZE_BYTES,
+    ),
     ("E", 40): _message(
         "Executed",
         [
@@ -228,6 +279,7 @@ OUTBOUND: dict[tuple[str, int], np.dtype] = {
         EXECUTED_SIZE_BYTES,
     ),
     ("J", 24): _message("Rejected", [_TIMESTAMP, _TOKEN, ("reason", "S1")], REJECTED_SIZE_BYTES),
+    ("I", 23): _message("Cancel Reject", [_TIMESTAMP, _TOKEN], CANCEL_REJECTED_SIZE_BYTES),
     ("M", 28): _message(
         "Modified",
         [_TIMESTAMP, _TOKEN, ("side", "S1"), ("shares", ">u4")],
@@ -239,8 +291,10 @@ MESSAGE_NAMES = {
     "A": "accepted",
     "U": "replaced",
     "C": "canceled",
+    "D": "self_trade_prevented",
     "E": "executed",
     "J": "rejected",
+    "I": "cancel_rejected",
     "M": "modified",
 }
 

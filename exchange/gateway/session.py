@@ -65,7 +65,8 @@ STATE_LINGERING = 6
 # Words of a session's row (int64).
 SESSION_NUMBER = 0  # number of messages so far: last session sequence seen
 SESSION_CONNECTION = 1  # slot + 1 of its connection, 0 = none
-SESSION_WORDS = 2
+SESSION_DISCONNECT = 2  # 1 while it is in the queue of disconnects
+SESSION_WORDS = 3
 
 
 class OutputQueue(NamedTuple):

@@ -1,5 +1,7 @@
 """An exchange in this process for tests of order entry: real engine, archive in memory, no disk.
 
+Session n trades for account n, which has money and stock enough for everything.
+
 ``Core`` plays matcher and journaler in one thread: it takes commands from the ingress ring, applies
 them with the real engine, appends the events to an array and releases them. ``GatewayProcess`` runs
 the real OrderEntryAgent in another thread with its real idle strategy.
@@ -27,10 +29,14 @@ from exchange.records import COMMAND, EVENT, INSTRUMENT_CONTINUATION
 from ringbuffer.agent import AgentRunner
 from ringbuffer.counters import COUNTER_STRIDE
 from ringbuffer.idle import wake
+from tests.harness.funding import funded, opened
 
 DAY = 20260105
 MIDNIGHT_NS = 1_767_571_200_000_000_000
 SYMBOL = "ACME"
+# of each account: 300 of them stay below the bounds of a currency and of a stock
+MONEY = 1 << 52
+STOCK = 1 << 22
 PASSWORD = "secret"
 PASSWORD_HASH = hash_password(PASSWORD, n=16, salt=bytes(16))
 
@@ -100,6 +106,8 @@ class Core:
                 leaves=1 << 10,
                 nodes=1 << 10,
                 tokens=1 << 19,
+                accounts=sessions + 2,
+                positions=(sessions + 2) * 64,
             ),
             1,
         )
@@ -112,12 +120,21 @@ class Core:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self.error: BaseException | None = None
+        accounts = range(1, sessions + 1)
+        # a currency of its own for each number of decimals: values count in prices then
+        currencies = {1 + places: places for places in decimals}
+        self.apply(opened(accounts, currencies))
         for number, places in enumerate(decimals, 1):
             self.instrument(number, SYMBOL if number == 1 else f"S{number}", places)
         for session in range(1, sessions + 1):
             self.command(
-                kind=CommandKind.SESSION, session=session, token_0=text_word(username(session))
+                kind=CommandKind.SESSION,
+                session=session,
+                quantity=session,  # its account
+                token_0=text_word(username(session)),
             )
+        instruments = range(1, len(decimals) + 1)
+        self.apply(funded(accounts, currencies, instruments, money=MONEY, stock=STOCK))
         if open_day:
             self.start_day(DAY)
 
@@ -142,6 +159,7 @@ class Core:
         rest["minimum_price"] = 1
         rest["maximum_price"] = 1 << 29
         rest["maximum_quantity"] = 1_000_000
+        rest["currency"] = 1 + decimals
         self.apply(record)
 
     def start_day(self, day: int) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import hypothesis.strategies as st
 import numpy as np
 import pytest
 from hypothesis import given
 
-from exchange.codes import CancelReason, Reject, Side
+from exchange.codes import CancelReason, Reject, Side, TradeReason
 from exchange.gateway import ouch, soupbintcp
 
+PROTOCOL = Path(__file__).resolve().parents[3] / "docs" / "protocol.md"
 # Written from the protocol's tables, not from ouch.py: name, offset, length, kind.
 TOKEN_IN = ("token", 1, 14, "a")
 INBOUND_TABLE = {
@@ -42,11 +46,16 @@ OUTBOUND_TABLE = {
     ("A", 66): [*DETAILS, ("bbo_weight", 65, 1, "a")],
     ("U", 80): [*DETAILS, ("previous_token", 65, 14, "a"), ("bbo_weight", 79, 1, "a")],
     ("C", 28): [STAMP, TOKEN, ("decrement", 23, 4, "n"), ("reason", 27, 1, "a")],
+    ("D", 37): [
+        STAMP, TOKEN, ("decrement", 23, 4, "n"), ("reason", 27, 1, "a"),
+        ("prevented", 28, 4, "n"), ("price", 32, 4, "n"), ("liquidity", 36, 1, "a"),
+    ],
     ("E", 40): [
         STAMP, TOKEN, ("shares", 23, 4, "n"), ("price", 27, 4, "n"), ("liquidity", 31, 1, "a"),
         ("match_number", 32, 8, "n"),
     ],
     ("J", 24): [STAMP, TOKEN, ("reason", 23, 1, "a")],
+    ("I", 23): [STAMP, TOKEN],
     ("M", 28): [STAMP, TOKEN, ("side", 23, 1, "a"), ("shares", 24, 4, "n")],
 }  # fmt: skip
 ALL = [(True, key) for key in INBOUND_TABLE] + [(False, key) for key in OUTBOUND_TABLE]
@@ -123,9 +132,37 @@ def test_letters() -> None:
         "POST_ONLY_WOULD_TRADE": "X", "INVALID_QUANTITY": "O", "QUANTITY_TOO_LARGE": "Z",
         "INVALID_MINIMUM_QUANTITY": "N", "INVALID_DISPLAY": "D", "MARKET_CLOSED": "C",
         "INSTRUMENT_HALTED": "H", "CROSS_NOT_SUPPORTED": "R", "INVALID_CAPACITY": "R",
+        "UNKNOWN_ACCOUNT": "L", "ACCOUNT_BLOCKED": "a", "KILL_SWITCH": "a", "RATE_LIMITED": "M",
+        "CANCEL_ONLY": "H", "INVALID_STOP_PRICE": "X", "INVALID_DISPLAY_QUANTITY": "D",
+        "SHORT_SALE_NOT_ALLOWED": "i", "PRICE_BAND": "X", "DAILY_ORDER_LIMIT": "m",
+        "OPEN_ORDER_LIMIT": "m", "POSITION_LIMIT": "m", "INSUFFICIENT_FUNDS": "n",
+        "INSUFFICIENT_POSITION": "b", "NOT_IN_AUCTION": "R",
     }  # fmt: skip
     for reject in Reject:
         assert chr(ouch.REJECT_LETTER[reject]) == letters.get(reject.name, "O"), reject
+    for reason, expected in zip(TradeReason, ("AR", "OO", "CC"), strict=True):
+        both = (ouch.MAKER_LIQUIDITY[reason], ouch.AGGRESSOR_LIQUIDITY[reason])
+        assert bytes(both).decode() == expected
+
+
+def test_the_document_has_every_reject_with_its_number_and_letter() -> None:
+    rows = re.findall(
+        r"^\| (\d+) \| ([A-Z_]+)[^|]*\| `(.)`[^|]*\|$", PROTOCOL.read_text(), re.MULTILINE
+    )
+    orders = [reject for reject in Reject if 0 < reject < Reject.INSTRUMENT_EXISTS]
+    expected = [(str(int(r)), r.name, chr(ouch.REJECT_LETTER[r])) for r in orders]
+    assert rows == expected
+
+
+def test_the_document_has_every_message_with_its_length() -> None:
+    text = PROTOCOL.read_text()
+    for heading, layouts in (
+        ("## OUCH messages to the exchange", INBOUND_TABLE),
+        ("## OUCH messages from the exchange", OUTBOUND_TABLE),
+    ):
+        part = text.partition(heading)[2].partition("\n## ")[0]
+        rows = re.findall(r"^\| `(.)` [^|]+\| (\d+)", part, re.MULTILINE)
+        assert sorted(rows) == sorted((letter, str(size)) for letter, size in layouts)
 
 
 LOGIN = soupbintcp.LoginRequest("ALICE", "secret", "", 1)

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from exchange import pipeline
+from exchange.codes import CommandKind
 from exchange.counters import Counter
 from exchange.gateway import ouch, soupbintcp
 from exchange.gateway.client import ConnectionEnded, LoginRefused, OrderEntryClient
@@ -404,6 +405,7 @@ def test_a_client_that_does_not_read_is_cut_off_and_resumes(
             assert busy.receive(5.0).name == "accepted"  # nobody else notices
             number += 1
         wait_for(lambda: core.counter(Counter.SESSIONS_LOGGED_IN) == 1, "the connection to go")
+        wait_for(lambda: _disconnected(core, 1), "the matcher to be told")
         lazy._socket.shutdown(socket.SHUT_RDWR)
         sender.join()
     wait_for(
@@ -419,6 +421,13 @@ def test_a_client_that_does_not_read_is_cut_off_and_resumes(
         tokens = [message.fields["token"] for message in client.messages(1.0)]
     assert len(tokens) > 50_000
     assert tokens == [f"t{i:07d}" for i in range(len(tokens))]
+
+
+def _disconnected(core: Any, session: int) -> bool:
+    records = core.ingress
+    return bool(
+        np.any((records["kind"] == CommandKind.DISCONNECT) & (records["session"] == session))
+    )
 
 
 def _send_quietly(client: OrderEntryClient, data: bytes) -> None:

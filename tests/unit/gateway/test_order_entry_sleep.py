@@ -134,6 +134,7 @@ def test_a_tiny_ingress_ring_is_read_into(ring_capacity: int) -> None:
     )
     try:
         agent.on_start()
+        assert core.pump() == 1  # the DISCONNECT of all sessions
         with socket.create_connection(("127.0.0.1", agent.port)) as client:
             rest(agent)
             (slot,) = agent._connections.sockets

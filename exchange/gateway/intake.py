@@ -1,0 +1,298 @@
+"""From the sockets to the ingress ring: what is ready, receive, decode, publish, disconnects.
+
+Who calls it: the duty cycle (duty_cycle.py), every pass. Sockets are edge-triggered: epoll says
+once that a socket became readable or writable, and the connection's row remembers it until the
+socket says EAGAIN. So nothing is polled for that a full ring or a full buffer could not take, and
+back-pressure costs no wake-ups.
+
+This process is the ring's only producer. A DISCONNECT goes into the ring before anything is read
+again (``queue_disconnect`` in duty.py).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from exchange import pipeline
+from exchange.codes import CommandKind
+from exchange.counters import Counter
+from exchange.gateway.decoder import (
+    BYTES_PER_SLOT_MINIMUM,
+    LENGTH,
+    MESSAGES,
+    POSITION,
+    SKIP,
+    SLOTS,
+    STOP,
+    Stop,
+    clear_command,
+    decode,
+)
+from exchange.gateway.decoder import DETAIL as DECODE_DETAIL
+from exchange.gateway.duty import (
+    CARRY_SIZE_BYTES,
+    DISCONNECT_COUNT,
+    DISCONNECT_HEAD,
+    EPOLL_EVENTS,
+    FD_EPOLL,
+    FD_LISTENER,
+    FD_MATCHER,
+    FD_OWN,
+    FILE_DESCRIPTOR_MAXIMUM,
+    INGRESS_NEXT,
+    READABLE_BYTES,
+    READABLE_END,
+    READY_COUNT,
+    READY_HEAD,
+    WOKEN,
+    Duty,
+    Notice,
+    ending_notice,
+    notice,
+    push_ready,
+)
+from exchange.gateway.session import (
+    CONNECTION_BYTES_IN,
+    CONNECTION_CARRY,
+    CONNECTION_FD,
+    CONNECTION_HEAD,
+    CONNECTION_MESSAGES_IN,
+    CONNECTION_READABLE,
+    CONNECTION_READY,
+    CONNECTION_RECEIVED_NS,
+    CONNECTION_SESSION,
+    CONNECTION_SKIP,
+    CONNECTION_STATE,
+    CONNECTION_TAIL,
+    CONNECTION_WRITABLE,
+    SESSION_DISCONNECT,
+    STATE_CATCH_UP,
+    STATE_CONNECTED,
+    STATE_LINGERING,
+    STATE_LIVE,
+    STATE_VERIFYING,
+    mark_dirty,
+)
+from ringbuffer.atomics import load_acquire
+from ringbuffer.counters import add
+from ringbuffer.idle import wake
+from ringbuffer.jit import jit_borrowed
+from ringbuffer.ring import publish
+from ringbuffer.system_calls import (
+    CLOCK_REALTIME,
+    EAGAIN,
+    EINTR,
+    EPOLL_EVENT_SIZE_BYTES,
+    MSG_DONTWAIT,
+    clock_ns,
+    epoll_wait,
+    errno,
+    recv,
+)
+
+_EPOLL_DATA_OFFSET = EPOLL_EVENT_SIZE_BYTES - 8
+_EPOLLIN = 0x001
+_EPOLLOUT = 0x004
+_EPOLLERR = 0x008
+_EPOLLHUP = 0x010
+_EPOLLRDHUP = 0x2000
+RING_RESERVE = 64  # slots: below this, or half of it, the ingress ring counts as full
+
+_PUBLISHED = pipeline.ingress_published(pipeline.INGRESS_ORDER_ENTRY)
+_CONSUMED = pipeline.ingress_consumed(pipeline.INGRESS_ORDER_ENTRY)
+_MATCHER_SLEEPING = pipeline.sleeping(pipeline.AGENT_MATCHER)
+_DISCONNECT = int(CommandKind.DISCONNECT)
+_LOGOUT = int(Stop.LOGOUT)
+_N_ACCEPT = int(Notice.ACCEPT)
+_N_UNAUTHENTICATED = int(Notice.UNAUTHENTICATED)
+_N_STOPPED = int(Notice.STOPPED)
+_N_PEER_CLOSED = int(Notice.PEER_CLOSED)
+_N_DRAIN = int(Notice.DRAIN)
+_C_BYTES_RECEIVED = int(Counter.BYTES_RECEIVED)
+_C_MESSAGES_RECEIVED = int(Counter.MESSAGES_RECEIVED)
+_C_INGRESS_FULL = int(Counter.INGRESS_FULL)
+
+
+@jit_borrowed
+def poll_sockets(duty: Duty, timeout_ms: int) -> int:
+    """Ask epoll, remember what is ready. Returns how many descriptors were."""
+    connections = duty.connections
+    words = duty.words
+    raw = duty.epoll_events
+    count = epoll_wait(
+        np.int32(duty.descriptors[FD_EPOLL]),
+        raw.ctypes.data,
+        np.int32(EPOLL_EVENTS),
+        np.int32(timeout_ms),
+    )
+    for i in range(count):
+        at = i * EPOLL_EVENT_SIZE_BYTES
+        events = np.int64(raw[at]) | (np.int64(raw[at + 1]) << 8) | (np.int64(raw[at + 2]) << 16)
+        at += _EPOLL_DATA_OFFSET
+        fd = (
+            np.int64(raw[at])
+            | (np.int64(raw[at + 1]) << 8)
+            | (np.int64(raw[at + 2]) << 16)
+            | (np.int64(raw[at + 3]) << 24)
+        )
+        if fd == duty.descriptors[FD_LISTENER]:
+            notice(duty, _N_ACCEPT, -1, 0, 0)
+            continue
+        if fd == duty.descriptors[FD_OWN]:
+            # Edge-triggered: it need not be read to be set again. But whoever wrote it has cleared
+            # our sleeping flag, and no edge will come again for it: we must not sleep now.
+            words[WOKEN] = 1
+            continue
+        if fd >= FILE_DESCRIPTOR_MAXIMUM:
+            continue
+        slot = np.int64(duty.slot_of_fd[fd]) - 1
+        if slot < 0:
+            continue
+        state = connections[slot, CONNECTION_STATE]
+        if events & (_EPOLLIN | _EPOLLRDHUP | _EPOLLHUP | _EPOLLERR):
+            ended = events & (_EPOLLRDHUP | _EPOLLHUP | _EPOLLERR)
+            connections[slot, CONNECTION_READABLE] |= (
+                READABLE_BYTES | READABLE_END if ended else READABLE_BYTES
+            )
+            if state in (STATE_LIVE, STATE_CATCH_UP):
+                push_ready(duty, slot)
+            elif state == STATE_LINGERING:
+                notice(duty, _N_DRAIN, slot, 0, 0)
+            elif state in (STATE_CONNECTED, STATE_VERIFYING):
+                notice(duty, _N_UNAUTHENTICATED, slot, 0, 0)
+        if events & _EPOLLOUT:
+            connections[slot, CONNECTION_WRITABLE] = 1
+            if connections[slot, CONNECTION_TAIL] > connections[slot, CONNECTION_HEAD]:
+                mark_dirty(connections, slot, duty.queue.dirty, duty.queue.dirty_count)
+    return max(count, 0)
+
+
+@jit_borrowed
+def _receive(duty: Duty, slot: int, room: int, now_ns: int) -> int:
+    """Receive once from ``slot``, decode, publish. Returns the bytes received."""
+    connections = duty.connections
+    words = duty.words
+    buffer = duty.receive
+    decoded = duty.decoded
+    carried = connections[slot, CONNECTION_CARRY]
+    carry_base = slot * CARRY_SIZE_BYTES
+    for i in range(carried):
+        buffer[i] = duty.carry[carry_base + i]
+    # never more bytes than the ring has room for, so no decoded message waits here
+    want = min(np.int64(buffer.shape[0]), room * BYTES_PER_SLOT_MINIMUM) - carried
+    count = recv(
+        np.int32(connections[slot, CONNECTION_FD]),
+        buffer.ctypes.data + carried,
+        np.uintp(want),
+        np.int32(MSG_DONTWAIT),
+    )
+    if count <= 0:
+        error = np.int64(errno()) if count < 0 else np.int64(0)
+        if error == EAGAIN:
+            connections[slot, CONNECTION_READABLE] = 0
+        elif error != EINTR:
+            ending_notice(duty, _N_PEER_CLOSED, slot, error, 0)
+        return 0
+    if count < want and connections[slot, CONNECTION_READABLE] == READABLE_BYTES:
+        connections[slot, CONNECTION_READABLE] = 0
+    add(duty.counters, _C_BYTES_RECEIVED, count)
+    connections[slot, CONNECTION_RECEIVED_NS] = now_ns
+    end = carried + count
+    skip = min(connections[slot, CONNECTION_SKIP], end)
+    connections[slot, CONNECTION_SKIP] -= skip
+    received_ns = clock_ns(CLOCK_REALTIME, duty.clock)
+    first = words[INGRESS_NEXT]
+    decode(
+        buffer,
+        skip,
+        end,
+        duty.ingress,
+        first,
+        room,
+        connections[slot, CONNECTION_SESSION],
+        received_ns,
+        duty.symbols,
+        decoded,
+    )
+    if decoded[SLOTS] > 0:
+        words[INGRESS_NEXT] = first + decoded[SLOTS]
+        publish(duty.cursors, _PUBLISHED, words[INGRESS_NEXT])
+        wake(duty.cursors, _MATCHER_SLEEPING, duty.descriptors[FD_MATCHER])
+    add(duty.counters, _C_MESSAGES_RECEIVED, decoded[MESSAGES])
+    position = decoded[POSITION]
+    connections[slot, CONNECTION_MESSAGES_IN] += decoded[MESSAGES]
+    connections[slot, CONNECTION_BYTES_IN] += position
+    connections[slot, CONNECTION_SKIP] += decoded[SKIP]
+    if decoded[STOP] >= _LOGOUT:
+        detail = decoded[STOP] | (decoded[DECODE_DETAIL] << 8) | (decoded[LENGTH] << 16)
+        ending_notice(duty, _N_STOPPED, slot, detail, connections[slot, CONNECTION_BYTES_IN])
+        connections[slot, CONNECTION_CARRY] = 0
+        return count
+    # NEED_MORE: fewer bytes than the longest frame are left
+    rest = end - position
+    for i in range(rest):
+        duty.carry[carry_base + i] = buffer[position + i]
+    connections[slot, CONNECTION_CARRY] = rest
+    return count
+
+
+@jit_borrowed
+def disconnect_pass(duty: Duty) -> int:
+    """Put the waiting DISCONNECTs into the ingress ring, as far as it has room. Returns how many.
+
+    They need one slot each and no reserve: what is in the queue goes in before any order.
+    """
+    words = duty.words
+    capacity = duty.ingress.shape[0]
+    # acquire: the matcher is done with the slots that it gives back
+    room = capacity - (words[INGRESS_NEXT] - load_acquire(duty.cursors, _CONSUMED))
+    count = min(np.int64(words[DISCONNECT_COUNT]), np.int64(room))
+    if count < words[DISCONNECT_COUNT]:
+        add(duty.counters, _C_INGRESS_FULL, 1)
+    if count <= 0:
+        return 0
+    now_ns = clock_ns(CLOCK_REALTIME, duty.clock)
+    for _ in range(count):
+        session = duty.disconnects[words[DISCONNECT_HEAD]]
+        words[DISCONNECT_HEAD] = (words[DISCONNECT_HEAD] + 1) % duty.disconnects.shape[0]
+        words[DISCONNECT_COUNT] -= 1
+        duty.sessions[session, SESSION_DISCONNECT] = 0
+        command = duty.ingress[words[INGRESS_NEXT] & (capacity - 1)]
+        clear_command(command, now_ns, session, _DISCONNECT)
+        words[INGRESS_NEXT] += 1
+    # release: the slots are written before the matcher reads them
+    publish(duty.cursors, _PUBLISHED, words[INGRESS_NEXT])
+    wake(duty.cursors, _MATCHER_SLEEPING, duty.descriptors[FD_MATCHER])
+    return count
+
+
+@jit_borrowed
+def receive_pass(duty: Duty, now_ns: int) -> int:
+    """Read once from every connection that is ready now. Returns the bytes received."""
+    connections = duty.connections
+    words = duty.words
+    if words[DISCONNECT_COUNT] != 0:
+        return 0  # the ring is full, and a disconnect comes before everything that is read later
+    capacity = duty.ingress.shape[0]
+    # at most half: the matcher wakes us when it takes from a ring that is at least half full
+    reserve = min(RING_RESERVE, capacity // 2)
+    total = np.int64(0)
+    for _ in range(words[READY_COUNT]):
+        slot = duty.ready[words[READY_HEAD]]
+        state = connections[slot, CONNECTION_STATE]
+        readable = connections[slot, CONNECTION_READABLE] != 0
+        if (state in (STATE_LIVE, STATE_CATCH_UP)) and readable:
+            # acquire: the matcher is done with the slots that it gives back
+            room = capacity - (words[INGRESS_NEXT] - load_acquire(duty.cursors, _CONSUMED))
+            if room < reserve:
+                # back-pressure: nothing is read, TCP holds the client; the queue keeps its order
+                add(duty.counters, _C_INGRESS_FULL, 1)
+                break
+        words[READY_HEAD] = (words[READY_HEAD] + 1) % duty.ready.shape[0]
+        words[READY_COUNT] -= 1
+        connections[slot, CONNECTION_READY] = 0
+        if (state in (STATE_LIVE, STATE_CATCH_UP)) and readable:
+            total += _receive(duty, slot, room, now_ns)
+            if connections[slot, CONNECTION_READABLE] != 0:
+                push_ready(duty, slot)
+    return total

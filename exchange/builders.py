@@ -15,12 +15,11 @@ import numpy as np
 
 from exchange import pipeline
 from exchange.codes import FLAG_LONG
-from exchange.control import EngineFacts, unpacked_text
 from exchange.core import AGENTS
 from exchange.counters import Counter, Histogram
-from exchange.engine import state as engine
 from exchange.engine.agent import MatcherAgent
 from exchange.engine.state import EngineCapacity, EngineState
+from exchange.engine_facts import EngineFacts, describe_engine
 from exchange.gateway.order_entry import OrderEntryAgent, OrderEntryParameters
 from exchange.rebuild import (
     archive_directory,
@@ -45,7 +44,6 @@ Arrays = Mapping[str, np.ndarray]
 Progress = Callable[[int, int], None]
 COMMAND_LAYOUT = layout_hash(COMMAND)
 EVENT_LAYOUT = layout_hash(EVENT)
-_WORD = (1 << 64) - 1
 
 
 def _offset(record: np.dtype, field: str) -> int:
@@ -131,42 +129,6 @@ def recover_engine(
         replayed_events=result.events_replayed,
         duration_ns=int(result.seconds * 1e9),
         snapshot_sequence=int(result.snapshot_used.stem) if result.snapshot_used else 0,
-    )
-
-
-def describe_engine(
-    state: EngineState,
-    *,
-    recovery: dict[str, int | str | bool | None],
-    replayed_commands: int,
-    replayed_events: int,
-    duration_ns: int,
-    snapshot_sequence: int,
-) -> EngineFacts:
-    """What the daemon must know of a recovered ``state``."""
-    scalars = state.scalars
-    instruments = {}
-    rows = state.instruments.reshape(-1, engine.INSTRUMENT_WORDS).tolist()
-    for number, (flags, tick, lot, low, high, quantity, symbol, *_) in enumerate(rows):
-        if flags & 1:
-            name = unpacked_text(symbol & _WORD)
-            instruments[number] = (name, tick, lot, flags >> 8 & 0xFF, low, high, quantity)
-    sessions = {}
-    for number, row in enumerate(state.sessions.reshape(-1, engine.SESSION_WORDS).tolist()):
-        if row[0]:
-            sessions[number] = (unpacked_text(row[1] & _WORD), row[2])
-    return EngineFacts(
-        recovery=recovery,
-        replayed_commands=replayed_commands,
-        replayed_events=replayed_events,
-        duration_ns=duration_ns,
-        snapshot_sequence=snapshot_sequence,
-        next_command=int(scalars[engine.NEXT_COMMAND]),
-        next_event=int(scalars[engine.NEXT_EVENT]),
-        day_open=bool(scalars[engine.DAY_OPEN]),
-        day_number=int(scalars[engine.DAY_NUMBER]),
-        instruments=instruments,
-        sessions=sessions,
     )
 
 
@@ -319,6 +281,8 @@ def build_order_entry(
         eventfd=eventfds["order_entry"],
         matcher_eventfd=eventfds["matcher"],
         listener=listener,
-        known_instruments={i: (fields[0], fields[3]) for i, fields in instruments.items()},
-        known_sessions={i: fields[0] for i, fields in sessions.items()},
+        known_instruments={
+            i: (facts.terms.symbol, facts.terms.price_decimals) for i, facts in instruments.items()
+        },
+        known_sessions={i: facts.username for i, facts in sessions.items()},
     )

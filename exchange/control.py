@@ -1,4 +1,4 @@
-"""The daemon as a producer of commands: instruments, sessions, days, timers and operators.
+"""The daemon as a producer of commands: configuration, days, schedule, timers and operators.
 
 Who writes: the daemon's one thread, into ingress ring 0. Who reads: the matcher. Invariant:
 commands wait in a queue here when the ring is full, in order; nothing is dropped. A command that
@@ -9,123 +9,32 @@ from __future__ import annotations
 
 import datetime
 import logging
+import os
 import time
 import zoneinfo
 from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
-import numpy as np
-
 from exchange import pipeline
-from exchange.codes import FLAG_LONG, CommandKind
-from exchange.records import COMMAND, INSTRUMENT_CONTINUATION
-from exchange.settings import Configuration, Instrument, Session, roll_time
+from exchange.codes import EventKind, InstrumentState, StateReason
+from exchange.configured import differences
+from exchange.control_commands import (
+    Record,
+    end_of_day,
+    set_operator,
+    set_state,
+    start_of_day,
+    timer,
+)
+from exchange.engine_facts import EngineFacts
+from exchange.schedule import GroupTimes, Schedule
+from exchange.settings import Configuration, roll_time
 from exchange.trading_day import day_number, midnight_ns, trading_date
 from ringbuffer.idle import wake
 from ringbuffer.ring import publish
 
 log = logging.getLogger(__name__)
-
-Record = np.ndarray[Any, Any]
-
-
-class EngineFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What the matcher knows after recovery; it sends them to the daemon when it is ready.
-
-    instruments: id -> (symbol, tick, lot, price_decimals, minimum price, maximum price, maximum
-    quantity), prices in minor units. sessions: id -> (username, account). recovery: where the
-    journal ends, for the journaler (journal.recovery.RecoveryReport). The rest is for counters.
-    """
-
-    recovery: dict[str, int | str | bool | None]
-    replayed_commands: int
-    replayed_events: int
-    duration_ns: int
-    snapshot_sequence: int
-    next_command: int
-    next_event: int
-    day_open: bool
-    day_number: int
-    instruments: dict[int, tuple[str, int, int, int, int, int, int]]
-    sessions: dict[int, tuple[str, int]]
-
-
-def packed_text(text: str) -> int:
-    """Up to 8 characters, padded with spaces, as the little-endian u64 of ``token_0``."""
-    return int.from_bytes(text.encode("ascii").ljust(8), "little")
-
-
-def unpacked_text(value: int) -> str:
-    """The inverse of ``packed_text``."""
-    return (value & (1 << 64) - 1).to_bytes(8, "little").decode("ascii", "replace").rstrip()
-
-
-def _command(kind: CommandKind, slots: int = 1, **fields: int) -> Record:
-    record = np.zeros(slots, COMMAND)
-    record["kind"][0] = kind
-    record["flags"][0] = FLAG_LONG if slots == 2 else 0
-    for name, value in fields.items():
-        record[name][0] = value
-    return record
-
-
-def instrument_facts(instrument: Instrument) -> tuple[str, int, int, int, int, int, int]:
-    """An instrument of the configuration in the form of ``EngineFacts.instruments``."""
-    return (
-        instrument.symbol,
-        instrument.minor_units(instrument.tick),
-        instrument.lot,
-        instrument.price_decimals,
-        instrument.minor_units(instrument.minimum_price),
-        instrument.minor_units(instrument.maximum_price),
-        instrument.maximum_quantity,
-    )
-
-
-def define_instrument(instrument: Instrument) -> Record:
-    """The INSTRUMENT command: two slots."""
-    symbol, tick, lot, decimals, minimum, maximum, quantity = instrument_facts(instrument)
-    record = _command(
-        CommandKind.INSTRUMENT,
-        slots=2,
-        instrument=instrument.id,
-        token_0=packed_text(symbol),
-        price=tick,
-        quantity=lot,
-        display=decimals,
-    )
-    rest = record[1:].view(INSTRUMENT_CONTINUATION)
-    rest["minimum_price"] = minimum
-    rest["maximum_price"] = maximum
-    rest["maximum_quantity"] = quantity
-    return record
-
-
-def define_session(session: Session) -> Record:
-    """The SESSION command."""
-    return _command(
-        CommandKind.SESSION,
-        session=session.id,
-        token_0=packed_text(session.username),
-        quantity=session.account,
-    )
-
-
-def start_of_day(number: int, midnight: int) -> Record:
-    """START_OF_DAY of day ``number`` (YYYYMMDD), which counts from ``midnight`` (UTC ns)."""
-    return _command(CommandKind.START_OF_DAY, price=number, quantity=midnight)
-
-
-def end_of_day() -> Record:
-    """END_OF_DAY."""
-    return _command(CommandKind.END_OF_DAY)
-
-
-def cancel_by_order_id(order_id: int) -> Record:
-    """Cancel an order whatever its session (operators)."""
-    return _command(CommandKind.CANCEL_BY_ORDER_ID, price=order_id)
 
 
 class ControlProducer:
@@ -173,7 +82,10 @@ class ControlProducer:
         return not self._waiting and consumed == self._published and settled(cursors)
 
     def expire(self, now_s: int) -> bool:
-        """Send TIMER when a good-till-time order is due at ``now_s`` (Unix seconds).
+        """Send TIMER when something is due at ``now_s`` (Unix seconds).
+
+        That is an expiry, the end of a halt, a session's cancel-after, or stops that wait for
+        the next command: the matcher publishes the earliest such second.
 
         One TIMER is under way at a time. Returns whether one is due or under way.
         """
@@ -184,7 +96,7 @@ class ControlProducer:
         applied = int(self._cursors[pipeline.COMMAND_APPLIED])
         published = int(self._cursors[pipeline.COMMAND_PUBLISHED])
         if consumed >= self._timer_sent_at and (applied == published or self._timer_sent_at < 0):
-            self.send(_command(CommandKind.TIMER))
+            self.send(timer())
             self._timer_sent_at = self._published
         return True
 
@@ -216,47 +128,65 @@ class TradingControl:
         self._timezone = zoneinfo.ZoneInfo(configuration.settings.day.timezone)
         self._roll = roll_time(configuration.settings)
         self._daily = configuration.settings.day.roll == "daily"
+        groups = [GroupTimes(group.id, group.times()) for group in configuration.groups]
+        self._schedule = Schedule(groups, self._timezone, self._roll)
         self.day_open = False
         self.day_number = 0
 
     def recovered(self, facts: EngineFacts, producer: ControlProducer) -> None:
-        """Send what the configuration has and the journal does not; warn about differences."""
-        for instrument in self._configuration.instruments:
-            known = facts.instruments.get(instrument.id)
-            if known is None:
-                producer.send(define_instrument(instrument))
-            elif tuple(known) != instrument_facts(instrument):
-                log.warning(
-                    "instrument differs from the journal, which wins",
-                    extra={
-                        "fields": {
-                            "instrument": instrument.id,
-                            "configured": instrument_facts(instrument),
-                            "journal": known,
-                        }
-                    },
-                )
-        for session in self._configuration.sessions:
-            defined = facts.sessions.get(session.id)
-            if defined is None:
-                producer.send(define_session(session))
-            elif tuple(defined) != (session.username, session.account):
-                log.warning(
-                    "session differs from the journal, which wins",
-                    extra={
-                        "fields": {
-                            "session": session.id,
-                            "configured": (session.username, session.account),
-                            "journal": defined,
-                        }
-                    },
-                )
+        """At the first start define what the configuration has; later say what differs.
+
+        The first day starts after the definitions, in the same order of commands: while none has
+        been started the first start is not complete.
+        """
+        first_start = facts.day_number == 0
+        for difference in differences(self._configuration, facts, first_start=first_start):
+            if first_start:
+                for record in difference.commands:
+                    set_operator(record, "configuration", os.getuid())
+                    producer.send(record)
+                continue
+            log.warning(
+                "%s differs from the configuration; see `exchange admin config`",
+                difference.subject,
+                extra={
+                    "fields": {
+                        "what": difference.what,
+                        "configured": difference.configured,
+                        "running": difference.running,
+                    }
+                },
+            )
+        for number, instrument in facts.instruments.items():
+            self._schedule.know(number, instrument.terms.group, instrument.state)
         self.day_open = facts.day_open
         self.day_number = facts.day_number
         now = datetime.datetime.now(datetime.UTC)
         if not self.day_open:
             self.start_day(producer, now)
         self.roll(producer, now)
+
+    def learn(self, event: Any) -> None:
+        """Take from a released event what the schedule must know."""
+        kind = int(event["kind"])
+        if kind == EventKind.INSTRUMENT_DEFINED:
+            number, group = int(event["instrument"]), int(event["group"])
+            self._schedule.know(number, group, InstrumentState.OPEN)
+        elif kind == EventKind.STATE_CHANGED and event["instrument"]:
+            by_timer = int(event["reason"]) == StateReason.TIMER
+            self._schedule.state_changed(
+                int(event["instrument"]), int(event["display"]), by_timer=by_timer
+            )
+
+    def follow_schedule(self, producer: ControlProducer, now: datetime.datetime) -> None:
+        """Send the changes of state that are due at ``now``; only while the day is open."""
+        if not self.day_open:
+            return
+        for change in self._schedule.due(now):
+            log.info("schedule", extra={"fields": change._asdict() | {"state": change.state.name}})
+            record = set_state(change.state, instrument=change.instrument, group=change.group)
+            set_operator(record, "schedule", os.getuid())
+            producer.send(record)
 
     def roll(self, producer: ControlProducer, now: datetime.datetime) -> None:
         """End the day and start the next when the roll time has passed (roll = "daily")."""
@@ -291,4 +221,5 @@ class TradingControl:
         log.info("start of day", extra={"fields": {"day": number}})
         producer.send(start_of_day(number, midnight_ns(now, self._timezone)))
         self.day_open, self.day_number = True, number
+        self._schedule.begin()
         return True

@@ -2,15 +2,18 @@
 
 Who serves: the daemon's event loop. Who asks: ``exchange stop`` and the other commands, run by the
 owner of the data directory (mode 0600). Neither side ever blocks the daemon: a client that sends no
-whole line within ``MAXIMUM_REQUEST_BYTES`` is closed.
+whole line within ``MAXIMUM_REQUEST_BYTES`` is closed; an answer may come later, and a client that
+does not take it keeps only its own buffer.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import pwd
 import selectors
 import socket
+import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -25,11 +28,36 @@ ANSWER_TIMEOUT_S = 30.0
 
 
 class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """command: "stop", "start_day" (day: YYYYMMDD), "end_day", "cancel" (order_id)."""
+    """One line from a client.
+
+    command: "stop", "start_day" (day: YYYYMMDD), "end_day", "names", or
+    "submit" (record: a command's one or two slots, hexadecimal).
+    """
 
     command: str
     day: int | None = None
-    order_id: int | None = None
+    record: str | None = None
+
+
+class Client:
+    """A connection to the control socket: who is at the other end, and the way to answer.
+
+    uid: of the process that connected (SO_PEERCRED); name: its user name, or the number.
+    """
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.connection = connection
+        self.received = bytearray()
+        self.output = b""
+        self.asked = False
+        credentials = connection.getsockopt(
+            socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")
+        )
+        _, self.uid, _ = struct.unpack("3i", credentials)
+        try:
+            self.name = pwd.getpwuid(self.uid).pw_name
+        except KeyError:
+            self.name = str(self.uid)
 
 
 @contextlib.contextmanager
@@ -43,18 +71,22 @@ def _short_path(data_directory: Path) -> Iterator[str]:
 
 
 class ControlSocket:
-    """The server's side; it lives in the daemon's selector. The caller holds the lock."""
+    """The server's side; it lives in the daemon's selector. The caller holds the lock.
+
+    ``answer``: called with each request; what it returns is sent back, None means that ``reply``
+    will be called later. Only the owner of the data directory and root are served.
+    """
 
     def __init__(
         self,
         data_directory: Path,
         selector: selectors.BaseSelector,
-        answer: Callable[[Request], dict[str, Any]],
+        answer: Callable[[Request, Client], dict[str, Any] | None],
     ) -> None:
         self._path = data_directory / FILE
         self._selector = selector
         self._answer = answer
-        self._clients: dict[int, tuple[socket.socket, bytearray]] = {}
+        self._clients: set[Client] = set()
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             self._path.unlink(missing_ok=True)
@@ -75,48 +107,95 @@ class ControlSocket:
 
     def _accept(self, mask: int) -> None:
         try:
-            client, _ = self._socket.accept()
+            connection, _ = self._socket.accept()
         except OSError:
             return  # the client has gone already
-        client.setblocking(False)
-        self._clients[client.fileno()] = (client, bytearray())
-        number = client.fileno()
-        self._selector.register(client, selectors.EVENT_READ, lambda mask: self._read(number))
+        connection.setblocking(False)
+        client = Client(connection)
+        self._clients.add(client)
+        self._selector.register(
+            connection, selectors.EVENT_READ, lambda mask: self._ready(client, mask)
+        )
 
-    def _read(self, number: int) -> None:
-        client, received = self._clients[number]
+    def _ready(self, client: Client, mask: int) -> None:
+        if mask & selectors.EVENT_WRITE:
+            self._write(client)
+        elif mask & selectors.EVENT_READ:
+            self._read(client)
+
+    def _read(self, client: Client) -> None:
         try:
-            chunk = client.recv(MAXIMUM_REQUEST_BYTES)
+            chunk = client.connection.recv(MAXIMUM_REQUEST_BYTES)
         except BlockingIOError:
             return
         except OSError:
             chunk = b""
+        received = client.received
         received += chunk
-        if b"\n" in received:
-            line = bytes(received).split(b"\n")[0]
-            try:
-                answer = self._answer(msgspec.json.decode(line, type=Request))
-            except msgspec.DecodeError as error:
-                answer = {"ok": False, "error": str(error)}
-            # an answer is far smaller than a socket buffer
-            with contextlib.suppress(OSError):
-                client.send(msgspec.json.encode(answer) + b"\n")
-        if not chunk or b"\n" in received or len(received) >= MAXIMUM_REQUEST_BYTES:
-            self._close(number)
+        whole = b"\n" in received
+        if not chunk or (not whole and len(received) >= MAXIMUM_REQUEST_BYTES):
+            self._close(
+                client
+            )  # gone, or talking nonsense; its command is carried out all the same
+        elif whole and not client.asked:
+            client.asked = True
+            answer = self._answer_line(client, bytes(received).split(b"\n")[0])
+            if answer is not None:
+                self.reply(client, answer)
 
-    def _close(self, number: int) -> None:
-        client, _ = self._clients.pop(number)
-        self._selector.unregister(client)
-        client.close()
+    def _answer_line(self, client: Client, line: bytes) -> dict[str, Any] | None:
+        if not may_ask(client.uid):
+            return {"ok": False, "error": f"user {client.name} does not own this exchange"}
+        try:
+            request = msgspec.json.decode(line, type=Request)
+        except msgspec.DecodeError as error:
+            return {"ok": False, "error": str(error)}
+        return self._answer(request, client)
+
+    def reply(self, client: Client, answer: dict[str, Any]) -> None:
+        """Send the one answer to ``client`` and close; nothing happens if it has gone."""
+        if client not in self._clients:
+            return
+        client.output = msgspec.json.encode(answer) + b"\n"
+        self._write(client)
+
+    def _write(self, client: Client) -> None:
+        try:
+            sent = client.connection.send(client.output)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self._close(client)
+            return
+        client.output = client.output[sent:]
+        if not client.output:
+            self._close(client)
+            return
+        self._selector.modify(
+            client.connection,
+            selectors.EVENT_WRITE,
+            lambda mask: self._ready(client, mask),
+        )
+
+    def _close(self, client: Client) -> None:
+        self._clients.discard(client)
+        with contextlib.suppress(KeyError, ValueError):
+            self._selector.unregister(client.connection)
+        client.connection.close()
 
     def close(self) -> None:
         """Close every connection and remove the socket. Idempotent."""
-        for number in list(self._clients):
-            self._close(number)
+        for client in list(self._clients):
+            self._close(client)
         with contextlib.suppress(KeyError, ValueError):
             self._selector.unregister(self._socket)
         self._socket.close()
         self._path.unlink(missing_ok=True)
+
+
+def may_ask(uid: int) -> bool:
+    """Whether a user may command this exchange: its own user, and root, whom no mode stops."""
+    return uid in (0, os.geteuid())
 
 
 def ask(data_directory: Path, request: Request) -> dict[str, Any]:
@@ -129,7 +208,7 @@ def ask(data_directory: Path, request: Request) -> dict[str, Any]:
             client.sendall(msgspec.json.encode(request) + b"\n")
             answer = b""
             while not answer.endswith(b"\n"):
-                chunk = client.recv(4096)
+                chunk = client.recv(1 << 16)
                 if not chunk:
                     break
                 answer += chunk

@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from exchange import logs
-from exchange.control_socket import ControlSocket, Request
+from exchange.control_socket import Client, ControlSocket, Request
 from exchange.errors import (
     ExchangeError,
     ExitStatus,
@@ -52,8 +52,11 @@ from exchange.settings import Configuration
 from exchange.supervisor import Stage, StageMessage, StageSpec
 
 if TYPE_CHECKING:
-    from exchange.control import ControlProducer, EngineFacts, TradingControl
+    from exchange.control import ControlProducer, TradingControl
     from exchange.core import Core
+    from exchange.engine_facts import EngineFacts
+    from exchange.event_follower import EventFollower
+    from exchange.operators import Operators
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +75,9 @@ FATAL_STATUSES = frozenset(
 )
 SETTLE_POLL_S = 0.001
 EXPIRY_POLL_S = 0.01
+ANSWER_POLL_S = 0.0005  # while an operator waits for an answer
+FOLLOW_EVENTS = 65_536  # looked at in one step
+FOLLOW_BUDGET_S = 0.005  # ... as many steps in one turn
 
 
 class _CoreDied(Exception):
@@ -163,6 +169,8 @@ class Daemon:
         self._core: Core | None = None
         self._producer: ControlProducer | None = None
         self._trading: TradingControl | None = None
+        self._operators: Operators | None = None
+        self._follower: EventFollower | None = None
         self._watchdog_s = watchdog_interval_s()
         self._watchdog_due_s = 0.0
 
@@ -294,8 +302,13 @@ class Daemon:
         facts = self._facts()
         self._count_recovery(facts)
         self._trading = TradingControl(self._configuration)
+        self._follow_from(facts)
         self._trading.recovered(facts, self._producer)
         self._wait(self._control_settled, "control commands to be durable")
+        # every instrument is in the phase that the clock says before the first client comes
+        self._wait(self._follow, "the events of the control commands")
+        self._trading.follow_schedule(self._producer, datetime.datetime.now(datetime.UTC))
+        self._wait(self._control_settled, "the schedule's commands to be durable")
         self._listen()
         self._start_order_entry()
         self._set_phase("running")
@@ -320,11 +333,45 @@ class Daemon:
         self._stop_gracefully()
 
     def _facts(self) -> EngineFacts:
-        from exchange.control import EngineFacts
+        from exchange.engine_facts import EngineFacts
 
         ready = self._stages["matcher"].ready
         assert ready is not None
         return msgspec.json.decode(ready.facts, type=EngineFacts)
+
+    def _follow_from(self, facts: EngineFacts) -> None:
+        """Follow the events from where recovery ended, for the schedule and for operators."""
+        from exchange.builders import EVENT_LAYOUT, KIND_OFFSET
+        from exchange.event_follower import EventFollower
+        from exchange.operators import FOLLOWED, Names, Operators
+        from exchange.rebuild import archive_directory
+        from exchange.records import EVENT
+        from journal.archive import ArchiveReader
+
+        assert self._core is not None and self._producer is not None
+        self._operators = Operators(self._producer.send, Names(facts))
+        self._follower = EventFollower(
+            self._core.region.arrays["event_ring"],
+            self._core.cursors,
+            ArchiveReader(
+                archive_directory(self._data_directory), EVENT, EVENT_LAYOUT, KIND_OFFSET
+            ),
+            facts.next_event,
+            FOLLOWED,
+        )
+
+    def _follow(self) -> bool:
+        """Look at released events for some milliseconds. Returns whether that was all."""
+        assert self._follower is not None
+        assert self._operators is not None and self._trading is not None
+        end_s = time.monotonic() + FOLLOW_BUDGET_S
+        while self._follower.behind() > 0:
+            for event in self._follower.read(FOLLOW_EVENTS):
+                self._trading.learn(event)
+                self._operators.learn(event)
+            if time.monotonic() > end_s:
+                return self._follower.behind() <= 0
+        return True
 
     def _listen(self) -> None:
         """From here on clients may connect; while a core restarts they wait to be accepted."""
@@ -359,16 +406,24 @@ class Daemon:
     def _run_once(self) -> None:
         """One turn while everything runs."""
         assert self._producer is not None and self._trading is not None
-        assert self._core is not None
+        assert self._core is not None and self._operators is not None
         now_s = time.time()
         self._core.heartbeat(time.monotonic_ns())
         due = self._producer.expire(int(now_s))
-        self._trading.roll(self._producer, datetime.datetime.now(datetime.UTC))
+        now = datetime.datetime.now(datetime.UTC)
+        self._trading.roll(self._producer, now)
+        caught_up = self._follow()
+        if caught_up:
+            self._trading.follow_schedule(self._producer, now)
         waiting = not self._producer.pump()
         # the expiry seconds are full seconds: look right after each begins
         interval_s = self._settings.supervision.status_interval_ms / 1000
-        until_next_s = interval_s - now_s % interval_s
-        self._turn(EXPIRY_POLL_S if due or waiting else until_next_s)
+        timeout_s = interval_s - now_s % interval_s
+        if due or waiting:
+            timeout_s = EXPIRY_POLL_S
+        if self._operators.waiting or not caught_up:
+            timeout_s = ANSWER_POLL_S
+        self._turn(timeout_s)
         if "order_entry" in self._stages and self._ended("order_entry"):
             self._restart_order_entry()
 
@@ -515,6 +570,10 @@ class Daemon:
             self._core.close()
             self._core = None
         self._producer = None
+        self._follower = None
+        if self._operators is not None:
+            self._operators.abandon()
+            self._operators = None
         for descriptor in self._eventfds.values():
             with contextlib.suppress(BlockingIOError):
                 os.eventfd_read(descriptor)
@@ -605,14 +664,15 @@ class Daemon:
             },
         )
 
-    def _handle_request(self, request: Request) -> dict[str, Any]:
-        """Answer one request of the control socket."""
+    def _handle_request(self, request: Request, client: Client) -> dict[str, Any] | None:
+        """Answer one request of the control socket; None: the answer comes later."""
         if request.command == "stop":
             log.info("stop requested")
             self._stop = True
             return {"ok": True}
         if self._phase != "running" or self._producer is None or self._trading is None:
             return {"ok": False, "error": f"the exchange is {self._phase}"}
+        assert self._operators is not None
         if request.command == "start_day":
             now = datetime.datetime.now(datetime.UTC)
             started = self._trading.start_day(self._producer, now, request.day)
@@ -623,9 +683,13 @@ class Daemon:
         if request.command == "end_day":
             ended = self._trading.end_day(self._producer)
             return {"ok": ended} | ({} if ended else {"error": "no day is open"})
-        if request.command == "cancel" and request.order_id is not None:
-            from exchange.control import cancel_by_order_id
-
-            self._producer.send(cancel_by_order_id(request.order_id))
-            return {"ok": True}
+        if request.command == "names":
+            return self._operators.names.answer()
+        if request.command == "submit" and request.record is not None:
+            return self._operators.submit(
+                request.record,
+                client.name,
+                client.uid,
+                lambda answer: self._control_socket.reply(client, answer),
+            )
         return {"ok": False, "error": f"unknown or incomplete request: {request.command}"}

@@ -24,8 +24,8 @@ import numpy as np
 
 from exchange import logs, pipeline
 from exchange.builders import build_journaler, build_matcher, build_order_entry, recover_engine
-from exchange.control import EngineFacts
 from exchange.core import RingCapacities, core_sections
+from exchange.engine_facts import EngineFacts
 from exchange.errors import ExchangeError, ExitStatus
 from exchange.process import die_with_parent
 from exchange.supervisor import StageMessage, StageSpec

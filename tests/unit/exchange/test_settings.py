@@ -125,7 +125,7 @@ def test_a_file_names_only_what_differs(tmp_path: Path) -> None:
             "a.toml:2: [risk]: price_band_percent: must be from 0",
         ),
         ("[risk]\norders_per_day = -1", "orders_per_day: must be an integer from 0 to 2147483647"),
-        ('[risk]\nself_trade_prevention = "x"', 'must be one of "cancel_both", "cancel_'),
+        ('[risk]\nself_trade_prevention = "x"', 'must be one of "cancel_both"'),
         ("[risk]\nmay_short = 1", "[risk]: may_short: must be true or false, not 1"),
         ('[exchange]\nname = "a b"', "[exchange]: name: must be a string that matches"),
     ],

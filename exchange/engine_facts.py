@@ -1,0 +1,224 @@
+"""What the matcher knows after recovery, in a form for others: names, limits, states.
+
+Who writes: the matcher's stage once when it is ready, and the operators' commands that look at a
+rebuilt state. Who reads: the daemon (what the configuration still has to define, what differs, the
+schedule), journaler and order entry (where to go on, who is known).
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from exchange.codes import InstrumentState, Parameter
+from exchange.control_commands import InstrumentTerms, unpacked_text
+from exchange.engine import state as engine
+from exchange.engine.state import EngineState
+
+Values = tuple[int, int, int]
+Parameters = dict[int, Values]
+_WORD = (1 << 64) - 1
+NANOSECONDS = 1_000_000_000
+
+
+class InstrumentFacts(msgspec.Struct, frozen=True, array_like=True):
+    """An instrument. Prices in minor units; parameters: Parameter -> values."""
+
+    terms: InstrumentTerms
+    state: int
+    until_ns: int
+    last_price: int
+    parameters: Parameters
+
+
+class AccountFacts(msgspec.Struct, frozen=True, array_like=True):
+    """An account's limits; its money and stock are in the state only."""
+
+    killed: bool
+    parameters: Parameters
+
+
+class SessionFacts(msgspec.Struct, frozen=True, array_like=True):
+    """An order entry session."""
+
+    username: str
+    account: int
+    killed: bool
+    parameters: Parameters
+
+
+class EngineFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything by number; number 0 in ``defaults``. recovery: where the journal ends, for the
+    journaler (journal.recovery.RecoveryReport). The figures are for counters.
+    """
+
+    recovery: dict[str, int | str | bool | None]
+    replayed_commands: int
+    replayed_events: int
+    duration_ns: int
+    snapshot_sequence: int
+    next_command: int
+    next_event: int
+    day_open: bool
+    day_number: int
+    market_state: int
+    exchange_killed: bool
+    currencies: dict[int, tuple[str, int, int]]  # code, decimals, fee account
+    instruments: dict[int, InstrumentFacts]
+    accounts: dict[int, AccountFacts]
+    sessions: dict[int, SessionFacts]
+    defaults: Parameters
+
+
+def _high(word: int) -> int:
+    return word >> 32 & 0xFFFFFFFF
+
+
+def _rate(interval_ns: int, tolerance_ns: int) -> Values:
+    """Orders a second and burst, from a token bucket's interval and tolerance."""
+    if interval_ns == 0:
+        return (0, 0, 0)
+    return (NANOSECONDS // interval_ns, tolerance_ns // interval_ns + 1, 0)
+
+
+def comparable(parameter: int, values: Values) -> Values:
+    """``values`` as a state can tell them: what the engine does not keep apart is the same.
+
+    A rate is kept as whole nanoseconds between orders; values behind a 0 that switches a control
+    off mean nothing.
+    """
+    if parameter in (Parameter.ACCOUNT_RATE, Parameter.SESSION_RATE):
+        if values[0] == 0:
+            return (0, 0, 0)
+        return (NANOSECONDS // (NANOSECONDS // values[0]), values[1], 0)
+    if parameter in (Parameter.BREAKER, Parameter.CANCEL_RATIO) and values[0] == 0:
+        return (0, 0, 0)
+    return values
+
+
+def _instrument_parameters(row: list[int]) -> Parameters:
+    return {
+        Parameter.FEES: (row[engine.INSTRUMENT_MAKER_FEE], row[engine.INSTRUMENT_TAKER_FEE], 0),
+        Parameter.REFERENCE_PRICE: (row[engine.INSTRUMENT_REFERENCE], 0, 0),
+        Parameter.PRICE_BAND: (row[engine.INSTRUMENT_BAND_PPM], 0, 0),
+        Parameter.COLLAR: (row[engine.INSTRUMENT_COLLAR_PPM], 0, 0),
+        Parameter.REVIEW_VALUE: (row[engine.INSTRUMENT_REVIEW_VALUE], 0, 0),
+        Parameter.BREAKER: (
+            row[engine.INSTRUMENT_BREAKER_PPM],
+            row[engine.INSTRUMENT_BREAKER_WINDOW_S],
+            row[engine.INSTRUMENT_BREAKER_HALT_S],
+        ),
+    }
+
+
+def _account_parameters(row: list[int]) -> Parameters:
+    flags = row[engine.ACCOUNT_FLAGS]
+    return {
+        Parameter.DAILY_ORDERS: (_high(row[engine.ACCOUNT_TODAY]), 0, 0),
+        Parameter.ACCOUNT_RATE: _rate(
+            row[engine.ACCOUNT_RATE_INTERVAL], row[engine.ACCOUNT_RATE_TOLERANCE]
+        ),
+        Parameter.POSITION_LIMIT: (row[engine.ACCOUNT_POSITION_LIMIT], 0, 0),
+        Parameter.OPEN_ORDERS: (_high(row[engine.ACCOUNT_LIVE]), 0, 0),
+        Parameter.SELF_TRADE: (flags >> 8 & 0xFF, _high(flags), 0),
+        Parameter.SHORT_SALES: (int(bool(flags & engine.ACCOUNT_SHORT_FLAG)), 0, 0),
+        Parameter.CANCEL_RATIO: (
+            row[engine.ACCOUNT_RATIO_PPM],
+            row[engine.ACCOUNT_RATIO_WINDOW_S],
+            row[engine.ACCOUNT_RATIO_MINIMUM],
+        ),
+        Parameter.BLOCKED: (int(bool(flags & engine.ACCOUNT_BLOCKED_FLAG)), 0, 0),
+    }
+
+
+def _session_parameters(row: list[int]) -> Parameters:
+    return {
+        Parameter.SESSION_RATE: _rate(row[5], row[6]),
+        Parameter.CANCEL_ON_DISCONNECT: (int(bool(row[0] & engine.SESSION_CANCEL_FLAG)), 0, 0),
+    }
+
+
+def instrument_facts(row: list[int]) -> InstrumentFacts:
+    """A row of ``EngineState.instruments``."""
+    flags = row[engine.INSTRUMENT_FLAGS]
+    terms = InstrumentTerms(
+        symbol=unpacked_text(row[engine.INSTRUMENT_SYMBOL] & _WORD),
+        tick=row[engine.INSTRUMENT_TICK],
+        lot=row[engine.INSTRUMENT_LOT],
+        price_decimals=flags >> 8 & 0xFF,
+        minimum_price=row[engine.INSTRUMENT_MINIMUM_PRICE],
+        maximum_price=row[engine.INSTRUMENT_MAXIMUM_PRICE],
+        maximum_quantity=row[engine.INSTRUMENT_MAXIMUM_QUANTITY],
+        currency=flags >> 32 & 0xFFFF,
+        group=flags >> 24 & 0xFF,
+    )
+    return InstrumentFacts(
+        terms,
+        flags >> 16 & 0xFF,
+        row[engine.INSTRUMENT_UNTIL_NS],
+        row[engine.INSTRUMENT_LAST_PRICE],
+        _instrument_parameters(row),
+    )
+
+
+def describe_engine(
+    state: EngineState,
+    *,
+    recovery: dict[str, int | str | bool | None] | None = None,
+    replayed_commands: int = 0,
+    replayed_events: int = 0,
+    duration_ns: int = 0,
+    snapshot_sequence: int = 0,
+) -> EngineFacts:
+    """The facts of a recovered ``state``."""
+    scalars = state.scalars
+    instruments = state.instruments.reshape(-1, engine.INSTRUMENT_WORDS).tolist()
+    accounts = state.accounts.reshape(-1, engine.ACCOUNT_WORDS).tolist()
+    sessions = state.sessions.reshape(-1, engine.SESSION_WORDS).tolist()
+    currencies = state.currencies.reshape(-1, engine.CURRENCY_WORDS).tolist()
+    return EngineFacts(
+        recovery=recovery or {},
+        replayed_commands=replayed_commands,
+        replayed_events=replayed_events,
+        duration_ns=duration_ns,
+        snapshot_sequence=snapshot_sequence,
+        next_command=int(scalars[engine.NEXT_COMMAND]),
+        next_event=int(scalars[engine.NEXT_EVENT]),
+        day_open=bool(scalars[engine.DAY_OPEN]),
+        day_number=int(scalars[engine.DAY_NUMBER]),
+        market_state=int(scalars[engine.MARKET_STATE]),
+        exchange_killed=bool(scalars[engine.EXCHANGE_KILLED]),
+        currencies={
+            number: (unpacked_text(row[1] & _WORD), row[2], row[3])
+            for number, row in enumerate(currencies)
+            if row[0]
+        },
+        instruments={
+            number: instrument_facts(row)
+            for number, row in enumerate(instruments)
+            if number and row[engine.INSTRUMENT_FLAGS] & 1
+        },
+        accounts={
+            number: AccountFacts(
+                bool(row[engine.ACCOUNT_FLAGS] & engine.ACCOUNT_KILLED_FLAG),
+                _account_parameters(row),
+            )
+            for number, row in enumerate(accounts)
+            if number and row[engine.ACCOUNT_FLAGS] & engine.ACCOUNT_DEFINED_FLAG
+        },
+        sessions={
+            number: SessionFacts(
+                unpacked_text(row[1] & _WORD),
+                row[2],
+                bool(row[0] & engine.SESSION_KILLED_FLAG),
+                _session_parameters(row),
+            )
+            for number, row in enumerate(sessions)
+            if number and row[0] & engine.SESSION_DEFINED_FLAG
+        },
+        defaults=_instrument_parameters(instruments[0])
+        | _account_parameters(accounts[0])
+        | _session_parameters(sessions[0]),
+    )
+
+
+STATE_NAMES = {int(state): state.name.lower().replace("_", "-") for state in InstrumentState}

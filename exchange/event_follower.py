@@ -1,0 +1,88 @@
+"""The daemon's look at released events: the few that are not about orders, cheaply.
+
+Who uses it: the daemon's one thread. It reads the kinds of all events in the event ring, where they
+are, and copies only those that it wants; it does not gate the ring. What the ring no longer has
+it reads from the archive. Every call is bounded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any, Protocol
+
+import numpy as np
+
+from exchange import pipeline
+from exchange.codes import EventKind
+from exchange.records import EVENT
+from ringbuffer.ring import lapped, safe_capacity
+
+Record = np.ndarray[Any, Any]
+
+
+class EventArchive(Protocol):
+    """What is needed of the archive: journal.archive.ArchiveReader has it."""
+
+    def view(self, first: int, count: int) -> np.ndarray:
+        """EVENT records from sequence ``first`` on: at most ``count``, perhaps fewer."""
+
+
+class EventFollower:
+    """Hands out the released events of ``kinds`` from ``position`` on, each once, in order."""
+
+    def __init__(
+        self,
+        event_ring: Record,
+        cursors: Record,
+        archive: EventArchive,
+        position: int,
+        kinds: Collection[EventKind],
+    ) -> None:
+        self._ring = event_ring
+        self._cursors = cursors
+        self._archive = archive
+        self._wanted = np.zeros(256, np.bool_)
+        self._wanted[sorted(kinds)] = True
+        self._safe = int(safe_capacity(event_ring.shape[0]))
+        self.position = position
+
+    def behind(self) -> int:
+        """How many released events have not been looked at."""
+        return int(self._cursors[pipeline.EVENT_RELEASED]) - self.position
+
+    def read(self, limit: int) -> Record:
+        """Look at up to ``limit`` events; a copy of those that are wanted (EVENT, maybe empty)."""
+        count = min(self.behind(), limit)
+        if count <= 0:
+            return np.zeros(0, EVENT)
+        found = self._from_ring(count)
+        return self._from_archive(count) if found is None else found
+
+    def _lapped(self) -> bool:
+        # acquire: what was read before is compared with a cursor read after it, see ringbuffer/ring
+        return bool(lapped(self._cursors, pipeline.EVENT_PUBLISHED, self.position, self._safe))
+
+    def _from_ring(self, count: int) -> Record | None:
+        if self._lapped():
+            return None
+        capacity = self._ring.shape[0]
+        start = self.position & (capacity - 1)
+        count = min(count, capacity - start)
+        found = self._select(self._ring[start : start + count])
+        if self._lapped():
+            return None  # what was copied may have been overwritten meanwhile
+        self.position += count
+        return found
+
+    def _from_archive(self, count: int) -> Record:
+        view = self._archive.view(self.position, count)
+        assert len(view) > 0, f"event {self.position} is released and not in the archive"
+        found = self._select(view)
+        self.position += len(view)
+        return found
+
+    def _select(self, events: Record) -> Record:
+        at = np.flatnonzero(self._wanted[events["kind"]])
+        # as bytes: numpy would copy record by record and field by field
+        octets = events.view(np.uint8).reshape(-1, EVENT.itemsize)[at]
+        return np.ascontiguousarray(octets).reshape(-1).view(EVENT)

@@ -1,0 +1,279 @@
+"""Operators' commands inside the daemon: sent with who asked, answered when their events are released.
+
+Who uses it: the daemon's one thread. A command that is submitted waits here under its idempotency
+key (an INSTRUMENT or SESSION under its number) until CONTROL_DONE, the definition or
+CONTROL_REJECTED is released: the answer is durable. Nothing here blocks. After the death of a core
+the outcome of what waited is unknown to the client, who may repeat it with the same key.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from exchange.codes import FLAG_LONG, CommandKind, EventKind, Reject, WarningReason
+from exchange.control_commands import (
+    KEYED_KINDS,
+    OPERATOR_KINDS,
+    Record,
+    key_of,
+    set_operator,
+    unpacked_text,
+)
+from exchange.engine_facts import EngineFacts
+from exchange.records import COMMAND, COMMAND_SIZE_BYTES
+
+log = logging.getLogger(__name__)
+
+# the events that this module, the schedule and the log want
+FOLLOWED = frozenset(
+    {
+        EventKind.CURRENCY_DEFINED,
+        EventKind.ACCOUNT_DEFINED,
+        EventKind.INSTRUMENT_DEFINED,
+        EventKind.SESSION_DEFINED,
+        EventKind.BALANCE_CHANGED,
+        EventKind.PARAMETER_SET,
+        EventKind.STATE_CHANGED,
+        EventKind.KILL_SWITCHED,
+        EventKind.AUCTION,
+        EventKind.RELEASED,
+        EventKind.HELD,
+        EventKind.WARNING,
+        EventKind.CONTROL_DONE,
+        EventKind.CONTROL_REJECTED,
+    }
+)
+EVENTS_IN_ANSWER = 100
+
+Reply = Callable[[dict[str, Any]], None]
+
+
+class Pending(NamedTuple):
+    """A command under way: how to answer, and when it was asked for (monotonic)."""
+
+    reply: Reply
+    asked_ns: int
+
+
+class Names:
+    """Who is who, for people's names on the command line; grows with released definitions."""
+
+    def __init__(self, facts: EngineFacts) -> None:
+        self.currencies = {
+            n: [code, decimals] for n, (code, decimals, _) in facts.currencies.items()
+        }
+        self.instruments = {
+            n: [i.terms.symbol, i.terms.price_decimals, i.terms.currency, i.terms.group]
+            for n, i in facts.instruments.items()
+        }
+        self.sessions = {n: [s.username, s.account] for n, s in facts.sessions.items()}
+
+    def learn(self, event: Any) -> None:
+        """Take a definition."""
+        kind, name = int(event["kind"]), unpacked_text(int(event["token_0"]))
+        if kind == EventKind.CURRENCY_DEFINED:
+            self.currencies[int(event["currency"])] = [name, int(event["display"])]
+        elif kind == EventKind.SESSION_DEFINED:
+            self.sessions[int(event["session"])] = [name, int(event["quantity"])]
+        elif kind == EventKind.INSTRUMENT_DEFINED:
+            self.instruments[int(event["instrument"])] = [
+                name,
+                int(event["display"]),
+                int(event["currency"]),
+                int(event["group"]),
+            ]
+
+    def answer(self) -> dict[str, Any]:
+        """For the control socket."""
+        return {
+            "ok": True,
+            "currencies": self.currencies,
+            "instruments": self.instruments,
+            "sessions": self.sessions,
+        }
+
+
+class Operators:
+    """Submits operators' commands and answers them. ``send``: writes a record for the matcher."""
+
+    def __init__(self, send: Callable[[Record], None], names: Names) -> None:
+        self._send = send
+        self.names = names
+        self._pending: dict[str, Pending] = {}
+        self._command = -1
+        self._events: list[str] = []
+        self._events_left_out = 0
+
+    @property
+    def waiting(self) -> bool:
+        """Whether somebody waits for an answer."""
+        return bool(self._pending)
+
+    def submit(self, encoded: str, operator: str, uid: int, reply: Reply) -> dict[str, Any] | None:
+        """Send a command. Returns the answer if it is refused at once; otherwise it comes later.
+
+        ``encoded``: the slots, hexadecimal; the operator's fields are written here.
+        """
+        asked_ns = time.monotonic_ns()
+        try:
+            raw = bytes.fromhex(encoded)
+        except ValueError:
+            raw = b""
+        if len(raw) not in (COMMAND_SIZE_BYTES, 2 * COMMAND_SIZE_BYTES):
+            return _refusal("a command has one or two slots of 64 bytes")
+        record = np.frombuffer(bytearray(raw), COMMAND)
+        kind = int(record["kind"][0])
+        is_long = len(record) == 2
+        if kind not in OPERATOR_KINDS or is_long != (kind != CommandKind.SESSION):
+            return _refusal(f"not an operator's command: kind {kind}, {len(record)} slots")
+        if kind == CommandKind.MASS_CANCEL and record["session"][0]:
+            return _refusal("an operator's mass cancel comes from no session")
+        record["flags"][0] = FLAG_LONG if is_long else 0
+        record["reject"][0] = 0
+        set_operator(record, operator, uid)
+        name = self._name(record)
+        if name in self._pending:
+            return _refusal("a command with this key is under way")
+        if not name:
+            return _refusal("an operator's command needs an idempotency key")
+        if kind == CommandKind.CANCEL_BY_ORDER_ID:
+            self._send(record)  # an order that is not there is no event: nothing to wait for
+            return {"ok": True}
+        self._pending[name] = Pending(reply, asked_ns)
+        log.info(
+            "operator's command",
+            extra={
+                "fields": {
+                    "kind": CommandKind(kind).name,
+                    "operator": operator,
+                    "uid": uid,
+                    "waits_as": name,
+                }
+            },
+        )
+        self._send(record)
+        return None
+
+    @staticmethod
+    def _name(record: Record) -> str:
+        kind = int(record["kind"][0])
+        if kind in KEYED_KINDS:
+            key = key_of(record[0])
+            return f"key {key}" if key else ""
+        if kind == CommandKind.INSTRUMENT:
+            return f"instrument {int(record['instrument'][0])}"
+        return f"session {int(record['session'][0])}"
+
+    def learn(self, event: Any) -> None:
+        """A released event of one of FOLLOWED, in order."""
+        kind = int(event["kind"])
+        if int(event["command_sequence"]) != self._command:
+            self._command = int(event["command_sequence"])
+            self._events, self._events_left_out = [], 0
+        if kind in (EventKind.CONTROL_DONE, EventKind.CONTROL_REJECTED):
+            self._finish(event)
+            return
+        if len(self._events) < EVENTS_IN_ANSWER:
+            self._events.append(event.tobytes().hex())
+        else:
+            self._events_left_out += 1
+        self.names.learn(event)
+        if kind == EventKind.INSTRUMENT_DEFINED:
+            self._answer(f"instrument {int(event['instrument'])}", self._done())
+        elif kind == EventKind.SESSION_DEFINED:
+            self._answer(f"session {int(event['session'])}", self._done())
+        elif kind == EventKind.WARNING and int(event["reason"]) == WarningReason.CANCEL_RATIO:
+            log.warning(
+                "cancel ratio",
+                extra={
+                    "fields": {
+                        "account": int(event["account"]),
+                        "cancels": int(event["quantity"]),
+                        "orders": int(event["price"]),
+                        "window_s": int(event["level_quantity"]),
+                    }
+                },
+            )
+        elif kind == EventKind.HELD:
+            log.warning(
+                "an order waits for review", extra={"fields": {"order_id": int(event["order_id"])}}
+            )
+        elif kind == EventKind.STATE_CHANGED:
+            log.info(
+                "state changed",
+                extra={
+                    "fields": {
+                        "instrument": int(event["instrument"]),
+                        "state": int(event["display"]),
+                        "reason": int(event["reason"]),
+                        "until_ns": int(event["quantity"]),
+                    }
+                },
+            )
+
+    def _done(self, cancelled: int = 0) -> dict[str, Any]:
+        return {
+            "ok": True,
+            "command_sequence": self._command,
+            "cancelled": cancelled,
+            "events": self._events,
+            "events_left_out": self._events_left_out,
+        }
+
+    def _finish(self, event: Any) -> None:
+        key = key_of(event)
+        if int(event["kind"]) == EventKind.CONTROL_DONE:
+            self._answer(f"key {key}", self._done(int(event["quantity"])))
+            return
+        reject = Reject(int(event["reason"]))
+        names = [f"key {key}"]
+        if not key:
+            names = [f"instrument {event['instrument']}", f"session {event['session']}"]
+        if reject == Reject.DUPLICATE_KEY:
+            answer = {"ok": True, "already": True, "command_sequence": self._command}
+        else:
+            answer = _refusal(reject.name) | {
+                "reject": int(reject),
+                "command_sequence": self._command,
+            }
+        if not any([self._answer(name, answer) for name in names if not name.endswith(" 0")]):
+            # nobody waits: the configuration's, the schedule's, or asked for before a restart
+            level = logging.DEBUG if reject == Reject.DUPLICATE_KEY else logging.WARNING
+            log.log(
+                level,
+                "a command was refused",
+                extra={
+                    "fields": {
+                        "command": self._command,
+                        "reject": reject.name,
+                        "key": key,
+                        "instrument": int(event["instrument"]),
+                        "session": int(event["session"]),
+                        "account": int(event["account"]),
+                    }
+                },
+            )
+
+    def _answer(self, name: str, answer: dict[str, Any]) -> bool:
+        pending = self._pending.pop(name, None)
+        if pending is None:
+            return False
+        pending.reply(answer | {"elapsed_ns": time.monotonic_ns() - pending.asked_ns})
+        return True
+
+    def abandon(self) -> None:
+        """The core died: say to everyone who waits that the outcome is unknown."""
+        for pending in self._pending.values():
+            pending.reply(
+                _refusal("the core restarted: repeat the command with the same --key to be sure")
+            )
+        self._pending.clear()
+
+
+def _refusal(error: str) -> dict[str, Any]:
+    return {"ok": False, "error": error}

@@ -1,4 +1,4 @@
-"""Operators' commands inside the daemon: sent with who asked, answered when their events are released.
+"""Operators' commands inside the daemon: sent with who asked, answered when released.
 
 Who uses it: the daemon's one thread. A command that is submitted waits here under its idempotency
 key (an INSTRUMENT or SESSION under its number) until CONTROL_DONE, the definition or

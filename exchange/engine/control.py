@@ -26,6 +26,7 @@ from exchange.engine.keys import key_used, remember_key
 from exchange.engine.mass_cancel import ANY_SIDE, EVERY, NOT_HALTED, select_and_cancel
 from exchange.engine.memory import get, put
 from exchange.engine.parameters import set_parameter
+from exchange.engine.review import review
 from exchange.engine.state import (
     ACCOUNT_FLAGS,
     ACCOUNT_KILLED_FLAG,
@@ -150,6 +151,9 @@ def _carry_out(v: Any, kind: int, c: int, c2: int) -> int:
         )
     if kind == _INSTRUMENT_STATE:
         return set_state(v, instrument, (word_6 >> 32) & 0xFF, number, value_0)
+    if kind == _REVIEW:
+        reject = review(v, price, quantity)
+        return -reject if reject != 0 else 1 - quantity
     return switch(v, (word_6 >> 24) & 0xFF, account, session, value_0)
 
 
@@ -195,7 +199,7 @@ def apply_control(v: Any, kind: int, c: int, c2: int, is_long: bool) -> None:
         cancel_after(v, session, get(v.commands, c + 2))
     elif kind == _MASS_CANCEL and session != 0:
         mass_cancel(v, c)
-    elif kind == _MASS_CANCEL or (is_long and _CURRENCY <= kind <= _KILL):
+    elif kind == _MASS_CANCEL or (is_long and _CURRENCY <= kind <= _REVIEW):
         apply_operator(v, kind, c, c2, is_long)
     else:
         instrument = (get(v.commands, c + 4) >> 48) & 0xFFFF

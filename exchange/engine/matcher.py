@@ -53,9 +53,11 @@ from exchange.engine.state import (
     NEXT_COMMAND,
     NEXT_EVENT,
     ORDER_WORDS,
+    PENDING_HEAD,
     SCRATCH_WORDS,
     TIMESTAMP_NS,
 )
+from exchange.engine.triggers import run_stops
 from exchange.engine.view import make_view
 from ringbuffer.jit import jit, jit_inline
 
@@ -129,6 +131,8 @@ def apply_one(v: Any, sequence: int, c: int, c2: int, hashed: int) -> None:
         change_named(v, kind, c, named_order(v, kind, c, c2, hashed))
     else:
         apply_control(v, kind, c, c2, is_long)
+    if get(s, PENDING_HEAD) != 0:
+        run_stops(v)
     if get(s, NEXT_EVENT) - get(s, CHECKPOINT_EVENT) >= CHECKPOINT_INTERVAL:
         emit_checkpoint(v)
 

@@ -14,8 +14,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from exchange.codes import FLAG_LONG, FLAG_WIRE_PRICE, CommandKind, OrderType
-from exchange.records import COMMAND
+from exchange.codes import (
+    FLAG_LONG,
+    FLAG_WIRE_PRICE,
+    OPTION_REPRICE,
+    CommandKind,
+    OrderType,
+)
+from exchange.records import COMMAND, ORDER_CONTINUATION
 from tests.model.generator_control import (
     INSTRUMENTS,
     INT64_MAXIMUM,
@@ -40,9 +46,9 @@ class Profile(NamedTuple):
 
     enter: float
     cancel: float
-    cancel_by_order_id: float
     replace: float
     modify: float
+    by_order_id: float  # CANCEL_, REPLACE_ and MODIFY_BY_ORDER_ID
     timer: float
     control: float
     crossing: float  # share of quotes priced through the middle
@@ -51,11 +57,11 @@ class Profile(NamedTuple):
 
 
 PROFILES = (
-    Profile(50, 24, 4, 14, 8, 0.3, 2.0, 0.06, 0.03, 100.0),
-    Profile(70, 10, 2, 10, 6, 0.2, 1.0, 0.02, 0.01, 300.0),  # books fill up
-    Profile(40, 10, 5, 15, 10, 1.0, 3.0, 0.35, 0.05, 40.0),  # much trading
-    Profile(25, 30, 10, 20, 10, 0.5, 2.0, 0.05, 0.02, 1_000.0),  # books empty
-    Profile(45, 20, 5, 20, 8, 1.0, 6.0, 0.15, 0.30, 60.0),  # much nonsense
+    Profile(50, 24, 14, 8, 4, 0.3, 2.0, 0.06, 0.03, 100.0),
+    Profile(70, 10, 10, 6, 2, 0.2, 1.0, 0.02, 0.01, 300.0),  # books fill up
+    Profile(40, 10, 15, 10, 5, 1.0, 3.0, 0.35, 0.05, 40.0),  # much trading
+    Profile(25, 30, 20, 10, 10, 0.5, 2.0, 0.05, 0.02, 1_000.0),  # books empty
+    Profile(45, 20, 20, 8, 5, 1.0, 6.0, 0.15, 0.30, 60.0),  # much nonsense
 )
 
 
@@ -73,15 +79,23 @@ EPISODES = (
     Episode(Capacities(instruments=64, sessions=32, orders=1 << 16, tokens=1 << 18), 150_000),
 )
 
+_CONTROL = 255
 _KINDS = np.array(
     [
         CommandKind.ENTER,
         CommandKind.CANCEL,
-        CommandKind.CANCEL_BY_ORDER_ID,
         CommandKind.REPLACE,
         CommandKind.MODIFY,
+        0,  # by order id, and control: refined below
         CommandKind.TIMER,
-        0,  # control: refined below
+        _CONTROL,
+    ]
+)
+_BY_ORDER_ID = np.array(
+    [
+        CommandKind.CANCEL_BY_ORDER_ID,
+        CommandKind.REPLACE_BY_ORDER_ID,
+        CommandKind.MODIFY_BY_ORDER_ID,
     ]
 )
 
@@ -143,18 +157,20 @@ class Generator:
         random = self.random
         weights = np.array(profile[:7])
         kind = random.choice(_KINDS, count, p=weights / weights.sum())
-        control = kind == 0
+        control = kind == _CONTROL
+        by_id = kind == 0
+        kind[by_id] = random.choice(_BY_ORDER_ID, int(by_id.sum()), p=[0.5, 0.3, 0.2])
         rows = np.zeros(count, COMMAND)
         rows["kind"] = kind
         self._times(rows)
-        is_replace = kind == CommandKind.REPLACE
+        is_replace = (kind == CommandKind.REPLACE) | (kind == CommandKind.REPLACE_BY_ORDER_ID)
         creates = (kind == CommandKind.ENTER) | is_replace
-        is_long = is_replace.copy()
         creator = self.creators + np.cumsum(creates) - creates  # for a creator: its number
         self.creators += int(creates.sum())
         target = self._targets(profile, creator, count)
         owner = np.where(kind == CommandKind.ENTER, creator, target)
         rows["session"] = SESSION_OF_CREATOR[owner % 8]
+        self._other_hands(rows)
         token = token_bytes(owner)
         replacement = token_bytes(creator)
         reuse = random.random(count) < 0.01
@@ -163,11 +179,15 @@ class Generator:
             reuse & (kind == CommandKind.ENTER)
         ]
         replacement[reuse] = token_bytes(again)[reuse]
-        self._quotes(rows, profile)
-        self._malform(rows, token, replacement, profile)
+        terms = np.zeros(count, ORDER_CONTINUATION)
+        is_long = self._quotes(rows, terms, profile) & creates | is_replace
+        self._malform(rows, terms, token, replacement, profile)
         wire_price = self._wire_prices(rows, is_replace & (creator // 8 % 4 == 0), creator)
-        rows_bytes = rows.view(np.uint8).reshape(count, 64)
-        rows_bytes[:, 24:38] = token
+        rows.view(np.uint8).reshape(count, 64)[:, 24:38] = token
+        terms_bytes = terms.view(np.uint8).reshape(count, 64)
+        terms_bytes[is_replace, 24:38] = replacement[is_replace]
+        rows["flags"][is_long] = FLAG_LONG
+        rows["flags"][wire_price] |= FLAG_WIRE_PRICE
         control_slots: dict[int, np.ndarray] = {}
         reviewed: dict[int, int] = {}
         for i in np.nonzero(control)[0]:
@@ -180,20 +200,26 @@ class Generator:
             slots["timestamp_ns"][0] = rows["timestamp_ns"][i]
             sizes[i] = len(slots)
         positions = np.cumsum(sizes) - sizes
+        self._remember(positions[creates] + self.next_sequence)
+        order_ids = self.creator_sequences[target]
+        rows["price"][by_id & ~is_replace] = order_ids[by_id & ~is_replace]
+        terms["order_id"][by_id & is_replace] = order_ids[by_id & is_replace]
         out = np.zeros(int(sizes.sum()), COMMAND)
         out[positions] = rows
-        out_bytes = out.view(np.uint8).reshape(len(out), 64)
-        out["flags"][positions[is_replace]] = FLAG_LONG
-        out["flags"][positions[wire_price]] |= FLAG_WIRE_PRICE
-        out_bytes[positions[is_replace] + 1, 24:38] = replacement[is_replace]
+        out.view(ORDER_CONTINUATION)[positions[is_long] + 1] = terms[is_long]
         for i, slots in control_slots.items():
             out[positions[i] : positions[i] + len(slots)] = slots
-        self._remember(positions[creates] + self.next_sequence)
         for i, row in reviewed.items():
             out["price"][positions[i]] = positions[row] + self.next_sequence
-        by_id = kind == CommandKind.CANCEL_BY_ORDER_ID
-        out["price"][positions[by_id]] = self.creator_sequences[target[by_id]]
         return out
+
+    def _other_hands(self, rows: np.ndarray) -> None:
+        """Cancels by order id from the operator (session 0) and from other sessions."""
+        random, count = self.random, len(rows)
+        cancels = rows["kind"] == CommandKind.CANCEL_BY_ORDER_ID
+        rows["session"][cancels & (random.random(count) < 0.3)] = 0
+        others = (rows["kind"] >= CommandKind.CANCEL_BY_ORDER_ID) & (random.random(count) < 0.1)
+        rows["session"][others] = random.choice(SESSION_OF_CREATOR, int(others.sum()))
 
     def _reviewed(self, rows: np.ndarray, i: int) -> int:
         """The row before row ``i`` that a REVIEW there names: one that may be held, if any."""
@@ -240,7 +266,8 @@ class Generator:
         target = creator - 8 * age
         return np.where(target >= 0, target, creator % 8)
 
-    def _quotes(self, rows: np.ndarray, profile: Profile) -> None:
+    def _quotes(self, rows: np.ndarray, terms: np.ndarray, profile: Profile) -> np.ndarray:
+        """Fill in what orders are made of; which rows need ``terms``, their second slot."""
         random, count = self.random, len(rows)
         which = random.choice(
             len(INSTRUMENTS), count, p=np.array([0.35, 0.2, 0.25, 0.1, 0.05, 0.05])
@@ -271,6 +298,12 @@ class Generator:
             ticks = np.rint(walk + sign[mine] * distance[mine] * specification.width)
             ticks = np.clip(ticks, low, high).astype(np.int64)
             rows["price"][mine] = ticks * specification.tick
+            # a stop lies on the other side of the middle
+            away = 2 * random.exponential(1.0, number) * specification.width
+            ticks = np.clip(np.rint(walk - sign[mine] * away), low, high).astype(np.int64)
+            terms["stop_price"][mine] = ticks * specification.tick
+            parts = random.integers(1, 20, number)
+            terms["display_quantity"][mine] = -(-lots[mine] // parts) * specification.lot
             rows["instrument"][mine] = specification.instrument
             rows["quantity"][mine] = lots[mine] * specification.lot
             limit = specification.maximum_quantity // specification.lot * specification.lot
@@ -303,6 +336,31 @@ class Generator:
         rows["cross_type"] = random.choice(np.frombuffer(b"N ", np.uint8), count)
         rows["customer_type"] = random.choice(np.frombuffer(b"RN ", np.uint8), count)
         self._totals(rows)
+        return self._terms(rows, terms)
+
+    def _terms(self, rows: np.ndarray, terms: np.ndarray) -> np.ndarray:
+        """Make some orders stops, icebergs, or post-only orders that may move their price."""
+        random, count = self.random, len(rows)
+        shape = random.random(count)
+        stop = shape < 0.06
+        rows["minimum_quantity"][stop] = 0
+        rows["display"][stop & (rows["display"] == ord("P"))] = ord("Y")
+        market = rows["order_type"] == OrderType.MARKET
+        rows["order_type"][stop] = OrderType.STOP_LIMIT
+        rows["order_type"][stop & (market | (shape < 0.025))] = OrderType.STOP
+        rows["price"][rows["order_type"] == OrderType.STOP] = 0
+        # mostly a limit that lets it trade once it is triggered
+        near = (rows["order_type"] == OrderType.STOP_LIMIT) & (shape < 0.05)
+        rows["price"][near] = terms["stop_price"][near]
+        terms["stop_price"][~stop & (random.random(count) < 0.9)] = 0
+        iceberg = (shape > 0.055) & (shape < 0.13)
+        iceberg &= (rows["order_type"] != OrderType.MARKET) & (rows["order_type"] != OrderType.STOP)
+        rows["time_in_force"][iceberg & (rows["time_in_force"] == 0)] = 99_999
+        rows["minimum_quantity"][iceberg] = 0
+        terms["display_quantity"][~iceberg] = 0
+        reprice = random.random(count) < 0.5
+        terms["options"][reprice] = OPTION_REPRICE
+        return stop | iceberg | (reprice & (rows["display"] == ord("P"))) | (shape > 0.99)
 
     def _totals(self, rows: np.ndarray) -> None:
         """Quantities of CANCEL (mostly all of it), MODIFY and TIMER."""
@@ -315,13 +373,18 @@ class Generator:
         rows["quantity"][odd & changes] += 3
 
     def _malform(
-        self, rows: np.ndarray, token: np.ndarray, replacement: np.ndarray, profile: Profile
+        self,
+        rows: np.ndarray,
+        terms: np.ndarray,
+        token: np.ndarray,
+        replacement: np.ndarray,
+        profile: Profile,
     ) -> None:
         """Spoil one field of a share of the rows (kinds included, but no slot counts)."""
         random = self.random
         for i in np.nonzero(random.random(len(rows)) < profile.malformed)[0]:
             row = rows[i : i + 1]
-            case = int(random.integers(20))
+            case = int(random.integers(22))
             if case == 0:
                 row["price"] = random.choice([0, -1, -100, INT64_MINIMUM, INT64_MAXIMUM])
             elif case == 1:
@@ -347,7 +410,7 @@ class Generator:
             elif case == 11:
                 row["reject"] = random.choice([2, 13])
             elif case == 12:
-                row["order_type"] = random.choice([2, 255])
+                row["order_type"] = random.choice([1, 2, 3, 4, 255])
             elif case == 13:
                 row["minimum_quantity"] = random.choice([1, 1 << 30, (1 << 32) - 1])
             elif case == 14:
@@ -363,8 +426,12 @@ class Generator:
             elif case == 19 and random.random() < 0.5:
                 row["display"] = ord("P")
                 row["time_in_force"] = 0
-            elif row["kind"][0] not in (0, CommandKind.REPLACE):
-                row["kind"] = random.choice([11, 99, 255])
+            elif case == 20:
+                terms["stop_price"][i] = random.choice([0, -5, 1, 3, 1 << 47, INT64_MINIMUM])
+            elif case == 21:
+                terms["display_quantity"][i] = random.choice([-1, 1, 7, 1 << 41, INT64_MAXIMUM])
+            elif row["kind"][0] not in (_CONTROL, CommandKind.REPLACE):
+                row["kind"] = random.choice([11, 99, 254])
         # `creates` was decided before: an ENTER that became another kind only makes later
         # commands miss their target
 

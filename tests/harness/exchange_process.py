@@ -7,7 +7,9 @@
     exchange.kill()                            # kill -9 of the daemon
     exchange.close()                           # whatever happened: nothing is left behind
 
-Sessions S1 .. S64, all with the password PASSWORD, accounts 1 .. 64; the shipped instruments.
+Sessions S1 .. S64, all with the password PASSWORD, accounts 1 .. 64; the shipped instruments. Every
+account has money and stock enough for any load, and no risk control is on: a test that is about one
+says so in ``settings`` or ``account_keys``.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +41,22 @@ TEST_SETTINGS: dict[str, dict[str, Any]] = {
     "journal": {"segment_bytes": 16_777_216, "batch": 16_384, "archive_segment_events": 131_072},
     "day": {"roll": "manual"},
     "supervision": {"restart_limit": 1000},
+    "risk": {
+        "price_band_percent": 0,
+        "collar_percent": 0,
+        "review_value": 0,
+        "breaker_percent": 0,
+        "orders_per_day": 0,
+        "orders_per_second": 0,
+        "session_orders_per_second": 0,
+        "cancel_ratio_percent": 0,
+    },
 }
+SHIPPED_SYMBOLS = ("AAPL", "AMZN", "MSFT", "GOOG", "2330.TW")
+# What all accounts together are given stays below the bound of a currency, 2^61 minor units of
+# 1/10,000, and of a shipped stock, 2^61 / 2,000,000,000.
+ALL_MONEY_UNITS = 100_000_000_000_000
+ALL_STOCK_UNITS = 800_000_000
 
 
 def wait_until(condition: Callable[[], bool], timeout_s: float, what: str) -> None:
@@ -58,6 +75,8 @@ def _toml(value: Any) -> str:
         return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
     if isinstance(value, list):
         return "[" + ", ".join(_toml(item) for item in value) + "]"
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f'"{key}" = {_toml(item)}' for key, item in value.items()) + " }"
     return str(value)
 
 
@@ -70,21 +89,71 @@ def write_settings(path: Path, settings: Mapping[str, Mapping[str, Any]]) -> Non
     path.write_text("\n".join(lines) + "\n")
 
 
+Keys = Mapping[int, Mapping[str, Any]]
 _cheap_hash = hash_password(PASSWORD, n=16, r=1)
 
 
-def write_sessions(path: Path, count: int = SESSIONS) -> None:
-    """Write sessions S1 .. S<count>."""
-    path.write_text(
-        "".join(
-            f'[[session]]\nid = {i}\nusername = "S{i}"\npassword = "{_cheap_hash}"\naccount = {i}\n'
-            for i in range(1, count + 1)
-        )
+def write_tables(path: Path, tables: Mapping[str, Iterable[Mapping[str, Any]]]) -> None:
+    """Write arrays of tables (name -> tables of key -> value) as TOML."""
+    lines = []
+    for name, entries in tables.items():
+        for keys in entries:
+            lines.append(f"[[{name}]]")
+            lines += [f"{key} = {_toml(value)}" for key, value in keys.items()]
+    path.write_text("\n".join(lines) + "\n")
+
+
+def write_sessions(path: Path, count: int = SESSIONS, keys: Keys | None = None) -> None:
+    """Write sessions S1 .. S<count>; ``keys``: further keys by session id."""
+    write_tables(
+        path,
+        {
+            "session": (
+                {"id": i, "username": f"S{i}", "password": _cheap_hash, "account": i}
+                | dict((keys or {}).get(i, {}))
+                for i in range(1, count + 1)
+            )
+        },
+    )
+
+
+def write_accounts(
+    path: Path,
+    count: int = SESSIONS,
+    keys: Keys | None = None,
+    stock: Callable[[int], Mapping[str, int]] | None = None,
+) -> None:
+    """Write currencies USD and TWD and accounts 1 .. <count>, and one more for the fees.
+
+    ``keys``: further keys, or others, by account id. ``stock``: symbol -> quantity of an account;
+    without it the same share of every shipped instrument.
+    """
+    money = ALL_MONEY_UNITS // count
+    share = {symbol: ALL_STOCK_UNITS // count // 1000 * 1000 for symbol in SHIPPED_SYMBOLS}
+    fees = count + 1
+    accounts: list[Mapping[str, Any]] = [{"id": fees}]
+    for i in range(1, count + 1):
+        held = share if stock is None else stock(i)
+        account = {"id": i, "money": {"USD": money, "TWD": money}, "stock": held}
+        accounts.append(account | dict((keys or {}).get(i, {})))
+    write_tables(
+        path,
+        {
+            "currency": (
+                {"id": 1, "code": "USD", "decimals": 4, "fee_account": fees},
+                {"id": 2, "code": "TWD", "decimals": 2, "fee_account": fees},
+            ),
+            "account": accounts,
+        },
     )
 
 
 class RunningExchange:
-    """One data directory and the daemon on it. ``settings`` override TEST_SETTINGS by key."""
+    """One data directory and the daemon on it. ``settings`` override TEST_SETTINGS by key.
+
+    ``account_keys``, ``session_keys``: keys of single accounts and sessions, by id. ``stock``: what
+    each account holds at the beginning, see ``write_accounts``.
+    """
 
     def __init__(
         self,
@@ -92,6 +161,9 @@ class RunningExchange:
         settings: Mapping[str, Mapping[str, Any]] | None = None,
         sessions: int = SESSIONS,
         environment: Mapping[str, str] | None = None,
+        account_keys: Keys | None = None,
+        session_keys: Keys | None = None,
+        stock: Callable[[int], Mapping[str, int]] | None = None,
     ) -> None:
         self.directory = directory
         self.data_directory = directory / "data"
@@ -101,7 +173,8 @@ class RunningExchange:
         for section, keys in (settings or {}).items():
             merged.setdefault(section, {}).update(keys)
         write_settings(self.config_file, merged)
-        write_sessions(directory / "sessions.toml", sessions)
+        write_sessions(directory / "sessions.toml", sessions, session_keys)
+        write_accounts(directory / "accounts.toml", sessions, account_keys, stock)
         self._environment = dict(environment or {})
         self._process: subprocess.Popen[bytes] | None = None
         self._seen_pids: set[int] = set()

@@ -44,7 +44,8 @@ def write_instruments(path: Path, count: int) -> None:
     """Write instruments I1 .. I<count>, priced in 1/10000."""
     path.write_text(
         "".join(
-            f'[[instrument]]\nid = {i}\nsymbol = "{symbol(i)}"\nprice_decimals = 4\n'
+            f'[[instrument]]\nid = {i}\nsymbol = "{symbol(i)}"\ncurrency = "USD"\n'
+            "price_decimals = 4\n"
             "tick = 0.0001\nlot = 1\nminimum_price = 0.0001\nmaximum_price = 50000.0\n"
             "maximum_quantity = 1000000\n"
             for i in range(1, count + 1)
@@ -80,6 +81,11 @@ def _process(pid: int) -> str:
         with contextlib.suppress(OSError):
             found.append(f"{what} {Path(f'/proc/{pid}/{what}').read_text().strip()[:80]}")
     return ", ".join(found)
+
+
+def holdings(number: int) -> dict[str, int]:
+    """What the account of session ``number`` holds: of its own instrument, below its bound."""
+    return {symbol(number): 1_000_000_000}
 
 
 class Hang(AssertionError):

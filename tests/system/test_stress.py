@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from exchange_process import RunningExchange
-from stress_client import Driver, Session, flows, sweeps, write_instruments
+from stress_client import Driver, Session, flows, holdings, sweeps, write_instruments
 
 pytestmark = [pytest.mark.needs_jit, pytest.mark.timeout(600)]
 
@@ -30,6 +30,7 @@ def start(make_exchange: Make, rings: dict[str, int], batch: int, sessions: int)
     """An exchange with an instrument for every session, in which no timeout ever helps."""
     exchange = make_exchange(
         sessions=sessions,
+        stock=holdings,
         settings={
             "exchange": {"instruments_file": "instruments.toml"},
             "rings": rings,

@@ -44,6 +44,7 @@ from exchange.engine.state import (
 from exchange.engine.states import state_reject
 from ringbuffer.jit import jit, jit_inline
 
+ICEBERG_PARTS_MAXIMUM = 100  # bounds the trades of one command
 _LAST_SIDE = int(Side.SELL_SHORT_EXEMPT)
 _LIMIT = int(OrderType.LIMIT)
 _STOP = int(OrderType.STOP)
@@ -234,6 +235,7 @@ def _check_display_quantity(
     if (
         display_quantity < 0
         or display_quantity > quantity
+        or display_quantity * ICEBERG_PARTS_MAXIMUM < quantity
         or (lot != 1 and remainder(display_quantity, lot) != 0)
         or not has_limit(order_type)
         or time_in_force == 0

@@ -276,10 +276,13 @@ def place_order(
             level_quantity = get(v.levels, at)
             level_orders = get(v.levels, at + 2)
             flags = FLAG_LEVEL
+    # The level of a MARKET order that rests in AUCTION is at a price that only TERMS tells.
+    told = limited and rests_now
     write_event(
-        v, order_id, told_price, order.quantity, level_quantity, level_orders,
+        v, order_id, told_price, order.quantity,
+        level_quantity if told else 0, level_orders if told else 0,
         next_session_sequence(v, session), order.token_0, order.token_tail, order.identity,
-        kind, 0, flags, replaced_id, order.time_in_force | (order.minimum << 32),
+        kind, 0, flags if told else 0, replaced_id, order.time_in_force | (order.minimum << 32),
         replaced_token_0, replaced_tail,
         order.firm | (order.capacity << 40) | (order.intermarket_sweep << 48)
         | (order.cross_type << 56),
@@ -292,6 +295,7 @@ def place_order(
         emit_terms(
             v, order.price, order.quantity, order.token_0, order.token_tail, order.identity,
             order.stop_price, order.display_quantity,
+            0 if told else level_quantity, 0 if told else level_orders, 0 if told else flags,
         )  # fmt: skip
     if rests_now:
         return

@@ -279,11 +279,14 @@ def emit_terms(
     identity: int,
     stop_price: int,
     display_quantity: int,
+    level_quantity: int,
+    level_orders: int,
+    flags: int,
 ) -> None:
     """TERMS of the order that the running command has made."""
     write_event(
-        v, get(v.scalars, COMMAND_SEQUENCE), price, quantity, 0, 0, 0, token_0, token_tail,
-        identity, _TERMS, 0, 0, stop_price, display_quantity, 0, 0, 0,
+        v, get(v.scalars, COMMAND_SEQUENCE), price, quantity, level_quantity, level_orders, 0,
+        token_0, token_tail, identity, _TERMS, 0, flags, stop_price, display_quantity, 0, 0, 0,
     )  # fmt: skip
 
 

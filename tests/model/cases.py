@@ -20,10 +20,14 @@ from exchange.engine.state import (
 )
 from tests.model import (
     case_table,
+    case_table_auction,
     case_table_breaker,
+    case_table_cancels,
+    case_table_control,
     case_table_held,
     case_table_money,
     case_table_orders,
+    case_table_states,
     case_table_stops,
 )
 from tests.model.comparison import Matcher
@@ -42,6 +46,10 @@ TABLES = {
     "stops": case_table_stops.CASES,
     "held": case_table_held.CASES,
     "breaker": case_table_breaker.CASES,
+    "states": case_table_states.CASES,
+    "auction": case_table_auction.CASES,
+    "control": case_table_control.CASES,
+    "cancels": case_table_cancels.CASES,
 }
 CASES = {
     f"{table}: {name}": text for table, cases in TABLES.items() for name, text in cases.items()

@@ -2,8 +2,8 @@
 
 Finding the price. Let V be the most that can trade: what is left of bids and asks when the best of
 each are set off against each other as long as they cross. At a price p bids worth D(p) would buy
-and asks worth S(p) would sell, D falls and S rises with p, and min(D, S) = V exactly for p from the
-ask level that reaches V (from below) to the bid level that reaches V (from above). Within that range
+and asks worth S(p) would sell; D falls and S rises with p, and min(D, S) = V exactly for p from the
+ask level that reaches V (from below) to the bid level that reaches V (from above). In that range
 
     D > V = S   up to the first bid level (from above) whose D exceeds V,
     S > V = D   from the first ask level (from below) whose S exceeds V,

@@ -99,15 +99,19 @@ def _part(amount: int, ppm: int) -> int:
 
 @jit
 def set_band(v: Any, i: int) -> None:
-    """Compute the price band from the reference price and the width; ``i``: first word."""
+    """Compute the price band from the reference price and the width; ``i``: first word.
+
+    Its ends are the first and last tick price inside, because protection prices are cut to them.
+    """
     reference = get(v.instruments, i + INSTRUMENT_REFERENCE)
     ppm = get(v.instruments, i + INSTRUMENT_BAND_PPM)
     low = 0
     high = NO_BAND_HIGH
     if reference > 0 and ppm > 0:
         part = _part(reference, ppm)
-        low = reference - part
-        high = reference + part
+        tick = get(v.instruments, i + INSTRUMENT_TICK)
+        low = (reference - part + tick - 1) // tick * tick
+        high = (reference + part) // tick * tick
     put(v.instruments, i + INSTRUMENT_BAND_LOW, low)
     put(v.instruments, i + INSTRUMENT_BAND_HIGH, high)
 

@@ -6,6 +6,7 @@
     exchange day           start or end the trading day (roll = "manual", or early)
     exchange order         a small client: log in, send one order, print the answers
     exchange cancel        operator: cancel an order by its order id
+    exchange admin         operators: accounts, deposits, halts, kill switches, reviews, limits, ...
     exchange check-config  decode the configuration and say what is wrong
     exchange hash-password a password's hash for sessions.toml
 
@@ -88,6 +89,10 @@ def build_parser() -> argparse.ArgumentParser:
     cancel = command("cancel", "Cancel an order by its order id (operators).")
     data_directory(cancel)
     cancel.add_argument("order_id", type=int)
+
+    from exchange.admin.parser import add_admin
+
+    add_admin(commands, DEFAULT_DATA_DIRECTORY)
 
     order = command("order", "Send one order over the network and print the answers.")
     order.add_argument("--host", default="127.0.0.1")
@@ -205,8 +210,19 @@ def _day(options: argparse.Namespace) -> int:
 
 
 def _cancel(options: argparse.Namespace) -> int:
-    _ask(options.data_dir, command="cancel", order_id=options.order_id)
+    from exchange.admin.send import submit
+    from exchange.control_commands import cancel_by_order_id
+
+    if not 0 <= options.order_id < 1 << 62:
+        raise ConfigurationError(f"{options.order_id} is no order id")
+    submit(options.data_dir, cancel_by_order_id(options.order_id))
     return ExitStatus.OK
+
+
+def _admin(options: argparse.Namespace) -> int:
+    from exchange.admin.run import run
+
+    return run(options)
 
 
 def _order(options: argparse.Namespace) -> int:
@@ -233,6 +249,7 @@ _COMMANDS = {
     "stop": _stop,
     "day": _day,
     "cancel": _cancel,
+    "admin": _admin,
     "order": _order,
     "hash-password": _hash_password,
 }

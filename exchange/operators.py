@@ -136,14 +136,14 @@ class Operators:
         record["flags"][0] = FLAG_LONG if is_long else 0
         record["reject"][0] = 0
         set_operator(record, operator, uid)
-        name = self._name(record)
-        if name in self._pending:
-            return _refusal("a command with this key is under way")
-        if not name:
-            return _refusal("an operator's command needs an idempotency key")
         if kind == CommandKind.CANCEL_BY_ORDER_ID:
             self._send(record)  # an order that is not there is no event: nothing to wait for
             return {"ok": True}
+        name = self._name(record)
+        if not name:
+            return _refusal("an operator's command needs an idempotency key")
+        if name in self._pending:
+            return _refusal("a command with this key, or about this number, is under way")
         self._pending[name] = Pending(reply, asked_ns)
         log.info(
             "operator's command",

@@ -1,0 +1,339 @@
+"""Shows and lists: money, positions, limits, states, held orders, differences of configuration.
+
+They rebuild the state from the newest snapshot and the journal, as ``exchange-replay`` does: exact
+after every command that was answered, also after a restart and while no exchange runs. It takes as
+long as a replay of what has come since the snapshot.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from exchange.admin import words
+from exchange.admin.names import Names
+from exchange.admin.send import made_up_key, submit
+from exchange.codes import InstrumentState, OrderType, Parameter, Side
+from exchange.configured import Difference, differences
+from exchange.control_commands import KEYED_KINDS, key_of, set_key
+from exchange.engine import state as engine
+from exchange.engine.state import EngineState
+from exchange.engine_facts import EngineFacts, Parameters, describe_engine
+from exchange.errors import ConfigurationError, ExitStatus, Refused
+from exchange.settings import load
+from exchange.settings.exact import unscaled
+
+Shown = dict[str, Any]
+
+
+class Looked(NamedTuple):
+    """A rebuilt exchange."""
+
+    state: EngineState
+    facts: EngineFacts
+    names: Names
+
+
+def rebuilt(data_directory: Path) -> Looked:
+    """The exchange as its journal has it. Raises ExchangeError."""
+    from exchange.rebuild import rebuild
+
+    result = rebuild(data_directory)
+    facts = describe_engine(result.state)
+    return Looked(result.state, facts, Names.of_facts(facts))
+
+
+def _limits(looked: Looked, parameters: Parameters, instrument: int = 0) -> Shown:
+    names = looked.names
+    known = names.instruments.get(instrument)
+    currency = known.currency if known else min(names.currencies, default=0)
+    return {
+        words.NAME_OF[Parameter(parameter)]: words.readable(
+            parameter,
+            values,
+            known.price_decimals if known else 0,
+            names.currency_decimals(currency),
+        )
+        for parameter, values in parameters.items()
+    }
+
+
+def _known(found: Any, what: str) -> Any:
+    if found is None:
+        raise Refused(f"there is no {what}")
+    return found
+
+
+# --- one function a command: JSON-ready -----------------------------------------------------------
+
+
+def account_show(looked: Looked, options: argparse.Namespace) -> Shown:
+    """Money, positions and limits of one account."""
+    number = options.account
+    facts = _known(looked.facts.accounts.get(number), f"account {number}")
+    names = looked.names
+    row = looked.state.accounts.reshape(-1, engine.ACCOUNT_WORDS)[number].tolist()
+    money = {}
+    for currency, (code, _) in sorted(names.currencies.items()):
+        balance, frozen = row[engine.ACCOUNT_BALANCES + 2 * currency :][:2]
+        money[code] = {
+            "balance": names.money(currency, balance),
+            "frozen": names.money(currency, frozen),
+            "available": names.money(currency, balance - frozen),
+        }
+    return {
+        "account": number,
+        "killed": facts.killed,
+        "live_orders": row[engine.ACCOUNT_LIVE] & 0xFFFFFFFF,
+        "orders_today": row[engine.ACCOUNT_TODAY] & 0xFFFFFFFF,
+        "money": money,
+        "positions": _positions(looked, number),
+        "limits": _limits(looked, facts.parameters),
+    }
+
+
+def _positions(looked: Looked, account: int) -> Shown:
+    rows = looked.state.positions.reshape(-1, engine.POSITION_WORDS)
+    found = rows[(rows[:, 0] > 0) & ((rows[:, 0] - 1) >> 16 == account)].tolist()
+    names, positions = looked.names, {}
+    for key, quantity, frozen, cost, buys, shorts, *_ in sorted(found):
+        instrument = key - 1 & 0xFFFF
+        known = names.instruments[instrument]
+        unit = names.currency_decimals(known.currency)
+        positions[known.symbol] = {
+            "quantity": quantity,
+            "frozen": frozen,
+            "available": quantity - frozen,
+            "total_cost": names.money(known.currency, cost),
+            "average_cost": _average(cost, quantity, unit),
+            "open_buys": buys,
+            "open_shorts": shorts,
+        }
+    return positions
+
+
+def _average(cost: int, quantity: int, decimals: int) -> str | None:
+    """Cost per unit, to the currency's decimals, towards zero."""
+    if quantity == 0:
+        return None
+    minor = abs(cost) // abs(quantity)
+    return str(unscaled(minor, decimals))
+
+
+def account_list(looked: Looked, options: argparse.Namespace) -> Shown:
+    """All accounts."""
+    rows = looked.state.accounts.reshape(-1, engine.ACCOUNT_WORDS)
+    return {
+        "accounts": [
+            {
+                "account": number,
+                "blocked": bool(facts.parameters[Parameter.BLOCKED][0]),
+                "killed": facts.killed,
+                "live_orders": int(rows[number, engine.ACCOUNT_LIVE]) & 0xFFFFFFFF,
+            }
+            for number, facts in sorted(looked.facts.accounts.items())
+        ]
+    }
+
+
+def account_limits(looked: Looked, options: argparse.Namespace) -> Shown:
+    """One account's limits."""
+    facts = _known(looked.facts.accounts.get(options.account), f"account {options.account}")
+    return {"account": options.account, "limits": _limits(looked, facts.parameters)}
+
+
+def instrument_list(looked: Looked, options: argparse.Namespace) -> Shown:
+    """Instruments with state and limits, and the market's state."""
+    names, facts = looked.names, looked.facts
+    return {
+        "market": InstrumentState(facts.market_state).name,
+        "kill_switch": facts.exchange_killed,
+        "instruments": [
+            {
+                "id": number,
+                "symbol": known.terms.symbol,
+                "currency": names.code(known.terms.currency),
+                "group": known.terms.group,
+                "state": InstrumentState(known.state).name,
+                "until_ns": known.until_ns,
+                "last_price": names.price(number, known.last_price),
+                "tick": names.price(number, known.terms.tick),
+                "lot": known.terms.lot,
+                "limits": _limits(looked, known.parameters, number),
+            }
+            for number, known in sorted(facts.instruments.items())
+        ],
+    }
+
+
+def limits_show(looked: Looked, options: argparse.Namespace) -> Shown:
+    """Limits of one target, or the defaults."""
+    facts, names = looked.facts, looked.names
+    if options.account:
+        return account_limits(looked, options)
+    if options.instrument:
+        number = names.instrument(options.instrument)
+        known = _known(facts.instruments.get(number), f"instrument {options.instrument}")
+        return {
+            "instrument": names.symbol(number),
+            "limits": _limits(looked, known.parameters, number),
+        }
+    if options.session:
+        number = names.session(options.session)
+        session = _known(facts.sessions.get(number), f"session {options.session}")
+        return {
+            "session": session.username,
+            "killed": session.killed,
+            "limits": _limits(looked, session.parameters),
+        }
+    return {"default": True, "limits": _limits(looked, facts.defaults)}
+
+
+def session_list(looked: Looked, options: argparse.Namespace) -> Shown:
+    """Sessions with their limits."""
+    return {
+        "sessions": [
+            {
+                "id": number,
+                "username": known.username,
+                "account": known.account,
+                "killed": known.killed,
+                "limits": _limits(looked, known.parameters),
+            }
+            for number, known in sorted(looked.facts.sessions.items())
+        ]
+    }
+
+
+def review_list(looked: Looked, options: argparse.Namespace) -> Shown:
+    """Held orders, oldest first."""
+    state, names = looked.state, looked.names
+    orders = state.orders.view(np.uint64)
+    held = []
+    slot = int(state.scalars[engine.HELD_HEAD])
+    while slot:
+        row = [int(word) for word in orders[slot * engine.ORDER_WORDS :][: engine.ORDER_WORDS]]
+        instrument, session = row[4] >> 48, row[7] & 0xFFFF
+        held.append(
+            {
+                "order_id": row[2],
+                "session": names.username(session),
+                "account": names.sessions.get(session, ("", 0))[1],
+                "instrument": names.symbol(instrument),
+                "side": Side(row[7] >> 24 & 0xFF).name,
+                "order_type": OrderType(row[7] >> 56).name,
+                "quantity": row[0],
+                "price": names.price(instrument, row[1]),
+            }
+        )
+        slot = row[5] & 0xFFFFFFFF
+    return {"held": held}
+
+
+LOOKS: dict[tuple[str, str], Callable[[Looked, argparse.Namespace], Shown]] = {
+    ("account", "show"): account_show,
+    ("account", "list"): account_list,
+    ("account", "limits"): account_limits,
+    ("instrument", "list"): instrument_list,
+    ("limits", "show"): limits_show,
+    ("session", "list"): session_list,
+    ("review", "list"): review_list,
+}
+
+
+def run(options: argparse.Namespace) -> int:
+    """Show or list something."""
+    shown = LOOKS[options.admin_command, options.action](rebuilt(options.data_dir), options)
+    if options.json:
+        print(json.dumps(shown))
+    else:
+        _print(shown)
+    return ExitStatus.OK
+
+
+def _line(value: Any) -> str:
+    if isinstance(value, dict):
+        return " ".join(f"{key}={_line(item)}" for key, item in value.items())
+    return str(value)
+
+
+def _print(shown: Shown, indent: str = "") -> None:
+    """Nested fields, one a line; what is two levels deep stands in one line."""
+    for key, value in shown.items():
+        if isinstance(value, list):
+            print(f"{indent}{key}: {'none' if not value else len(value)}")
+            for item in value:
+                limits = item.pop("limits", None)
+                print(f"{indent}  {_line(item)}")
+                for name, fields in (limits or {}).items():
+                    print(f"{indent}      {name}: {_line(fields)}")
+        elif isinstance(value, dict):
+            print(f"{indent}{key}:{'' if value else ' none'}")
+            for name, fields in value.items():
+                print(f"{indent}  {name}: {_line(fields)}")
+        else:
+            print(f"{indent}{key}: {value}")
+
+
+# --- configuration --------------------------------------------------------------------------------
+
+
+def _shown(difference: Difference) -> Shown:
+    return {
+        "subject": difference.subject,
+        "what": difference.what,
+        "configured": difference.configured,
+        "running": difference.running,
+        "can_be_applied": bool(difference.commands),
+    }
+
+
+def _difference_line(difference: Difference) -> str:
+    what = f" {difference.what}" if difference.what else ""
+    fixed = "" if difference.commands else " (cannot be changed)"
+    return (
+        f"{difference.subject}{what}: configured {difference.configured}, "
+        f"running {difference.running}{fixed}"
+    )
+
+
+def config_diff(options: argparse.Namespace) -> int:
+    """Status 0: as configured; 1: not."""
+    found = differences(load(options.config), rebuilt(options.data_dir).facts)
+    if options.json:
+        print(json.dumps({"differences": [_shown(difference) for difference in found]}))
+    else:
+        for difference in found:
+            print(_difference_line(difference))
+        print(f"{len(found)} differences" if found else "as configured")
+    return ExitStatus.BUG if found else ExitStatus.OK
+
+
+def config_apply(options: argparse.Namespace) -> int:
+    """Send what differs and can be changed, in order; stops at the first refusal."""
+    if not options.yes:
+        raise ConfigurationError("config apply changes the running exchange: say --yes")
+    found = differences(load(options.config), rebuilt(options.data_dir).facts)
+    applied: list[Shown] = []
+    for difference in found:
+        for record in difference.commands:
+            if int(record["kind"][0]) in KEYED_KINDS and not key_of(record[0]):
+                set_key(record, made_up_key())
+            try:
+                submit(options.data_dir, record)
+            except Refused as refusal:
+                raise Refused(f"{_difference_line(difference)}: {refusal}") from None
+        applied.append(_shown(difference))
+        if not options.json:
+            verb = "applied" if difference.commands else "left"
+            print(f"{verb}: {_difference_line(difference)}")
+    if options.json:
+        print(json.dumps({"differences": applied}))
+    elif not found:
+        print("as configured")
+    return ExitStatus.OK

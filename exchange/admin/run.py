@@ -1,0 +1,21 @@
+"""Which function carries out which ``exchange admin`` command."""
+
+from __future__ import annotations
+
+import argparse
+
+
+def run(options: argparse.Namespace) -> int:
+    """Its exit status. Raises ExchangeError."""
+    action = getattr(options, "action", None)
+    if options.admin_command == "config":
+        from exchange.admin import look
+
+        return look.config_apply(options) if action == "apply" else look.config_diff(options)
+    from exchange.admin import send
+
+    if (options.admin_command, action) in send.MAKERS:
+        return send.run(options)
+    from exchange.admin import look
+
+    return look.run(options)

@@ -362,11 +362,10 @@ class Ledger:
         stock: dict[int, int] = dict.fromkeys(self.instruments, 0)
         for (account, instrument), position in self.positions.items():
             stock[instrument] += position.quantity
-            if position.frozen and not 0 <= position.frozen <= position.quantity:
-                wrong.append(
-                    f"account {account}: {position.frozen} frozen of a position of "
-                    f"{position.quantity} in instrument {instrument}"
-                )
+            # A short sale may fill before the sell orders that froze the stock: frozen may then be
+            # more than the quantity, but never less than nothing.
+            if min(position.frozen, position.open_buys, position.open_shorts) < 0:
+                wrong.append(f"account {account}, instrument {instrument}: {position}")
         for instrument, total in stock.items():
             net = self.instruments[instrument].net_stock
             if total != net:

@@ -41,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--settings", type=Path, help="TOML file with settings that differ from the default"
     )
+    parser.add_argument("--no-controls", action="store_true", help="without risk controls and fees")
     parser.add_argument("--round-trips", type=int, default=20_000, help="messages, one in flight")
     parser.add_argument("--seconds", type=float, default=5.0, help="length of each open-loop run")
     parser.add_argument("--rates", type=int, nargs="*", default=list(RATES), help="orders a second")
@@ -195,7 +196,8 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     check(len(arguments.rates) <= len(SYMBOLS), f"at most {len(SYMBOLS)} rates")
     check(arguments.round_trips % 2 == 0, "--round-trips must be even: each add is cancelled")
     result: dict[str, Any] = {}
-    with venue.running(venue.overrides(arguments.settings)) as place:
+    overrides = venue.overrides(arguments.settings)
+    with venue.running(overrides, controls=not arguments.no_controls) as place:
         region = Region.attach_read_only(region_name(place.data.resolve()))
         first = Histogram.MATCHING_NS * HISTOGRAM_WORDS
         histogram = region.arrays["histograms"][first : first + HISTOGRAM_WORDS]

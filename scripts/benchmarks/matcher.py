@@ -4,13 +4,20 @@ Memory is populated first, as in the matcher stage.
 Everything is on: unique tokens, token and order-id tables, checks, sessions, events written to a
 ring of the default size, chain hash, checkpoints. One order in eight cancels is by order id.
 
+Every session has an account of its own with money and stock. Every risk control is on with limits
+so high that nothing is refused (``scripts/benchmarks/funding.py``); fees are charged, and an order
+that would trade with one of its own account cancels that one instead. ``without_controls`` is the
+same workload with accounts, clearing and settlement but every control off and no fees, in the same
+run; ``--profile`` switches the controls off one by one.
+
 - ``one-book``: one instrument, add 60 / cancel 35 / marketable 5 %, about 20,000 orders resting;
 - ``wide``: 100 instruments, add 47 / cancel 45 / marketable 8 %, 1,000,000 live orders;
 - ``sweep``: 4 deep books whose price walks and jumps, aggressors of about 35 fills.
 
 Commands are generated with the engine's own state at hand (cancels name orders that were live a
 moment ago) and then run again from the same prepared state, twice: event count and chain hash must
-agree with the generating run, and the invariants must hold.
+agree with the generating run, the invariants must hold, and the money and stock of all accounts
+must add up to what was deposited.
 
 ``commands_per_s``: the faster of the two runs, in calls of 1,024 commands as the agent makes them.
 ``ns_*``: a third run with one clock reading after every command, each applied alone, so that
@@ -21,30 +28,39 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from exchange import pipeline
 from exchange.codes import CommandKind
+from exchange.control_commands import InstrumentTerms
 from exchange.engine import state as layout
 from exchange.engine.chain_hash import chain_digest
 from exchange.engine.invariants import check_state
 from exchange.engine.matcher import apply_commands, apply_view
 from exchange.engine.state import EngineCapacity, EngineState, create_state
 from exchange.engine.view import make_view
-from exchange.records import COMMAND, EVENT, INSTRUMENT_CONTINUATION
+from exchange.records import COMMAND, EVENT
+from replay.accounts import frozen_problems, ledger_of
 from ringbuffer.jit import jit
 from ringbuffer.prefault import prefault
 from ringbuffer.system_calls import CLOCK_MONOTONIC, clock_ns
-from scripts.benchmarks import ladder_limit
+from scripts.benchmarks import funding, ladder_limit
 from scripts.benchmarks.result import check, progress
 
 EVENT_RING = 1 << 18
 CALL_COMMANDS = 1024
 SESSIONS = 64
 MIDDLE = 500_000
-CAPACITY = EngineCapacity(instruments=128, sessions=128, tokens=8_000_000)
+WALK_HIGHEST = 1_500_000  # of the middle of a book that walks
+MAXIMUM_STOCK = 2_000_000_000  # of an instrument: below the position bound at its highest price
+START_NS = 1_767_225_600 * 1_000_000_000
+COMMAND_INTERVAL_NS = 250  # between the time stamps of two commands
+CAPACITY = EngineCapacity(
+    instruments=128, sessions=128, tokens=8_000_000, accounts=128, positions=1 << 14
+)
 
 
 class Workload(NamedTuple):
@@ -59,12 +75,13 @@ class Workload(NamedTuple):
     walk: bool
     chunk: int  # commands made from one look at the live orders
     commands: int
+    left_out: tuple[str, ...] = ()  # controls that this workload's prices would trip
 
 
 WORKLOADS = {
     "one-book": Workload(1, 0.60, 0.35, 20_000, 5.0, 60.0, False, 4_096, 2_000_000),
     "wide": Workload(100, 0.47, 0.45, 1_000_000, 0.25, 100.0, False, 100_000, 2_000_000),
-    "sweep": Workload(4, 0.90, 0.0725, 50_000, 35.0, 2_000.0, True, 2_048, 1_000_000),
+    "sweep": Workload(4, 0.90, 0.0725, 50_000, 35.0, 2_000.0, True, 2_048, 1_000_000, ("breaker",)),
 }
 
 
@@ -152,27 +169,21 @@ def set_tokens(commands: np.ndarray, numbers: np.ndarray) -> None:
     commands["token_2"] = rest >> 32
 
 
-def opening(workload: Workload) -> np.ndarray:
-    """Instruments, sessions and the start of the day."""
-    count = workload.instruments
-    slots = np.zeros(2 * count + SESSIONS + 1, COMMAND)
-    first = slots[0 : 2 * count : 2]
-    first["kind"] = CommandKind.INSTRUMENT
-    first["instrument"] = np.arange(1, count + 1)
-    first["flags"] = 1
-    first["price"] = 1
-    first["quantity"] = 1
-    first["display"] = 2
-    continuation = slots.view(INSTRUMENT_CONTINUATION)[1 : 2 * count : 2]
-    continuation["minimum_price"] = 1
-    continuation["maximum_price"] = 1_000_000_000
-    continuation["maximum_quantity"] = 1_000_000
-    sessions = slots[2 * count : -1]
-    sessions["kind"] = CommandKind.SESSION
-    sessions["session"] = np.arange(1, SESSIONS + 1)
-    slots[-1]["kind"] = CommandKind.START_OF_DAY
-    slots[-1]["price"] = 20260101
-    return slots
+def opening(workload: Workload, controls: Collection[str]) -> np.ndarray:
+    """Instruments, sessions with funded accounts, risk controls and the start of the day."""
+    terms = [
+        InstrumentTerms(f"BOOK{number:03d}", 1, 1, 2, 1, 1_000_000_000, 1_000_000, 1, 1)
+        for number in range(1, workload.instruments + 1)
+    ]
+    return funding.opening(
+        terms,
+        SESSIONS,
+        controls=[name for name in controls if name not in workload.left_out],
+        reference_price=WALK_HIGHEST if workload.walk else MIDDLE,
+        money=1 << 54,
+        stock=MAXIMUM_STOCK // SESSIONS,
+        timestamp_ns=START_NS,
+    )
 
 
 class Generator:
@@ -221,7 +232,7 @@ class Generator:
         steps = self.random.integers(-200, 201, len(self.middle))
         jumps = self.random.random(len(self.middle)) < 0.02
         steps[jumps] *= 250
-        self.middle = np.clip(self.middle + steps, 460_000, 2_000_000)
+        self.middle = np.clip(self.middle + steps, 460_000, WALK_HIGHEST)
 
     def cancels(self, count: int) -> np.ndarray:
         """Cancels of ``count`` different live orders, one in eight by order id."""
@@ -258,7 +269,16 @@ class Generator:
 
 
 def put_into(ring: np.ndarray, first: int, commands: np.ndarray) -> None:
+    """Write commands of one slot each into the ring, with their time stamps."""
+    sequences = np.arange(first, first + len(commands))
+    commands["timestamp_ns"] = START_NS + COMMAND_INTERVAL_NS * sequences
     ring[np.arange(first, first + len(commands)) & (len(ring) - 1)] = commands
+
+
+def problems_of(state: EngineState) -> list[str]:
+    """Where accounts, positions and live orders do not add up; empty when all is well."""
+    ledger = ledger_of(state)
+    return ledger.problems() + frozen_problems(ledger)
 
 
 def copy_state(state: EngineState) -> EngineState:
@@ -278,8 +298,10 @@ def copy_state(state: EngineState) -> EngineState:
     return fresh
 
 
-def measure(name: str, workload: Workload) -> dict[str, Any]:
-    """Generate, check and time one workload."""
+def measure(
+    name: str, workload: Workload, controls: Collection[str], *, timed: bool = True
+) -> dict[str, Any]:
+    """Generate, check and time one workload with ``controls``; ``timed``: percentiles too."""
     progress(f"{name}: generating")
     size = 1 << (workload.commands + workload.resting + (1 << 16)).bit_length()
     ring = np.zeros(size, COMMAND)
@@ -290,7 +312,13 @@ def measure(name: str, workload: Workload) -> dict[str, Any]:
         put_into(ring, runner.next_command, commands)
         runner.run(ring, runner.next_command + len(commands))
 
-    feed(opening(workload))
+    first_slots = opening(workload, controls)
+    ring[: len(first_slots)] = first_slots
+    runner.run(ring, len(first_slots))
+    check(
+        int(runner.state.scalars[layout.NEXT_EVENT]) > 0 and problems_of(runner.state) == [],
+        f"{name}: the opening is wrong",
+    )
     while generator.tokens < workload.resting:
         count = min(1 << 16, workload.resting - generator.tokens)
         feed(generator.enters(count, np.zeros(count, bool), 0.0))
@@ -305,6 +333,10 @@ def measure(name: str, workload: Workload) -> dict[str, Any]:
     trades = int(runner.state.scalars[layout.TRADES] - prepared.scalars[layout.TRADES])
     live = int(runner.state.scalars[layout.LIVE_ORDERS])
     check_state(runner.state)
+    wrong = problems_of(runner.state)
+    check(not wrong, f"{name}: {wrong[:1]}")
+    rejects = int(runner.state.scalars[layout.REJECTS])
+    check(rejects == 0, f"{name}: {rejects} orders were refused")
     best = float("inf")
     for _ in range(2):
         again = Runner(copy_state(prepared))
@@ -318,13 +350,15 @@ def measure(name: str, workload: Workload) -> dict[str, Any]:
         0.5 * workload.resting < live < 1.6 * workload.resting,
         f"{name}: {live:,} live orders at the end, {workload.resting:,} aimed at",
     )
-    timed = Runner(copy_state(prepared))
+    if not timed:
+        return {"commands_per_s": (end - first) / best}
+    alone = Runner(copy_state(prepared))
     times = np.zeros(end - first, np.int64)
     drive_timed(
-        timed.state, ring, first, end, timed.events, timed.cursors, timed.wakeups, times,
+        alone.state, ring, first, end, alone.events, alone.cursors, alone.wakeups, times,
         np.zeros(2, np.int64),
     )  # fmt: skip
-    check(chain_digest(timed.state) == expected[1], f"{name}: the timed run differs")
+    check(chain_digest(alone.state) == expected[1], f"{name}: the timed run differs")
     p50, p99, p999 = (float(p) for p in np.percentile(times, (50, 99, 99.9)))
     result: dict[str, Any] = {
         "commands_per_s": (end - first) / best,
@@ -334,10 +368,31 @@ def measure(name: str, workload: Workload) -> dict[str, Any]:
         "trades": trades,
         "events": expected[0] - int(prepared.scalars[layout.NEXT_EVENT]),
         "live_orders": live,
+        "positions": int(runner.state.scalars[layout.POSITIONS_USED]),
     }
     if name == "sweep":
         result["p999_over_p50"] = p999 / p50
     return result
+
+
+def profile(name: str, workload: Workload) -> dict[str, Any]:
+    """What each control costs: ns a command with all of them less without this one.
+
+    Everything is measured next to a run with all of them, because the machine's speed wanders.
+    """
+
+    def nanoseconds(controls: Collection[str]) -> float:
+        return float(1e9 / measure(name, workload, controls, timed=False)["commands_per_s"])
+
+    rows: dict[str, Any] = {}
+    everything = []
+    for control in (*funding.CONTROLS, "all"):
+        left = [other for other in funding.CONTROLS if control not in (other, "all")]
+        progress(f"{name}: without {control}")
+        with_all = nanoseconds(funding.CONTROLS)
+        everything.append(with_all)
+        rows[control] = with_all - nanoseconds(left)
+    return {"ns_with_all": float(np.median(everything)), "ns_saved_without": rows}
 
 
 def clock_cost_ns() -> float:
@@ -358,6 +413,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--workload", choices=sorted(WORKLOADS), action="append", help="only this one (repeatable)"
     )
+    parser.add_argument(
+        "--controls",
+        choices=("all", "none"),
+        default="all",
+        help="none: only accounts and clearing, without fees",
+    )
+    parser.add_argument(
+        "--profile",
+        action="store_true",
+        help="also with each control switched off: what it costs (takes minutes)",
+    )
     parser.add_argument("--scale", type=float, default=1.0, help="multiplies the commands measured")
 
 
@@ -366,12 +432,20 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     names = arguments.workload or list(WORKLOADS)
     limit = ladder_limit.commands_per_s()
     workloads = {}
+    controls = funding.CONTROLS if arguments.controls == "all" else ()
+    result: dict[str, Any] = {}
     for name in names:
         workload = WORKLOADS[name]
         scaled = workload._replace(commands=max(int(workload.commands * arguments.scale), 10_000))
-        workloads[name] = measure(name, scaled)
+        workloads[name] = measure(name, scaled, controls)
+        if controls:
+            bare = measure(name, scaled, (), timed=False)
+            result.setdefault("without_controls", {})[name] = bare
+        if arguments.profile:
+            result.setdefault("profile", {})[name] = profile(name, scaled)
     return {
         "workloads": workloads,
+        **result,
         "limit": {
             "bare_ladder_commands_per_s": max(limit, ladder_limit.commands_per_s()),
             "clock_ns": clock_cost_ns(),

@@ -11,11 +11,13 @@ from typing import NamedTuple
 import numpy as np
 
 from exchange import codes
+from exchange.control_commands import InstrumentTerms
 from exchange.engine.matcher import apply_commands
 from exchange.engine.state import NEXT_EVENT, EngineCapacity, create_state
 from exchange.pipeline import AGENTS, CURSOR_WORDS, EVENT_RELEASED
-from exchange.records import COMMAND, EVENT, INSTRUMENT_CONTINUATION
+from exchange.records import COMMAND, EVENT
 from ringbuffer.ring import UNGATED
+from scripts.benchmarks import funding
 from scripts.benchmarks.load import OrderFlow, token_digits
 
 CHUNK = 4096
@@ -52,21 +54,11 @@ def _commands(flow: OrderFlow, price_per_tick: int, token_prefix: int) -> np.nda
 
 
 def _preamble() -> np.ndarray:
-    """One instrument, one session, a day: five slots of the command ring."""
-    commands = np.zeros(4, COMMAND)
-    commands["kind"] = [codes.CommandKind.INSTRUMENT, 0, codes.CommandKind.SESSION,
-                        codes.CommandKind.START_OF_DAY]  # fmt: skip
-    commands["instrument"][0] = 1
-    commands["flags"][0] = codes.FLAG_LONG
-    commands["price"][0] = 1
-    commands["quantity"][0] = 1
-    commands["display"][0] = 4
-    continuation = commands[1:2].view(INSTRUMENT_CONTINUATION)
-    continuation["minimum_price"] = 1
-    continuation["maximum_price"] = 1 << 29
-    continuation["maximum_quantity"] = 1_000_000
-    commands["session"][2] = 1
-    return commands
+    """One instrument, one session with a rich account, a day; no control refuses anything."""
+    terms = InstrumentTerms("ORACLE", 1, 1, 2, 1, 1 << 29, 1_000_000, 1, 1)
+    return funding.opening(
+        [terms], 1, controls=(), reference_price=10_000, money=1 << 55, stock=1 << 30
+    )
 
 
 def expect(flow: OrderFlow, token_prefix: int = 0) -> Expectation:

@@ -2,10 +2,14 @@
 
 One client sends a flow of adds, cancels and marketable orders (47 / 45 / 8 %) as OUCH over one
 SoupBinTCP session to a daemon of its own, with a window of unanswered messages, and takes every
-answer. It checks itself: the number of answers of each type must be what the matcher, run in this
-process on the same orders, says; the exchange's own count of commands must equal what was sent;
-`exchange-replay verify` must find the journal and the archive equal. Beside it, in the same run:
-the same bytes both ways over loopback with a peer that looks at nothing.
+answer. The session's account has money and stock; every risk control is on, wide enough to refuse
+nothing, and fees are charged (``scripts/benchmarks/venue.py``).
+
+It checks itself: the number of answers of each type must be what the matcher, run in this process
+on the same orders, says; the exchange's own count of commands must equal what was sent;
+`exchange-replay verify` must find the journal and the archive equal and the money conserved. Beside
+it, in the same run: the same bytes both ways over loopback with a peer that looks at nothing, and
+the exchange once without controls and fees.
 """
 
 from __future__ import annotations
@@ -42,6 +46,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--orders", type=int, default=3_000_000, help="messages to send")
     parser.add_argument("--window", type=int, default=20_000, help="answers outstanding at most")
     parser.add_argument("--repeat", type=int, default=3, help="runs; the median counts")
+    parser.add_argument(
+        "--no-controls",
+        action="store_true",
+        help="only without risk controls and fees (default: with all, and one run without)",
+    )
 
 
 def tcp_limit(raw: np.ndarray, flow_ends: np.ndarray, expected: oracle.Expectation, window: int
@@ -109,10 +118,11 @@ def _one_run(
     window: int,
     overrides: str,
     verify: bool,
+    controls: bool,
 ) -> dict[str, Any]:
     tally = load.new_tally()
     buffer = np.zeros(load.RECEIVE_BUFFER_BYTES, np.uint8)
-    with venue.running(overrides) as place:
+    with venue.running(overrides, controls=controls) as place:
         region = Region.attach_read_only(region_name(place.data.resolve()))
         client = venue.connect(place.port)
         venue.log_in(client)
@@ -168,7 +178,18 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     for i in range(arguments.repeat):
         progress(f"run {i + 1} of {arguments.repeat}")
         limits.append(tcp_limit(raw, ends, expected, arguments.window))
-        runs.append(_one_run(raw, ends, expected, arguments.window, overrides, verify=i == 0))
+        runs.append(
+            _one_run(
+                raw, ends, expected, arguments.window, overrides,
+                verify=i == 0, controls=not arguments.no_controls,
+            )
+        )  # fmt: skip
+    bare: dict[str, Any] = {}
+    if not arguments.no_controls:
+        progress("without controls")
+        bare = _one_run(
+            raw, ends, expected, arguments.window, overrides, verify=False, controls=False
+        )
     speeds = [one["orders_per_s"] for one in runs]
     return {
         "orders_per_s": statistics.median(speeds),
@@ -181,4 +202,5 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         "share_of_limit": statistics.median(speeds) / statistics.median(limits),
         "cpu_ns_per_order": runs[speeds.index(max(speeds))]["cpu_ns_per_order"],
         "runs_orders_per_s": speeds,
+        **({"without_controls": {"orders_per_s": bare["orders_per_s"]}} if bare else {}),
     }

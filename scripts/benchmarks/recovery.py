@@ -1,8 +1,9 @@
 """``recovery``: how fast a stopped exchange is back, from its journal and from a snapshot.
 
-A day of trading in ten books (adds 55, cancels 37, marketable 8 %, 60,000 orders resting) is
-written through the journal's own writer, with the frames and fdatasyncs of a busy day, and applied
-at the same time: that original run fills the archive and says what every rebuild must arrive at.
+A day of trading in ten books with funded accounts and risk controls (adds 55, cancels 37,
+marketable 8 %, 60,000 orders resting) is written through the journal's own writer, with the frames
+and fdatasyncs of a busy day, and applied at the same time: that original run fills the archive and
+says what every rebuild must arrive at.
 Then, each in a process of its own (compiled code from the cache, files in the page cache):
 
 - ``restart_s.without_snapshot``: check the journal, replay all of it, compare every event with the
@@ -32,7 +33,8 @@ from typing import Any
 import numpy as np
 
 from exchange.archive_check import ArchiveCheck
-from exchange.codes import FLAG_LONG, CommandKind
+from exchange.codes import FLAG_LONG
+from exchange.control_commands import InstrumentTerms
 from exchange.engine.chain_hash import chain_digest
 from exchange.engine.matcher import apply_commands
 from exchange.engine.state import NEXT_EVENT, EngineCapacity, create_state
@@ -46,7 +48,7 @@ from exchange.rebuild import (
     rebuild,
     save_capacity,
 )
-from exchange.records import COMMAND, EVENT, INSTRUMENT_CONTINUATION
+from exchange.records import COMMAND, EVENT
 from journal.reader import JournalReader
 from journal.recovery import recover
 from journal.writer import JournalWriter
@@ -54,6 +56,7 @@ from replay.snapshot import make_snapshot
 from replay.source import JournalView
 from ringbuffer.jit import jit
 from ringbuffer.ring import UNGATED
+from scripts.benchmarks import funding
 from scripts.benchmarks.result import check, progress
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -142,31 +145,23 @@ def fill(
 
 
 def opening() -> np.ndarray:
-    """Instruments, sessions and the start of the day: COMMAND array."""
-    parts = []
-    for instrument in range(1, INSTRUMENTS + 1):
-        pair = np.zeros(2, COMMAND)
-        pair["timestamp_ns"][0] = MIDNIGHT_NS
-        pair["kind"][0] = CommandKind.INSTRUMENT
-        pair["flags"][0] = FLAG_LONG
-        pair["instrument"][0] = instrument
-        pair["token_0"][0] = int.from_bytes(f"BOOK{instrument:04d}".encode(), "little")
-        pair["price"][0] = pair["quantity"][0] = 1
-        pair["display"][0] = 2
-        limits = pair[1:].view(INSTRUMENT_CONTINUATION)
-        limits["minimum_price"] = 1
-        limits["maximum_price"] = 1 << 20
-        limits["maximum_quantity"] = 1 << 20
-        parts.append(pair)
-    for session in range(1, SESSIONS + 1):
-        one = np.zeros(1, COMMAND)
-        one["timestamp_ns"], one["kind"], one["session"] = MIDNIGHT_NS, CommandKind.SESSION, session
-        one["token_0"] = int.from_bytes(f"USER{session:02d}  ".encode(), "little")
-        parts.append(one)
-    day = np.zeros(1, COMMAND)
-    day["timestamp_ns"], day["kind"] = MIDNIGHT_NS, CommandKind.START_OF_DAY
-    day["quantity"], day["price"] = MIDNIGHT_NS, 20_260_101
-    return np.concatenate([*parts, day])
+    """Instruments, sessions with funded accounts, controls and the start of the day: COMMAND array.
+
+    Without self-trade prevention: of four accounts every fourth trade would be with oneself.
+    """
+    terms = [
+        InstrumentTerms(f"BOOK{number:04d}", 1, 1, 2, 1, 1 << 20, 1 << 20, 1, 1)
+        for number in range(1, INSTRUMENTS + 1)
+    ]
+    return funding.opening(
+        terms,
+        SESSIONS,
+        controls=[name for name in funding.CONTROLS if name != "prevention"],
+        reference_price=MIDDLE_TICKS,
+        money=1 << 55,
+        stock=1 << 36,
+        timestamp_ns=MIDNIGHT_NS,
+    )
 
 
 def original_run(data_dir: Path, commands: int, frame: int) -> dict[str, Any]:
@@ -192,7 +187,7 @@ def original_run(data_dir: Path, commands: int, frame: int) -> dict[str, Any]:
     first = opening()
     ring[: len(first)] = first
     ready = len(first)
-    end = ready + commands - (INSTRUMENTS + SESSIONS + 1)
+    end = ready + commands - len(funding.first_slots(first))
     try:
         while writer.next_sequence < end:
             count = min(frame, end - ready) if ready > len(first) or writer.next_sequence else 0

@@ -22,6 +22,61 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 START_DEADLINE_S = 300.0
 USERNAME = "BENCH"
 PASSWORD = "benchmark"
+FEE_ACCOUNT = 1
+ACCOUNT = 2
+# One account with enough of everything, in the currencies of config/instruments.toml.
+ACCOUNTS = f"""
+[[currency]]
+id = 1
+code = "USD"
+decimals = 4
+fee_account = {FEE_ACCOUNT}
+[[currency]]
+id = 2
+code = "TWD"
+decimals = 2
+fee_account = {FEE_ACCOUNT}
+[[account]]
+id = {FEE_ACCOUNT}
+[[account]]
+id = {ACCOUNT}
+money = {{ USD = 5_000_000_000_000, TWD = 5_000_000_000_000 }}
+stock = {{ AAPL = 500_000_000, AMZN = 500_000_000, MSFT = 500_000_000, GOOG = 500_000_000 }}
+"""
+# Every control on, wide enough to refuse, hold and halt nothing. Only self-trade prevention is off:
+# the one session trades with itself.
+CONTROLS_ON = """
+[risk]
+maker_fee_basis_points = -0.2
+taker_fee_basis_points = 1
+price_band_percent = 95
+collar_percent = 50
+review_value = 10_000_000_000
+breaker_percent = 90
+breaker_window_s = 60
+breaker_halt_s = 1
+orders_per_day = 2_000_000_000
+open_orders = 2_000_000_000
+position_limit = 1_000_000_000
+orders_per_second = 1_000_000_000
+burst = 1_000_000
+session_orders_per_second = 1_000_000_000
+session_burst = 1_000_000
+cancel_ratio_percent = 100
+cancel_ratio_window_s = 60
+cancel_ratio_minimum = 2_000_000_000
+"""
+CONTROLS_OFF = """
+[risk]
+price_band_percent = 0
+collar_percent = 0
+review_value = 0
+breaker_percent = 0
+orders_per_day = 0
+orders_per_second = 0
+session_orders_per_second = 0
+cancel_ratio_percent = 0
+"""
 CONGESTION_CONTROL = b"cubic"
 
 
@@ -56,19 +111,26 @@ def overrides(path: Path | None) -> str:
 
 
 @contextlib.contextmanager
-def running(overrides: str = "", directory: Path | None = None) -> Iterator[Venue]:
-    """Start `exchange run` with the default configuration and ``overrides`` (TOML text)."""
+def running(
+    overrides: str = "", directory: Path | None = None, *, controls: bool = True
+) -> Iterator[Venue]:
+    """Start `exchange run` with the default configuration and ``overrides`` (TOML text).
+
+    ``controls``: with every risk control, or without any; the account is funded in both cases.
+    """
     folder = Path(tempfile.mkdtemp(prefix="exchange-bench-", dir=directory))
     port = free_port()
     settings = folder / "bench.toml"
     settings.write_text(
-        f'[exchange]\nsessions_file = "bench_sessions.toml"\n[day]\nroll = "manual"\n'
-        f"[order_entry]\nport = {port}\n{overrides}"
+        f'[exchange]\nsessions_file = "bench_sessions.toml"\n'
+        f'accounts_file = "bench_accounts.toml"\n[day]\nroll = "manual"\n'
+        f"[order_entry]\nport = {port}\n{CONTROLS_ON if controls else CONTROLS_OFF}{overrides}"
     )
     (folder / "bench_sessions.toml").write_text(
         f'[[session]]\nid = 1\nusername = "{USERNAME}"\n'
-        f'password = "{hash_password(PASSWORD)}"\naccount = 1\n'
+        f'password = "{hash_password(PASSWORD)}"\naccount = {ACCOUNT}\n'
     )
+    (folder / "bench_accounts.toml").write_text(ACCOUNTS)
     log = (folder / "daemon.log").open("wb")
     process = subprocess.Popen(
         [sys.executable, "-m", "exchange.cli", "run", "--config", settings,

@@ -13,15 +13,18 @@ import numpy as np
 
 from exchange import pipeline
 from exchange.codes import EventKind
+from exchange.engine.invariants import check_state
 from exchange.engine.matcher import apply_commands
 from exchange.engine.state import NEXT_COMMAND, NEXT_EVENT, EngineCapacity, create_state
 from exchange.records import COMMAND, EVENT, EVENT_SIZE_BYTES
 from tests.model.generator import EPISODES, Episode, Generator
+from tests.model.invariants import check, check_changes
 from tests.model.naive_command import Capacities
 from tests.model.naive_exchange import NaiveExchange
 from tests.model.streams import as_events, command_fields, commands_of, event_fields, run
 
 UNGATED = 1 << 62
+SLOTS_BETWEEN_CHECKS = 1 << 14
 RING_SLOTS = 1 << 15
 NO_WAKEUPS = -1  # eventfd of an agent that does not exist
 
@@ -106,17 +109,26 @@ class Comparison:
         self.naive = NaiveExchange(capacities)
         self.matcher = Matcher(capacities)
         self.next_sequence = 0
+        self.next_check = 0
         self.commands = 0
         self.events = 0
         self.seen: Counter[tuple[int, int]] = Counter()  # (event kind, reason)
 
     def feed(self, slots: np.ndarray) -> bytes:
-        """Apply ``slots`` to both; raises Difference at the first event that differs."""
-        expected = run(self.naive, slots, self.next_sequence)
+        """Apply ``slots`` to both; raises Difference at the first event that differs.
+
+        Both conservation laws are checked after every command in the naive exchange, and from time
+        to time recomputed from all that lives, there and in the matcher.
+        """
+        expected = run(self.naive, slots, self.next_sequence, check_changes)
         actual = self.matcher.run(slots)
         if expected != actual:
             raise Difference(self.describe(slots, expected, actual))
         self.next_sequence += len(slots)
+        if self.next_sequence >= self.next_check:
+            self.next_check = self.next_sequence + SLOTS_BETWEEN_CHECKS
+            check(self.naive)
+            check_state(self.matcher.state)
         events = as_events(expected)
         self.events += len(events)
         codes = events["kind"].astype(np.int64) << 8 | events["reason"]

@@ -75,7 +75,7 @@ class Episode(NamedTuple):
 EPISODES = (
     Episode(Capacities(instruments=64, sessions=32, orders=1 << 15, tokens=1 << 17), 40_000),
     Episode(Capacities(64, 32, 500, 1 << 17, positions=24), 25_000),
-    Episode(Capacities(instruments=64, sessions=32, orders=1 << 14, tokens=9_000), 20_000),
+    Episode(Capacities(instruments=64, sessions=32, orders=1 << 14, tokens=5_000), 12_000),
     Episode(Capacities(instruments=64, sessions=32, orders=1 << 16, tokens=1 << 18), 150_000),
 )
 
@@ -147,11 +147,11 @@ class Generator:
         self.day += 1
         self.control.day = self.day
         again = day_command(CommandKind.END_OF_DAY, self.now_ns, 0)  # mostly refused
-        fees = self.control.fees_of_all()
-        for slots in fees:
+        settings = self.control.settings_of_the_night()
+        for slots in settings:
             slots["timestamp_ns"][0] = self.now_ns
         start = day_command(CommandKind.START_OF_DAY, self.now_ns, self.day)
-        return np.concatenate([end, late, again, *fees, start])
+        return np.concatenate([end, late, again, *settings, start])
 
     def _chunk(self, profile: Profile, count: int) -> np.ndarray:
         random = self.random

@@ -183,6 +183,15 @@ def kill_command(scope: int, on: int, account: int = 0, session: int = 0) -> np.
     )
 
 
+def band_commands() -> list[np.ndarray]:
+    """Two instruments whose prices leave their band now and then."""
+    return [
+        parameter_command(Parameter.PRICE_BAND, 1, 3_000),
+        parameter_command(Parameter.PRICE_BAND, 3, 350_000),
+        parameter_command(Parameter.COLLAR, 1, 1_000),
+    ]
+
+
 def short_command(kind: int, **fields: int) -> np.ndarray:
     slot = np.zeros(1, COMMAND)
     slot["kind"] = kind
@@ -203,6 +212,8 @@ def opening_commands(timestamp_ns: int) -> np.ndarray:
         parameter_command(Parameter.SHORT_SALES, 3, 1),
         *(session_command(session, 0) for session in SESSIONS_DEFINED[:4]),
         *(instrument_commands(s, 0) for s in INSTRUMENTS[:4]),
+        parameter_command(Parameter.REFERENCE_PRICE, 1, INSTRUMENTS[0].middle),
+        *band_commands(),
         day_command(CommandKind.START_OF_DAY, 0, 0),
         *(session_command(session, 0) for session in SESSIONS_DEFINED[4:]),
         parameter_command(Parameter.FEES, 0, 100_000, 100_000),
@@ -440,13 +451,14 @@ class ControlCommands:
             return [size(1_000, 1_000_000), one_of(1, 2, 30, 86_400), one_of(1, 3, 20)]
         return [one_of(0, 1)]
 
-    def fees_of_all(self) -> list[np.ndarray]:
-        """At night, when no order lives, fees can change."""
-        return [
+    def settings_of_the_night(self) -> list[np.ndarray]:
+        """At night, when no order lives, fees can change; some bands come back."""
+        fees = [
             parameter_command(Parameter.FEES, s.instrument, *self.values(Parameter.FEES))
             for s in INSTRUMENTS
             if self.happens(0.5)
         ]
+        return fees + band_commands()
 
     # States and switches -------------------------------------------------------------------------
 

@@ -104,7 +104,8 @@ def mul_ppm(amount: int, rate: int) -> int:
 def need(v: Any, i: int, price: int, open_quantity: int) -> int:
     """What a BUY order of ``open_quantity`` at ``price`` freezes."""
     value = price * open_quantity * get(v.instruments, i + INSTRUMENT_MULTIPLIER)
-    return value + ppm_of(value, get(v.instruments, i + INSTRUMENT_FREEZE_RATE))
+    rate = get(v.instruments, i + INSTRUMENT_FREEZE_RATE)
+    return value if rate == 0 else value + ppm_of(value, rate)
 
 
 @jit_inline

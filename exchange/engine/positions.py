@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from exchange.engine.memory import divide, get, multiply, put, remainder, shift_right
+from exchange.engine.memory import divide, get, multiply, put, remainder, shift_right, top_bit
 from exchange.engine.state import MAX_POSITIONS, POSITION_MASK, POSITION_WORDS, POSITIONS_USED
 from ringbuffer.jit import jit, jit_inline
 
@@ -20,7 +20,7 @@ POSITION_OPEN_BUYS = 4
 POSITION_OPEN_SHORTS = 5
 
 _SPREAD = 0x9E3779B97F4A7C15 - (1 << 64)  # 2^64 / golden ratio, as a signed number
-_SMALL = 1 << 31  # two numbers below it have a product below 2^62
+_PRODUCT_BITS = 61  # the product of numbers whose top bits add up to less is below 2^62
 _HALF_BITS = 20
 _HALF_MASK = (1 << _HALF_BITS) - 1
 
@@ -83,7 +83,7 @@ def share_of_cost(cost: int, part: int, whole: int) -> int:
     """floor(cost * part / whole), exact, for 0 < part <= whole <= 2^41 and 0 <= cost <= 2^62."""
     if part == whole:
         return cost
-    if cost | part < _SMALL:
+    if top_bit(cost) + top_bit(part) < _PRODUCT_BITS:
         return divide(cost * part, whole)
     return _wide_share(cost, part, whole)
 

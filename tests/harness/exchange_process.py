@@ -14,6 +14,7 @@ says so in ``settings`` or ``account_keys``.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -307,6 +308,23 @@ class RunningExchange:
         from exchange.status import Observer
 
         return Observer(self.data_directory).look()
+
+    def admin(self, *arguments: str) -> dict[str, Any]:
+        """Run `exchange admin ARGUMENTS`; it is carried out and durable. Its JSON answer."""
+        answer = subprocess.run(
+            [
+                *(sys.executable, "-m", "exchange.cli", "admin", *arguments),
+                *("--json", "--data-dir", str(self.data_directory)),
+            ],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=STOP_TIMEOUT_S,
+        )
+        assert answer.returncode == 0, answer.stdout + answer.stderr
+        found = json.loads(answer.stdout)
+        assert isinstance(found, dict)
+        return found
 
     @property
     def region_path(self) -> Path:

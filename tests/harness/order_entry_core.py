@@ -1,6 +1,6 @@
 """An exchange in this process for tests of order entry: real engine, archive in memory, no disk.
 
-Session n trades for account n, which has money and stock enough for everything.
+Session n trades for account n, which has money and stock enough for everything and may short.
 
 ``Core`` plays matcher and journaler in one thread: it takes commands from the ingress ring, applies
 them with the real engine, appends the events to an array and releases them. ``GatewayProcess`` runs
@@ -19,7 +19,7 @@ import numpy as np
 
 from exchange import counters as counter_registry
 from exchange import pipeline
-from exchange.codes import CommandKind
+from exchange.codes import CommandKind, Parameter
 from exchange.counters import Counter
 from exchange.engine.matcher import apply_commands
 from exchange.engine.state import NEXT_EVENT, EngineCapacity, create_state
@@ -29,7 +29,7 @@ from exchange.records import COMMAND, EVENT, INSTRUMENT_CONTINUATION
 from ringbuffer.agent import AgentRunner
 from ringbuffer.counters import COUNTER_STRIDE
 from ringbuffer.idle import wake
-from tests.harness.funding import funded, opened
+from tests.harness.funding import funded, opened, parameter
 
 DAY = 20260105
 MIDNIGHT_NS = 1_767_571_200_000_000_000
@@ -91,6 +91,7 @@ class Core:
         event_capacity: int = 8192,
         archive_capacity: int = 1 << 20,
         open_day: bool = True,
+        cancel_on_disconnect: bool = False,
     ) -> None:
         self.cursors = np.zeros(pipeline.CURSOR_WORDS, np.int64)
         self.counters = np.zeros(counter_registry.COUNTER_WORDS, np.int64)
@@ -123,6 +124,8 @@ class Core:
         accounts = range(1, sessions + 1)
         # a currency of its own for each number of decimals: values count in prices then
         currencies = {1 + places: places for places in decimals}
+        self.apply(parameter(Parameter.SHORT_SALES, 1))
+        self.apply(parameter(Parameter.CANCEL_ON_DISCONNECT, int(cancel_on_disconnect)))
         self.apply(opened(accounts, currencies))
         for number, places in enumerate(decimals, 1):
             self.instrument(number, SYMBOL if number == 1 else f"S{number}", places)

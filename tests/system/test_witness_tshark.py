@@ -20,7 +20,12 @@ import numpy as np
 import pytest
 
 from exchange.gateway import ouch, soupbintcp
-from exchange.gateway.client import ConnectionEnded, LoginRefused, OrderEntryClient
+from exchange.gateway.client import (
+    ConnectionEnded,
+    LoginRefused,
+    OrderEntryClient,
+    Sequenced,
+)
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 WIRE = Path(os.environ.get("EXCHANGE_WIRE_DIR") or REPOSITORY.parent / "shared" / "wire")
@@ -109,17 +114,105 @@ def provoke_everything(port: int, password: str, symbol: str, price: int) -> int
         return malformed_port
 
 
-def test_tshark_understands_every_message(
-    tshark: str, running_exchange: Any, tmp_path: Path
-) -> None:
+# Sessions whose accounts are made to be refused, by OUCH's letter of the refusal.
+REFUSED_ACCOUNTS: dict[int, dict[str, Any]] = {
+    1: {"may_short": True},
+    6: {"self_trade_prevention": "decrement"},
+    9: {"open_orders": 1},
+    10: {"money": {"USD": 1}},
+    11: {"stock": {}},
+}
+REFUSED_SESSIONS: dict[int, dict[str, Any]] = {8: {"orders_per_second": 1, "burst": 1}}
+
+
+def answers(port: int, user: str, password: str, *orders: dict[str, Any]) -> list[Sequenced]:
+    """Log in, send orders (fields of Enter), and take an answer to each."""
+    with OrderEntryClient("127.0.0.1", port) as client:
+        client.login(user, password, sequence=0)
+        for number, order in enumerate(orders):
+            fields = {
+                "token": f"{user}-{number}",
+                "side": "B",
+                "shares": 10,
+                "stock": "AMZN",
+                "price": 900_000,
+                "time_in_force": 99_999,
+                "display": "Y",
+                "capacity": "A",
+                "cross_type": "N",
+            } | order
+            client.send_message(ouch.encode("O", fields))
+        return [client.receive() for _ in orders]
+
+
+def provoke_refusals(exchange: Any, port: int, password: str) -> set[str]:
+    """Have orders refused for every reason that OUCH has a letter for; the letters that came."""
+
+    def refused(user: str, *orders: dict[str, Any]) -> list[str]:
+        found = answers(port, user, password, *orders)
+        return [str(m.fields["reason"]) if m.letter == "J" else m.letter for m in found]
+
+    bad: list[dict[str, Any]] = [
+        {"price": 0}, {"shares": 0}, {"shares": 1_000_001}, {"minimum_quantity": 5},
+        {"display": "?"}, {"capacity": "?"}, {"stock": "NONE"}, {"side": "T"},
+    ]  # fmt: skip
+    letters = refused("S7", *bad)
+    assert letters == ["X", "O", "Z", "N", "D", "R", "S", "i"]
+    letters += refused("S8", {}, {})
+    assert letters[-2:] == ["A", "M"]
+    letters += refused("S9", {}, {})
+    assert letters[-2:] == ["A", "m"]
+    letters += refused("S10", {})
+    assert letters[-1:] == ["n"]
+    letters += refused("S11", {"side": "S"})
+    assert letters[-1:] == ["b"]
+    exchange.admin("kill", "on", "--account", "12")
+    letters += refused("S12", {})
+    assert letters[-1:] == ["a"]
+    exchange.admin("close", "--instrument", "GOOG")
+    letters += refused("S13", {"stock": "GOOG"})
+    assert letters[-1:] == ["C"]
+    return set(letters) - {"A"}
+
+
+def provoke_auction_and_halt(exchange: Any, port: int, password: str) -> None:
+    """Executed in an auction, Cancel Reject in a halt, AIQ Canceled of an order with itself."""
+    with OrderEntryClient("127.0.0.1", port) as client:
+        client.login("S6", password, sequence=0)
+        client.enter("q", "B", 40, "AMZN", 950_000)
+        client.enter("r", "S", 30, "AMZN", 950_000)
+        got = [client.receive() for _ in range(4)]
+        assert [m.letter for m in got] == ["A", "A", "D", "D"]
+        assert [m.fields["liquidity"] for m in got[2:]] == ["A", "R"]
+        exchange.admin("auction", "--instrument", "MSFT")
+        client.enter("s", "B", 20, "MSFT", 4_000_000)
+        client.enter("t", "S", 20, "MSFT", 4_000_000)
+        assert [client.receive().letter for _ in range(2)] == ["A", "A"]
+        exchange.admin("resume", "--instrument", "MSFT")
+        assert [client.receive().fields.get("liquidity") for _ in range(2)] == ["O", "O"]
+        client.enter("u", "B", 20, "MSFT", 4_000_000)
+        assert client.receive().letter == "A"
+        exchange.admin("halt", "--instrument", "MSFT")
+        client.enter("v", "B", 20, "MSFT", 4_000_000)
+        client.cancel("u")
+        got = [client.receive() for _ in range(2)]
+        assert (got[0].letter, got[0].fields["reason"], got[1].letter) == ("J", "H", "I")
+
+
+def test_tshark_understands_every_message(tshark: str, make_exchange: Any, tmp_path: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("live capture needs root")
     from exchange_process import PASSWORD
 
+    running_exchange = make_exchange(
+        account_keys=REFUSED_ACCOUNTS, session_keys=REFUSED_SESSIONS
+    ).start()
     port = running_exchange.port
     file = tmp_path / "gateway.pcapng"
     with capture(tshark, port, file):
         malformed_port = provoke_everything(port, PASSWORD, "AAPL", 1_000_000)
+        letters = provoke_refusals(running_exchange, port, PASSWORD) | {"H"}
+        provoke_auction_and_halt(running_exchange, port, PASSWORD)
         with OrderEntryClient("127.0.0.1", port) as last:
             last.login("S5", PASSWORD)
             last.receive()
@@ -138,9 +231,17 @@ def test_tshark_understands_every_message(
         sent.update(f"packet {letter}" for letter in packets if letter)
         sent.update(f"message {letter}" for letter in messages if letter)
     assert {key[-1] for key in sent if key.startswith("packet")} == set("AJSHZ+"), sent
-    assert {key[-1] for key in sent if key.startswith("message")} == set("SAUCEJM"), sent
+    assert {key[-1] for key in sent if key.startswith("message")} == set("SAUCEJMDI"), sent
     assert sent["packet S"] == sum(sent[key] for key in sent if key.startswith("message"))
-    assert sent["message A"] == 3 + 300
+    assert sent["message A"] == 3 + 300 + 2 + 5
+    seen = [
+        {letter for row in run_tshark(tshark, *decoded, "-e", field, "-Y", field)
+         for letter in row[0].replace("'", "").split(",")}
+        for field in ("ouch.reject_reason", "ouch.liquidity_flag", "ouch.cancel_reason")
+    ]  # fmt: skip
+    assert seen[0] == letters == set("XOZNDRSiMmnbaCH")
+    assert seen[1] == set("ARO")
+    assert seen[2] == set("UIQ")
 
 
 @pytest.fixture

@@ -102,7 +102,7 @@ def close_by_takeover(client: OrderEntryClient, gateway: Any) -> None:
 def test_every_end_is_told_after_the_last_order(
     make_gateway: Callable[..., Any], how: Callable[..., None], parameters: dict[str, int]
 ) -> None:
-    gateway = make_gateway(**parameters)
+    gateway = make_gateway({"cancel_on_disconnect": True}, **parameters)
     core = gateway.core
     client = connect(gateway)
     try:
@@ -125,10 +125,15 @@ def test_every_end_is_told_after_the_last_order(
     wait_for(lambda: core.counter(Counter.CONNECTIONS) == 0, "the connections to go")
     rest = flow(core)[1 + len(expected) :]
     assert rest == ([("DISCONNECT", 1, "")] if how is close_by_takeover else [])
+    # the matcher has done what the session's parameter says, and the session is told
+    with connect(gateway) as again:
+        told = [again.receive() for _ in range(1 + 2 * len(orders))]
+    canceled = [(m.fields["token"], m.fields["reason"]) for m in told if m.letter == "C"]
+    assert canceled == [(token, "Z") for token in orders]
 
 
 def test_a_login_right_after_the_break_comes_later(make_gateway: Callable[..., Any]) -> None:
-    gateway = make_gateway()
+    gateway = make_gateway({"cancel_on_disconnect": True})
     core = gateway.core
     for round_number in range(20):
         with connect_again(gateway, sequence=0) as client:
@@ -138,6 +143,12 @@ def test_a_login_right_after_the_break_comes_later(make_gateway: Callable[..., A
     for round_number in range(20):
         expected += [("ENTER", 1, f"r{round_number}"), ("DISCONNECT", 1, "")]
     assert flow(core) == expected
+    with connect(gateway) as client:
+        told = [client.receive() for _ in range(1 + 2 * 20)][1:]
+    # every order was accepted after the one before it had been cancelled
+    assert [(m.letter, m.fields["token"]) for m in told] == [
+        (letter, f"r{round_number}") for round_number in range(20) for letter in "AC"
+    ]
 
 
 def fill_ring(gateway: Any, client: OrderEntryClient) -> int:
@@ -212,11 +223,13 @@ def test_a_full_ring_delays_disconnects_and_loses_none(make_gateway: Callable[..
 
 
 def test_a_graceful_stop_disconnects_all_sessions_first(make_gateway: Callable[..., Any]) -> None:
-    gateway = make_gateway()
+    gateway = make_gateway({"cancel_on_disconnect": True})
     core = gateway.core
     with connect(gateway) as client, connect(gateway, 2):
         enter_and_wait(client, "a")
         core.cursors[pipeline.STOP_INTAKE] = 1
+        canceled = client.receive()
+        assert (canceled.letter, canceled.fields["reason"]) == ("C", "Z")
         with pytest.raises(ConnectionEnded):
             list(client.messages(20.0))
         assert client.ended
@@ -228,7 +241,7 @@ def test_a_graceful_stop_disconnects_all_sessions_first(make_gateway: Callable[.
 def test_a_restarted_gateway_disconnects_all_sessions_first(
     make_gateway: Callable[..., Any],
 ) -> None:
-    gateway = make_gateway()
+    gateway = make_gateway({"cancel_on_disconnect": True})
     core = gateway.core
     with connect(gateway) as client:
         enter_and_wait(client, "a")
@@ -236,6 +249,9 @@ def test_a_restarted_gateway_disconnects_all_sessions_first(
         again = make_gateway(core)
         with connect(again) as next_client:
             enter_and_wait(next_client, "b")
+        with connect_again(again, sequence=2) as last:
+            told = [(m.letter, m.fields["token"]) for m in (last.receive() for _ in range(4))]
+        assert told == [("A", "a"), ("C", "a"), ("A", "b"), ("C", "b")]
     wait_for(lambda: core.counter(Counter.CONNECTIONS) == 0, "the end")
     everyone = ("DISCONNECT", 0, "")
     assert [entry for entry in flow(core) if entry != ("DISCONNECT", 1, "")] == [

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from exchange import control_commands as commands
 from exchange.archive_check import ArchiveCheck
-from exchange.codes import FLAG_LONG, CommandKind, Side
+from exchange.codes import FLAG_LONG, CommandKind, Parameter, Side
+from exchange.control_commands import InstrumentTerms
 from exchange.engine.state import EngineCapacity
 from exchange.rebuild import (
     COMMAND_LAYOUT,
@@ -18,7 +20,7 @@ from exchange.rebuild import (
     rebuild,
     save_capacity,
 )
-from exchange.records import COMMAND, INSTRUMENT_CONTINUATION
+from exchange.records import COMMAND
 from journal.recovery import recover
 from journal.writer import JournalWriter
 
@@ -27,12 +29,24 @@ MIDNIGHT_NS = 1_767_225_600 * SECOND_NS  # 2026-01-01
 DAY_NUMBER = 20_260_101
 OPEN_NS = MIDNIGHT_NS + 9 * 3600 * SECOND_NS
 CAPACITY = EngineCapacity(
-    instruments=8, sessions=8, orders=4096, leaves=256, nodes=128, tokens=1 << 16
+    instruments=8,
+    sessions=8,
+    orders=4096,
+    leaves=256,
+    nodes=128,
+    tokens=1 << 16,
+    accounts=1024,
+    positions=256,
 )
 SYMBOLS = {1: "ALPHA", 2: "BETA"}
 DECIMALS = {1: 2, 2: 4}
 USERS = {1: "ANNA", 2: "BERT", 3: "CARA"}
 SEGMENT_BYTES = 1 << 20
+OPENING_SLOTS = 38
+FEE_ACCOUNT = 500  # session s belongs to account 500 + s
+CURRENCY_DECIMALS = 4
+MONEY = 10**14
+STOCK = 1_000_000
 
 
 def word(text: str) -> int:
@@ -115,38 +129,36 @@ def replace(
 
 
 def opening(timestamp_ns: int = OPEN_NS) -> list[np.ndarray]:
-    """Two instruments, three sessions, start of day: 8 slots."""
-    parts = []
+    """A currency, two instruments, three funded accounts that may short, their sessions, a day.
+
+    OPENING_SLOTS slots; instruments from slot 6 on, sessions from slot 10.
+    """
+    deposit = CommandKind.DEPOSIT
+    parts = [
+        commands.set_parameter(Parameter.SHORT_SALES, 0, (1, 0, 0)),
+        commands.open_account(FEE_ACCOUNT),
+        commands.define_currency(1, "USD", CURRENCY_DECIMALS, FEE_ACCOUNT),
+    ]
     for instrument, symbol in SYMBOLS.items():
-        record = np.zeros(2, COMMAND)
-        record[:1] = slot(
-            CommandKind.INSTRUMENT,
-            timestamp_ns,
-            instrument=instrument,
-            token_0=word(symbol),
-            price=1,
-            quantity=1,
-            display=DECIMALS[instrument],
-            flags=FLAG_LONG,
+        terms = InstrumentTerms(
+            symbol, 1, 1, DECIMALS[instrument], 1, 10_000_000, 1_000_000, currency=1, group=1
         )
-        limits = record[1:].view(INSTRUMENT_CONTINUATION)
-        limits["minimum_price"] = 1
-        limits["maximum_price"] = 10_000_000
-        limits["maximum_quantity"] = 1_000_000
-        parts.append(record)
+        parts.append(commands.define_instrument(instrument, terms))
     for session, name in USERS.items():
-        parts.append(
-            slot(
-                CommandKind.SESSION,
-                timestamp_ns,
-                session=session,
-                token_0=word(name),
-                quantity=500 + session,
-            )
-        )
+        parts.append(commands.define_session(session, name, FEE_ACCOUNT + session))
+    for session in USERS:
+        account = FEE_ACCOUNT + session
+        parts.append(commands.open_account(account))
+        parts.append(commands.move_money(deposit, account, 1, MONEY, f"MONEY{account}"))
+        for instrument in SYMBOLS:
+            parts.append(commands.move_stock(deposit, account, instrument, STOCK, 1000))
     parts.append(
         slot(CommandKind.START_OF_DAY, timestamp_ns, quantity=MIDNIGHT_NS, price=DAY_NUMBER)
     )
+    for part in parts:
+        part["timestamp_ns"][0] = timestamp_ns
+        if part["kind"][0] >= CommandKind.CURRENCY:
+            commands.set_operator(part, "olga", 1001)
     return parts
 
 
@@ -204,7 +216,7 @@ def random_commands(seed: int, count: int) -> list[np.ndarray]:
             now += int(random.integers(0, SECOND_NS))
             parts.append(slot(CommandKind.TIMER, now))
         else:
-            order_id = int(random.integers(8, 8 + 2 * number))
+            order_id = int(random.integers(OPENING_SLOTS, OPENING_SLOTS + 2 * number))
             parts.append(slot(CommandKind.CANCEL_BY_ORDER_ID, now, price=order_id))
     return parts
 

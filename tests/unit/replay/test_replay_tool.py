@@ -30,6 +30,7 @@ from replay.stats import LogHistogram
 from replay.verify import verify
 from tests.unit.replay.sample_journal import (
     OPEN_NS,
+    OPENING_SLOTS,
     SECOND_NS,
     by_token,
     enter,
@@ -44,12 +45,13 @@ from tests.unit.replay.sample_journal import (
 
 EVENT_SIZE = EVENT.itemsize
 
-# Opening: slots 0-1 ALPHA, 2-3 BETA, 4-6 sessions, 7 start of day; then, one second apart:
-#   8 ANNA buys 100 ALPHA at 10.00          9 BERT buys 50 ALPHA at 10.00
-#  10 CARA sells 120 ALPHA at 9.99 (fills 100 of order 8, 20 of order 9)
-#  11 ANNA sells 30 BETA at 0.1005         12-13 ANNA replaces it: 40 at 0.1004
-#  14 BERT cancels order 9 down to 25 (5 open)   15 CARA's order of 0 shares is rejected
-#  16 CARA buys 10 BETA at 0.1004, immediate or cancel
+# The opening is OPENING_SLOTS long; then, one second apart (sequences count from FIRST):
+#   0 ANNA buys 100 ALPHA at 10.00           1 BERT buys 50 ALPHA at 10.00
+#   2 CARA sells 120 ALPHA at 9.99 (fills 100 of order 0, 20 of order 1)
+#   3 ANNA sells 30 BETA at 0.1005           4-5 ANNA replaces it: 40 at 0.1004
+#   6 BERT cancels order 1 down to 25 (5 open)   7 CARA's order of 0 shares is rejected
+#   8 CARA buys 10 BETA at 0.1004, immediate or cancel
+FIRST = OPENING_SLOTS
 _SMALL = [
     enter(OPEN_NS + 1 * SECOND_NS, 1, 1, 0, 1000, 100),
     enter(OPEN_NS + 2 * SECOND_NS, 2, 2, 0, 1000, 50),
@@ -119,7 +121,7 @@ def test_show_trades(small: Path, capsysbinary: Any) -> None:
         ("BETA", "0.1004", 10),
     ]
     first = trades[0]
-    assert first["order_id"] == 8 and first["aggressor_order_id"] == 10
+    assert first["order_id"] == FIRST and first["aggressor_order_id"] == FIRST + 2
     assert first["session"] == "ANNA" and first["aggressor_session"] == "CARA"
     assert first["token"] == "T1" and first["aggressor_token"] == "T3"
     assert first["side"] == "BUY" and first["aggressor_side"] == "SELL"
@@ -132,7 +134,7 @@ def test_show_trades(small: Path, capsysbinary: Any) -> None:
 
 def test_show_other_kinds(small: Path, capsysbinary: Any) -> None:
     (replaced,) = lines(capsysbinary, small, "show", "--kind", "REPLACED")
-    assert replaced["order_id"] == 12 and replaced["replaced_order_id"] == 11
+    assert replaced["order_id"] == FIRST + 4 and replaced["replaced_order_id"] == FIRST + 3
     assert replaced["token"] == "T5" and replaced["replaced_token"] == "T4"
     assert replaced["price"] == "0.1004" and replaced["firm"] == "FIRM"
     (rejected,) = lines(capsysbinary, small, "show", "--kind", "rejected")
@@ -148,32 +150,35 @@ def test_show_other_kinds(small: Path, capsysbinary: Any) -> None:
 
 def test_show_filters(small: Path, capsysbinary: Any) -> None:
     beta = lines(capsysbinary, small, "show", "--symbol", "BETA", "--kind", "ACCEPTED")
-    assert [e["order_id"] for e in beta] == [11, 16]
+    assert [e["order_id"] for e in beta] == [FIRST + 3, FIRST + 8]
     berts = lines(capsysbinary, small, "show", "--session", "BERT", "--kind", "TRADE")
-    assert [e["order_id"] for e in berts] == [9]
+    assert [e["order_id"] for e in berts] == [FIRST + 1]
     caras = lines(capsysbinary, small, "show", "--session", "CARA", "--kind", "TRADE")
     assert len(caras) == 3  # as aggressor
-    order = lines(capsysbinary, small, "show", "--order", "9")
+    order = lines(capsysbinary, small, "show", "--order", str(FIRST + 1))
     assert [e["kind"] for e in order] == ["ACCEPTED", "TRADE", "CANCELED"]
     assert lines(capsysbinary, small, "show", "--tail", "1", "--kind", "TRADE")[0]["price"] == (
         "0.1004"
     )
     late = lines(capsysbinary, small, "show", "--since", "2026-01-01T09:00:08")
-    assert {e["command_sequence"] for e in late} == {16}
+    assert {e["command_sequence"] for e in late} == {FIRST + 8}
     early = lines(capsysbinary, small, "show", "--until", "2026-01-01T09:00:01.0")
-    assert max(e["command_sequence"] for e in early) == 8
+    assert max(e["command_sequence"] for e in early) == FIRST
     some = lines(capsysbinary, small, "show", "--first", "3", "--last", "5")
     assert [e["sequence"] for e in some] == [3, 4, 5]
 
 
 def test_show_commands(small: Path, capsysbinary: Any) -> None:
     commands = lines(capsysbinary, small, "show", "commands")
-    assert [c["sequence"] for c in commands] == [0, 2, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 15, 16]
-    assert commands[0]["instrument"] == "ALPHA" and commands[0]["maximum_price"] == "100000.00"
-    assert commands[2]["session"] == "ANNA" and commands[2]["account"] == 501
-    assert commands[5]["day_number"] == 20_260_101
-    assert commands[6] == {
-        "sequence": 8,
+    by_sequence = {c["sequence"]: c for c in commands}
+    trading = [c["sequence"] - FIRST for c in commands if c["sequence"] >= FIRST]
+    assert trading == [0, 1, 2, 3, 4, 6, 7, 8]
+    assert by_sequence[6]["instrument"] == "ALPHA"
+    assert by_sequence[6]["maximum_price"] == "100000.00"
+    assert by_sequence[10]["session"] == "ANNA" and by_sequence[10]["account"] == 501
+    assert by_sequence[FIRST - 1]["day_number"] == 20_260_101
+    assert by_sequence[FIRST] == {
+        "sequence": FIRST,
         "time": "2026-01-01T09:00:01.000000000Z",
         "timestamp_ns": OPEN_NS + SECOND_NS,
         "kind": "ENTER",
@@ -192,17 +197,22 @@ def test_show_commands(small: Path, capsysbinary: Any) -> None:
         "display": "Y",
         "intermarket_sweep": "N",
     }
-    assert commands[10]["kind"] == "REPLACE" and commands[10]["replacement_token"] == "T5"
+    replaced = by_sequence[FIRST + 4]
+    assert replaced["kind"] == "REPLACE" and replaced["replacement_token"] == "T5"
     # a cancel names a token only: the events that it caused tell order and instrument
     alpha = lines(capsysbinary, small, "show", "commands", "--symbol", "ALPHA")
-    assert [c["sequence"] for c in alpha] == [0, 8, 9, 10, 14, 15]
-    order = lines(capsysbinary, small, "show", "commands", "--order", "9")
-    assert [c["sequence"] for c in order] == [9, 10, 14]
+    assert alpha[0]["sequence"] == 6 and alpha[0]["kind"] == "INSTRUMENT"
+    assert [c["kind"] for c in alpha[1:4]] == ["DEPOSIT"] * 3
+    assert [c["sequence"] - FIRST for c in alpha[4:]] == [0, 1, 2, 6, 7]
+    order = lines(capsysbinary, small, "show", "commands", "--order", str(FIRST + 1))
+    assert [c["sequence"] - FIRST for c in order] == [1, 2, 6]
     # a range that begins at a second slot begins with the next command
-    part = lines(capsysbinary, small, "show", "commands", "--first", "13", "--last", "14")
-    assert [c["sequence"] for c in part] == [14]
+    part = lines(
+        capsysbinary, small, "show", "commands", "--first", str(FIRST + 5), "--last", str(FIRST + 6)
+    )
+    assert [c["sequence"] - FIRST for c in part] == [6]
     timed = lines(capsysbinary, small, "show", "commands", "--since", "2026-01-01T09:00:07")
-    assert [c["sequence"] for c in timed] == [15, 16]
+    assert [c["sequence"] - FIRST for c in timed] == [7, 8]
 
 
 def test_replace_price_as_on_the_wire() -> None:
@@ -273,8 +283,8 @@ def test_parse_time() -> None:
 
 def test_stats(small: Path, capsysbinary: Any) -> None:
     (figures,) = lines(capsysbinary, small, "stats")
-    assert figures["commands"]["count"] == 14
-    assert figures["commands"]["slots"] == 17
+    assert figures["commands"]["count"] == FIRST // 2 + 2 + 8
+    assert figures["commands"]["slots"] == FIRST + 9
     assert figures["commands"]["by_kind"] == {
         "ENTER": 6,
         "CANCEL": 1,
@@ -282,6 +292,10 @@ def test_stats(small: Path, capsysbinary: Any) -> None:
         "START_OF_DAY": 1,
         "INSTRUMENT": 2,
         "SESSION": 3,
+        "CURRENCY": 1,
+        "ACCOUNT": 4,
+        "DEPOSIT": 9,
+        "PARAMETER": 1,
     }
     assert figures["commands"]["seconds"] == 8.0
     events = figures["events"]
@@ -292,7 +306,7 @@ def test_stats(small: Path, capsysbinary: Any) -> None:
         "ALPHA": {"orders": 3, "trades": 2, "volume": 120, "turnover": "1200.00"},
         "BETA": {"orders": 3, "trades": 1, "volume": 10, "turnover": "1.0040"},
     }
-    assert figures["files"]["command_bytes"] == 17 * 64
+    assert figures["files"]["command_bytes"] == (FIRST + 9) * 64
     assert "turnover" in run(capsysbinary, small, "stats")
 
 
@@ -322,8 +336,8 @@ def test_export_trades_and_orders(small: Path, capsysbinary: Any, tmp_path: Path
     target = tmp_path / "orders.csv"
     run(capsysbinary, small, "export", "orders", "--output", str(target))
     rows = list(csv.DictReader(io.StringIO(target.read_text())))
-    assert [r["order_id"] for r in rows] == ["8", "9", "10", "11", "12", "16"]
-    assert rows[4]["replaced_order_id"] == "11" and rows[4]["price"] == "0.1004"
+    assert [int(r["order_id"]) - FIRST for r in rows] == [0, 1, 2, 3, 4, 8]
+    assert rows[4]["replaced_order_id"] == str(FIRST + 3) and rows[4]["price"] == "0.1004"
 
 
 def test_export_has_a_column_for_everything(original: Path, capsysbinary: Any) -> None:
@@ -378,7 +392,7 @@ def test_books_equal_naive_books(original: Path) -> None:
     random = np.random.default_rng(6)
     end = JournalView(original).next_command
     compared = 0
-    for at in sorted(random.integers(8, end, 12).tolist()):
+    for at in sorted(random.integers(FIRST, end, 12).tolist()):
         result = rebuild(original, upto_sequence=at + 1)
         while position < result.next_event:
             naive.take(events[position])
@@ -404,10 +418,10 @@ def test_books_equal_naive_books(original: Path) -> None:
 
 
 def test_book_command(small: Path, capsysbinary: Any) -> None:
-    books = lines(capsysbinary, small, "book", "--at", "9")
+    books = lines(capsysbinary, small, "book", "--at", str(FIRST + 1))
     assert books == [
         {
-            "after_command": 9,
+            "after_command": FIRST + 1,
             "instrument": "ALPHA",
             "bids": [{"price": "10.00", "quantity": 150, "orders": 2}],
             "asks": [],
@@ -417,11 +431,19 @@ def test_book_command(small: Path, capsysbinary: Any) -> None:
     ]
     alpha, beta = lines(capsysbinary, small, "book", "--orders")
     assert alpha["bids"][0]["orders"] == [
-        {"order_id": 9, "session": "BERT", "token": "T2", "side": "BUY", "quantity": 5}
+        {
+            "order_id": FIRST + 1,
+            "session": "BERT",
+            "token": "T2",
+            "side": "BUY",
+            "quantity": 5,
+        }
     ]
-    assert beta["asks"][0]["orders"][0]["order_id"] == 12
-    # after the first slot of the replace (12-13) the whole command has been applied
-    (_, beta) = lines(capsysbinary, small, "book", "--at", "12", "--symbol", "BETA")[0:1] * 2
+    assert beta["asks"][0]["orders"][0]["order_id"] == FIRST + 4
+    # after the first slot of the replace the whole command has been applied
+    (_, beta) = (
+        lines(capsysbinary, small, "book", "--at", str(FIRST + 4), "--symbol", "BETA")[0:1] * 2
+    )
     assert beta["asks"] == [{"price": "0.1004", "quantity": 40, "orders": 1}]
     assert "no live order" in run(capsysbinary, small, "book", "--at", "7")
     assert "10.00" in run(capsysbinary, small, "book", "--symbol", "ALPHA", "--orders")

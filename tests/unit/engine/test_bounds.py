@@ -134,7 +134,9 @@ def test_share_of_cost_in_parts() -> None:
     shifted = ((whole - 1) << half) + rest * mask
     assert fits(high, shifted)
     assert fits((high // whole) << half, cost)
-    assert fits((positions._SMALL - 1) ** 2)
+    # one product where the top bits of its factors add up to less
+    largest_sum = positions._PRODUCT_BITS - 1
+    assert fits(*[(2 << bit) * (2 << (largest_sum - bit)) for bit in range(largest_sum + 1)])
 
 
 def test_sums_over_accounts_and_levels() -> None:

@@ -170,13 +170,13 @@ def test_times_and_counts() -> None:
 @jit
 def _shares(cost: np.ndarray, part: np.ndarray, whole: np.ndarray, out: np.ndarray) -> None:
     for i in range(len(cost)):
-        out[i] = positions.share_of_cost(cost[i], part[i], whole[i])
+        out[i] = positions.share_of_cost(int(cost[i]), int(part[i]), int(whole[i]))
 
 
 @jit
 def _parts(amount: np.ndarray, rate: np.ndarray, out: np.ndarray) -> None:
     for i in range(len(amount)):
-        out[i] = clearing.mul_ppm(amount[i], rate[i])
+        out[i] = clearing.mul_ppm(int(amount[i]), int(rate[i]))
 
 
 def _spread(random: np.random.Generator, highest: int, count: int) -> list[int]:

@@ -125,7 +125,7 @@ def test_an_auction_is_what_a_search_over_all_ticks_says(
                 session=1 + number % 2,
                 time_in_force=99_999,
                 **terms,
-            )  # fmt: skip
+            )
         )
         assert events["kind"][0] == EventKind.ACCEPTED
         ids.append(int(events["order_id"][0]))

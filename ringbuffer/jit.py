@@ -96,15 +96,27 @@ import numba  # noqa: E402
 JIT_DISABLED = bool(numba.config.DISABLE_JIT)
 
 
+def _wrappers(function: Function) -> dict[str, bool]:
+    """Options that leave out the wrappers for callers in the interpreter, where none can exist.
+
+    A function whose first parameter is ``v`` takes the engine's view (exchange/engine/view.py):
+    raw pointers, which the interpreter cannot pass. Its wrappers cost a third of the compile time.
+    """
+    only_compiled = function.__code__.co_varnames[:1] == ("v",)
+    return {"no_cpython_wrapper": only_compiled, "no_cfunc_wrapper": only_compiled}
+
+
 def jit(function: Function) -> Function:
     """Compile ``function`` in nopython mode, cached, without the interpreter lock."""
-    compiled: Function = numba.njit(cache=True, nogil=True)(function)
+    compiled: Function = numba.njit(cache=True, nogil=True, **_wrappers(function))(function)
     return compiled
 
 
 def jit_inline(function: Function) -> Function:
     """As ``jit``; the body is inlined by LLVM's own judgement after a hint (``forceinline``)."""
-    compiled: Function = numba.njit(cache=True, nogil=True, forceinline=True)(function)
+    compiled: Function = numba.njit(
+        cache=True, nogil=True, forceinline=True, **_wrappers(function)
+    )(function)
     return compiled
 
 

@@ -214,6 +214,8 @@ def opening_commands(timestamp_ns: int) -> np.ndarray:
         *(instrument_commands(s, 0) for s in INSTRUMENTS[:4]),
         parameter_command(Parameter.REFERENCE_PRICE, 1, INSTRUMENTS[0].middle),
         *band_commands(),
+        parameter_command(Parameter.SELF_TRADE, 3, SelfTradePrevention.CANCEL_RESTING, 5),
+        parameter_command(Parameter.BREAKER, 3, 250_000, 2, 1),
         day_command(CommandKind.START_OF_DAY, 0, 0),
         *(session_command(session, 0) for session in SESSIONS_DEFINED[4:]),
         parameter_command(Parameter.FEES, 0, 100_000, 100_000),
@@ -452,13 +454,21 @@ class ControlCommands:
         return [one_of(0, 1)]
 
     def settings_of_the_night(self) -> list[np.ndarray]:
-        """At night, when no order lives, fees can change; some bands come back."""
+        """At night, when no order lives, fees can change; bands and prevention come back."""
         fees = [
             parameter_command(Parameter.FEES, s.instrument, *self.values(Parameter.FEES))
             for s in INSTRUMENTS
             if self.happens(0.5)
         ]
-        return fees + band_commands()
+        # accounts 1 (three of eight creators) and 3 would trade with themselves and each other
+        prevention = []
+        for account in (1, 3):
+            mode, group = self.one_of(0, 0, 0, 1, 2, 3, 4), self.one_of(0, 0, 5)
+            prevention.append(parameter_command(Parameter.SELF_TRADE, account, mode, group))
+        moves = parameter_command(
+            Parameter.BREAKER, 3, self.one_of(0, 150_000, 250_000), self.one_of(1, 2, 16), 1
+        )
+        return [*fees, *band_commands(), *prevention, moves]
 
     # States and switches -------------------------------------------------------------------------
 

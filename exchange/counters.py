@@ -75,6 +75,21 @@ class Counter(IntEnum):
     STAGE_RESTARTS = 44
     CORE_RESTARTS = 45
 
+    # Commands applied, by kind: those from 11 on (matcher).
+    COMMANDS_CURRENCY = 46
+    COMMANDS_ACCOUNT = 47
+    COMMANDS_DEPOSIT = 48
+    COMMANDS_WITHDRAW = 49
+    COMMANDS_PARAMETER = 50
+    COMMANDS_INSTRUMENT_STATE = 51
+    COMMANDS_KILL = 52
+    COMMANDS_REVIEW = 53
+    COMMANDS_MASS_CANCEL = 54
+    COMMANDS_DISCONNECT = 55
+    COMMANDS_CANCEL_AFTER = 56
+    COMMANDS_REPLACE_BY_ORDER_ID = 57
+    COMMANDS_MODIFY_BY_ORDER_ID = 58
+
 
 class Histogram(IntEnum):
     """Number of each latency histogram; values in ns unless the comment says otherwise."""

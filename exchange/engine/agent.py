@@ -78,8 +78,11 @@ _JOURNALER = int(AGENT_JOURNALER)
 _JOURNALER_SLEEPING = sleeping(AGENT_JOURNALER)
 _OWN_SLEEPING = sleeping(AGENT_MATCHER)
 _LONG = FLAG_LONG << 40
-_KIND_COUNTERS = int(Counter.COMMANDS_ENTER) - 1  # of kind k: this + k
-_LAST_KIND = int(CommandKind.CANCEL_BY_ORDER_ID)
+# counter of kind k: the first of its run of kinds + k
+_KIND_COUNTERS = int(Counter.COMMANDS_ENTER) - int(CommandKind.ENTER)
+_LAST_OF_FIRST_RUN = int(CommandKind.CANCEL_BY_ORDER_ID)
+_LATER_KIND_COUNTERS = int(Counter.COMMANDS_CURRENCY) - int(CommandKind.CURRENCY)
+_LAST_KIND = int(CommandKind.MODIFY_BY_ORDER_ID)
 _OTHER = int(Counter.COMMANDS_OTHER)
 _REJECTS = int(Counter.REJECTS)
 _TRADES = int(Counter.TRADES)
@@ -95,10 +98,20 @@ _SEQUENCER_WORDS = 8
 # columns of Sequencer.rings
 _PUBLISHED, _CONSUMED, _PRODUCER_SLEEPING, _PRODUCER = 0, 1, 2, 3
 
-assert [int(Counter.COMMANDS_CANCEL_BY_ORDER_ID), _OTHER] == [
-    _KIND_COUNTERS + _LAST_KIND,
-    _KIND_COUNTERS + _LAST_KIND + 1,
+assert [kind.name for kind in CommandKind] == [
+    Counter(
+        (_KIND_COUNTERS if kind <= _LAST_OF_FIRST_RUN else _LATER_KIND_COUNTERS) + kind
+    ).name.removeprefix("COMMANDS_")
+    for kind in CommandKind
 ]
+
+
+@jit
+def counter_of(kind: int) -> int:
+    """The counter of commands of ``kind``."""
+    if kind <= 0 or kind > _LAST_KIND:
+        return _OTHER
+    return kind + (_KIND_COUNTERS if kind <= _LAST_OF_FIRST_RUN else _LATER_KIND_COUNTERS)
 
 
 class Sequencer(NamedTuple):
@@ -144,7 +157,7 @@ def take(q: Any, number: int, limit: int, sequence: int, now_ns: int, taken: int
         if moved + size > limit:
             break
         kind = (get(source, s + 5) >> 16) & 0xFF
-        counter = _KIND_COUNTERS + kind if 0 < kind <= _LAST_KIND else _OTHER
+        counter = counter_of(kind)
         put(counters, counter * COUNTER_STRIDE, get(counters, counter * COUNTER_STRIDE) + 1)
         # A continuation has no receive time of its own; -1 keeps it out of the histogram.
         put(received, taken + moved, get(source, s))

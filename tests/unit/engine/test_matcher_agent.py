@@ -48,6 +48,15 @@ class Bench:
         count = len(slots) if publish is None else publish
         self.cursors[pipeline.ingress_published(ring)] = at + count
 
+    def release(self) -> None:
+        """Everything published so far is durable."""
+        self.cursors[pipeline.COMMAND_DURABLE] = self.cursors[pipeline.COMMAND_APPLIED]
+        self.cursors[pipeline.EVENT_RELEASED] = self.cursors[pipeline.EVENT_PUBLISHED]
+
+    @property
+    def applied(self) -> int:
+        return int(self.cursors[pipeline.COMMAND_APPLIED])
+
     def count(self, counter: Counter) -> int:
         return int(self.counters[counter * COUNTER_STRIDE])
 
@@ -57,9 +66,15 @@ class Bench:
 
 
 def started(**sizes: int) -> Bench:
+    """A day has started, and everything so far is durable and released."""
     bench = Bench(**sizes)
-    bench.send(0, opening())
-    assert bench.agent.do_work(64) == 5
+    slots = opening()
+    while len(slots):
+        size = 2 if slots["flags"][0] & FLAG_LONG else 1
+        bench.send(0, slots[:size])
+        assert bench.agent.do_work(64) == size
+        slots = slots[size:]
+        bench.release()
     return bench
 
 
@@ -78,18 +93,34 @@ def test_commands_are_stamped_sequenced_applied_and_counted() -> None:
     bench.send(1, np.concatenate(orders))
     assert bench.agent.do_work(64) == 2
     cursors = bench.cursors
-    assert cursors[pipeline.COMMAND_PUBLISHED] == cursors[pipeline.COMMAND_APPLIED] == 7
+    assert cursors[pipeline.COMMAND_PUBLISHED] == bench.applied == len(opening()) + 2
     assert cursors[pipeline.ingress_consumed(1)] == 2
-    stamps = bench.command_ring["timestamp_ns"][:7]
-    assert (np.diff(stamps[[0, 2, 3, 4, 5, 6]]) >= 0).all()
-    assert before <= stamps[5] <= time.time_ns()
+    slots = bench.command_ring[: bench.applied]
+    # the start of the day and the orders; a continuation is not stamped
+    assert (np.diff(slots["timestamp_ns"][-3:]) >= 0).all()
+    assert before <= slots["timestamp_ns"][-1] <= time.time_ns()
     kinds = [EventKind(k).name for k in bench.events()["kind"][-3:]]
     assert kinds == ["ACCEPTED", "ACCEPTED", "TRADE"]
     assert bench.count(Counter.COMMANDS_ENTER) == 2
     assert bench.count(Counter.COMMANDS_INSTRUMENT) == 1
     assert bench.count(Counter.TRADES) == 1
-    assert bench.histograms[0] == 6  # commands; the continuation is none
+    continuations = np.count_nonzero(opening()["flags"] & FLAG_LONG)
+    assert bench.histograms[0] == bench.applied - continuations
     assert bench.histograms[3] >= 1_000_000
+
+
+def test_every_kind_has_its_counter() -> None:
+    bench = started()
+    at_first = bench.count(Counter.COMMANDS_ACCOUNT)
+    for kind in CommandKind:
+        counter = Counter[f"COMMANDS_{kind.name}"]
+        before = bench.count(counter)
+        bench.send(0, command(kind, session=7))
+        assert bench.agent.do_work(64) == 1
+        assert bench.count(counter) == before + 1
+        bench.release()
+    assert bench.count(Counter.COMMANDS_ACCOUNT) == at_first + 1
+    assert bench.count(Counter.COMMANDS_OTHER) == 0
 
 
 def test_an_unknown_kind_is_a_control_reject() -> None:
@@ -127,20 +158,21 @@ def test_rings_are_served_in_turns() -> None:
     orders = np.concatenate([enter(f"t{i}", 0, 1, 100) for i in range(8)])
     bench.send(0, timers)
     bench.send(1, orders)
+    consumed = int(bench.cursors[pipeline.ingress_consumed(0)])
     for done in (2, 4, 6, 8):
         assert bench.agent.do_work(2) == 4
-        for ring, before in ((0, 5), (1, 0)):
+        for ring, before in ((0, consumed), (1, 0)):
             assert bench.cursors[pipeline.ingress_consumed(ring)] == before + done
 
 
 def test_a_full_command_ring_holds_the_matcher_back() -> None:
     bench = started(commands=8)
-    bench.send(1, np.concatenate([enter(f"t{i}", 0, 1, 100) for i in range(8)]))
-    assert bench.agent.do_work(64) == 3
+    bench.send(1, np.concatenate([enter(f"t{i}", 0, 1, 100) for i in range(12)]))
+    assert bench.agent.do_work(64) == 8
     assert bench.agent.do_work(64) == 0
-    bench.cursors[pipeline.COMMAND_DURABLE] = 8
-    assert bench.agent.do_work(64) == 5
-    assert bench.cursors[pipeline.COMMAND_APPLIED] == 13
+    bench.release()
+    assert bench.agent.do_work(64) == 4
+    assert bench.applied == len(opening()) + 12
 
 
 def test_a_producer_that_filled_its_ring_is_woken() -> None:
@@ -163,19 +195,19 @@ def test_a_producer_that_filled_its_ring_is_woken() -> None:
 
 def test_stop_ends_the_wait_for_a_full_event_ring() -> None:
     bench = started(events=8)
+    first_event = int(bench.cursors[pipeline.EVENT_PUBLISHED])
     bench.send(1, np.concatenate([enter(f"t{i}", 0, 1, 100) for i in range(12)]))
     bench.cursors[pipeline.STOP] = 1
     assert bench.agent.do_work(64) == 0
     assert bench.agent.do_work(64) == 0
     # what was not released was not overwritten, and only whole written events are published
-    assert bench.cursors[pipeline.EVENT_PUBLISHED] == 7
-    assert bench.events()["sequence"].tolist() == list(range(7))
-    assert bench.cursors[pipeline.COMMAND_APPLIED] == 5
+    assert bench.cursors[pipeline.EVENT_PUBLISHED] == first_event + 7
+    assert (bench.events()["sequence"][-7:] == first_event + np.arange(7)).all()
+    assert bench.applied == len(opening())
 
 
 def test_the_event_ring_fills_in_the_middle_of_one_command() -> None:
     bench = started(events=16)
-    bench.cursors[pipeline.EVENT_RELEASED] = bench.cursors[pipeline.EVENT_PUBLISHED]
     bench.cursors[pipeline.COMMAND_DURABLE] = 1 << 40
     collected: list[bytes] = []
     done = threading.Event()

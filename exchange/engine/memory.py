@@ -154,7 +154,7 @@ if JIT_DISABLED:
         """Store the low 64 (or 32) bits of ``value`` at ``index``."""
         assert 0 <= index < pointer.shape[0], (index, pointer.shape)
         bits = 8 * pointer.dtype.itemsize
-        value &= (1 << bits) - 1
+        value = int(value) & ((1 << bits) - 1)
         pointer[index] = value - (1 << bits) if value >> (bits - 1) else value
 
     def get_acquire(pointer: Any, index: int) -> int:
@@ -182,7 +182,7 @@ if JIT_DISABLED:
 
     def multiply(left: int, right: int) -> int:
         """Product modulo 2^64, as a signed number."""
-        return signed(left * right)
+        return signed(int(left) * int(right))
 
     def add(left: int, right: int) -> int:
         """Sum modulo 2^64, as a signed number."""

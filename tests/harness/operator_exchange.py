@@ -1,0 +1,206 @@
+"""A whole core in this process for tests of operators' commands: real matcher, journal and archive.
+
+``OperatorExchange`` plays the daemon and turns the agents by hand, so it needs no compiled code and
+no other process. ``admin`` runs the command line against it; ``restart`` recovers from the journal.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from exchange import pipeline
+from exchange.builders import (
+    EVENT_LAYOUT,
+    KIND_OFFSET,
+    build_journaler,
+    build_matcher,
+    recover_engine,
+)
+from exchange.cli import main
+from exchange.control import ControlProducer, TradingControl
+from exchange.control_socket import Request
+from exchange.core import RingCapacities, core_sections
+from exchange.event_follower import EventFollower
+from exchange.operators import FOLLOWED, Names, Operators
+from exchange.rebuild import archive_directory
+from exchange.records import COMMAND, EVENT
+from exchange.settings import Configuration, load
+from journal.archive import ArchiveReader
+
+UID = 4711
+STAGES = ("matcher", "journaler", "order_entry", "daemon")
+SMALL: dict[str, dict[str, Any]] = {
+    "capacity": {
+        "instruments": 32,
+        "sessions": 32,
+        "accounts": 2048,
+        "positions": 1024,
+        "live_orders": 1024,
+        "tokens_per_day": 4096,
+        "level_blocks": 256,
+        "level_nodes": 256,
+    },
+    "rings": {"ingress_order_entry": 1024, "commands": 4096, "events": 4096},
+    "journal": {"segment_bytes": 1 << 20, "batch": 1024, "archive_segment_events": 4096},
+    "day": {"roll": "manual"},
+    "matcher": {"prefault_bytes": 0},
+}
+
+
+def small_settings(extra: Mapping[str, Mapping[str, Any]] | None = None) -> str:
+    """TOML of SMALL and ``extra``."""
+    merged = {section: dict(keys) for section, keys in SMALL.items()}
+    for section, keys in (extra or {}).items():
+        merged.setdefault(section, {}).update(keys)
+    lines = []
+    for section, keys in merged.items():
+        lines.append(f"[{section}]")
+        lines += [f"{key} = {json.dumps(value)}" for key, value in keys.items()]
+    return "\n".join(lines) + "\n"
+
+
+class OperatorExchange:
+    """The daemon's part over real agents; ``now`` is the schedule's clock."""
+
+    def __init__(self, directory: Path, settings: str = "") -> None:
+        self.config_file = directory / "exchange.toml"
+        self.config_file.write_text(settings or small_settings())
+        self.data_directory = directory / "data"
+        self.data_directory.mkdir(exist_ok=True)
+        self.now: datetime.datetime | None = None
+        self._agents: list[Any] = []
+        self._eventfds: dict[str, int] = {}
+        self.start()
+
+    def start(self) -> None:
+        """Recover and bring everything to where the daemon would let clients in."""
+        self.configuration: Configuration = load(self.config_file)
+        settings = self.configuration.settings
+        rings = settings.rings
+        capacities = RingCapacities(
+            rings.ingress_control, rings.ingress_order_entry, rings.commands, rings.events
+        )
+        self._eventfds = {n: os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK) for n in STAGES}
+        self.arrays = {s.name: np.zeros(s.count, s.dtype) for s in core_sections(capacities)}
+        state, facts = recover_engine(self.data_directory, settings, False, None)
+        self.state, self.facts = (
+            state,
+            msgspec.json.decode(msgspec.json.encode(facts), type=type(facts)),
+        )
+        matcher = build_matcher(state, facts, settings, self.arrays, self._eventfds)
+        journaler = build_journaler(
+            self.data_directory, facts, settings, self.arrays, self._eventfds
+        )
+        self._agents = [matcher, journaler]
+        for agent in self._agents:
+            agent.on_start()
+        self.cursors = self.arrays["cursors"]
+        self.producer = ControlProducer(
+            self.arrays["ingress_0"], self.cursors, self._eventfds["matcher"]
+        )
+        self.operators = Operators(self.producer.send, Names(self.facts))
+        self.follower = EventFollower(
+            self.arrays["event_ring"],
+            self.cursors,
+            ArchiveReader(archive_directory(self.data_directory), EVENT, EVENT_LAYOUT, KIND_OFFSET),
+            facts.next_event,
+            FOLLOWED,
+        )
+        self.trading = TradingControl(self.configuration)
+        self.trading.recovered(self.facts, self.producer)
+        self.settle()
+
+    def settle(self) -> None:
+        """Turn everything until nothing moves any more."""
+        while True:
+            for agent in self._agents:
+                agent.do_work(1024)
+            self.producer.pump()
+            if not self.producer.settled():
+                continue
+            while self.follower.behind():
+                for event in self.follower.read(1024):
+                    self.trading.learn(event)
+                    self.operators.learn(event)
+            if self.now is not None:
+                self.trading.follow_schedule(self.producer, self.now)
+            if self.producer.settled():
+                return
+
+    def stop(self) -> None:
+        """End the agents; what was settled is durable."""
+        for agent in reversed(self._agents):
+            agent.on_close()
+        for descriptor in self._eventfds.values():
+            os.close(descriptor)
+        self._agents, self._eventfds = [], {}
+
+    def restart(self) -> None:
+        """A new core on the same data directory."""
+        self.stop()
+        self.start()
+
+    def ask(self, data_directory: Path, request: Request) -> dict[str, Any]:
+        """The control socket's part: in place of ``exchange.control_socket.ask``."""
+        if request.command == "names":
+            answer: dict[str, Any] | None = self.operators.names.answer()
+        else:
+            assert request.command == "submit" and request.record is not None
+            answers: list[dict[str, Any]] = []
+            answer = self.operators.submit(request.record, "tester", UID, answers.append)
+            if answer is None:
+                self.settle()
+                assert len(answers) == 1
+                answer = answers[0]
+        self.settle()
+        decoded: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(answer))
+        return decoded
+
+    def admin(self, *words: str) -> int:
+        """``exchange admin WORDS``; returns its exit status."""
+        return main(["admin", *words, "--data-dir", str(self.data_directory)])
+
+    def order(self, session: int, token: str, **fields: int) -> None:
+        """An ENTER of ``session`` as order entry would send it; LIMIT, good for the day."""
+        record = np.zeros(1, COMMAND)
+        raw = token.encode().ljust(14)
+        values: dict[str, int] = {
+            "kind": 1,
+            "session": session,
+            "instrument": 1,
+            "time_in_force": 99_999,
+            "display": ord("Y"),
+            "capacity": ord("A"),
+            "cross_type": ord("N"),
+            "token_0": int.from_bytes(raw[:8], "little"),
+            "token_1": int.from_bytes(raw[8:12], "little"),
+            "token_2": int.from_bytes(raw[12:], "little"),
+        } | fields
+        for name, value in values.items():
+            record[name] = value
+        ring = self.arrays["ingress_1"]
+        word = pipeline.ingress_published(pipeline.INGRESS_ORDER_ENTRY)
+        at = int(self.cursors[word])
+        ring[at & (len(ring) - 1)] = record[0]
+        self.cursors[word] = at + 1
+        # the producer's view of "settled" does not know this ring
+        while int(self.cursors[pipeline.ingress_consumed(1)]) != at + 1:
+            for agent in self._agents:
+                agent.do_work(1024)
+        self.settle()
+
+    def events(self, kind: int) -> np.ndarray:
+        """Every archived event of ``kind``."""
+        reader = ArchiveReader(
+            archive_directory(self.data_directory), EVENT, EVENT_LAYOUT, KIND_OFFSET
+        )
+        events = reader.read(0, int(self.cursors[pipeline.EVENT_RELEASED]))
+        return events[events["kind"] == kind]

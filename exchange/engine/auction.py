@@ -24,16 +24,19 @@ from exchange.engine.book import add_executed, remove_order
 from exchange.engine.breaker import breaker_auction
 from exchange.engine.clearing import (
     account_of_order,
-    release_order,
-    settle,
+    release_at,
+    settle_at,
+    side_of_order,
     whole_open,
 )
 from exchange.engine.control_events import emit_control
 from exchange.engine.events import next_session_sequence, write_event
 from exchange.engine.levels import level_of, next_worse_key
 from exchange.engine.memory import get, put, touch
-from exchange.engine.orders import give_back_slot
+from exchange.engine.orders import give_back_slot, order_id_place
+from exchange.engine.positions import position_find
 from exchange.engine.state import (
+    ACCOUNT_WORDS,
     ASK_MIRROR,
     BOOK_WORDS,
     COLD_WORDS,
@@ -221,8 +224,35 @@ def _emit_level(v: Any, instrument: int, side: int, price: int, level: int) -> N
 @jit_inline
 def _ask_ahead(v: Any, slot: int) -> None:
     """Fetch the memory of the order behind ``slot`` while ``slot`` trades."""
-    following = get(v.orders_half, slot * (ORDER_WORDS * 2) + 10)
-    touch(v.orders, following * ORDER_WORDS)
+    touch(v.orders, get(v.orders_half, slot * (ORDER_WORDS * 2) + 10) * ORDER_WORDS)
+
+
+@jit_inline
+def _ask_further(v: Any, following: int) -> None:
+    """``following`` is next: fetch what its removal will touch, and the order behind it."""
+    touch(v.order_ids, order_id_place(v, get(v.orders, following * ORDER_WORDS + 2)))
+    _ask_ahead(v, following)
+
+
+@jit_inline
+def _clear_pair(v: Any, instrument: int, bid: int, ask: int, price: int, quantity: int) -> None:
+    """Settle a trade of two resting orders and return what they no longer need frozen."""
+    i = instrument * INSTRUMENT_WORDS
+    buyer = account_of_order(v, bid)
+    seller = account_of_order(v, ask)
+    # live orders have positions
+    bought = position_find(v, buyer, instrument)
+    sold = position_find(v, seller, instrument)
+    rate = get(v.instruments, i + INSTRUMENT_TAKER_FEE)
+    b = buyer * ACCOUNT_WORDS
+    s = seller * ACCOUNT_WORDS
+    settle_at(v, i, b, bought, s, sold, price, quantity, rate, rate)
+    before = whole_open(v, bid)
+    limit = get(v.orders, bid * ORDER_WORDS + 1)
+    release_at(v, i, b, bought, _BUY, limit, before, before - quantity)
+    before = whole_open(v, ask)
+    limit = get(v.orders, ask * ORDER_WORDS + 1)
+    release_at(v, i, s, sold, side_of_order(v, ask), limit, before, before - quantity)
 
 
 @jit_inline
@@ -242,7 +272,6 @@ def _trade_all(v: Any, instrument: int, price: int, volume: int, reason: int) ->
     """Set the first bid and the first ask off against each other until the volume is used up."""
     bids = instrument * 2
     asks = bids + 1
-    rate = get(v.instruments, instrument * INSTRUMENT_WORDS + INSTRUMENT_TAKER_FEE)
     left = volume
     bid_level = 0
     ask_level = 0
@@ -261,12 +290,9 @@ def _trade_all(v: Any, instrument: int, price: int, volume: int, reason: int) ->
         ask_open = whole_open(v, ask)
         quantity = min(bid_open, ask_open, left)
         left -= quantity
-        settle(
-            v, instrument, account_of_order(v, bid), account_of_order(v, ask), price, quantity,
-            rate, rate,
-        )  # fmt: skip
-        release_order(v, bid, bid_open, bid_open - quantity)
-        release_order(v, ask, ask_open, ask_open - quantity)
+        _clear_pair(v, instrument, bid, ask, price, quantity)
+        _ask_further(v, get(v.orders_half, bid * (ORDER_WORDS * 2) + 10))
+        _ask_further(v, get(v.orders_half, ask * (ORDER_WORDS * 2) + 10))
         if quantity == bid_open:
             remove_order(v, bid)
         else:

@@ -7,11 +7,12 @@ first seed. A longer run: ``scripts/soak``.
 from __future__ import annotations
 
 import os
+from collections import Counter
 
 import numpy as np
 import pytest
 
-from exchange.codes import CommandKind, EventKind
+from exchange.codes import CommandKind, EventKind, Reject
 from exchange.records import COMMAND
 from tests.model.comparison import Comparison, compare_seed, compare_stream, seen_words
 from tests.model.generator import (
@@ -31,6 +32,10 @@ from tests.model.streams import as_events
 COMMANDS = int(os.environ.get("EXCHANGE_MODEL_COMMANDS", "2000000"))
 FIRST_SEED = int(os.environ.get("EXCHANGE_MODEL_SEED", "1"))
 RUNS = 8
+# What no run can see: the twin does not model level pools.
+NOT_SEEN = {Reject.NONE, Reject.LEVEL_POOL_FULL}
+
+seen_by_run: dict[int, Counter[tuple[int, int]]] = {}
 
 
 @pytest.mark.parametrize("number", range(RUNS))
@@ -41,6 +46,18 @@ def test_every_event_is_equal(number: int) -> None:
     print(f"{comparison.commands:,} commands, {comparison.events:,} events equal")
     print(seen_words(comparison.seen))
     assert comparison.commands >= COMMANDS // RUNS
+    seen_by_run[number] = comparison.seen
+
+
+def test_every_kind_and_reject_has_been_equal() -> None:
+    """All together have seen every event kind and every reject."""
+    if len(seen_by_run) < RUNS or COMMANDS < 1_000_000:
+        pytest.skip("the runs above were not all made, or are short")
+    seen = {code for run in seen_by_run.values() for code in run}
+    assert {kind for kind, _ in seen} == set(map(int, EventKind))
+    kinds = (EventKind.REJECTED, EventKind.CONTROL_REJECTED, EventKind.CANCEL_REJECTED)
+    rejects = {reason for kind, reason in seen if kind in kinds}
+    assert rejects == set(map(int, Reject)) - NOT_SEEN
 
 
 def orders(count: int, first: int, **fields: object) -> np.ndarray:

@@ -39,6 +39,14 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     record: str | None = None
 
 
+def peer_uid(connection: socket.socket) -> int:
+    """The user of the process at the other end (SO_PEERCRED: the kernel's word)."""
+    credentials = connection.getsockopt(
+        socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")
+    )
+    return int(struct.unpack("3i", credentials)[1])
+
+
 class Client:
     """A connection to the control socket: who is at the other end, and the way to answer.
 
@@ -50,10 +58,7 @@ class Client:
         self.received = bytearray()
         self.output = b""
         self.asked = False
-        credentials = connection.getsockopt(
-            socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")
-        )
-        _, self.uid, _ = struct.unpack("3i", credentials)
+        self.uid = peer_uid(connection)
         try:
             self.name = pwd.getpwuid(self.uid).pw_name
         except KeyError:

@@ -16,7 +16,6 @@ for that); the region is removed whenever the daemon ends by itself.
 from __future__ import annotations
 
 import contextlib
-import datetime
 import logging
 import os
 import selectors
@@ -35,11 +34,11 @@ from exchange.control_socket import Client, ControlSocket, Request
 from exchange.errors import (
     ExchangeError,
     ExitStatus,
-    PortInUse,
     RestartLimitReached,
     StageFailed,
     StopTimedOut,
 )
+from exchange.listener import bind, choose_congestion_control, port_in_use
 from exchange.process import (
     DataDirectoryLock,
     check_platform,
@@ -52,11 +51,9 @@ from exchange.settings import Configuration
 from exchange.supervisor import Stage, StageMessage, StageSpec
 
 if TYPE_CHECKING:
-    from exchange.control import ControlProducer, TradingControl
+    from exchange.control_room import ControlRoom
     from exchange.core import Core
     from exchange.engine_facts import EngineFacts
-    from exchange.event_follower import EventFollower
-    from exchange.operators import Operators
 
 log = logging.getLogger(__name__)
 
@@ -74,10 +71,6 @@ FATAL_STATUSES = frozenset(
     }
 )
 SETTLE_POLL_S = 0.001
-EXPIRY_POLL_S = 0.01
-ANSWER_POLL_S = 0.0005  # while an operator waits for an answer
-FOLLOW_EVENTS = 65_536  # looked at in one step
-FOLLOW_BUDGET_S = 0.005  # ... as many steps in one turn
 
 
 class _CoreDied(Exception):
@@ -98,45 +91,6 @@ class _StageError(ExchangeError):
     def __init__(self, message: str, status: ExitStatus) -> None:
         super().__init__(message)
         self.status = status
-
-
-def _port_in_use(host: str, port: int, error: OSError) -> PortInUse:
-    return PortInUse(f"order entry cannot listen on {host}:{port}: {error.strerror or error}")
-
-
-def bind(host: str, port: int) -> socket.socket:
-    """The socket of order entry, bound and not listening yet. Raises PortInUse with the reason."""
-    try:
-        family, _, _, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listener = socket.socket(family, socket.SOCK_STREAM)
-        try:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(address)
-        except OSError:
-            listener.close()
-            raise
-    except OSError as error:
-        raise _port_in_use(host, port, error) from None
-    listener.setblocking(False)
-    return listener
-
-
-def choose_congestion_control(listener: socket.socket, name: str) -> None:
-    """Set TCP's congestion control on ``listener``; the connections it accepts inherit it.
-
-    A kernel that does not have it, or not for us, keeps its own choice: a warning says so.
-    """
-    if not name:
-        return
-    try:
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, name.encode())
-    except OSError as error:
-        log.warning(
-            "order entry keeps the system's TCP congestion control",
-            extra={"fields": {"wanted": name, "reason": error.strerror}},
-        )
 
 
 class Daemon:
@@ -167,10 +121,8 @@ class Daemon:
         self._stopping = False
         self._phase = "starting"
         self._core: Core | None = None
-        self._producer: ControlProducer | None = None
-        self._trading: TradingControl | None = None
-        self._operators: Operators | None = None
-        self._follower: EventFollower | None = None
+        self._control: ControlRoom | None = None
+        self._day_number = 0
         self._watchdog_s = watchdog_interval_s()
         self._watchdog_due_s = 0.0
 
@@ -276,7 +228,7 @@ class Daemon:
         for role in STAGES:
             self._launch(role)
         # imported while the stages import: the compiler's packages take most of a second
-        from exchange.control import ControlProducer, TradingControl
+        from exchange.control_room import ControlRoom
         from exchange.core import Core, RingCapacities, region_name
         from exchange.placement import place_stages
 
@@ -296,19 +248,17 @@ class Daemon:
         self._wait_ready("matcher")
         self._tell("journaler")
         self._wait_ready("journaler")
-        self._producer = ControlProducer(
-            core.region.arrays["ingress_0"], core.cursors, self._eventfds["matcher"]
-        )
         facts = self._facts()
         self._count_recovery(facts)
-        self._trading = TradingControl(self._configuration)
-        self._follow_from(facts)
-        self._trading.recovered(facts, self._producer)
-        self._wait(self._control_settled, "control commands to be durable")
+        self._control = control = ControlRoom(
+            core, self._configuration, self._data_directory, facts, self._eventfds["matcher"]
+        )
+        control.begin()
+        self._wait(control.settled, "control commands to be durable")
         # every instrument is in the phase that the clock says before the first client comes
-        self._wait(self._follow, "the events of the control commands")
-        self._trading.follow_schedule(self._producer, datetime.datetime.now(datetime.UTC))
-        self._wait(self._control_settled, "the schedule's commands to be durable")
+        self._wait(control.follow, "the events of the control commands")
+        control.follow_schedule()
+        self._wait(control.settled, "the schedule's commands to be durable")
         self._listen()
         self._start_order_entry()
         self._set_phase("running")
@@ -318,7 +268,7 @@ class Daemon:
             extra={
                 "fields": {
                     "order_entry": f"{host}:{port}",
-                    "day": self._trading.day_number,
+                    "day": control.day_number,
                     "start_ms": round((time.monotonic() - started_s) * 1000),
                 }
             },
@@ -339,47 +289,13 @@ class Daemon:
         assert ready is not None
         return msgspec.json.decode(ready.facts, type=EngineFacts)
 
-    def _follow_from(self, facts: EngineFacts) -> None:
-        """Follow the events from where recovery ended, for the schedule and for operators."""
-        from exchange.builders import EVENT_LAYOUT, KIND_OFFSET
-        from exchange.event_follower import EventFollower
-        from exchange.operators import FOLLOWED, Names, Operators
-        from exchange.rebuild import archive_directory
-        from exchange.records import EVENT
-        from journal.archive import ArchiveReader
-
-        assert self._core is not None and self._producer is not None
-        self._operators = Operators(self._producer.send, Names(facts))
-        self._follower = EventFollower(
-            self._core.region.arrays["event_ring"],
-            self._core.cursors,
-            ArchiveReader(
-                archive_directory(self._data_directory), EVENT, EVENT_LAYOUT, KIND_OFFSET
-            ),
-            facts.next_event,
-            FOLLOWED,
-        )
-
-    def _follow(self) -> bool:
-        """Look at released events for some milliseconds. Returns whether that was all."""
-        assert self._follower is not None
-        assert self._operators is not None and self._trading is not None
-        end_s = time.monotonic() + FOLLOW_BUDGET_S
-        while self._follower.behind() > 0:
-            for event in self._follower.read(FOLLOW_EVENTS):
-                self._trading.learn(event)
-                self._operators.learn(event)
-            if time.monotonic() > end_s:
-                return self._follower.behind() <= 0
-        return True
-
     def _listen(self) -> None:
         """From here on clients may connect; while a core restarts they wait to be accepted."""
         section = self._settings.order_entry
         try:
             self._listener.listen(section.listen_backlog)
         except OSError as error:
-            raise _port_in_use(section.host, section.port, error) from None
+            raise port_in_use(section.host, section.port, error) from None
 
     def _count_recovery(self, facts: EngineFacts) -> None:
         from exchange.counters import Counter
@@ -398,31 +314,16 @@ class Daemon:
         ):
             set_value(counters, int(counter), value)
 
-    def _control_settled(self) -> bool:
-        assert self._producer is not None
-        self._producer.pump()
-        return self._producer.settled()
-
     def _run_once(self) -> None:
         """One turn while everything runs."""
-        assert self._producer is not None and self._trading is not None
-        assert self._core is not None and self._operators is not None
-        now_s = time.time()
+        assert self._core is not None and self._control is not None
         self._core.heartbeat(time.monotonic_ns())
-        due = self._producer.expire(int(now_s))
-        now = datetime.datetime.now(datetime.UTC)
-        self._trading.roll(self._producer, now)
-        caught_up = self._follow()
-        if caught_up:
-            self._trading.follow_schedule(self._producer, now)
-        waiting = not self._producer.pump()
+        look_again_s = self._control.work()
         # the expiry seconds are full seconds: look right after each begins
         interval_s = self._settings.supervision.status_interval_ms / 1000
-        timeout_s = interval_s - now_s % interval_s
-        if due or waiting:
-            timeout_s = EXPIRY_POLL_S
-        if self._operators.waiting or not caught_up:
-            timeout_s = ANSWER_POLL_S
+        timeout_s = interval_s - time.time() % interval_s
+        if look_again_s is not None:
+            timeout_s = min(timeout_s, look_again_s)
         self._turn(timeout_s)
         if "order_entry" in self._stages and self._ended("order_entry"):
             self._restart_order_entry()
@@ -569,11 +470,9 @@ class Daemon:
         if self._core is not None:
             self._core.close()
             self._core = None
-        self._producer = None
-        self._follower = None
-        if self._operators is not None:
-            self._operators.abandon()
-            self._operators = None
+        if self._control is not None:
+            self._control.abandon()
+            self._control = None
         for descriptor in self._eventfds.values():
             with contextlib.suppress(BlockingIOError):
                 os.eventfd_read(descriptor)
@@ -646,12 +545,14 @@ class Daemon:
         self._write_run_file()
 
     def _write_run_file(self) -> None:
+        if self._control is not None:
+            self._day_number = self._control.day_number
         host, port = self._listener.getsockname()[:2]
         self._run_file.write(
             phase=self._phase,
             name=self._settings.exchange.name,
             order_entry=f"{host}:{port}",
-            day=self._trading.day_number if self._trading else 0,
+            day=self._day_number,
             restarts=dict(self._restart_counts),
             stages={
                 role: StageState(
@@ -670,26 +571,11 @@ class Daemon:
             log.info("stop requested")
             self._stop = True
             return {"ok": True}
-        if self._phase != "running" or self._producer is None or self._trading is None:
+        if self._phase != "running" or self._control is None:
             return {"ok": False, "error": f"the exchange is {self._phase}"}
-        assert self._operators is not None
-        if request.command == "start_day":
-            now = datetime.datetime.now(datetime.UTC)
-            started = self._trading.start_day(self._producer, now, request.day)
+        answer = self._control.handle(
+            request, client, lambda answer: self._control_socket.reply(client, answer)
+        )
+        if self._control.day_number != self._day_number:
             self._write_run_file()
-            return {"ok": started, "day": self._trading.day_number} | (
-                {} if started else {"error": "a day is open, or that day has been traded"}
-            )
-        if request.command == "end_day":
-            ended = self._trading.end_day(self._producer)
-            return {"ok": ended} | ({} if ended else {"error": "no day is open"})
-        if request.command == "names":
-            return self._operators.names.answer()
-        if request.command == "submit" and request.record is not None:
-            return self._operators.submit(
-                request.record,
-                client.name,
-                client.uid,
-                lambda answer: self._control_socket.reply(client, answer),
-            )
-        return {"ok": False, "error": f"unknown or incomplete request: {request.command}"}
+        return answer

@@ -1,0 +1,120 @@
+"""Everything of the daemon that sends commands and follows their events, for the life of one core.
+
+Who uses it: the daemon's one thread. It ties together the producer, configuration, days and schedule
+(control.py), operators (operators.py) and the look at released events (event_follower.py). Nothing
+here blocks, and every call is bounded.
+"""
+
+from __future__ import annotations
+
+import datetime
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from exchange.builders import EVENT_LAYOUT, KIND_OFFSET
+from exchange.control import ControlProducer, TradingControl
+from exchange.control_socket import Client, Request
+from exchange.core import Core
+from exchange.engine_facts import EngineFacts
+from exchange.event_follower import EventFollower
+from exchange.operators import FOLLOWED, Names, Operators
+from exchange.rebuild import archive_directory
+from exchange.records import EVENT
+from exchange.settings import Configuration
+from journal.archive import ArchiveReader
+
+EXPIRY_POLL_S = 0.01
+ANSWER_POLL_S = 0.0005  # while an operator waits for an answer
+FOLLOW_EVENTS = 65_536  # looked at in one step
+FOLLOW_BUDGET_S = 0.005  # ... as many steps in one turn
+
+
+class ControlRoom:
+    """``facts``: the matcher's, after recovery."""
+
+    def __init__(
+        self,
+        core: Core,
+        configuration: Configuration,
+        data_directory: Path,
+        facts: EngineFacts,
+        matcher_eventfd: int,
+    ) -> None:
+        arrays = core.region.arrays
+        self._facts = facts
+        self._producer = ControlProducer(arrays["ingress_0"], core.cursors, matcher_eventfd)
+        self._trading = TradingControl(configuration)
+        self._operators = Operators(self._producer.send, Names(facts))
+        self._follower = EventFollower(
+            arrays["event_ring"],
+            core.cursors,
+            ArchiveReader(archive_directory(data_directory), EVENT, EVENT_LAYOUT, KIND_OFFSET),
+            facts.next_event,
+            FOLLOWED,
+        )
+
+    @property
+    def day_number(self) -> int:
+        """The trading day, YYYYMMDD."""
+        return self._trading.day_number
+
+    def begin(self) -> None:
+        """Send what the configuration and the clock ask for after recovery."""
+        self._trading.recovered(self._facts, self._producer)
+
+    def settled(self) -> bool:
+        """Whether everything that was sent is applied, durable and released."""
+        self._producer.pump()
+        return self._producer.settled()
+
+    def follow(self) -> bool:
+        """Look at released events for some milliseconds. Returns whether that was all."""
+        end_s = time.monotonic() + FOLLOW_BUDGET_S
+        while self._follower.behind() > 0:
+            for event in self._follower.read(FOLLOW_EVENTS):
+                self._trading.learn(event)
+                self._operators.learn(event)
+            if time.monotonic() > end_s:
+                return self._follower.behind() <= 0
+        return True
+
+    def follow_schedule(self) -> None:
+        """Send the changes of state that are due now."""
+        self._trading.follow_schedule(self._producer, datetime.datetime.now(datetime.UTC))
+
+    def work(self) -> float | None:
+        """One turn of everything. Returns in how many seconds it must be called again at most."""
+        due = self._producer.expire(int(time.time()))
+        self._trading.roll(self._producer, datetime.datetime.now(datetime.UTC))
+        caught_up = self.follow()
+        if caught_up:
+            self.follow_schedule()  # what it knows of states is up to date
+        waiting = not self._producer.pump()
+        if self._operators.waiting or not caught_up:
+            return ANSWER_POLL_S
+        return EXPIRY_POLL_S if due or waiting else None
+
+    def handle(
+        self, request: Request, client: Client, reply: Callable[[dict[str, Any]], None]
+    ) -> dict[str, Any] | None:
+        """Answer a request of the control socket; None: ``reply`` is called later."""
+        if request.command == "start_day":
+            now = datetime.datetime.now(datetime.UTC)
+            started = self._trading.start_day(self._producer, now, request.day)
+            return {"ok": started, "day": self._trading.day_number} | (
+                {} if started else {"error": "a day is open, or that day has been traded"}
+            )
+        if request.command == "end_day":
+            ended = self._trading.end_day(self._producer)
+            return {"ok": ended} | ({} if ended else {"error": "no day is open"})
+        if request.command == "names":
+            return self._operators.names.answer()
+        if request.command == "submit" and request.record is not None:
+            return self._operators.submit(request.record, client.name, client.uid, reply)
+        return {"ok": False, "error": f"unknown or incomplete request: {request.command}"}
+
+    def abandon(self) -> None:
+        """The core is gone: answer who waits."""
+        self._operators.abandon()

@@ -171,9 +171,9 @@ def _trade(client_class: Any, port: int, work: Callable[[], None], life: str) ->
         with client_class("127.0.0.1", port) as client:
             client.login("WARM", "warm", sequence=1)
             token = life.replace(" ", "")[:6]
-            client.enter(f"{token}1", "S", 100, "AAPL", 1_000_000)
-            client.enter(f"{token}2", "B", 50, "AAPL", 1_000_000)
-            client.replace(f"{token}1", f"{token}3", 90, 1_010_000)
+            client.enter(f"{token}1", "S", 100, "AAPL", 1_500_000)
+            client.enter(f"{token}2", "B", 50, "AAPL", 1_500_000)
+            client.replace(f"{token}1", f"{token}3", 90, 1_510_000)
             client.modify(f"{token}3", "T", 80)
             client.cancel(f"{token}3", 0)
             client.enter(f"{token}4", "B", 1, "NONE", 1_000_000)

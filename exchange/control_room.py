@@ -1,8 +1,8 @@
 """Everything of the daemon that sends commands and follows their events, for the life of one core.
 
-Who uses it: the daemon's one thread. It ties together the producer, configuration, days and schedule
-(control.py), operators (operators.py) and the look at released events (event_follower.py). Nothing
-here blocks, and every call is bounded.
+Who uses it: the daemon's one thread. It ties together the producer, configuration, days and
+schedule (control.py), operators (operators.py) and the look at released events
+(event_follower.py). Nothing here blocks, and every call is bounded.
 """
 
 from __future__ import annotations

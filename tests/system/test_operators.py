@@ -58,14 +58,15 @@ class Trader:
         self._exchange, self._user, self._next, self._orders = exchange, user, 1, 0
 
     def order(self, side: str, shares: int, price: int = PRICE, count: int = 1) -> list[Sequenced]:
-        """Enter an order; the ``count`` messages that must come."""
+        """Enter an order; the ``count`` messages about it that must come.
+
+        Others may come first: a fill of an earlier order, a cancel by an operator.
+        """
         self._orders += 1
         token = f"{self._user}-{self._orders}"
         with OrderEntryClient("127.0.0.1", self._exchange.port) as client:
             client.login(self._user, PASSWORD, sequence=self._next)
-            while True:  # what came meanwhile (a fill, a cancel by an operator)
-                client.enter(token, side, shares, "AAPL", price)
-                break
+            client.enter(token, side, shares, "AAPL", price)
             messages: list[Sequenced] = []
             while sum(m.fields.get("token") == token for m in messages) < count:
                 messages.append(client.receive(LIMIT_S))

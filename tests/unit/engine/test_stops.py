@@ -66,18 +66,19 @@ def trade(token: str, price: int, number: int = 1) -> np.ndarray:
 
 
 def state_of(
-    state: InstrumentState, number: int = 1, until_ns: int = 0, **fields: int
+    state: InstrumentState, number: int = 1, until_ns: int = 0, timestamp_ns: int = 0
 ) -> np.ndarray:
     return administer(
         CommandKind.INSTRUMENT_STATE,
         terms={"parameter": state, "value_0": until_ns},
         instrument=number,
-        **fields,
+        timestamp_ns=timestamp_ns,
     )
 
 
 def triggered(events: np.ndarray) -> np.ndarray:
-    return events[events["kind"] == EventKind.TRIGGERED]
+    found: np.ndarray = events[events["kind"] == EventKind.TRIGGERED]
+    return found
 
 
 def queue(state: EngineState) -> list[int]:

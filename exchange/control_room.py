@@ -27,6 +27,8 @@ from journal.archive import ArchiveReader
 
 EXPIRY_POLL_S = 0.01
 ANSWER_POLL_S = 0.0005  # while an operator waits for an answer
+BUSY_POLL_S = 0.02  # while many events come: then they are still in the ring
+BUSY_EVENTS = 4_096
 FOLLOW_EVENTS = 65_536  # looked at in one step
 FOLLOW_BUDGET_S = 0.005  # ... as many steps in one turn
 
@@ -88,13 +90,16 @@ class ControlRoom:
         """One turn of everything. Returns in how many seconds it must be called again at most."""
         due = self._producer.expire(int(time.time()))
         self._trading.roll(self._producer, datetime.datetime.now(datetime.UTC))
+        seen = self._follower.position
         caught_up = self.follow()
         if caught_up:
             self.follow_schedule()  # what it knows of states is up to date
         waiting = not self._producer.pump()
         if self._operators.waiting or not caught_up:
             return ANSWER_POLL_S
-        return EXPIRY_POLL_S if due or waiting else None
+        if due or waiting:
+            return EXPIRY_POLL_S
+        return BUSY_POLL_S if self._follower.position - seen >= BUSY_EVENTS else None
 
     def handle(
         self, request: Request, client: Client, reply: Callable[[dict[str, Any]], None]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ import numpy as np
 import pytest
 
 from exchange.builders import COMMAND_LAYOUT
-from exchange.codes import EventKind, Reject
+from exchange.cli import main
+from exchange.codes import EventKind, InstrumentState, Reject, StateReason
+from exchange.control import ControlProducer
 from exchange.control_commands import open_account
 from exchange.errors import ExitStatus
 from exchange.rebuild import journal_directory
@@ -97,6 +100,39 @@ def test_nothing_is_sent_twice(exchange: OperatorExchange, run: Run) -> None:
     assert run("account", "show", "1001")["money"]["USD"]["balance"] == "1000000"
 
 
+def test_interrupted_first_start_is_completed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The core dies after some of the first commands; each deposit counts once all the same."""
+    send = ControlProducer.send
+    sent = [0]
+
+    def counting(producer: ControlProducer, record: Any) -> None:
+        sent[0] += 1
+        if sent[0] <= allowed:
+            send(producer, record)
+
+    monkeypatch.setattr(ControlProducer, "send", counting)
+    for allowed in (0, 1, 10, 30, 44, 1000):
+        sent[0] = 0
+        directory = tmp_path / str(allowed)
+        directory.mkdir()
+        exchange = OperatorExchange(directory)
+        try:
+            if sent[0] > allowed:
+                assert exchange.facts.day_number == 0
+                allowed = 10_000
+                exchange.restart()
+            config = ("--config", str(exchange.config_file))
+            assert exchange.admin("config", "diff", *config) == ExitStatus.OK
+            changes = exchange.events(EventKind.BALANCE_CHANGED)
+            assert len(changes) == 4 * 7
+            rejects = exchange.events(EventKind.CONTROL_REJECTED)["reason"].tolist()
+            assert set(rejects) <= {Reject.DUPLICATE_KEY}
+        finally:
+            exchange.stop()
+
+
 def test_open_deposit_withdraw(exchange: OperatorExchange, run: Run, refused: Any) -> None:
     run("account", "open", "7")
     assert "ACCOUNT_EXISTS" in refused("account", "open", "7")
@@ -177,6 +213,28 @@ def test_halt_holds_over_a_restart_and_resume_ends_it(
     assert "no instrument 'NONE'" in refused("halt", "--instrument", "NONE")
     run("instrument", "state", "AAPL", "closed")
     assert run("instrument", "list")["instruments"][0]["state"] == "CLOSED"
+
+
+def test_a_halt_for_some_seconds_ends_by_itself(exchange: OperatorExchange, run: Run) -> None:
+    run("halt", "--instrument", "AAPL", "--for", "1")
+    exchange.restart()  # also over a restart
+    deadline_s = time.monotonic() + 30
+    while len(exchange.events(EventKind.STATE_CHANGED)) < 2:
+        assert time.monotonic() < deadline_s
+        exchange.producer.expire(int(time.time()))
+        exchange.settle()
+    opened = exchange.events(EventKind.STATE_CHANGED)[-1]
+    assert (opened["display"], opened["reason"]) == (InstrumentState.OPEN, StateReason.TIMER)
+    assert run("instrument", "list")["instruments"][0]["state"] == "OPEN"
+
+
+def test_cancel_by_order_id(exchange: OperatorExchange, run: Run) -> None:
+    exchange.order(1, "b1", side=BUY, quantity=1, price=PRICE)
+    order_id = int(exchange.events(EventKind.ACCEPTED)["order_id"][0])
+    assert main(["cancel", str(order_id), "--data-dir", str(exchange.data_directory)]) == 0
+    exchange.settle()
+    assert len(exchange.events(EventKind.CANCELED)) == 1
+    assert run("account", "show", "1001")["money"]["USD"]["frozen"] == "0"
 
 
 def test_auction_by_hand(exchange: OperatorExchange, run: Run) -> None:

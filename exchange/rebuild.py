@@ -163,6 +163,20 @@ def load_capacity(data_dir: Path) -> EngineCapacity | None:
     return EngineCapacity(**fields)
 
 
+def _reserved_events(count: int) -> np.ndarray:
+    """EVENT array for at least ``count`` events, a power of two. Raises OSError.
+
+    Never touched beyond what a chunk emits, so never resident: tens of gigabytes of addresses that
+    the kernel is asked not to count as promised memory.
+    """
+    room = mmap.mmap(
+        -1,
+        EVENT.itemsize << (count - 1).bit_length(),
+        flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _MAP_NORESERVE,
+    )
+    return np.frombuffer(room, EVENT)
+
+
 class Replayer:
     """Applies journal slots to a state with private rings: nobody gates it, nobody is woken."""
 
@@ -183,14 +197,13 @@ class Replayer:
         self.chunk_slots = chunk_slots
         self.commands = np.zeros(chunk_slots, COMMAND)
         needed = self._live_bound + self._broad_bound + EVENTS_PER_SLOT * chunk_slots + 1
-        # Never touched beyond what a chunk emits, so never resident; hundreds of gigabytes of
-        # addresses that the kernel shall not count as promised memory.
-        room = mmap.mmap(
-            -1,
-            EVENT.itemsize << (needed - 1).bit_length(),
-            flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _MAP_NORESERVE,
-        )
-        self.events = np.frombuffer(room, EVENT)
+        usual = self._live_bound // EVENTS_PER_ORDER + self._broad_bound + 16 * chunk_slots
+        try:
+            self.events = _reserved_events(needed)
+        except OSError:
+            # A kernel that counts every address (vm.overcommit_memory = 2): room for everything but
+            # thousands of icebergs in one chunk, which the assert in ``_run`` would find.
+            self.events = _reserved_events(usual)
 
     @property
     def next_command(self) -> int:

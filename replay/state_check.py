@@ -71,6 +71,9 @@ def state_difference(expected: EngineState, found: EngineState) -> str | None:
     for name in _COMPARED_ARRAYS:
         if not np.array_equal(getattr(expected, name), getattr(found, name)):
             return f"other {name} than replay"
+    remembered = slice(0, 2 * layout.IDEMPOTENCY_KEYS)  # what follows is an index, placed by seed
+    if not np.array_equal(expected.keys[remembered], found.keys[remembered]):
+        return "other idempotency keys than replay"
     if not np.array_equal(_positions(expected), _positions(found)):
         return "other positions than replay"
     ours, theirs = live_orders(expected), live_orders(found)

@@ -17,7 +17,7 @@ import numpy as np
 
 from exchange.admin import words
 from exchange.admin.names import Names
-from exchange.admin.send import made_up_key, submit
+from exchange.admin.send import made_up_key, submit, time_text
 from exchange.codes import InstrumentState, OrderType, Parameter, Side
 from exchange.configured import Difference, differences
 from exchange.control_commands import KEYED_KINDS, key_of, set_key
@@ -160,7 +160,7 @@ def instrument_list(looked: Looked, options: argparse.Namespace) -> Shown:
                 "currency": names.code(known.terms.currency),
                 "group": known.terms.group,
                 "state": InstrumentState(known.state).name,
-                "until_ns": known.until_ns,
+                "until": time_text(known.until_ns) if known.until_ns else None,
                 "last_price": names.price(number, known.last_price),
                 "tick": names.price(number, known.terms.tick),
                 "lot": known.terms.lot,

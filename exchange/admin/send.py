@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+import datetime
 import json
 import secrets
 import time
@@ -26,6 +27,7 @@ from exchange.codes import (
     EventKind,
     InstrumentState,
     Parameter,
+    Reject,
     Scope,
     Side,
 )
@@ -49,11 +51,31 @@ def made_up_key() -> str:
     return "A" + base64.b32encode(secrets.token_bytes(9))[:13].decode()
 
 
+# what a refusal means, where its name does not say it all
+REFUSALS = {
+    Reject.ACCOUNT_OUT_OF_RANGE: "capacity.accounts bounds the numbers of accounts",
+    Reject.INSTRUMENT_OUT_OF_RANGE: "capacity.instruments bounds the numbers of instruments",
+    Reject.SESSION_OUT_OF_RANGE: "capacity.sessions bounds the numbers of sessions",
+    Reject.INSUFFICIENT_BALANCE: "more than is available",
+    Reject.INVALID_AMOUNT: "not positive, or more than the exchange can hold",
+    Reject.INVALID_INSTRUMENT: "a tick, lot, price or quantity cannot be; see docs/matching.md",
+    Reject.INVALID_PARAMETER: "a value is out of range; see docs/matching.md",
+    Reject.INSTRUMENT_BUSY: "the instrument has live orders",
+    Reject.INVALID_STATE: "the market as a whole can be open, halted or cancel-only",
+    Reject.UNKNOWN_ORDER: "no such order waits for a review",
+    Reject.INSTRUMENT_HALTED: "the instrument or the market is halted: the order stays held",
+    Reject.CANCEL_ONLY: "the instrument or the market is cancel-only: the order stays held",
+    Reject.MARKET_CLOSED: "the instrument is closed: the order stays held",
+}
+
+
 def submit(data_directory: Path, record: Record) -> dict[str, Any]:
     """Send one record. Returns the daemon's answer; raises Refused, NotRunning."""
     answer = ask(data_directory, Request(command="submit", record=record.tobytes().hex()))
     if not answer.get("ok"):
-        raise Refused(str(answer.get("error")))
+        reject = answer.get("reject")
+        meaning = REFUSALS.get(Reject(int(reject))) if reject else None
+        raise Refused(f"{answer.get('error')}{': ' if meaning else ''}{meaning or ''}")
     return answer
 
 
@@ -218,6 +240,12 @@ MAKERS: dict[tuple[str, str | None], Maker] = {
 # --- from events to people ------------------------------------------------------------------------
 
 
+def time_text(time_ns: int) -> str:
+    """UTC, to the second."""
+    moment = datetime.datetime.fromtimestamp(time_ns // NANOSECONDS, datetime.UTC)
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def event_words(event: Any, names: Names) -> dict[str, Any]:
     """What an event of an operator's command says, in names and people's units."""
     kind = EventKind(int(event["kind"]))
@@ -239,7 +267,7 @@ def event_words(event: Any, names: Names) -> dict[str, Any]:
         shown["instrument"] = names.symbol(instrument) if instrument else "(market)"
         shown["state"] = InstrumentState(int(event["display"])).name
         if event["quantity"]:
-            shown["until_ns"] = int(event["quantity"])
+            shown["until"] = time_text(int(event["quantity"]))
     elif kind == EventKind.PARAMETER_SET:
         parameter = int(event["parameter"])
         word = words.WORDS[words.NAME_OF[Parameter(parameter)]]
@@ -301,10 +329,11 @@ def print_answer(shown: dict[str, Any]) -> None:
     if shown["already_done"]:
         print(f"already done: key {shown['key']} has been used")
         return
-    cancelled = f", {shown['cancelled']} orders cancelled" if shown.get("cancelled") else ""
+    cancelled = f", orders cancelled: {shown['cancelled']}" if shown.get("cancelled") else ""
+    key = f" (key {shown['key']})" if shown["key"] else ""
     print(
         f"done: command {shown.get('command_sequence')}, durable after "
-        f"{shown['milliseconds']:.1f} ms{cancelled} (key {shown['key']})"
+        f"{shown['milliseconds']:.1f} ms{cancelled}{key}"
     )
     for event in shown["events"]:
         fields = " ".join(f"{name}={value}" for name, value in event.items() if name != "event")

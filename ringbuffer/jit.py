@@ -19,7 +19,7 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE_PACKAGES = ("ringbuffer", "journal", "exchange", "replay")
@@ -106,18 +106,40 @@ def _wrappers(function: Function) -> dict[str, bool]:
     return {"no_cpython_wrapper": only_compiled, "no_cfunc_wrapper": only_compiled}
 
 
+def _compile(function: Function, **options: bool) -> Function:
+    """What all decorators below share; nothing but the interpreter runs with the JIT disabled."""
+    compiled: Any = numba.njit(cache=True, nogil=True, **options)(function)
+    if not JIT_DISABLED:
+        _forget_literals(compiled)
+    return cast(Function, compiled)
+
+
+def _forget_literals(compiled: Any) -> None:
+    """Let calls with constants share the code that is compiled for variables.
+
+    numba compiles a function anew for every combination of literal arguments in a call: the
+    engine's ``write_event`` came out 55 times, and each copy was optimised again in every module
+    that links it. LLVM sees the constants after inlining all the same.
+    """
+    get_call_template = compiled.get_call_template
+
+    def get_call_template_without_literals(args: Any, kws: Any) -> Any:
+        return get_call_template(
+            tuple(numba.types.unliteral(each) for each in args),
+            {name: numba.types.unliteral(each) for name, each in kws.items()},
+        )
+
+    compiled.get_call_template = get_call_template_without_literals
+
+
 def jit(function: Function) -> Function:
     """Compile ``function`` in nopython mode, cached, without the interpreter lock."""
-    compiled: Function = numba.njit(cache=True, nogil=True, **_wrappers(function))(function)
-    return compiled
+    return _compile(function, **_wrappers(function))
 
 
 def jit_inline(function: Function) -> Function:
     """As ``jit``; the body is inlined by LLVM's own judgement after a hint (``forceinline``)."""
-    compiled: Function = numba.njit(
-        cache=True, nogil=True, forceinline=True, **_wrappers(function)
-    )(function)
-    return compiled
+    return _compile(function, forceinline=True, **_wrappers(function))
 
 
 def jit_borrowed(function: Function) -> Function:
@@ -127,11 +149,9 @@ def jit_borrowed(function: Function) -> Function:
     the gateway's encoder 195 ns a message instead of 13. Such a function, and what it calls, must
     not create an array (views are fine); the caller keeps the arrays alive.
     """
-    compiled: Function = numba.njit(cache=True, nogil=True, _nrt=False)(function)
-    return compiled
+    return _compile(function, _nrt=False)
 
 
 def jit_borrowed_inline(function: Function) -> Function:
     """As ``jit_inline``, with borrowed arrays (see ``jit_borrowed``)."""
-    compiled: Function = numba.njit(cache=True, nogil=True, forceinline=True, _nrt=False)(function)
-    return compiled
+    return _compile(function, forceinline=True, _nrt=False)

@@ -21,10 +21,14 @@ from typing import Any
 
 from exchange.codes import CommandKind
 from exchange.engine.book import book_of, key_of
+from exchange.engine.clearing import account_of_session, balance_at, instrument_of_order
 from exchange.engine.levels import cache_place, leaf_name
 from exchange.engine.memory import get, put, shift_right, touch
 from exchange.engine.orders import order_id_place
+from exchange.engine.positions import position_place
 from exchange.engine.state import (
+    ACCOUNT_WINDOW_ORDERS,
+    ACCOUNT_WORDS,
     BOOK_WORDS,
     COMMAND_MASK,
     GROUP,
@@ -102,6 +106,24 @@ def _likely_slot(v: Any, order_id: int) -> int:
 
 
 @jit_inline
+def _touch_account(v: Any, session: int) -> None:
+    """Ask for the risk words of the session's account; the session's row has arrived."""
+    if session < get(v.scalars, MAX_SESSIONS):
+        a = account_of_session(v, session) * ACCOUNT_WORDS
+        touch(v.accounts, a)
+        touch(v.accounts, a + ACCOUNT_WINDOW_ORDERS)
+
+
+@jit_inline
+def _touch_holdings(v: Any, session: int, instrument: int) -> None:
+    """Ask for the balance and the position that an order of the session is about."""
+    if session < get(v.scalars, MAX_SESSIONS) and instrument < get(v.scalars, MAX_INSTRUMENTS):
+        account = account_of_session(v, session)
+        touch(v.accounts, balance_at(v, instrument * INSTRUMENT_WORDS, account * ACCOUNT_WORDS))
+        touch(v.positions, position_place(v, account, instrument))
+
+
+@jit_inline
 def gather_group(v: Any, base: int, sequence: int, end_sequence: int) -> int:
     """List up to GROUP whole commands from ``sequence`` on in scratch word ``base`` and following.
 
@@ -143,19 +165,22 @@ def gather_group(v: Any, base: int, sequence: int, end_sequence: int) -> int:
 
 @jit_inline
 def follow_group(v: Any, base: int, count: int) -> None:
-    """Second pass: the order at the tail of an ENTER's level; the log entry of a token."""
+    """Second pass: accounts; the order at the tail of an ENTER's level; a token's log entry."""
+    mask = get(v.scalars, COMMAND_MASK)
     for number in range(count):
         at = base + number * SCRATCH_WORDS
         kind = get(v.scratch, at + 3)
+        c = (get(v.scratch, at) & mask) * COMMAND_WORDS
+        session = get(v.commands, c + 5) & 0xFFFF
+        _touch_account(v, session)
         if kind == _ENTER:
+            _touch_holdings(v, session, (get(v.commands, c + 4) >> 48) & 0xFFFF)
             # the order behind which it will queue
             tail = get(v.levels_half, get(v.scratch, at + 2) * (LEVEL_WORDS * 2) + 3)
             touch(v.orders, tail * ORDER_WORDS)
             put(v.scratch, at + 3, SKIP)
         elif kind == _CANCEL_BY_ORDER_ID:
-            order_id = get(v.commands, (get(v.scratch, at) & get(v.scalars, COMMAND_MASK))
-                           * COMMAND_WORDS + 1)  # fmt: skip
-            slot = _likely_slot(v, order_id)
+            slot = _likely_slot(v, get(v.commands, c + 1))
             touch(v.orders, slot * ORDER_WORDS)
             put(v.scratch, at + 2, slot)
         else:
@@ -180,11 +205,14 @@ def reach_group(v: Any, base: int, count: int) -> None:
 
 @jit_inline
 def surround_group(v: Any, base: int, count: int) -> None:
-    """Last pass: the neighbours and the level of the orders that will leave the book."""
+    """Last pass: what surrounds the orders that will leave: neighbours, level, holdings."""
     for number in range(count):
         at = base + number * SCRATCH_WORDS
         if get(v.scratch, at + 3) != SKIP:
-            half = get(v.scratch, at + 2) * (ORDER_WORDS * 2)
+            slot = get(v.scratch, at + 2)
+            session = get(v.orders, slot * ORDER_WORDS + 7) & 0xFFFF
+            _touch_holdings(v, session, instrument_of_order(v, slot))
+            half = slot * (ORDER_WORDS * 2)
             touch(v.orders, get(v.orders_half, half + 10) * ORDER_WORDS)
             touch(v.orders, get(v.orders_half, half + 11) * ORDER_WORDS)
             touch(v.levels, get(v.orders_half, half + 12) * LEVEL_WORDS)

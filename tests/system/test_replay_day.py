@@ -1,9 +1,9 @@
 """A day with every feature, live and replayed: chain hash, balances, positions and books are equal.
 
-The day is one of the model tests' random streams, long enough that every kind of event comes up in
-it. Live means: applied in batches of random size, as a matcher takes them from its rings, while the
-same commands go through the journal's writer in frames of other sizes. It is then replayed from the
-beginning, and from a snapshot in the middle.
+The day is the first of the model tests' random streams in which every kind of event, order and
+trade comes up. Live means: applied in batches of random size, as a matcher takes them from its
+rings, while the same commands go through the journal's writer in frames of other sizes. It is then
+replayed from the beginning, and from a snapshot in the middle.
 """
 
 from __future__ import annotations
@@ -32,8 +32,9 @@ from tests.model.generator import EPISODES, Generator
 from tests.model.streams import commands_of
 from tests.unit.replay.sample_journal import write_archive, write_journal
 
-SEED = 4711
-COMMANDS = 60_000
+FIRST_SEED = 4711
+SEEDS = 12
+COMMANDS = 40_000
 pytestmark = pytest.mark.needs_jit
 
 
@@ -47,26 +48,53 @@ def whole_commands(slots: np.ndarray) -> list[np.ndarray]:
 class Day:
     """The live run of the day and its data directory."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, seed: int) -> None:
         episode = EPISODES[0]
         matcher = Matcher(episode.capacities)
-        random = np.random.default_rng(SEED)
-        chunks = list(Generator(SEED, episode).chunks(COMMANDS))
-        events = []
-        for slots in chunks:
-            events.append(matcher.run(slots, int(random.integers(2, 3_000))))
+        random = np.random.default_rng(seed)
+        self.seed = seed
+        self.chunks = list(Generator(seed, episode).chunks(COMMANDS))
+        self.events = b"".join(
+            matcher.run(slots, int(random.integers(2, 3_000))) for slots in self.chunks
+        )
         self.data_dir = data_dir
         self.state: EngineState = matcher.state
-        self.events = b"".join(events)
-        commands = [command for slots in chunks for command in whole_commands(slots)]
-        write_journal(data_dir, commands, seed=SEED, capacity=capacity_of(self.state))
-        write_archive(data_dir)
-        self.slots = sum(len(slots) for slots in chunks)
+        self.slots = sum(len(slots) for slots in self.chunks)
+
+    def missing(self) -> set[str]:
+        """Kinds of events, trades and orders that did not come up."""
+        events = np.frombuffer(self.events, EVENT)
+        trades = events[events["kind"] == EventKind.TRADE]
+        accepted = events[events["kind"] == EventKind.ACCEPTED]
+        found = (
+            (EventKind, events["kind"]),
+            (TradeReason, trades["reason"]),
+            (OrderType, accepted["order_type"]),
+        )
+        return {
+            member.name
+            for codes, seen in found
+            for member in codes
+            if member not in np.unique(seen)
+        }
+
+    def write(self) -> None:
+        commands = [command for slots in self.chunks for command in whole_commands(slots)]
+        write_journal(self.data_dir, commands, seed=self.seed, capacity=capacity_of(self.state))
+        write_archive(self.data_dir)
 
 
 @pytest.fixture(scope="module")
 def day(tmp_path_factory: pytest.TempPathFactory) -> Day:
-    return Day(tmp_path_factory.mktemp("day") / "data")
+    data_dir = tmp_path_factory.mktemp("day") / "data"
+    for seed in range(FIRST_SEED, FIRST_SEED + SEEDS):
+        found = Day(data_dir, seed)
+        missing = found.missing()
+        if not missing:
+            print(f"seed {seed}")
+            found.write()
+            return found
+    raise AssertionError(f"no day with every feature in {SEEDS} seeds; the last lacks {missing}")
 
 
 def equal(live: EngineState, replayed: EngineState) -> None:
@@ -86,13 +114,7 @@ def equal(live: EngineState, replayed: EngineState) -> None:
 
 
 def test_the_day_has_every_feature(day: Day) -> None:
-    events = np.frombuffer(day.events, EVENT)
-    missing = set(EventKind) - {EventKind(kind) for kind in np.unique(events["kind"])}
-    assert not missing
-    trades = events[events["kind"] == EventKind.TRADE]
-    assert {TradeReason(reason) for reason in np.unique(trades["reason"])} == set(TradeReason)
-    accepted = events[events["kind"] == EventKind.ACCEPTED]
-    assert set(np.unique(accepted["order_type"]).tolist()) == set(OrderType)
+    assert day.missing() == set()
     ledger = ledger_of(day.state)
     assert ledger.problems() == [] and len(ledger.positions) > 10
 
@@ -121,9 +143,7 @@ def test_verify_after_every_command(
     tmp_path: Path, day: Day, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The first commands of the day: conservation, frozen amounts and the ledger after each."""
-    episode = EPISODES[0]
-    chunk = next(iter(Generator(SEED, episode).chunks(COMMANDS)))
-    commands = whole_commands(chunk)[:1_500]
+    commands = [one for slots in day.chunks[:2] for one in whole_commands(slots)][:1_500]
     data_dir = tmp_path / "data"
     write_journal(data_dir, commands, capacity=capacity_of(day.state))
     write_archive(data_dir)

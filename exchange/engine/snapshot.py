@@ -67,6 +67,10 @@ def _used_words(state: EngineState) -> list[int]:
         used["order_ids"] = 0
     if s[layout.EXPIRING_ORDERS] == 0:
         used["expiry_wheel"] = 0
+    if s[layout.POSITIONS_USED] == 0:
+        used["positions"] = 0
+    if s[layout.KEYS_USED] == 0:
+        used["keys"] = 0
     used["scratch"] = 0
     used["selection"] = 0
     return [used[name] for name in state._fields]

@@ -65,13 +65,18 @@ def live_order(v: Any, hashed: int, token_0: int, tail: int, session: int) -> in
 
 
 @jit_inline
-def cancel_whole(v: Any, slot: int, reason: int) -> None:
-    """Cancel a live order of any kind, return what it has frozen, and say so."""
+def _cancel_at_once(v: Any, slot: int, reason: int) -> None:
     whole = whole_open(v, slot)
     release_order(v, slot, whole, 0)
     level = remove_order(v, slot)
     emit_order_event(v, slot, level, _CANCELED, reason, whole, 0, 1)
     give_back_slot(v, slot)
+
+
+@jit
+def cancel_whole(v: Any, slot: int, reason: int) -> None:
+    """Cancel a live order of any kind, return what it has frozen, and say so."""
+    _cancel_at_once(v, slot, reason)
 
 
 @jit_inline
@@ -103,7 +108,7 @@ def apply_cancel(v: Any, slot: int, total: int, is_user: bool) -> None:
         return
     if kept == 0:
         account = account_of_order(v, slot)
-        cancel_whole(v, slot, _USER)
+        _cancel_at_once(v, slot, _USER)
         if is_user:
             count_cancel(v, account)
         return

@@ -227,7 +227,7 @@ def emit_order_event(
     )
 
 
-@jit_inline
+@jit
 def emit_rejected(
     v: Any, price: int, quantity: int, token_0: int, token_tail: int, identity: int, reason: int
 ) -> None:

@@ -69,6 +69,18 @@ def test_ring_benchmark_notices_a_wrong_record():
     assert ring.check_records(slots, 0, 16) == (1, ring._expected_total(16) + 1)
 
 
+@pytest.mark.needs_jit
+@pytest.mark.parametrize(("name", "figure"), [("auction", "uncross_ms"), ("kill", "kill_ms")])
+def test_benchmarks_of_one_large_command(name: str, figure: str) -> None:
+    done = bench(name, "--json", "--orders", "3000", "--repeats", "2")
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["orders"] == 3000
+    assert result["events"] > 1500
+    assert 0 < result[figure] < 1e6
+    assert result["limit"]["event_writing_ms"] > 0
+
+
 class _Fake:
     """A benchmark module."""
 

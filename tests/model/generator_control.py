@@ -284,7 +284,7 @@ class ControlCommands:
             (25, self.parameter),
             (14, self.state),
             (1.2, self.kill),
-            (16, self.review),
+            (8, self.review),
             (1.5, self.operators_mass_cancel),
             (3, self.clients_mass_cancel),
             (1.2, self.disconnect),
@@ -304,8 +304,11 @@ class ControlCommands:
         self.made += 1
         if self.owed and self.owed[0][0] <= self.made and self.random.random() < 0.8:
             return self.note(heapq.heappop(self.owed)[2])
-        source = self.sources[int(self.random.choice(len(self.sources), p=self.shares))][1]
-        slots = source()
+        if self.review_values and self.happens(0.25):
+            slots = self.review()
+        else:
+            source = self.sources[int(self.random.choice(len(self.sources), p=self.shares))][1]
+            slots = source()
         if slots["kind"][0] in _KEYED and self.random.random() < 0.6:
             self.add_key(slots)
         if len(slots) == 2 and self.random.random() < 0.01:
@@ -416,10 +419,10 @@ class ControlCommands:
             target = self.an_account()
         else:
             target = self.a_session()
-        if self.happens(0.05):
+        if self.happens(0.1):
             target = 0
-            # defaults are for what is defined later; let that be bearable
-            values = _OFF.get(number, values)
+            if self.happens(0.7):  # defaults are for what is defined later; let that be bearable
+                values = _OFF.get(number, values)
         if number in _OFF and target and self.happens(0.9):
             self.owe(parameter_command(number, target, *_OFF[number]), self.size(2, 25))
         return parameter_command(number, target, *values)
@@ -440,7 +443,8 @@ class ControlCommands:
         if number == Parameter.REVIEW_VALUE:
             return [price * s.lot * s.multiplier * size(1, 40)]
         if number == Parameter.BREAKER:
-            return [size(50, 500_000), one_of(1, 1, 2, 16, 60, 86_400), one_of(1, 1, 2, 5)]
+            move = one_of(size(30, 2_000), size(1_000, 50_000), size(50, 500_000))
+            return [move, one_of(1, 1, 2, 16, 60, 86_400), one_of(1, 1, 2, 5)]
         if number in (Parameter.DAILY_ORDERS, Parameter.OPEN_ORDERS):
             return [size(1, 5_000)]
         if number in (Parameter.ACCOUNT_RATE, Parameter.SESSION_RATE):
@@ -495,7 +499,7 @@ class ControlCommands:
         self.owe(state_command(InstrumentState.OPEN, instrument, group), later)
         if instrument and self.happens(0.3):
             # another state on the way from the auction to the market
-            between = state_command(self.one_of(2, 3, 1, 4), instrument)
+            between = state_command(self.one_of(2, 3, 1, 4, 4), instrument)
             self.owe(between, max(1, later // 2))
         return state_command(state, instrument, group, until_ns)
 
@@ -631,7 +635,15 @@ _KEYED = frozenset(
         CommandKind.MASS_CANCEL,
     )
 )
-_PARAMETERS = (*Parameter, Parameter.REVIEW_VALUE, Parameter.REVIEW_VALUE, Parameter.BREAKER)
+# some more often than others
+_PARAMETERS = (
+    *Parameter,
+    Parameter.REVIEW_VALUE,
+    Parameter.REVIEW_VALUE,
+    Parameter.BREAKER,
+    Parameter.BREAKER,
+    Parameter.BREAKER,
+)
 _ODD_VALUES = (
     -1, 2, 5, 86_401, 100_001, 1_000_001, 1_000_000_001, 1 << 31, (1 << 40) + 1, (1 << 61) + 1,
     INT64_MINIMUM, INT64_MAXIMUM,

@@ -147,7 +147,7 @@ class Generator:
         self.day += 1
         self.control.day = self.day
         again = day_command(CommandKind.END_OF_DAY, self.now_ns, 0)  # mostly refused
-        settings = self.control.settings_of_the_night()
+        settings = [*self.control.settings_of_the_night(), *self.control.morning_auctions()]
         for slots in settings:
             slots["timestamp_ns"][0] = self.now_ns
         start = day_command(CommandKind.START_OF_DAY, self.now_ns, self.day)

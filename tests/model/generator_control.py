@@ -67,6 +67,7 @@ INSTRUMENTS = (
     InstrumentSpecification(9, 1 << 17, 1, 2, 1 << 17, 1 << 46, 500, 1 << 20, 5.0, 4, 3),
 )
 GROUPS = (1, 2, 3, 77)
+FIRST_IN_AUCTION = 9  # this instrument's first day begins with a call phase
 
 
 def instrument_commands(specification: InstrumentSpecification, timestamp_ns: int) -> np.ndarray:
@@ -210,6 +211,7 @@ def opening_commands(timestamp_ns: int) -> np.ndarray:
         *(currency_command(c, CURRENCY_DECIMALS[c], FEE_ACCOUNT) for c in CURRENCY_DECIMALS),
         parameter_command(Parameter.SHORT_SALES, 1, 1),
         parameter_command(Parameter.SHORT_SALES, 3, 1),
+        parameter_command(Parameter.SHORT_SALES, 4, 1),
         *(session_command(session, 0) for session in SESSIONS_DEFINED[:4]),
         *(instrument_commands(s, 0) for s in INSTRUMENTS[:4]),
         parameter_command(Parameter.REFERENCE_PRICE, 1, INSTRUMENTS[0].middle),
@@ -220,6 +222,7 @@ def opening_commands(timestamp_ns: int) -> np.ndarray:
         *(session_command(session, 0) for session in SESSIONS_DEFINED[4:]),
         parameter_command(Parameter.FEES, 0, 100_000, 100_000),
         *(instrument_commands(s, 0) for s in INSTRUMENTS[4:]),
+        state_command(InstrumentState.AUCTION, FIRST_IN_AUCTION),
     ]
     for account in (1, 2, 3):
         for currency in CURRENCY_DECIMALS:
@@ -278,19 +281,20 @@ class ControlCommands:
         self.review_values: dict[int, float] = {}  # price x quantity, by instrument
         self.debts = 0  # ever made
         self.owed: list[tuple[int, int, np.ndarray]] = []  # (when, tie breaker, command)
+        self.owe(state_command(InstrumentState.OPEN, FIRST_IN_AUCTION), 25)
         self.sources = (
             (10, self.money),
             (8, self.stock),
             (25, self.parameter),
             (14, self.state),
-            (1.2, self.kill),
+            (1.6, self.kill),
             (8, self.review),
             (1.5, self.operators_mass_cancel),
             (3, self.clients_mass_cancel),
             (1.2, self.disconnect),
             (1.5, self.cancel_after),
             (2, self.account),
-            (1, self.currency),
+            (2.5, self.currency),
             (2, self.session),
             (3, self.instrument),
             (2, self.day_again),
@@ -399,7 +403,7 @@ class ControlCommands:
             price = self.one_of(-1, 0, s.maximum_price, s.maximum_price + 1, INT64_MAXIMUM)
         elif case == 3:
             amount = self.size(1, 50)  # odd lots
-        instrument = self.an_instrument() if case == 4 else s.instrument
+        instrument = self.one_of(6, 63, 64, 65_535) if case == 4 else s.instrument
         return stock_command(kind, self.an_account(), instrument, amount, price)
 
     # Parameters ----------------------------------------------------------------------------------
@@ -419,7 +423,7 @@ class ControlCommands:
             target = self.an_account()
         else:
             target = self.a_session()
-        if self.happens(0.1):
+        if self.happens(0.16):
             target = 0
             if self.happens(0.7):  # defaults are for what is defined later; let that be bearable
                 values = _OFF.get(number, values)
@@ -450,7 +454,7 @@ class ControlCommands:
         if number in (Parameter.ACCOUNT_RATE, Parameter.SESSION_RATE):
             return [one_of(1, 7, 100, 1_000, 1_000_000, 1_000_000_000), one_of(1, 2, 10, 1_000_000)]
         if number == Parameter.POSITION_LIMIT:
-            return [size(1, 1 << 40)]
+            return [one_of(size(1, 1_000), size(1, 1_000_000), size(1, 1 << 40))]
         if number == Parameter.SELF_TRADE:
             return [one_of(*SelfTradePrevention), one_of(0, 1, 1, 2)]
         if number == Parameter.CANCEL_RATIO:
@@ -473,6 +477,15 @@ class ControlCommands:
             Parameter.BREAKER, 3, self.one_of(0, 150_000, 250_000), self.one_of(1, 2, 16), 1
         )
         return [*fees, *band_commands(), *prevention, moves]
+
+    def morning_auctions(self) -> list[np.ndarray]:
+        """Some groups begin the day with a call phase, which ends somewhat later."""
+        commands = []
+        for group in GROUPS[:3]:
+            if self.happens(0.4):
+                commands.append(state_command(InstrumentState.AUCTION, group=group))
+                self.owe(state_command(InstrumentState.OPEN, group=group), self.size(3, 30))
+        return commands
 
     # States and switches -------------------------------------------------------------------------
 
@@ -504,12 +517,12 @@ class ControlCommands:
         return state_command(state, instrument, group, until_ns)
 
     def kill(self) -> np.ndarray:
-        if self.happens(0.1):
+        if self.happens(0.35):
             return kill_command(
-                self.one_of(0, 1, 2, 3, 4, 255),
-                self.one_of(0, 1, 2, -1),
-                self.an_account(),
-                self.a_session(),
+                self.one_of(0, 2, 2, 3, 3, 4, 255),
+                self.one_of(0, 0, 2, -1),
+                self.one_of(0, 5, 63, 64, 65_535, self.an_account()),
+                self.one_of(0, 6, 31, 32, 65_535, self.a_session()),
             )
         scope = self.one_of(1, 2, 2, 2, 3, 3, 3, 3)
         account, session = self.an_account(), self.a_session()

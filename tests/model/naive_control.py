@@ -36,8 +36,8 @@ class Control(Market):
             self.refuse_control(command, reason, continuation)
         elif key != NO_KEY:
             self.keys[key] = None
-            if len(self.keys) > KEYS_REMEMBERED:
-                del self.keys[next(iter(self.keys))]
+            is_full = len(self.keys) > KEYS_REMEMBERED
+            self.keys.pop(next(iter(self.keys)) if is_full else NO_KEY, None)
             self.emit(
                 EventKind.CONTROL_DONE,
                 token=key,

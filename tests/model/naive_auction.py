@@ -6,6 +6,8 @@ are many, every price at which something changes and every gap between two of th
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from exchange.codes import FLAG_LEVEL, EventKind, Side
 from tests.model.naive_book import ASK, BID, Book, Order
 from tests.model.naive_market import Market
@@ -35,12 +37,7 @@ class Auction(Market):
         """Trade what can be traded at one price. The book is crossed."""
         row, book = self.instruments[instrument], self.books[instrument]
         reference = self.auction_reference(instrument)
-        # the smallest of these tuples: volume, imbalance, distance, price
-        _, _, _, price = min(
-            (-min(demand, supply), abs(demand - supply), abs(price - reference), price)
-            for price in candidate_prices(book, row.tick, reference)
-            for demand, supply in [interest(book, price)]
-        )
+        price = auction_price(book, candidate_prices(book, row.tick, reference), reference)
         demand, supply = interest(book, price)
         left = volume = min(demand, supply)
         self.emit(
@@ -129,6 +126,17 @@ def interest(book: Book, price: int) -> tuple[int, int]:
         level.quantity + level.hidden for at, level in book.levels[ASK].items() if at <= price
     )
     return demand, supply
+
+
+def auction_price(book: Book, prices: Iterable[int], reference: int) -> int:
+    """The best of ``prices``: most volume, least imbalance, nearest to the reference, lowest."""
+    best = None
+    for price in prices:
+        demand, supply = interest(book, price)
+        rank = (-min(demand, supply), abs(demand - supply), abs(price - reference), price)
+        best = rank if best is None else min(best, rank)
+    assert best is not None
+    return best[3]
 
 
 def candidate_prices(book: Book, tick: int, reference: int) -> list[int]:

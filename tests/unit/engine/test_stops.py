@@ -5,6 +5,8 @@ The readable cases are in ``tests/model/case_table_stops.py``.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -20,6 +22,7 @@ from exchange.codes import (
 from exchange.counters import COUNTER_WORDS, HISTOGRAM_SECTION_WORDS
 from exchange.engine.agent import MatcherAgent, timer_second
 from exchange.engine.invariants import check_state
+from exchange.engine.snapshot import read_snapshot, write_snapshot
 from exchange.engine.state import (
     INSTRUMENT_PENDING_NEXT,
     INSTRUMENT_WORDS,
@@ -296,6 +299,34 @@ def test_the_second_for_the_timer_is_the_earliest_of_all_reasons() -> None:
     assert timer_second(scalars) == 10
     scalars[PENDING_HEAD] = 3
     assert timer_second(scalars) == 1
+
+
+def test_a_snapshot_in_the_middle_of_a_cascade_goes_on_in_the_same_way(tmp_path: Path) -> None:
+    exchange = with_due_stops(80, instruments=2)
+    exchange.run(parameter(Parameter.BREAKER, 50_000, 60, 30, instrument=1))
+    exchange.run(parameter(Parameter.REVIEW_VALUE, 2_000, instrument=1))
+    held = int(exchange.run(enter("h", BUY, 50, 104, session=2))["order_id"][0])
+    exchange.run(trade("go", 100))
+    assert queue(exchange.state) == [1]
+    restored = Exchange(ROOMY, read_snapshot(write_snapshot(tmp_path, exchange.state)))
+    check_state(restored.state)
+    assert queue(restored.state) == [1]
+    rest = np.concatenate(
+        [
+            trade("go2", 100, 2),
+            enter("x", SELL, 10, 106, session=2),
+            administer(CommandKind.REVIEW, price=held, quantity=1),
+            enter("y", BUY, 10, 106),  # trips the breaker: 100 was the lowest price
+            command(CommandKind.TIMER, timestamp_ns=40 * SECOND_NS),
+            command(CommandKind.END_OF_DAY, timestamp_ns=40 * SECOND_NS),
+        ]
+    )
+    events = exchange.run(rest)
+    assert restored.run(rest).tobytes() == events.tobytes()
+    kinds = events["kind"].tolist()
+    assert kinds.count(EventKind.TRIGGERED) == 16 + 80
+    assert kinds.count(EventKind.RELEASED) == 1
+    assert kinds.count(EventKind.STATE_CHANGED) == 2
 
 
 @pytest.mark.needs_jit

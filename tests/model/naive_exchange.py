@@ -41,22 +41,19 @@ from tests.model.naive_parameters import Parameters
 from tests.model.naive_states import States
 from tests.model.naive_stops import Stops
 
-MUST_BE_LONG = frozenset(
-    int(kind)
-    for kind in (
-        CommandKind.REPLACE,
-        CommandKind.REPLACE_BY_ORDER_ID,
-        CommandKind.INSTRUMENT,
-        CommandKind.CURRENCY,
-        CommandKind.ACCOUNT,
-        CommandKind.DEPOSIT,
-        CommandKind.WITHDRAW,
-        CommandKind.PARAMETER,
-        CommandKind.INSTRUMENT_STATE,
-        CommandKind.KILL,
-        CommandKind.REVIEW,
-    )
-)
+MUST_BE_LONG = {
+    int(CommandKind.REPLACE),
+    int(CommandKind.REPLACE_BY_ORDER_ID),
+    int(CommandKind.INSTRUMENT),
+    int(CommandKind.CURRENCY),
+    int(CommandKind.ACCOUNT),
+    int(CommandKind.DEPOSIT),
+    int(CommandKind.WITHDRAW),
+    int(CommandKind.PARAMETER),
+    int(CommandKind.INSTRUMENT_STATE),
+    int(CommandKind.KILL),
+    int(CommandKind.REVIEW),
+}
 
 
 class NaiveExchange(

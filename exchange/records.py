@@ -38,12 +38,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from ringbuffer.jit import JIT_DISABLED
+
 COMMAND_SIZE_BYTES = 64
 EVENT_SIZE_BYTES = 128
 
 
 def _layout(size_bytes: int, fields: list[tuple[str, str, int]]) -> np.dtype:
-    return np.dtype(
+    layout = np.dtype(
         {
             "names": [name for name, _, _ in fields],
             "formats": [code for _, code, _ in fields],
@@ -51,6 +53,8 @@ def _layout(size_bytes: int, fields: list[tuple[str, str, int]]) -> np.dtype:
             "itemsize": size_bytes,
         }
     )
+    # compiled code reads a record's fields as attributes; plain Python needs np.record for that
+    return np.dtype((np.record, layout)) if JIT_DISABLED else layout
 
 
 COMMAND_FIELDS: list[tuple[str, str, int]] = [

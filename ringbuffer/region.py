@@ -52,6 +52,7 @@ from ringbuffer.errors import (
     RegionNoSpace,
     RegionNotFound,
 )
+from ringbuffer.jit import JIT_DISABLED
 
 MAGIC = b"RINGSHM\0"
 VERSION = 1
@@ -132,7 +133,7 @@ def _dtype_of(description: Any) -> np.dtype[Any]:
         return np.dtype(description)
     if "base" in description:
         return np.dtype((_dtype_of(description["base"]), tuple(description["shape"])))
-    return np.dtype(
+    layout = np.dtype(
         {
             "names": description["names"],
             "formats": [_dtype_of(part) for part in description["formats"]],
@@ -140,6 +141,8 @@ def _dtype_of(description: Any) -> np.dtype[Any]:
             "itemsize": description["itemsize"],
         }
     )
+    # compiled code reads fields as attributes; plain Python needs np.record for that
+    return np.dtype((np.record, layout)) if JIT_DISABLED else layout
 
 
 def _align(value: int, alignment: int) -> int:

@@ -58,6 +58,7 @@ SHIPPED_SYMBOLS = ("AAPL", "AMZN", "MSFT", "GOOG", "2330.TW")
 # 1/10,000, and of a shipped stock, 2^61 / 2,000,000,000.
 ALL_MONEY_UNITS = 100_000_000_000_000
 ALL_STOCK_UNITS = 800_000_000
+DEPOSIT_UNITS = 7_000_000_000_000  # one deposit is at most 2^56 minor units
 
 
 def wait_until(condition: Callable[[], bool], timeout_s: float, what: str) -> None:
@@ -129,7 +130,7 @@ def write_accounts(
     ``keys``: further keys, or others, by account id. ``stock``: symbol -> quantity of an account;
     without it the same share of every shipped instrument.
     """
-    money = ALL_MONEY_UNITS // count
+    money = min(ALL_MONEY_UNITS // count, DEPOSIT_UNITS)
     share = {symbol: ALL_STOCK_UNITS // count // 1000 * 1000 for symbol in SHIPPED_SYMBOLS}
     fees = count + 1
     accounts: list[Mapping[str, Any]] = [{"id": fees}]

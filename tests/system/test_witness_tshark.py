@@ -122,7 +122,10 @@ REFUSED_ACCOUNTS: dict[int, dict[str, Any]] = {
     10: {"money": {"USD": 1}},
     11: {"stock": {}},
 }
-REFUSED_SESSIONS: dict[int, dict[str, Any]] = {8: {"orders_per_second": 1, "burst": 1}}
+REFUSED_SESSIONS: dict[int, dict[str, Any]] = {
+    5: {"cancel_on_disconnect": True},
+    8: {"orders_per_second": 1, "burst": 1},
+}
 
 
 def answers(port: int, user: str, password: str, *orders: dict[str, Any]) -> list[Sequenced]:
@@ -184,6 +187,9 @@ def provoke_auction_and_halt(exchange: Any, port: int, password: str) -> None:
         got = [client.receive() for _ in range(4)]
         assert [m.letter for m in got] == ["A", "A", "D", "D"]
         assert [m.fields["liquidity"] for m in got[2:]] == ["A", "R"]
+        client.enter("w", "B", 5, "AMZN", 800_000, time_in_force=0)
+        got = [client.receive() for _ in range(2)]
+        assert (got[1].letter, got[1].fields["reason"]) == ("C", "I")
         exchange.admin("auction", "--instrument", "MSFT")
         client.enter("s", "B", 20, "MSFT", 4_000_000)
         client.enter("t", "S", 20, "MSFT", 4_000_000)
@@ -216,7 +222,10 @@ def test_tshark_understands_every_message(tshark: str, make_exchange: Any, tmp_p
         with OrderEntryClient("127.0.0.1", port) as last:
             last.login("S5", PASSWORD)
             last.receive()
+            last.enter("gone", "B", 1, "AAPL", 1_000_000)
+            assert last.receive().letter == "A"
             assert running_exchange.stop() == 0
+            assert last.receive().fields["reason"] == "Z"
             with pytest.raises(ConnectionEnded):
                 list(last.messages(10.0))
             assert last.ended
@@ -233,7 +242,7 @@ def test_tshark_understands_every_message(tshark: str, make_exchange: Any, tmp_p
     assert {key[-1] for key in sent if key.startswith("packet")} == set("AJSHZ+"), sent
     assert {key[-1] for key in sent if key.startswith("message")} == set("SAUCEJMDI"), sent
     assert sent["packet S"] == sum(sent[key] for key in sent if key.startswith("message"))
-    assert sent["message A"] == 3 + 300 + 2 + 5
+    assert sent["message A"] == 3 + 300 + 2 + 6 + 1
     seen = [
         {letter for row in run_tshark(tshark, *decoded, "-e", field, "-Y", field)
          for letter in row[0].replace("'", "").split(",")}
@@ -241,7 +250,7 @@ def test_tshark_understands_every_message(tshark: str, make_exchange: Any, tmp_p
     ]  # fmt: skip
     assert seen[0] == letters == set("XOZNDRSiMmnbaCH")
     assert seen[1] == set("ARO")
-    assert seen[2] == set("UIQ")
+    assert seen[2] == set("UIQZ")
 
 
 @pytest.fixture

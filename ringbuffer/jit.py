@@ -106,7 +106,7 @@ def _wrappers(function: Function) -> dict[str, bool]:
     return {"no_cpython_wrapper": only_compiled, "no_cfunc_wrapper": only_compiled}
 
 
-def _compile(function: Function, **options: bool) -> Function:
+def _compile(function: Function, **options: bool | str) -> Function:
     """What all decorators below share; nothing but the interpreter runs with the JIT disabled."""
     compiled: Any = numba.njit(cache=True, nogil=True, **options)(function)
     if not JIT_DISABLED:
@@ -140,6 +140,15 @@ def jit(function: Function) -> Function:
 def jit_inline(function: Function) -> Function:
     """As ``jit``; the body is inlined by LLVM's own judgement after a hint (``forceinline``)."""
     return _compile(function, forceinline=True, **_wrappers(function))
+
+
+def jit_merged(function: Function) -> Function:
+    """As ``jit``, for the only caller: its body becomes part of it before anything is compiled.
+
+    A function that another one calls is optimised again in every module above it. A chain of large
+    functions with one caller each is better compiled as one.
+    """
+    return _compile(function, inline="always", **_wrappers(function))
 
 
 def jit_borrowed(function: Function) -> Function:

@@ -59,7 +59,7 @@ from exchange.engine.state import (
 )
 from exchange.engine.triggers import run_stops
 from exchange.engine.view import make_view
-from ringbuffer.jit import jit, jit_inline
+from ringbuffer.jit import jit, jit_inline, jit_merged
 
 _ENTER = int(CommandKind.ENTER)
 _CANCEL = int(CommandKind.CANCEL)
@@ -107,7 +107,7 @@ def change_named(v: Any, kind: int, c: int, slot: int) -> None:
         apply_modify(v, slot, (word_5 >> 24) & 0xFF, total)
 
 
-@jit_inline
+@jit_merged
 def apply_one(v: Any, sequence: int, c: int, c2: int, hashed: int) -> None:
     """Apply the command at word ``c`` and emit a CHECKPOINT when one is due."""
     s = v.scalars
@@ -159,7 +159,7 @@ def apply_group(v: Any, base: int, count: int) -> None:
         put(s, NEXT_COMMAND, sequence + (2 if get(v.commands, c + 7) & LONG_FLAG != 0 else 1))
 
 
-@jit
+@jit_merged
 def apply_view(v: Any, first_sequence: int, end_sequence: int) -> None:
     """Apply the commands [first_sequence, end_sequence) of the view's command ring."""
     if end_sequence - first_sequence <= 2:

@@ -142,7 +142,8 @@ def _check_config(options: argparse.Namespace) -> int:
 
     configuration = load(options.config)
     print(
-        f"{configuration.file}: correct; {len(configuration.instruments)} instruments, "
+        f"{configuration.file}: correct; {len(configuration.currencies)} currencies, "
+        f"{len(configuration.accounts)} accounts, {len(configuration.instruments)} instruments, "
         f"{len(configuration.sessions)} sessions"
     )
     return ExitStatus.OK

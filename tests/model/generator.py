@@ -74,7 +74,7 @@ class Episode(NamedTuple):
 
 EPISODES = (
     Episode(Capacities(instruments=64, sessions=32, orders=1 << 15, tokens=1 << 17), 40_000),
-    Episode(Capacities(64, 32, 500, 1 << 17, positions=24), 25_000),
+    Episode(Capacities(64, 32, 150, 1 << 17, positions=24), 25_000),
     Episode(Capacities(instruments=64, sessions=32, orders=1 << 14, tokens=5_000), 12_000),
     Episode(Capacities(instruments=64, sessions=32, orders=1 << 16, tokens=1 << 18), 150_000),
 )

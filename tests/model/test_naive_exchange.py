@@ -8,6 +8,7 @@ from types import FrameType
 from typing import Any
 
 import numpy as np
+import pytest
 
 from exchange.codes import CancelReason, EventKind, OrderType, Reject, StateReason, TradeReason
 from tests.model import (
@@ -39,6 +40,7 @@ from tests.model.streams import as_events, run
 # prevented self-trade is told by an event of its own.
 NOT_GENERATED = {Reject.NONE, Reject.LEVEL_POOL_FULL}
 NEVER_USED = {CancelReason.SELF_MATCH}
+SEEDS_FOR_EVERY_LINE = 16  # the first few reach most; the rarest lines need some more
 
 
 def test_generator_reaches_every_kind_and_reject() -> None:
@@ -110,8 +112,12 @@ def executable_lines(path: str) -> set[int]:
     return found
 
 
-def test_generator_reaches_every_line_of_the_naive_exchange() -> None:
+def test_generator_reaches_every_line_of_the_naive_exchange(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """The generator's decay would show as a line of the rules that no command reaches."""
+    # 65,536 keys would take too long here; tests/property/test_machine_keys.py has as many
+    monkeypatch.setattr(naive_control, "KEYS_REMEMBERED", 40)
     reached: dict[str, set[int]] = {str(module.__file__): set() for module in RULES}
 
     def trace(frame: FrameType, event: str, _: object) -> Any:
@@ -122,9 +128,14 @@ def test_generator_reaches_every_line_of_the_naive_exchange() -> None:
             lines.add(frame.f_lineno)
         return trace
 
+    def missed() -> dict[str, list[int]]:
+        lines = {path: sorted(executable_lines(path) - seen) for path, seen in reached.items()}
+        return {path: numbers for path, numbers in lines.items() if numbers}
+
     before = sys.gettrace()
-    for number, episode in enumerate(EPISODES):
-        chunks = Generator(number, episode._replace(day_commands=20_000)).chunks(40_000)
+    for seed in range(SEEDS_FOR_EVERY_LINE):
+        episode = EPISODES[seed % len(EPISODES)]
+        chunks = Generator(seed, episode._replace(day_commands=8_000)).chunks(40_000)
         sequence = 0
         sys.settrace(trace)
         try:
@@ -134,9 +145,9 @@ def test_generator_reaches_every_line_of_the_naive_exchange() -> None:
                 sequence += len(slots)
         finally:
             sys.settrace(before)
-    for path, lines in reached.items():
-        missed = sorted(executable_lines(path) - lines)
-        assert not missed, f"no command reached lines {missed} of {path}"
+        if not missed():
+            break
+    assert not missed(), "no command reached these lines"
 
 
 def test_invariants_hold_after_every_command() -> None:

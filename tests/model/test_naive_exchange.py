@@ -143,7 +143,7 @@ def test_generator_reaches_every_line_of_the_naive_exchange(
     before = sys.gettrace()
     for seed in range(SEEDS_FOR_EVERY_LINE):
         episode = EPISODES[seed % len(EPISODES)]
-        chunks = Generator(seed, episode._replace(day_commands=8_000)).chunks(40_000)
+        chunks = Generator(seed, episode._replace(day_commands=12_000)).chunks(40_000)
         sequence = 0
         sys.settrace(trace)
         try:

@@ -58,6 +58,7 @@ SHIPPED_SYMBOLS = ("AAPL", "AMZN", "MSFT", "GOOG", "2330.TW")
 # 1/10,000, and of a shipped stock, 2^61 / 2,000,000,000.
 ALL_MONEY_UNITS = 100_000_000_000_000
 ALL_STOCK_UNITS = 800_000_000
+ONE_DEPOSIT_UNITS = 7_000_000_000_000  # below 2^56 minor units of 1/10,000
 DEPOSIT_UNITS = 7_000_000_000_000  # one deposit is at most 2^56 minor units
 
 

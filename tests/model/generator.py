@@ -230,6 +230,10 @@ class Generator:
         for instrument, value in self.control.review_values.items():
             limits[before["instrument"] == instrument] = value
         held = np.flatnonzero((values > limits) & (before["kind"] == CommandKind.ENTER))
+        # what may no longer enter the market when it is released
+        picky = (before["display"] == ord("P")) | (before["minimum_quantity"] > 0)
+        if picky[held].any() and self.random.random() < 0.5:
+            held = held[picky[held]]
         return first + int(self.random.choice(held)) if len(held) else first
 
     def _wire_prices(self, rows: np.ndarray, wanted: np.ndarray, creator: np.ndarray) -> np.ndarray:

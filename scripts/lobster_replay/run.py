@@ -106,7 +106,13 @@ def _archived(data_directory: Path) -> np.ndarray:
 
     parts = [part.copy() for part in JournalView(data_directory).events()]
     events = np.concatenate(parts) if parts else np.zeros(0, EVENT)
-    kinds = (EventKind.INSTRUMENT_DEFINED, EventKind.CONTROL_REJECTED)
+    kinds = (
+        EventKind.INSTRUMENT_DEFINED,
+        EventKind.CONTROL_REJECTED,
+        EventKind.BALANCE_CHANGED,
+        EventKind.PARAMETER_SET,
+        EventKind.STATE_CHANGED,
+    )
     return events[(events["instrument"] == venue.INSTRUMENT) & ~np.isin(events["kind"], kinds)]
 
 

@@ -145,7 +145,8 @@ def test_graceful_stop_answers_everything(
         messages = [client.receive(20.0) for _ in range(len(answers))]
         assert [m.data for m in messages] == [a.data for a in answers]
         assert next(client.messages(0.2), None) is None
-    assert running_exchange.status()["cursors"]["ingress_order_entry_published"] == 0
+    # no order: only the disconnect of all sessions at the start, and that of this client
+    assert running_exchange.status()["cursors"]["ingress_order_entry_published"] <= 2
     assert accepted > 0
     assert running_exchange.stop() == ExitStatus.OK
 

@@ -26,6 +26,7 @@ def test_ledger_equals_the_engines_state(seed: int) -> None:
     seen: set[int] = set()
     random = np.random.default_rng(seed)
     commands = 0
+    orders_seen = False  # at the end of one chunk at least: the stream may end with a day
     for slots in Generator(seed, episode).chunks(COMMANDS):
         events = as_events(matcher.run(slots))
         seen.update(np.unique(events["kind"]).tolist())
@@ -41,12 +42,13 @@ def test_ledger_equals_the_engines_state(seed: int) -> None:
         state = ledger_of(matcher.state)
         assert ledger.difference(state) is None
         assert ledger.next_event == state.next_event
+        orders_seen |= bool(ledger.orders)
         assert state.problems() == [] and frozen_problems(state) == []
     assert resumed is not None
     assert resumed.difference(ledger) is None
     assert ledger.problems() == []
     assert {EventKind.TRADE, EventKind.TERMS, EventKind.MODIFIED, EventKind.BALANCE_CHANGED} <= seen
-    assert ledger.positions and ledger.orders and len(ledger.balances) > 3
+    assert ledger.positions and orders_seen and len(ledger.balances) > 3
 
 
 def stream() -> np.ndarray:

@@ -22,6 +22,9 @@ from exchange.engine.state import NEXT_COMMAND, create_state
 from tests.unit.engine.harness import Exchange
 from tests.unit.engine.test_engine_state import WIDE, stream, whole_commands
 
+# arrays that are used within a command only
+WITHOUT_MEANING = ("scratch", "selection")
+
 
 @pytest.mark.parametrize("part", [0, 1, 900, 2_500])
 def test_continuing_from_a_snapshot_gives_the_same_bytes(tmp_path: Path, part: int) -> None:
@@ -32,8 +35,10 @@ def test_continuing_from_a_snapshot_gives_the_same_bytes(tmp_path: Path, part: i
     path = write_snapshot(tmp_path, exchange.state)
     restored = Exchange(WIDE, read_snapshot(path))
     check_state(restored.state)
-    for before, after in zip(exchange.state[:-1], restored.state[:-1], strict=True):
-        assert (before == after).all()
+    for name, before, after in zip(
+        exchange.state._fields, exchange.state, restored.state, strict=True
+    ):
+        assert name in WITHOUT_MEANING or (before == after).all(), name
     rest = np.concatenate(parts[part:])
     assert exchange.run(rest).tobytes() == restored.run(rest).tobytes()
     assert chain_digest(exchange.state) == chain_digest(restored.state)

@@ -191,9 +191,10 @@ def test_changed_configuration_is_reported_and_the_journal_wins(
 ) -> None:
     assert running_exchange.stop() == ExitStatus.OK
     sessions = running_exchange.directory / "sessions.toml"
-    sessions.write_text(sessions.read_text().replace("account = 1\n", "account = 999\n"))
+    sessions.write_text(sessions.read_text().replace("account = 1\n", "account = 2\n"))
     running_exchange.start()
-    assert "session differs from the journal" in running_exchange.log_file.read_text()
+    log = running_exchange.log_file.read_text()
+    assert "session S1 differs from the configuration" in log
     assert running_exchange.stop() == ExitStatus.OK
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from exchange_process import PASSWORD, RunningExchange
+from exchange_process import PASSWORD, START_TIMEOUT_S, RunningExchange, wait_until
 
 from exchange.errors import ExitStatus
 from exchange.gateway.client import OrderEntryClient, Sequenced
@@ -41,6 +41,13 @@ def admin(exchange: RunningExchange, *words: str) -> subprocess.CompletedProcess
         text=True,
         timeout=300,
     )
+
+
+def matcher_pid(exchange: RunningExchange) -> int | None:
+    """The matcher's pid as the daemon knows it; None while there is none."""
+    state = exchange.state()
+    stage = None if state is None else state.stages.get("matcher")
+    return None if stage is None else stage.pid
 
 
 def done(exchange: RunningExchange, *words: str) -> dict[str, Any]:
@@ -142,7 +149,9 @@ def test_halts_kills_and_reviews_hold_over_crashes(make_exchange: Callable[..., 
     done(exchange, "instrument", "set", "AAPL", "review-value", "10000")
     (held,) = trader.order("B", 100)
     assert held.letter == "A"
-    os.kill(exchange.pid("matcher"), 9)  # the core restarts by itself
+    killed = exchange.pid("matcher")
+    os.kill(killed, 9)  # the core restarts by itself
+    wait_until(lambda: matcher_pid(exchange) != killed, START_TIMEOUT_S, "the matcher to be missed")
     exchange.wait_ready()
     (waiting,) = done(exchange, "review", "list")["held"]
     assert waiting["account"] == 1 and waiting["quantity"] == 100

@@ -31,7 +31,14 @@ from tests.unit.engine.harness import (
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 WIDE = EngineCapacity(
-    instruments=64, sessions=64, orders=4096, leaves=4096, nodes=8192, tokens=20000
+    instruments=64,
+    sessions=64,
+    orders=4096,
+    leaves=4096,
+    nodes=8192,
+    tokens=20000,
+    accounts=64,
+    positions=1024,  # small: plain Python checks all of it
 )
 SEEDS = [1, 2, 3]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import msgspec
 
-from exchange.codes import InstrumentState, Parameter
+from exchange.codes import Parameter
 from exchange.control_commands import InstrumentTerms, unpacked_text
 from exchange.engine import state as engine
 from exchange.engine.state import EngineState
@@ -219,6 +219,3 @@ def describe_engine(
         | _account_parameters(accounts[0])
         | _session_parameters(sessions[0]),
     )
-
-
-STATE_NAMES = {int(state): state.name.lower().replace("_", "-") for state in InstrumentState}

@@ -9,8 +9,6 @@ from typing import Any
 
 from exchange.admin.words import MODES, WORDS, usage
 
-STATE_COMMANDS = ("halt", "resume", "cancel-only", "close", "auction")
-
 
 def _positive(text: str) -> int:
     value = int(text)

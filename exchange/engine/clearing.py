@@ -18,7 +18,6 @@ from exchange.engine.positions import (
     POSITION_OPEN_SHORTS,
     position_change,
     position_find,
-    position_make,
 )
 from exchange.engine.state import (
     ACCOUNT_BALANCES,
@@ -34,7 +33,7 @@ from exchange.engine.state import (
     ORDER_WORDS,
     SESSION_WORDS,
 )
-from ringbuffer.jit import jit, jit_inline
+from ringbuffer.jit import jit_inline
 
 MILLION = 1_000_000
 _BUY = int(Side.BUY)
@@ -153,23 +152,6 @@ def release_at(
         count_live_at(v, i, a, -1)
 
 
-@jit
-def freeze(v: Any, account: int, instrument: int, side: int, price: int, quantity: int) -> None:
-    """A new live order of ``quantity`` at ``price``; its position exists."""
-    p = position_find(v, account, instrument)
-    freeze_at(v, instrument * INSTRUMENT_WORDS, account * ACCOUNT_WORDS, p, side, price, quantity)
-
-
-@jit
-def release(
-    v: Any, account: int, instrument: int, side: int, price: int, before: int, after: int
-) -> None:
-    """A live order's open quantity goes from ``before`` to ``after``; at 0 it lives no more."""
-    p = position_find(v, account, instrument)
-    i = instrument * INSTRUMENT_WORDS
-    release_at(v, i, account * ACCOUNT_WORDS, p, side, price, before, after)
-
-
 @jit_inline
 def release_order(v: Any, slot: int, before: int, after: int) -> None:
     """As ``release``, of the live order in ``slot``."""
@@ -212,23 +194,3 @@ def settle_at(
     put(accounts, at, get(accounts, at) + buyer_fee + seller_fee)
     position_change(v, buyer_position, quantity, price, multiplier)
     position_change(v, seller_position, -quantity, price, multiplier)
-
-
-@jit
-def settle(
-    v: Any,
-    instrument: int,
-    buyer_account: int,
-    seller_account: int,
-    price: int,
-    quantity: int,
-    buyer_rate: int,
-    seller_rate: int,
-) -> None:
-    """One trade: balances, fees, positions; not what the orders have frozen."""
-    settle_at(
-        v, instrument * INSTRUMENT_WORDS,
-        buyer_account * ACCOUNT_WORDS, position_make(v, buyer_account, instrument),
-        seller_account * ACCOUNT_WORDS, position_make(v, seller_account, instrument),
-        price, quantity, buyer_rate, seller_rate,
-    )  # fmt: skip

@@ -78,7 +78,6 @@ from exchange.engine.state import (
     ORDER_ICEBERG,
     ORDER_IMMEDIATE,
     ORDER_MARKET_HOURS,
-    ORDER_REPRICE,
     ORDER_WORDS,
     TIMESTAMP_NS,
 )
@@ -137,7 +136,6 @@ class Incoming(NamedTuple):
     executed: int
     stop_price: int
     display_quantity: int
-    reprices: bool
     auction: bool
     held: bool
 
@@ -220,18 +218,13 @@ def _take_slot(
 
 
 @jit
-def _set_aside(
-    v: Any, slot: int, held: bool, stop_price: int, minimum: int, reprices: bool
-) -> None:
+def _set_aside(v: Any, slot: int, held: bool, stop_price: int, minimum: int) -> None:
     """ENTER 4 and 5: hold the order for review, or let it wait for its stop."""
     if not held:
         wait_for_stop(v, slot, stop_price)
         return
     put(v.orders_cold, slot * COLD_WORDS + 5, stop_price)
     put(v.orders_cold, slot * COLD_WORDS + 6, minimum)
-    if reprices:
-        word = slot * ORDER_WORDS + 7
-        put(v.orders, word, get(v.orders, word) | (ORDER_REPRICE << 40))
     hold_order(v, slot)
 
 
@@ -300,7 +293,7 @@ def place_order(
     if rests_now:
         return
     if aside:
-        _set_aside(v, slot, order.held, order.stop_price, order.minimum, order.reprices)
+        _set_aside(v, slot, order.held, order.stop_price, order.minimum)
         return
     left = order.quantity
     traded = 0
@@ -430,7 +423,7 @@ def apply_enter(v: Any, c: int, c2: int, hashed: int) -> None:
     order = Incoming(
         account, p, instrument, side, order_type, book, key, limit, quantity, token_0, w4,
         identity, time_in_force, minimum, (w6 >> 32) & HALF, (w7 >> 8) & 0xFF,
-        (w7 >> 16) & 0xFF, (w7 >> 24) & 0xFF, 0, stop_price, display_quantity, reprices,
+        (w7 >> 16) & 0xFF, (w7 >> 24) & 0xFF, 0, stop_price, display_quantity,
         auction, held,
     )  # fmt: skip
     place_order(v, _ACCEPTED, order, entry, 0, 0, 0)

@@ -13,6 +13,7 @@ from exchange.codes import EventKind, Parameter, Reject
 from exchange.engine.accounts import account_defined, account_row
 from exchange.engine.breaker import breaker_clear
 from exchange.engine.checks import instrument_defined, session_defined
+from exchange.engine.clearing import ppm_of
 from exchange.engine.control_events import emit_control
 from exchange.engine.memory import get, put, remainder
 from exchange.engine.state import (
@@ -91,12 +92,6 @@ _SESSION_RATE = int(Parameter.SESSION_RATE)
 _CANCEL_ON_DISCONNECT = int(Parameter.CANCEL_ON_DISCONNECT)
 
 
-@jit_inline
-def _part(amount: int, ppm: int) -> int:
-    """``amount`` x ``ppm`` / 1,000,000 of two non-negative numbers; no step leaves an int64."""
-    return amount // MILLION * ppm + amount % MILLION * ppm // MILLION
-
-
 @jit
 def set_band(v: Any, i: int) -> None:
     """Compute the price band from the reference price and the width; ``i``: first word.
@@ -108,7 +103,7 @@ def set_band(v: Any, i: int) -> None:
     low = 0
     high = NO_BAND_HIGH
     if reference > 0 and ppm > 0:
-        part = _part(reference, ppm)
+        part = ppm_of(reference, ppm)
         tick = get(v.instruments, i + INSTRUMENT_TICK)
         low = (reference - part + tick - 1) // tick * tick
         high = (reference + part) // tick * tick

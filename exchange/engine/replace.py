@@ -172,6 +172,6 @@ def apply_replace(v: Any, c: int, c2: int, slot: int) -> None:
     order = Incoming(
         account, p, instrument, side, order_type, book, key, limit, quantity, token_0, tail,
         identity, time_in_force, minimum, firm, (word >> 16) & 0xFF, (w7 >> 16) & 0xFF,
-        (word >> 32) & 0xFF, executed, stop_price, display_quantity, reprices, auction, held,
+        (word >> 32) & 0xFF, executed, stop_price, display_quantity, auction, held,
     )  # fmt: skip
     place_order(v, _REPLACED, order, entry, old_id, old_token_0, old_tail)

@@ -163,7 +163,6 @@ ORDER_ICEBERG = 8
 ORDER_HELD = 16  # in the list of held orders, on no level
 ORDER_IMMEDIATE = 32  # rests only until the auction ends (time_in_force 0, MARKET, STOP)
 ORDER_MARKET_HOURS = 64  # time_in_force 99,998
-ORDER_REPRICE = 128  # held post-only order with OPTION_REPRICE
 
 # words of an instrument
 INSTRUMENT_FLAGS = 0  # 1 = defined | byte 1 price_decimals | byte 2 state | byte 3 group |

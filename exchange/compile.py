@@ -23,7 +23,8 @@ from typing import Any
 
 from exchange.errors import StageFailed
 from exchange.settings import ROOT
-from ringbuffer.jit import JIT_DISABLED, source_hash
+from ringbuffer.jit import JIT_DISABLED
+from ringbuffer.jit_cache import source_hash
 
 POLL_S = 0.05
 REMIND_S = 5.0

@@ -4,8 +4,8 @@ Who uses it: every module with jitted code. What it fixes for all of them:
 
 - ``nogil``: a jitted duty cycle runs without the interpreter lock, so helper threads (password
   hashing, logging) go on while it works;
-- ``cache``: compiled code is kept on disk. numba does not notice that a constant in *another* file
-  changed, so the cache directory is keyed by a hash of all that matters (``compiled_modules``);
+- ``cache``: compiled code is kept on disk, under a key that notices every change that matters
+  (``jit_cache.py``);
 - ``boundscheck`` is off unless ``NUMBA_BOUNDSCHECK`` is set; such a run gets a cache of its own,
   because numba ignores the variable where a cached build exists.
 
@@ -14,85 +14,21 @@ Who uses it: every module with jitted code. What it fixes for all of them:
 
 from __future__ import annotations
 
-import hashlib
 import os
-import re
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-ROOT = Path(__file__).resolve().parent.parent
-SOURCE_PACKAGES = ("ringbuffer", "journal", "exchange", "replay")
+from ringbuffer.jit_cache import cache_directory
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-
-
-_IMPORTS = re.compile(r"^\s*(?:from ([\w.]+) import (\([^)]*\)|.*)|import ([\w.]+))", re.MULTILINE)
-_COMPILED = re.compile(r"^from ringbuffer\.jit import|^from numba", re.MULTILINE)
-
-
-def _module_name(path: Path) -> str:
-    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-
-
-def _imported(source: str) -> Iterator[str]:
-    """Names of the modules that ``source`` may import, wherever in it."""
-    for match in _IMPORTS.finditer(source):
-        if match[3]:
-            yield match[3]
-            continue
-        yield match[1]
-        for name in re.findall(r"\w+", match[2]):
-            yield f"{match[1]}.{name}"
-
-
-def compiled_modules() -> dict[str, bytes]:
-    """The product's modules that compiled code can depend on, by name, with their sources.
-
-    Those that compile something, and all that they import, directly or not: a constant of another
-    module is part of the machine code. An edit anywhere else leaves the cache good.
-    """
-    sources = {
-        _module_name(path): path.read_bytes()
-        for package in SOURCE_PACKAGES
-        for path in sorted((ROOT / package).rglob("*.py"))
-    }
-    text = {name: source.decode() for name, source in sources.items()}
-    found = {name for name in sources if _COMPILED.search(text[name])}
-    waiting = list(found)
-    while waiting:
-        for name in _imported(text[waiting.pop()]):
-            if name in sources and name not in found:
-                found.add(name)
-                waiting.append(name)
-    return {name: sources[name] for name in sorted(found)}
-
-
-def source_hash() -> str:
-    """Hash of everything that compiled code can depend on: 16 hex digits."""
-    digest = hashlib.sha256()
-    for name, source in compiled_modules().items():
-        digest.update(name.encode())
-        digest.update(source)
-    return digest.hexdigest()[:16]
-
-
-def cache_directory() -> Path:
-    """Where compiled code is kept: ``EXCHANGE_CACHE_DIR`` or the user's cache directory.
-
-    One folder per ``source_hash`` and mode, so that a changed constant never meets stale code.
-    """
-    base = os.environ.get("EXCHANGE_CACHE_DIR")
-    root = Path(base) if base else Path.home() / ".cache" / "exchange"
-    mode = "boundscheck" if os.environ.get("NUMBA_BOUNDSCHECK", "0") not in ("", "0") else "release"
-    return root / "numba" / f"{source_hash()}-{mode}"
-
 
 # Must happen before numba is imported for the first time.
 os.environ.setdefault("NUMBA_CACHE_DIR", str(cache_directory()))
 
 import numba  # noqa: E402
 
+# numba asks them in this order where a function's machine code is kept
+numba.config.CACHE_LOCATOR_CLASSES = "ringbuffer.jit_cache.ContentLocator,UserProvidedCacheLocator"
 JIT_DISABLED = bool(numba.config.DISABLE_JIT)
 
 

@@ -1,0 +1,1 @@
+"""Interfaces for people and programs: REST, WebSocket, keys and limits."""

@@ -1,0 +1,5 @@
+"""What the released events say, ready to be asked: the market's public side and the accounts.
+
+Who uses it: the API, the feed workers and the store. Events are the only input, no clock and no
+configuration is: the same events give the same answers, in whatever pieces they arrive.
+"""

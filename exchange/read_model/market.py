@@ -1,0 +1,457 @@
+"""MarketModel: the public side of the market as the released events tell it.
+
+Who uses it: the API, the feed workers and the store, each with a model of its own that it feeds
+with every event in order. The work is done by ``market_kernel.py`` and ``market_book.py`` on the
+arrays of ``market_layout.py``; this shell makes room for them and turns words into answers. Not to
+be used by two threads at a time. Invariant: the same events give the same answers, in whatever
+pieces they came, and after ``dump`` and ``load`` too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from exchange.codes import InstrumentState
+from exchange.read_model import market_layout as layout
+from exchange.read_model.market_book import best_levels
+from exchange.read_model.market_dump import dumped, loaded
+from exchange.read_model.market_kernel import follow, forget_changes, index_changed_levels
+from exchange.read_model.market_types import (
+    Change,
+    Depth,
+    Instrument,
+    Kline,
+    LevelRow,
+    Ticker,
+    Trade,
+)
+from exchange.records import EVENT
+
+__all__ = [
+    "INTERVALS",
+    "Change",
+    "Depth",
+    "EventsMissing",
+    "Instrument",
+    "Kline",
+    "MarketModel",
+    "Ticker",
+    "Trade",
+]
+
+# name: length in nanoseconds; each begins at a multiple of its length (UTC)
+INTERVALS: dict[str, int] = dict(
+    zip(("1m", "5m", "15m", "1h", "1d"), layout.INTERVALS_NS.tolist(), strict=True)
+)
+_PLACE_OF_INTERVAL = {name: place for place, name in enumerate(INTERVALS)}
+_GROWING = {
+    layout.NEED_BLOCKS: ("levels", "block_sizes"),
+    layout.NEED_DIRECTORY: ("directory",),
+    layout.NEED_CHANGED_LEVELS: ("changed_levels", "change_index"),
+    layout.NEED_CHANGED_TRADES: ("changed_trades",),
+}
+
+
+class EventsMissing(Exception):
+    """The events that were given begin after the next one, or the model has no room for one."""
+
+
+class MarketModel:
+    """Everything public about every instrument after the events before ``next_event``.
+
+    ``trades_kept``: trades that are kept of each instrument; ``klines_kept``: klines of each
+    instrument and interval. ``track_changes``: note what changes for ``take_changes``; whoever sets
+    it must take changes regularly, since what is noted grows until then.
+
+    Methods with an instrument raise KeyError when it is not defined.
+    """
+
+    def __init__(
+        self,
+        instrument_capacity: int,
+        *,
+        trades_kept: int = 1000,
+        klines_kept: int = 1500,
+        track_changes: bool = True,
+    ) -> None:
+        self._arrays = layout.create(
+            instrument_capacity, trades_kept, klines_kept, track_changes=track_changes
+        )
+        self.instruments: dict[int, Instrument] = {}
+        self.by_symbol: dict[str, int] = {}
+        self._rows: dict[int, int] = {}  # by instrument
+        self._numbers: list[int] = []  # by row
+        self.trades_kept = trades_kept
+        self.klines_kept = klines_kept
+        self._levels = np.zeros(3 * 64, np.int64)  # where levels are copied to
+
+    # --- following ----------------------------------------------------------------------------
+
+    @property
+    def next_event(self) -> int:
+        """Sequence of the first event that has not been seen."""
+        return int(self._arrays.scalars[layout.NEXT_EVENT])
+
+    @property
+    def timestamp_ns(self) -> int:
+        """Time of the newest event; 0 before the first."""
+        return int(self._arrays.scalars[layout.LAST_NS])
+
+    def apply(self, events: np.ndarray) -> None:
+        """Follow consecutive events (EVENT array); those that were seen before are passed over.
+
+        Raises EventsMissing when they begin after ``next_event``.
+        """
+        if len(events) == 0:
+            return
+        skipped = self.next_event - int(events["sequence"][0])
+        if skipped < 0:
+            raise EventsMissing(
+                f"event {self.next_event} is missing before event {int(events['sequence'][0])}"
+            )
+        if skipped >= len(events):
+            return
+        assert events.dtype == EVENT, "not events"
+        if not (events.flags.writeable and events.flags.c_contiguous):
+            # only one kind of array is compiled; as bytes, since numpy copies records by fields
+            events = np.frombuffer(bytearray(events.tobytes()), EVENT)
+        position, why = follow(self._arrays, events, skipped)
+        while why != layout.DONE:
+            self._make_room(why)
+            position, why = follow(self._arrays, events, position)
+        if int(self._arrays.scalars[layout.ROWS]) != len(self._numbers):
+            self._name_instruments()
+
+    def _make_room(self, why: int) -> None:
+        """Double what there is too little of."""
+        if why == layout.NEED_ROWS:
+            raise EventsMissing(f"no room for more than {len(self._numbers)} instruments")
+        larger = {}
+        for name in _GROWING[why]:
+            array = getattr(self._arrays, name)
+            larger[name] = np.zeros(2 * len(array), np.int64)
+            larger[name][: len(array)] = array
+        if why == layout.NEED_CHANGED_LEVELS:
+            larger["change_index"][:] = 0
+        self._arrays = self._arrays._replace(**larger)
+        if why == layout.NEED_CHANGED_LEVELS:
+            index_changed_levels(self._arrays)
+
+    def _name_instruments(self) -> None:
+        for row in range(len(self._numbers), int(self._arrays.scalars[layout.ROWS])):
+            words = self._row(row)
+            currency = words[layout.CURRENCY]
+            code, decimals = self._arrays.currencies[2 * currency : 2 * currency + 2].tolist()
+            instrument = Instrument(
+                number=words[layout.NUMBER],
+                symbol=_text(words[layout.SYMBOL]),
+                price_decimals=words[layout.PRICE_DECIMALS],
+                tick=words[layout.TICK],
+                lot=words[layout.LOT],
+                minimum_price=words[layout.MINIMUM_PRICE],
+                maximum_price=words[layout.MAXIMUM_PRICE],
+                maximum_quantity=words[layout.MAXIMUM_QUANTITY],
+                currency=_text(code),
+                currency_decimals=decimals,
+                group=words[layout.GROUP],
+                currency_number=currency,
+            )
+            self._numbers.append(instrument.number)
+            self._rows[instrument.number] = row
+            self.instruments[instrument.number] = instrument
+            self.by_symbol.setdefault(instrument.symbol, instrument.number)
+
+    def _row(self, row: int) -> list[int]:
+        at = row * layout.ROW_WORDS
+        words: list[int] = self._arrays.rows[at : at + layout.ROW_WORDS].tolist()
+        return words
+
+    # --- asking -------------------------------------------------------------------------------
+
+    @property
+    def day_number(self) -> int:
+        """The trading day as YYYYMMDD, 0 before the first; it may have ended (``day_open``)."""
+        return int(self._arrays.scalars[layout.DAY_NUMBER])
+
+    @property
+    def day_open(self) -> bool:
+        """Whether the trading day has started and not ended."""
+        return bool(self._arrays.scalars[layout.DAY_OPEN])
+
+    @property
+    def market_state(self) -> InstrumentState:
+        """The state of the market as a whole."""
+        return InstrumentState(int(self._arrays.scalars[layout.MARKET_STATE]))
+
+    def state(self, instrument: int) -> InstrumentState:
+        """The state that counts: the market's unless it is OPEN."""
+        return self._state(self._row(self._rows[instrument]))[0]
+
+    def until_ns(self, instrument: int) -> int:
+        """When a halt ends by itself (UTC); 0: when told, or not halted."""
+        return self._state(self._row(self._rows[instrument]))[1]
+
+    def _state(self, words: list[int]) -> tuple[InstrumentState, int]:
+        market = int(self._arrays.scalars[layout.MARKET_STATE])
+        if market != InstrumentState.OPEN:
+            return InstrumentState(market), int(self._arrays.scalars[layout.MARKET_UNTIL_NS])
+        return InstrumentState(words[layout.STATE]), words[layout.UNTIL_NS]
+
+    def reference_price(self, instrument: int) -> int | None:
+        """The reference price; None when none is set."""
+        at = self._rows[instrument] * layout.ROW_WORDS
+        return int(self._arrays.rows[at + layout.REFERENCE_PRICE]) or None
+
+    def last_price(self, instrument: int) -> int | None:
+        """The price of the latest trade of the trading day; None when there is none."""
+        at = self._rows[instrument] * layout.ROW_WORDS
+        return int(self._arrays.rows[at + layout.LAST_PRICE]) or None
+
+    def sequence(self, instrument: int) -> int:
+        """The newest event about the instrument."""
+        at = self._rows[instrument] * layout.ROW_WORDS
+        return int(self._arrays.rows[at + layout.SEQUENCE])
+
+    def level_counts(self, instrument: int) -> tuple[int, int]:
+        """How many bid and how many ask levels there are."""
+        at = self._rows[instrument] * 2 * layout.BOOK_WORDS + layout.BOOK_LEVELS
+        books = self._arrays.books
+        return int(books[at]), int(books[at + layout.BOOK_WORDS])
+
+    def depth(self, instrument: int, levels: int | None) -> Depth:
+        """The best ``levels`` levels of both sides; None: all of them."""
+        row = self._rows[instrument]
+        at = row * layout.ROW_WORDS
+        return Depth(
+            int(self._arrays.rows[at + layout.SEQUENCE]),
+            int(self._arrays.rows[at + layout.TIMESTAMP_NS]),
+            self._side(2 * row, levels),
+            self._side(2 * row + 1, levels),
+        )
+
+    def _side(self, book: int, levels: int | None) -> list[LevelRow]:
+        count = int(self._arrays.books[book * layout.BOOK_WORDS + layout.BOOK_LEVELS])
+        if levels is not None:
+            count = min(count, max(0, levels))
+        if 3 * count > len(self._levels):
+            self._levels = np.zeros(6 * count, np.int64)
+        best_levels(self._arrays, book, count, self._levels)
+        flat = iter(self._levels[: 3 * count].tolist())
+        return list(zip(flat, flat, flat, strict=True))
+
+    def ticker(self, instrument: int) -> Ticker:
+        """The trading day so far; after its end until the next one starts too."""
+        row = self._rows[instrument]
+        words = self._row(row)
+        bids, asks = self._side(2 * row, 1), self._side(2 * row + 1, 1)
+        state, until_ns = self._state(words)
+        traded = words[layout.DAY_TRADES] > 0
+        return Ticker(
+            last_price=words[layout.LAST_PRICE] or None,
+            last_quantity=words[layout.LAST_QUANTITY] if traded else None,
+            last_ns=words[layout.LAST_TRADE_NS] if traded else None,
+            open=words[layout.DAY_FIRST] or None,
+            high=words[layout.DAY_HIGH] or None,
+            low=words[layout.DAY_LOW] or None,
+            volume=_sum(words, layout.DAY_VOLUME),
+            turnover=_sum(words, layout.DAY_TURNOVER),
+            trade_count=words[layout.DAY_TRADES],
+            previous_close=words[layout.PREVIOUS_CLOSE] or None,
+            reference_price=words[layout.REFERENCE_PRICE] or None,
+            best_bid=bids[0][0] if bids else None,
+            best_bid_quantity=bids[0][1] if bids else 0,
+            best_ask=asks[0][0] if asks else None,
+            best_ask_quantity=asks[0][1] if asks else 0,
+            state=state,
+            until_ns=until_ns,
+            auction_price=words[layout.AUCTION_PRICE] or None,
+            auction_volume=words[layout.AUCTION_VOLUME],
+            auction_imbalance=words[layout.AUCTION_IMBALANCE],
+            auction_ns=words[layout.AUCTION_NS] or None,
+            sequence=words[layout.SEQUENCE],
+            timestamp_ns=words[layout.TIMESTAMP_NS],
+        )
+
+    def trades(
+        self, instrument: int, limit: int, before_sequence: int | None = None
+    ) -> list[Trade]:
+        """The newest ``limit`` trades before event ``before_sequence``, newest first."""
+        row = self._rows[instrument]
+        total = int(self._arrays.rows[row * layout.ROW_WORDS + layout.TRADES])
+        held = min(total, self.trades_kept)
+        ring = self._arrays.trades.reshape(-1, layout.TRADE_WORDS)
+        newest = np.arange(total - 1, total - 1 - held, -1)
+        at = row * self.trades_kept + newest % self.trades_kept
+        if before_sequence is not None:
+            # sequences fall from newest to oldest
+            at = at[int(np.searchsorted(-ring[at, 0], -before_sequence, side="right")) :]
+        return [Trade._make(words) for words in ring[at[: max(0, limit)]].tolist()]
+
+    def oldest_trade(self, instrument: int) -> int | None:
+        """Sequence of the oldest trade that is kept; None when there is none."""
+        row = self._rows[instrument]
+        total = int(self._arrays.rows[row * layout.ROW_WORDS + layout.TRADES])
+        if total == 0:
+            return None
+        slot = 0 if total <= self.trades_kept else total % self.trades_kept
+        return int(self._arrays.trades[(row * self.trades_kept + slot) * layout.TRADE_WORDS])
+
+    def klines(
+        self,
+        instrument: int,
+        interval: str,
+        from_ns: int | None = None,
+        to_ns: int | None = None,
+        limit: int = 500,
+    ) -> list[Kline]:
+        """Klines that start in ``from_ns <= start < to_ns``, oldest first; without trades: none.
+
+        When there are more than ``limit``: with ``from_ns`` the first ones, otherwise the last.
+        Raises KeyError when the interval is none of INTERVALS.
+        """
+        counter = self._rows[instrument] * layout.INTERVALS + _PLACE_OF_INTERVAL[interval]
+        total = int(self._arrays.kline_counts[counter])
+        held = min(total, self.klines_kept)
+        ring = self._arrays.klines.reshape(-1, layout.KLINE_WORDS)
+        at = counter * self.klines_kept + np.arange(total - held, total) % self.klines_kept
+        starts = ring[at, layout.KLINE_START]
+        if to_ns is not None:
+            at = at[: int(np.searchsorted(starts, to_ns))]
+        limit = max(0, limit)
+        if from_ns is not None:
+            at = at[int(np.searchsorted(starts, from_ns)) :][:limit]
+        else:
+            at = at[max(0, len(at) - limit) :]
+        return [_kline(words) for words in ring[at].tolist()]
+
+    def newest_kline(self, instrument: int, interval: str) -> Kline | None:
+        """The kline of the newest trade; None when there is none."""
+        counter = self._rows[instrument] * layout.INTERVALS + _PLACE_OF_INTERVAL[interval]
+        total = int(self._arrays.kline_counts[counter])
+        return self._kline(counter, total - 1) if total else None
+
+    def _kline(self, counter: int, number: int) -> Kline:
+        at = counter * self.klines_kept + number % self.klines_kept
+        at *= layout.KLINE_WORDS
+        return _kline(self._arrays.klines[at : at + layout.KLINE_WORDS].tolist())
+
+    # --- changes ------------------------------------------------------------------------------
+
+    def take_changes(self) -> list[Change]:
+        """What has changed since the last call, by instrument in the order of their first event.
+
+        Empty always without ``track_changes``.
+        """
+        arrays = self._arrays
+        count = int(arrays.scalars[layout.TOUCHED])
+        if count == 0:
+            return []
+        changes = [
+            self._change(row, levels, trades)
+            for row, levels, trades in zip(
+                arrays.touched[:count].tolist(), *self._changed(count), strict=True
+            )
+        ]
+        forget_changes(arrays)
+        return changes
+
+    def _changed(self, count: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Changed levels and trades of each touched row, in the order in which they came."""
+        scalars, arrays = self._arrays.scalars, self._arrays
+        levels = arrays.changed_levels.reshape(-1, layout.CHANGED_LEVEL_WORDS)
+        levels = levels[: int(scalars[layout.CHANGED_LEVELS])]
+        trades = arrays.changed_trades.reshape(-1, layout.CHANGED_TRADE_WORDS)
+        trades = trades[: int(scalars[layout.CHANGED_TRADES])]
+        touched = arrays.touched[:count]
+        return (
+            list(_by_row(levels, levels[:, 0] >> 1, touched)),
+            list(_by_row(trades, trades[:, 0], touched)),
+        )
+
+    def _change(self, row: int, levels: np.ndarray, trades: np.ndarray) -> Change:
+        words = self._row(row)
+        touches = words[layout.TOUCHES]
+        klines: dict[str, Kline] = {}
+        closed: dict[str, list[Kline]] = {}
+        if touches & layout.TOUCH_TRADES:
+            for name, k in _PLACE_OF_INTERVAL.items():
+                klines[name], earlier = self._changed_klines(row * layout.INTERVALS + k)
+                if earlier:
+                    closed[name] = earlier
+        return Change(
+            self._numbers[row],
+            words[layout.FIRST_SEQUENCE],
+            words[layout.SEQUENCE],
+            words[layout.TIMESTAMP_NS],
+            list(zip((levels[:, 0] & 1).tolist(), *levels[:, 1:].T.tolist(), strict=True)),
+            [Trade._make(trade) for trade in trades[:, 1:].tolist()],
+            klines,
+            closed,
+            bool(touches & layout.TOUCH_TICKER),
+            bool(touches & layout.TOUCH_STATE),
+        )
+
+    def _changed_klines(self, counter: int) -> tuple[Kline, list[Kline]]:
+        """The newest kline, and those before it that were open when changes were last taken."""
+        total = int(self._arrays.kline_counts[counter])
+        taken = int(self._arrays.kline_taken[counter])
+        first = max(taken - 1, 0, total - self.klines_kept)
+        found = [self._kline(counter, number) for number in range(first, total)]
+        return found[-1], found[:-1]
+
+    # --- checkpoints --------------------------------------------------------------------------
+
+    def dump(self) -> dict[str, np.ndarray]:
+        """Everything but changes that were not taken, as int64 arrays; see ``load``.
+
+        Models that have seen the same events give equal arrays.
+        """
+        return dumped(self._arrays)
+
+    def load(self, arrays: dict[str, np.ndarray]) -> None:
+        """Become the model that ``dump`` described. Only of a model that has seen no event.
+
+        Raises ValueError when it was another format, or one with other sizes.
+        """
+        assert self.next_event == 0, "the model is in use"
+        room = loaded(self._arrays, arrays)
+        while room != layout.DONE:
+            self._make_room(room)
+            room = loaded(self._arrays, arrays)
+        self._name_instruments()
+
+
+def _text(word: int) -> str:
+    return word.to_bytes(8, "little").rstrip(b"\0 ").decode("ascii", "replace")
+
+
+def _sum(words: list[int], at: int) -> int:
+    return (words[at + 1] << layout.WORD_BITS) + words[at]
+
+
+def _kline(words: list[int]) -> Kline:
+    return Kline(
+        words[layout.KLINE_START],
+        words[layout.KLINE_OPEN],
+        words[layout.KLINE_HIGH],
+        words[layout.KLINE_LOW],
+        words[layout.KLINE_CLOSE],
+        _sum(words, layout.KLINE_VOLUME),
+        _sum(words, layout.KLINE_TURNOVER),
+        words[layout.KLINE_TRADES],
+    )
+
+
+def _by_row(entries: np.ndarray, rows: np.ndarray, wanted: np.ndarray) -> Iterator[np.ndarray]:
+    """``entries`` of each of the ``wanted`` rows; ``rows``: the row of each entry."""
+    if len(wanted) == 1:
+        yield entries
+        return
+    order = np.argsort(rows, kind="stable")
+    ordered, rows = entries[order], rows[order]
+    starts = np.searchsorted(rows, wanted, side="left").tolist()
+    ends = np.searchsorted(rows, wanted, side="right").tolist()
+    for start, end in zip(starts, ends, strict=True):
+        yield ordered[start:end]

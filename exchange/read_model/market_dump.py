@@ -1,0 +1,99 @@
+"""The market model's arrays as a checkpoint keeps them: what is used, without how it is kept.
+
+Who uses it: MarketModel. Levels are written one after another in order, rings from the oldest on,
+so that models that have seen the same events give the same arrays, whatever pieces they came in.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from exchange.read_model import market_layout as layout
+from exchange.read_model.market_book import best_levels, restore_levels
+from exchange.read_model.market_layout import MarketArrays
+
+_SCALARS = slice(0, layout.TRACK)
+_HEAD = 3  # format, trades kept, klines kept
+
+
+def dumped(arrays: MarketArrays) -> dict[str, np.ndarray]:
+    """Copies of all that is used."""
+    scalars = arrays.scalars
+    rows = int(scalars[layout.ROWS])
+    trades_kept, klines_kept = int(scalars[layout.TRADES_KEPT]), int(scalars[layout.KLINES_KEPT])
+    by_row = arrays.rows.reshape(-1, layout.ROW_WORDS)[:rows]
+    counters = rows * layout.INTERVALS
+    return {
+        "market_head": np.array([layout.FORMAT, trades_kept, klines_kept], np.int64),
+        "market_scalars": scalars[_SCALARS].copy(),
+        "market_currencies": arrays.currencies.copy(),
+        "market_rows": by_row[:, : layout.DUMPED_ROW_WORDS].copy(),
+        "market_level_counts": _level_counts(arrays, 2 * rows),
+        "market_levels": _levels(arrays, 2 * rows),
+        "market_trades": arrays.trades.reshape(-1, layout.TRADE_WORDS)[
+            _ring_places(by_row[:, layout.TRADES], trades_kept)
+        ],
+        "market_kline_counts": arrays.kline_counts[:counters].copy(),
+        "market_klines": arrays.klines.reshape(-1, layout.KLINE_WORDS)[
+            _ring_places(arrays.kline_counts[:counters], klines_kept)
+        ],
+    }
+
+
+def loaded(arrays: MarketArrays, dump: dict[str, np.ndarray]) -> int:
+    """Fill empty ``arrays`` from ``dump``. DONE, or what there must first be more of.
+
+    Raises ValueError when the dump does not fit.
+    """
+    scalars = arrays.scalars
+    head = [layout.FORMAT, int(scalars[layout.TRADES_KEPT]), int(scalars[layout.KLINES_KEPT])]
+    if dump["market_head"].tolist() != head:
+        raise ValueError(
+            f"a market of format, trades and klines {dump['market_head'].tolist()}, not {head}"
+        )
+    rows = len(dump["market_rows"])
+    if rows * layout.ROW_WORDS > len(arrays.rows):
+        raise ValueError(f"a market of {rows} instruments, more than there is room for")
+    why = restore_levels(arrays, dump["market_level_counts"], dump["market_levels"].reshape(-1))
+    if why != layout.DONE:
+        return int(why)
+    scalars[_SCALARS] = dump["market_scalars"]
+    arrays.currencies[:] = dump["market_currencies"]
+    by_row = arrays.rows.reshape(-1, layout.ROW_WORDS)[:rows]
+    by_row[:, : layout.DUMPED_ROW_WORDS] = dump["market_rows"]
+    arrays.row_of[by_row[:, layout.NUMBER]] = np.arange(1, rows + 1)
+    counters = len(dump["market_kline_counts"])
+    arrays.kline_counts[:counters] = dump["market_kline_counts"]
+    arrays.kline_taken[:counters] = dump["market_kline_counts"]
+    arrays.trades.reshape(-1, layout.TRADE_WORDS)[
+        _ring_places(by_row[:, layout.TRADES], head[1])
+    ] = dump["market_trades"]
+    arrays.klines.reshape(-1, layout.KLINE_WORDS)[
+        _ring_places(dump["market_kline_counts"], head[2])
+    ] = dump["market_klines"]
+    return layout.DONE
+
+
+def _ring_places(counts: np.ndarray, kept: int) -> np.ndarray:
+    """Where the records of all rings are, ring after ring, oldest first."""
+    held = np.minimum(counts, kept)
+    ring = np.repeat(np.arange(len(counts)), held)
+    within = np.arange(len(ring)) - np.repeat(np.cumsum(held) - held, held)
+    places: np.ndarray = ring * kept + (np.repeat(counts - held, held) + within) % kept
+    return places
+
+
+def _level_counts(arrays: MarketArrays, books: int) -> np.ndarray:
+    return arrays.books.reshape(-1, layout.BOOK_WORDS)[:books, layout.BOOK_LEVELS].copy()
+
+
+def _levels(arrays: MarketArrays, books: int) -> np.ndarray:
+    """All levels, book after book, best first: (levels, 3)."""
+    counts = _level_counts(arrays, books)
+    out = np.zeros(3 * int(counts.sum()), np.int64)
+    at = 0
+    for book in np.flatnonzero(counts).tolist():
+        count = int(counts[book])
+        best_levels(arrays, book, count, out[3 * at :])
+        at += count
+    return out.reshape(-1, 3)

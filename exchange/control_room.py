@@ -13,6 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from exchange.api_keys import COMMANDS as KEY_COMMANDS
+from exchange.api_keys import ApiKeys
 from exchange.builders import EVENT_LAYOUT, KIND_OFFSET
 from exchange.control import ControlProducer, TradingControl
 from exchange.control_socket import Client, Request
@@ -49,6 +51,12 @@ class ControlRoom:
         self._producer = ControlProducer(arrays["ingress_0"], core.cursors, matcher_eventfd)
         self._trading = TradingControl(configuration)
         self._operators = Operators(self._producer.send, Names(facts))
+        self._keys = ApiKeys(
+            self._producer.send,
+            facts,
+            configuration.settings.capacity.sessions,
+            data_directory,
+        )
         self._follower = EventFollower(
             arrays["event_ring"],
             core.cursors,
@@ -78,6 +86,7 @@ class ControlRoom:
             for event in self._follower.read(FOLLOW_EVENTS):
                 self._trading.learn(event)
                 self._operators.learn(event)
+                self._keys.learn(event)
             if time.monotonic() > end_s:
                 return self._follower.behind() <= 0
         return True
@@ -95,7 +104,7 @@ class ControlRoom:
         if caught_up:
             self.follow_schedule()  # what it knows of states is up to date
         waiting = not self._producer.pump()
-        if self._operators.waiting or not caught_up:
+        if self._operators.waiting or self._keys.waiting or not caught_up:
             return ANSWER_POLL_S
         if due or waiting:
             return EXPIRY_POLL_S
@@ -118,8 +127,11 @@ class ControlRoom:
             return self._operators.names.answer()
         if request.command == "submit" and request.record is not None:
             return self._operators.submit(request.record, client.name, client.uid, reply)
+        if request.command in KEY_COMMANDS:
+            return self._keys.handle(request, client, reply)
         return {"ok": False, "error": f"unknown or incomplete request: {request.command}"}
 
     def abandon(self) -> None:
         """The core is gone: answer who waits."""
         self._operators.abandon()
+        self._keys.abandon()

@@ -30,13 +30,18 @@ ANSWER_TIMEOUT_S = 30.0
 class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One line from a client.
 
-    command: "stop", "start_day" (day: YYYYMMDD), "end_day", "names", or
-    "submit" (record: a command's one or two slots, hexadecimal).
+    command: "stop", "start_day" (day: YYYYMMDD), "end_day", "names",
+    "submit" (record: a command's one or two slots, hexadecimal),
+    "key_make" (account, label, read_only), "key_list" (account or none), "key_revoke" (key_id).
     """
 
     command: str
     day: int | None = None
     record: str | None = None
+    account: int | None = None
+    label: str | None = None
+    read_only: bool = False
+    key_id: str | None = None
 
 
 def peer_uid(connection: socket.socket) -> int:

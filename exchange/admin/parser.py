@@ -81,6 +81,7 @@ def add_admin(commands: Any, data_directory: Path) -> None:
     _controls(builder)
     _limits(builder)
     _sessions(builder)
+    _keys(builder)
     config = builder.group("config", "Compare the configuration with the exchange, or apply it.")
     for name, help_text in (
         ("diff", "Show where the running exchange is not as configured; status 1 if anywhere."),
@@ -206,3 +207,15 @@ def _sessions(builder: _Builder) -> None:
     set_parser = session.change("set", "Set a parameter of a session, as `limits set`.")
     set_parser.add_argument("session", metavar="USER")
     _parameter(set_parser)
+
+
+def _keys(builder: _Builder) -> None:
+    key = builder.group("key", "API keys for REST and WebSocket: make, list, revoke.")
+    make = key.look("make", "Make a key for an account; its secret is shown only this once.")
+    make.add_argument("account", type=_positive)
+    make.add_argument("--label", default="", metavar="TEXT", help="what it is for")
+    make.add_argument("--read-only", action="store_true", help="it may look, not trade")
+    list_parser = key.look("list", "List the keys, oldest first, also revoked ones.")
+    list_parser.add_argument("account", type=_positive, nargs="?", help="only this account's")
+    revoke = key.look("revoke", "Revoke a key: from now on nothing accepts it.")
+    revoke.add_argument("key_id", metavar="ID")

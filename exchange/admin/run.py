@@ -12,6 +12,10 @@ def run(options: argparse.Namespace) -> int:
         from exchange.admin import look
 
         return look.config_apply(options) if action == "apply" else look.config_diff(options)
+    if options.admin_command == "key":
+        from exchange.admin import key
+
+        return key.run(options)
     from exchange.admin import send
 
     if (options.admin_command, action) in send.MAKERS:

@@ -17,6 +17,8 @@ import msgspec
 import numpy as np
 
 from exchange import pipeline
+from exchange.api_keys import COMMANDS as KEY_COMMANDS
+from exchange.api_keys import ApiKeys
 from exchange.builders import (
     EVENT_LAYOUT,
     KIND_OFFSET,
@@ -36,6 +38,15 @@ from exchange.settings import Configuration, load
 from journal.archive import ArchiveReader
 
 UID = 4711
+
+
+class Tester:
+    """Who asks: what ``exchange.control_socket.Client`` says of the process at the other end."""
+
+    name, uid = "tester", UID
+
+
+TESTER: Any = Tester()
 STAGES = ("matcher", "journaler", "order_entry", "daemon")
 SMALL: dict[str, dict[str, Any]] = {
     "capacity": {
@@ -107,6 +118,9 @@ class OperatorExchange:
             self.arrays["ingress_0"], self.cursors, self._eventfds["matcher"]
         )
         self.operators = Operators(self.producer.send, Names(self.facts))
+        self.keys = ApiKeys(
+            self.producer.send, self.facts, settings.capacity.sessions, self.data_directory
+        )
         self.follower = EventFollower(
             self.arrays["event_ring"],
             self.cursors,
@@ -130,6 +144,7 @@ class OperatorExchange:
                 for event in self.follower.read(1024):
                     self.trading.learn(event)
                     self.operators.learn(event)
+                    self.keys.learn(event)
             if self.now is not None:
                 self.trading.follow_schedule(self.producer, self.now)
             if self.producer.settled():
@@ -150,16 +165,18 @@ class OperatorExchange:
 
     def ask(self, data_directory: Path, request: Request) -> dict[str, Any]:
         """The control socket's part: in place of ``exchange.control_socket.ask``."""
+        answers: list[dict[str, Any]] = []
         if request.command == "names":
             answer: dict[str, Any] | None = self.operators.names.answer()
+        elif request.command in KEY_COMMANDS:
+            answer = self.keys.handle(request, TESTER, answers.append)
         else:
             assert request.command == "submit" and request.record is not None
-            answers: list[dict[str, Any]] = []
             answer = self.operators.submit(request.record, "tester", UID, answers.append)
-            if answer is None:
-                self.settle()
-                assert len(answers) == 1
-                answer = answers[0]
+        if answer is None:
+            self.settle()
+            assert len(answers) == 1
+            answer = answers[0]
         self.settle()
         decoded: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(answer))
         return decoded

@@ -108,6 +108,7 @@ def admin_commands() -> list[tuple[str, ...]]:
 
 def test_every_command_is_carried_out_and_documented() -> None:
     carried_out = set(MAKERS) | set(LOOKS) | {("config", "diff"), ("config", "apply")}
+    carried_out |= {("key", action) for action in ("make", "list", "revoke")}
     there = {(names[0], names[1] if len(names) > 1 else None) for names in admin_commands()}
     assert there == carried_out
     operations = (Path(__file__).parents[3] / "docs" / "operations.md").read_text()

@@ -45,6 +45,9 @@ Progress = Callable[[int, int], None]
 COMMAND_LAYOUT = layout_hash(COMMAND)
 EVENT_LAYOUT = layout_hash(EVENT)
 
+# every other stage is a consumer of released events
+NOT_WOKEN_BY_RELEASE = ("matcher", "journaler", "daemon")
+
 
 def _offset(record: np.dtype, field: str) -> int:
     """Byte offset of ``field``."""
@@ -156,6 +159,7 @@ def build_matcher(
         {
             pipeline.INGRESS_CONTROL: arrays["ingress_0"],
             pipeline.INGRESS_ORDER_ENTRY: arrays["ingress_1"],
+            pipeline.INGRESS_API: arrays["ingress_2"],
         },
         arrays["command_ring"],
         arrays["event_ring"],
@@ -217,7 +221,11 @@ def build_journaler(
         ),
         eventfd=eventfds["journaler"],
         command_sequence_offset=COMMAND_SEQUENCE_OFFSET,
-        wakeups=[(pipeline.sleeping(pipeline.AGENT_ORDER_ENTRY), eventfds["order_entry"])],
+        wakeups=[
+            (pipeline.sleeping(AGENTS[stage]), descriptor)
+            for stage, descriptor in eventfds.items()
+            if stage not in NOT_WOKEN_BY_RELEASE
+        ],
         room_wakeups=[(pipeline.sleeping(pipeline.AGENT_MATCHER), eventfds["matcher"])],
         counters=arrays["counters"],
         metrics=JournalerMetrics(

@@ -96,7 +96,12 @@ def _in_one_process(directory: Path) -> Iterator[str]:
     settings = shipped.settings
     small: dict[str, dict[str, Any]] = {
         "capacity": {"live_orders": 1024, "tokens_per_day": 4096, "level_blocks": 64},
-        "rings": {"ingress_order_entry": 1024, "commands": 4096, "events": 4096},
+        "rings": {
+            "ingress_order_entry": 1024,
+            "ingress_api": 1024,
+            "commands": 4096,
+            "events": 4096,
+        },
         "journal": {"segment_bytes": 1 << 20, "batch": 1024, "archive_segment_events": 4096},
         "order_entry": {"connections": 4, "batch_events": 256},
         "day": {"roll": "manual"},
@@ -117,12 +122,7 @@ def _in_one_process(directory: Path) -> Iterator[str]:
             Session(id=1, username="WARM", password=hash_password("warm", n=16, r=1), account=1003)
         ],
     )
-    rings = RingCapacities(
-        ingress_control=settings.rings.ingress_control,
-        ingress_order_entry=settings.rings.ingress_order_entry,
-        commands=settings.rings.commands,
-        events=settings.rings.events,
-    )
+    rings = RingCapacities(**msgspec.structs.asdict(settings.rings))
     stages = ("matcher", "journaler", "order_entry", "daemon")
     for life in ("first start", "restart"):
         eventfds = {name: os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK) for name in stages}

@@ -7,7 +7,7 @@ read again. Who attaches: the stages. ``pipeline.py`` says which cursor means wh
     cursors          int64    CURSOR_WORDS
     counters         int64    COUNTER_WORDS (exchange/counters.py)
     histograms       int64    HISTOGRAM_SECTION_WORDS
-    ingress_<i>      COMMAND  capacity of producer i; absent producers have none
+    ingress_<i>      COMMAND  capacity of producer i
     command_ring     COMMAND  rings.commands
     event_ring       EVENT    rings.events
 """
@@ -26,7 +26,7 @@ from exchange import pipeline
 from exchange.counters import COUNTER_WORDS, HISTOGRAM_SECTION_WORDS, Counter
 from exchange.errors import SharedMemoryUnavailable
 from exchange.records import COMMAND, EVENT
-from ringbuffer.counters import set_value
+from ringbuffer.counters import COUNTER_STRIDE, set_value
 from ringbuffer.errors import RegionError
 from ringbuffer.idle import wake
 from ringbuffer.region import Region, Section
@@ -38,7 +38,15 @@ AGENTS = {
     "journaler": pipeline.AGENT_JOURNALER,
     "order_entry": pipeline.AGENT_ORDER_ENTRY,
     "daemon": pipeline.AGENT_DAEMON,
+    "api": pipeline.AGENT_API,
+    **{
+        f"feed_{worker}": pipeline.AGENT_FEED_FIRST + worker - 1
+        for worker in range(1, pipeline.FEED_WORKERS + 1)
+    },
+    "store": pipeline.AGENT_STORE,
 }
+# stage name -> counter of its heartbeat
+HEARTBEATS = {name: Counter[f"{name.upper()}_HEARTBEAT_NS"] for name in AGENTS}
 
 
 class RingCapacities(NamedTuple):
@@ -46,6 +54,7 @@ class RingCapacities(NamedTuple):
 
     ingress_control: int
     ingress_order_entry: int
+    ingress_api: int
     commands: int
     events: int
 
@@ -58,6 +67,7 @@ def core_sections(rings: RingCapacities) -> list[Section]:
         Section("histograms", np.dtype(np.int64), HISTOGRAM_SECTION_WORDS),
         Section(f"ingress_{pipeline.INGRESS_CONTROL}", COMMAND, rings.ingress_control),
         Section(f"ingress_{pipeline.INGRESS_ORDER_ENTRY}", COMMAND, rings.ingress_order_entry),
+        Section(f"ingress_{pipeline.INGRESS_API}", COMMAND, rings.ingress_api),
         Section("command_ring", COMMAND, rings.commands),
         Section("event_ring", EVENT, rings.events),
     ]
@@ -71,7 +81,7 @@ def region_name(data_directory: Path) -> str:
 class Core:
     """A new region. Its creator closes it, which removes the region.
 
-    ``eventfds``: stage name -> eventfd; they outlive the region.
+    ``eventfds``: stage name -> eventfd of the stages that exist; they outlive the region.
     """
 
     def __init__(self, name: str, rings: RingCapacities, eventfds: Mapping[str, int]) -> None:
@@ -91,12 +101,16 @@ class Core:
         """Write a word of which the daemon is the writer, then wake every stage."""
         # release: nothing that the daemon did before is seen after the word
         publish(self.cursors, word, value)
-        for stage in AGENTS:
+        for stage in self._eventfds:
             self.wake(stage)
 
     def heartbeat(self, now_ns: int) -> None:
         """Say that the daemon is alive; ``now_ns``: CLOCK_MONOTONIC."""
         set_value(self.region.arrays["counters"], int(Counter.DAEMON_HEARTBEAT_NS), now_ns)
+
+    def heartbeat_of(self, stage: str) -> int:
+        """The latest heartbeat that ``stage`` reported, CLOCK_MONOTONIC ns; 0: none yet."""
+        return int(self.region.arrays["counters"][HEARTBEATS[stage] * COUNTER_STRIDE])
 
     def close(self) -> None:
         """Remove the region. Idempotent."""

@@ -90,6 +90,51 @@ class Counter(IntEnum):
     COMMANDS_REPLACE_BY_ORDER_ID = 57
     COMMANDS_MODIFY_BY_ORDER_ID = 58
 
+    # REST and WebSocket (api).
+    API_HEARTBEAT_NS = 59  # gauge, as the heartbeats above
+    API_LAPPED = 60  # times it was lapped on the event ring and went to the archive
+    API_REQUESTS = 61  # HTTP requests answered
+    API_REQUESTS_FAILED = 62  # ... with a status of 400 or more
+    API_COMMANDS = 63  # commands put into its ingress ring
+    API_CONNECTIONS = 64  # gauge: TCP connections open now
+    API_WEBSOCKETS = 65  # gauge: ... of them WebSockets
+    API_FRAMES_SENT = 66  # WebSocket messages
+    API_SUBSCRIBERS_DROPPED = 67  # they did not read
+
+    # Feed workers (feed_1 .. feed_4), the same five of each.
+    FEED_1_HEARTBEAT_NS = 68
+    FEED_1_LAPPED = 69
+    FEED_1_WEBSOCKETS = 70
+    FEED_1_FRAMES_SENT = 71
+    FEED_1_SUBSCRIBERS_DROPPED = 72
+    FEED_2_HEARTBEAT_NS = 73
+    FEED_2_LAPPED = 74
+    FEED_2_WEBSOCKETS = 75
+    FEED_2_FRAMES_SENT = 76
+    FEED_2_SUBSCRIBERS_DROPPED = 77
+    FEED_3_HEARTBEAT_NS = 78
+    FEED_3_LAPPED = 79
+    FEED_3_WEBSOCKETS = 80
+    FEED_3_FRAMES_SENT = 81
+    FEED_3_SUBSCRIBERS_DROPPED = 82
+    FEED_4_HEARTBEAT_NS = 83
+    FEED_4_LAPPED = 84
+    FEED_4_WEBSOCKETS = 85
+    FEED_4_FRAMES_SENT = 86
+    FEED_4_SUBSCRIBERS_DROPPED = 87
+
+    # Postgres (store).
+    STORE_HEARTBEAT_NS = 88
+    STORE_LAPPED = 89
+    STORE_ROWS = 90  # rows written and committed
+    STORE_COMMITS = 91
+    STORE_RETRIES = 92  # transactions and connections that failed and are tried again
+    STORE_NEXT_EVENT = 93  # gauge: events below it are committed in Postgres
+    STORE_STATE = 94  # gauge: 0 off, 1 starting, 2 catching up, 3 following, 4 retrying, 5 refused
+
+    # Supervision (daemon): stages killed because they hung.
+    STAGES_HUNG = 95
+
 
 class Histogram(IntEnum):
     """Number of each latency histogram; values in ns unless the comment says otherwise."""
@@ -97,6 +142,7 @@ class Histogram(IntEnum):
     MATCHING_NS = 0  # matcher: received bytes (command's ingress timestamp) to event published
     COMMIT_NS = 1  # journaler: write and fdatasync of one frame
     COMMIT_COMMANDS = 2  # journaler: slots in one frame (a count, not ns)
+    API_OUTCOME_NS = 3  # api: a command put into its ring to its outcome known
 
 
 COUNTER_WORDS = counter_words(Counter)

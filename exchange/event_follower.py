@@ -1,8 +1,9 @@
-"""The daemon's look at released events: the few that are not about orders, cheaply.
+"""A look at released events that nobody waits for: from the event ring, or from the archive.
 
-Who uses it: the daemon's one thread. It reads the kinds of all events in the event ring, where they
-are, and copies only those that it wants; it does not gate the ring. What the ring no longer has
-it reads from the archive. Every call is bounded.
+Who uses it: the daemon, which wants the few events that are not about orders, and the stages that
+follow all of them (service_stage.py). It does not gate the ring: it reads kinds where they are,
+copies only what is wanted, and looks afterwards whether that was overwritten meanwhile. What the
+ring no longer has it reads from the archive. Every call is bounded.
 """
 
 from __future__ import annotations
@@ -28,7 +29,10 @@ class EventArchive(Protocol):
 
 
 class EventFollower:
-    """Hands out the released events of ``kinds`` from ``position`` on, each once, in order."""
+    """Hands out the released events of ``kinds`` (None: all) from ``position`` on, each once.
+
+    They come in order. ``lapped_count``: how often the ring was too fast and the archive was read.
+    """
 
     def __init__(
         self,
@@ -36,15 +40,18 @@ class EventFollower:
         cursors: Record,
         archive: EventArchive,
         position: int,
-        kinds: Collection[EventKind],
+        kinds: Collection[EventKind] | None,
     ) -> None:
         self._ring = event_ring
         self._cursors = cursors
         self._archive = archive
-        self._wanted = np.zeros(256, np.bool_)
-        self._wanted[sorted(kinds)] = True
+        self._wanted: Record | None = None
+        if kinds is not None:
+            self._wanted = np.zeros(256, np.bool_)
+            self._wanted[sorted(kinds)] = True
         self._safe = int(safe_capacity(event_ring.shape[0]))
         self.position = position
+        self.lapped_count = 0
 
     def behind(self) -> int:
         """How many released events have not been looked at."""
@@ -56,7 +63,10 @@ class EventFollower:
         if count <= 0:
             return np.zeros(0, EVENT)
         found = self._from_ring(count)
-        return self._from_archive(count) if found is None else found
+        if found is not None:
+            return found
+        self.lapped_count += 1
+        return self._from_archive(count)
 
     def _lapped(self) -> bool:
         # acquire: what was read before is compared with a cursor read after it, see ringbuffer/ring
@@ -82,6 +92,8 @@ class EventFollower:
         return found
 
     def _select(self, events: Record) -> Record:
+        if self._wanted is None:
+            return events.copy()
         at = np.flatnonzero(self._wanted[events["kind"]])
         # as bytes: numpy would copy record by record and field by field
         octets = events.view(np.uint8).reshape(-1, EVENT.itemsize)[at]

@@ -1,25 +1,37 @@
-"""The listening socket of order entry: bound by the daemon, kept while its stage restarts.
+"""The listening sockets: bound by the daemon, kept while the stages behind them restart.
 
-Who uses it: the daemon. A taken port is known before anything else starts.
+Who uses it: the daemon. A taken port is known before anything else starts, and while a stage is
+away its clients wait to be accepted. Feed workers share one port with SO_REUSEPORT: a socket for
+each, among which the kernel spreads connections.
 """
 
 from __future__ import annotations
 
 import logging
 import socket
+from collections.abc import Mapping
 
 from exchange.errors import PortInUse
+from exchange.settings import Settings
 
 log = logging.getLogger(__name__)
 
+ORDER_ENTRY = "order_entry"
+API = "api"
+HEALTH = "health"
+FEED = "feed"
 
-def port_in_use(host: str, port: int, error: OSError) -> PortInUse:
-    """The error that names the address."""
-    return PortInUse(f"order entry cannot listen on {host}:{port}: {error.strerror or error}")
+
+def port_in_use(host: str, port: int, error: OSError, what: str = "order entry") -> PortInUse:
+    """The error that names the address, and ``what`` wanted it."""
+    return PortInUse(f"{what} cannot listen on {host}:{port}: {error.strerror or error}")
 
 
-def bind(host: str, port: int) -> socket.socket:
-    """The socket of order entry, bound and not listening yet. Raises PortInUse with the reason."""
+def bind(host: str, port: int, what: str = "order entry", *, share: bool = False) -> socket.socket:
+    """A socket that is bound and not listening yet. Raises PortInUse with the reason.
+
+    ``share``: other sockets of this daemon may be bound to the same port.
+    """
     try:
         family, _, _, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -27,12 +39,14 @@ def bind(host: str, port: int) -> socket.socket:
         listener = socket.socket(family, socket.SOCK_STREAM)
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if share:
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             listener.bind(address)
         except OSError:
             listener.close()
             raise
     except OSError as error:
-        raise port_in_use(host, port, error) from None
+        raise port_in_use(host, port, error, what) from None
     listener.setblocking(False)
     return listener
 
@@ -51,3 +65,91 @@ def choose_congestion_control(listener: socket.socket, name: str) -> None:
             "order entry keeps the system's TCP congestion control",
             extra={"fields": {"wanted": name, "reason": error.strerror}},
         )
+
+
+def _bind_shared(host: str, port: int, count: int) -> list[socket.socket]:
+    """``count`` sockets on one port, which nobody else may share with them by accident."""
+    if count == 0:
+        return []
+    # without SO_REUSEPORT first: it would also be granted beside another daemon of the same user
+    bind(host, port, FEED).close()
+    sockets: list[socket.socket] = []
+    try:
+        for _ in range(count):
+            sockets.append(bind(host, port, FEED, share=True))
+            port = int(sockets[0].getsockname()[1])
+    except PortInUse:
+        for opened in sockets:
+            opened.close()
+        raise
+    return sockets
+
+
+def address_of(listener: socket.socket) -> str:
+    """``host:port``, as for a URL."""
+    host, port = listener.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+class Listeners:
+    """Every listening socket that ``settings`` ask for. Raises PortInUse; then none is left open.
+
+    stage -> name -> socket: order entry has "order_entry", api has "api" and "health", each feed
+    worker its own "feed".
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._of_stage: dict[str, dict[str, socket.socket]] = {}
+        self._backlogs: dict[str, int] = {
+            ORDER_ENTRY: settings.order_entry.listen_backlog,
+            API: settings.api.listen_backlog,
+            HEALTH: settings.api.listen_backlog,
+            FEED: settings.feed.listen_backlog,
+        }
+        try:
+            self._bind(settings)
+        except BaseException:
+            self.close()
+            raise
+
+    def _bind(self, settings: Settings) -> None:
+        section = settings.order_entry
+        listener = bind(section.host, section.port)
+        self._of_stage["order_entry"] = {ORDER_ENTRY: listener}
+        choose_congestion_control(listener, section.congestion_control)
+        if settings.api.enabled:
+            api = self._of_stage["api"] = {}
+            api[API] = bind(settings.api.host, settings.api.port, "api")
+            api[HEALTH] = bind(settings.health.host, settings.health.port, "the health port")
+        feed = settings.feed
+        for number, shared in enumerate(_bind_shared(feed.host, feed.port, feed.workers), start=1):
+            self._of_stage[f"feed_{number}"] = {FEED: shared}
+
+    def listen(self) -> None:
+        """From here on clients may connect. Raises PortInUse."""
+        for sockets in self._of_stage.values():
+            for name, listener in sockets.items():
+                try:
+                    listener.listen(self._backlogs[name])
+                except OSError as error:
+                    host, port = listener.getsockname()[:2]
+                    raise port_in_use(host, port, error, name.replace("_", " ")) from None
+
+    def descriptors(self, stage: str) -> dict[str, int]:
+        """Name -> descriptor of the sockets of ``stage``."""
+        return {name: each.fileno() for name, each in self._of_stage.get(stage, {}).items()}
+
+    def addresses(self) -> Mapping[str, str]:
+        """Name -> host:port of every kind of listener."""
+        return {
+            name: address_of(listener)
+            for sockets in self._of_stage.values()
+            for name, listener in sockets.items()
+        }
+
+    def close(self) -> None:
+        """Close all. Idempotent."""
+        for sockets in self._of_stage.values():
+            for listener in sockets.values():
+                listener.close()
+        self._of_stage = {}

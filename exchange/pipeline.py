@@ -26,18 +26,23 @@ from ringbuffer.ring import CURSOR_STRIDE
 INGRESS_RINGS = 8
 INGRESS_CONTROL = 0  # the daemon: instruments, sessions, days, timers, operators
 INGRESS_ORDER_ENTRY = 1  # the SoupBinTCP / OUCH gateway
+INGRESS_API = 2  # REST and WebSocket orders
 AGENTS = 16
 AGENT_MATCHER = 0
 AGENT_JOURNALER = 1
 AGENT_ORDER_ENTRY = 2
 AGENT_DAEMON = 3
+AGENT_API = 4
+AGENT_FEED_FIRST = 5  # feed workers 1 .. FEED_WORKERS: one number each
+FEED_WORKERS = 4
+AGENT_STORE = 9
 
 COMMAND_PUBLISHED = 0 * CURSOR_STRIDE
 COMMAND_APPLIED = 1 * CURSOR_STRIDE
 COMMAND_DURABLE = 2 * CURSOR_STRIDE
 EVENT_PUBLISHED = 3 * CURSOR_STRIDE
 EVENT_RELEASED = 4 * CURSOR_STRIDE
-STOP_INTAKE = 5 * CURSOR_STRIDE  # daemon: 1 = order entry stops reading from clients
+STOP_INTAKE = 5 * CURSOR_STRIDE  # daemon: 1 = order entry and api take no more from clients
 STOP = 6 * CURSOR_STRIDE  # daemon: 1 = every agent returns as soon as it is idle
 # matcher: the second from which on TIMER has something to do, 0 = none; the daemon sends TIMER
 NEXT_EXPIRY_SECOND = 7 * CURSOR_STRIDE

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from exchange.errors import ConfigurationError
 from exchange.settings import CpuSection
 from ringbuffer.cpu_plan import (
+    BLOCK,
+    BUSY_SPIN,
     Placement,
     available_cpus,
     cpu_quota,
@@ -37,12 +39,29 @@ def share_two_cores(
     }
 
 
-def place_stages(settings: CpuSection, roles: Sequence[str]) -> dict[str, Placement]:
+def place_stages(
+    settings: CpuSection, roles: Sequence[str], satellites: Sequence[str] = ()
+) -> dict[str, Placement]:
     """Stage name -> placement, for the CPUs that this process may use.
 
-    Raises ConfigurationError when an explicit plan asks for what this machine does not have.
+    ``satellites``: stages without a place of their own: they block, on every CPU but those where
+    another stage spins. Raises ConfigurationError when an explicit plan asks for what this machine
+    does not have.
     """
     available = available_cpus()
+    plan = _place(settings, roles, available)
+    taken = {
+        cpu for placed in plan.values() if placed.idle == BUSY_SPIN for cpu in placed.cpus or ()
+    }
+    rest = tuple(cpu for cpu in available if cpu not in taken) if taken else None
+    for name in satellites:
+        plan.setdefault(name, Placement(rest or None, BLOCK))
+    return plan
+
+
+def _place(
+    settings: CpuSection, roles: Sequence[str], available: Sequence[int]
+) -> dict[str, Placement]:
     if settings.plan == "auto":
         cores = physical_cores(available)
         plan = share_two_cores(plan_auto(roles, cores, cpu_quota()), cores)

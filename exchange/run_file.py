@@ -25,13 +25,17 @@ class StageState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunState(msgspec.Struct, frozen=True, kw_only=True):
-    """The daemon and its stages. order_entry: address:port. day: YYYYMMDD or 0."""
+    """The daemon and its stages. order_entry: address:port. day: YYYYMMDD or 0.
+
+    addresses: name -> address:port of every listener ("order_entry", "api", "health", "feed").
+    """
 
     pid: int
     started: float
     phase: str
     name: str
     order_entry: str
+    addresses: dict[str, str]
     day: int
     restarts: dict[str, int]
     stages: dict[str, StageState]
@@ -50,6 +54,7 @@ class RunFile:
         phase: str,
         name: str,
         order_entry: str,
+        addresses: dict[str, str],
         day: int,
         restarts: dict[str, int],
         stages: dict[str, StageState],
@@ -61,6 +66,7 @@ class RunFile:
             phase=phase,
             name=name,
             order_entry=order_entry,
+            addresses=addresses,
             day=day,
             restarts=restarts,
             stages=stages,

@@ -26,8 +26,8 @@ log = logging.getLogger(__name__)
 class StageSpec(msgspec.Struct, frozen=True, kw_only=True):
     """Everything a stage needs to know.
 
-    eventfds: stage name -> descriptor number in the stage. listener: descriptor of the listening
-    socket of order entry, -1 for other stages. idle: name of the idle strategy.
+    eventfds: stage name -> descriptor number in the stage. listeners: name -> descriptor of its
+    listening sockets (listener.py). idle: name of the idle strategy.
     """
 
     role: str
@@ -35,7 +35,7 @@ class StageSpec(msgspec.Struct, frozen=True, kw_only=True):
     data_directory: str
     region: str
     eventfds: dict[str, int]
-    listener: int
+    listeners: dict[str, int]
     cpus: list[int]
     idle: str
     rebuild_archive: bool = False
@@ -52,9 +52,12 @@ class StageMessage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Stage:
-    """One child process. ``messages`` pipe and pidfd are for the daemon's selector."""
+    """One child process. ``messages`` pipe and pidfd are for the daemon's selector.
 
-    def __init__(self, role: str, inherited: Sequence[int]) -> None:
+    ``inherited``: descriptors that it is given. ``nice``: added to the daemon's own niceness.
+    """
+
+    def __init__(self, role: str, inherited: Sequence[int], nice: int = 0) -> None:
         self.role = role
         self.started_s = time.time()
         self.ready: StageMessage | None = None
@@ -73,6 +76,7 @@ class Stage:
                     role,
                     str(os.getpid()),
                     str(child_end),
+                    str(nice),
                 ],
                 stdin=subprocess.PIPE,
                 pass_fds=[child_end, *inherited],

@@ -38,6 +38,7 @@ from exchange.engine.state import (
 )
 from exchange.engine.state import NEXT_EXPIRY_SECOND as STATE_NEXT_EXPIRY_SECOND
 from exchange.pipeline import (
+    AGENT_API,
     AGENT_DAEMON,
     AGENT_JOURNALER,
     AGENT_MATCHER,
@@ -46,6 +47,7 @@ from exchange.pipeline import (
     COMMAND_DURABLE,
     COMMAND_PUBLISHED,
     EVENT_PUBLISHED,
+    INGRESS_API,
     INGRESS_CONTROL,
     INGRESS_ORDER_ENTRY,
     NEXT_EXPIRY_SECOND,
@@ -88,7 +90,11 @@ _REJECTS = int(Counter.REJECTS)
 _TRADES = int(Counter.TRADES)
 _WAITS = int(Counter.MATCHER_WAITS)
 _HEARTBEAT = int(Counter.MATCHER_HEARTBEAT_NS)
-PRODUCERS = {INGRESS_CONTROL: AGENT_DAEMON, INGRESS_ORDER_ENTRY: AGENT_ORDER_ENTRY}
+PRODUCERS = {
+    INGRESS_CONTROL: AGENT_DAEMON,
+    INGRESS_ORDER_ENTRY: AGENT_ORDER_ENTRY,
+    INGRESS_API: AGENT_API,
+}
 
 # words of Sequencer.words
 _NEXT_RING = 0  # position in `rings` of the ring that is served first next time

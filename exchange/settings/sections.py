@@ -20,6 +20,7 @@ Count = Annotated[int, Meta(ge=1, le=1 << 40)]
 Milliseconds = Annotated[int, Meta(ge=1, le=86_400_000)]
 SmallCount = Annotated[int, Meta(ge=1, le=65_535)]
 PowerOfTwo = Annotated[int, Meta(ge=16, le=1 << 30, description="a power of two")]
+Niceness = Annotated[int, Meta(ge=0, le=19)]
 Port = Annotated[int, Meta(ge=0, le=65_535)]
 CpuNumbers = list[Annotated[int, Meta(ge=0, le=4_095)]]
 TimeOfDay = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\Z")]
@@ -64,6 +65,7 @@ class CapacitySection(Section, frozen=True, kw_only=True):
 class RingsSection(Section, frozen=True, kw_only=True):
     ingress_control: PowerOfTwo
     ingress_order_entry: PowerOfTwo
+    ingress_api: PowerOfTwo
     commands: PowerOfTwo
     events: PowerOfTwo
 
@@ -100,6 +102,83 @@ class OrderEntrySection(Section, frozen=True, kw_only=True):
     batch_events: Annotated[int, Meta(ge=16, le=1 << 20)]
 
 
+class ApiSection(Section, frozen=True, kw_only=True):
+    """REST, the main WebSocket port and the trading page."""
+
+    enabled: bool
+    host: Annotated[str, Meta(min_length=1)]
+    port: Port
+    nice: Niceness
+    listen_backlog: SmallCount
+    connections: SmallCount
+    connections_per_ip: SmallCount
+    websocket_connections: SmallCount
+    subscriptions_per_connection: SmallCount
+    body_bytes: Annotated[int, Meta(ge=1_024, le=1 << 24)]
+    header_bytes: Annotated[int, Meta(ge=1_024, le=1 << 20)]
+    requests_per_second_per_ip: Annotated[int, Meta(ge=1, le=1_000_000)]
+    requests_per_second_per_key: Annotated[int, Meta(ge=1, le=1_000_000)]
+    burst: Annotated[int, Meta(ge=1, le=1_000_000)]
+    receive_window_ms: Milliseconds
+    outcome_timeout_ms: Milliseconds
+    idle_timeout_ms: Milliseconds
+    allowed_origins: list[Annotated[str, Meta(min_length=1)]]
+    trusted_proxies: list[Annotated[str, Meta(min_length=1)]]
+    master_key_file: str
+
+
+class HealthSection(Section, frozen=True, kw_only=True):
+    """The probes' own port."""
+
+    host: Annotated[str, Meta(min_length=1)]
+    port: Port
+    stale_ms: Milliseconds
+    lag_ms: Milliseconds
+
+
+class FeedSection(Section, frozen=True, kw_only=True):
+    """WebSocket subscribers, of the API's own port and of the feed workers."""
+
+    workers: Annotated[int, Meta(ge=0, le=4)]
+    host: Annotated[str, Meta(min_length=1)]
+    port: Port
+    nice: Niceness
+    listen_backlog: SmallCount
+    connections: Annotated[int, Meta(ge=1, le=1_000_000)]
+    tick_ms: Milliseconds
+    heartbeat_ms: Milliseconds
+    conflate_bytes: Annotated[int, Meta(ge=1_024, le=1 << 30)]
+    drop_bytes: Annotated[int, Meta(ge=1_024, le=1 << 30)]
+    stall_timeout_ms: Milliseconds
+
+
+class ReadModelSection(Section, frozen=True, kw_only=True):
+    """What api, feed and store remember of the events."""
+
+    orders: Annotated[int, Meta(ge=1_024, le=1 << 26)]
+    fills: Annotated[int, Meta(ge=1_024, le=1 << 26)]
+    trades: Annotated[int, Meta(ge=1, le=1 << 20)]
+    klines: Annotated[int, Meta(ge=1, le=1 << 20)]
+    batch_events: Annotated[int, Meta(ge=64, le=1 << 20)]
+    checkpoint_events: Annotated[int, Meta(ge=1_024, le=1 << 40)]
+
+
+class StoreSection(Section, frozen=True, kw_only=True):
+    """Postgres."""
+
+    dsn: Annotated[str, Meta(min_length=1)]
+    nice: Niceness
+    batch_events: Annotated[int, Meta(ge=64, le=1 << 20)]
+    flush_ms: Milliseconds
+    retry_maximum_ms: Milliseconds
+    statement_timeout_ms: Milliseconds
+    lock_timeout_ms: Milliseconds
+    user: Annotated[str, Meta(min_length=1)]
+    drain_timeout_ms: Milliseconds
+    retention_months: Annotated[int, Meta(ge=0, le=1_200)]
+    months_ahead: Annotated[int, Meta(ge=1, le=24)]
+
+
 class CpuSection(Section, frozen=True, kw_only=True):
     plan: Literal["auto", "explicit"]
     matcher: CpuNumbers
@@ -116,6 +195,8 @@ class SupervisionSection(Section, frozen=True, kw_only=True):
     restart_window_ms: Milliseconds
     idle_timeout_ms: Milliseconds
     status_interval_ms: Milliseconds
+    hang_timeout_ms: Annotated[int, Meta(ge=0, le=86_400_000)]
+    retry_maximum_ms: Milliseconds
 
 
 class LogSection(Section, frozen=True, kw_only=True):
@@ -160,6 +241,11 @@ class Settings(Section, frozen=True, kw_only=True):
     matcher: MatcherSection
     journal: JournalSection
     order_entry: OrderEntrySection
+    api: ApiSection
+    health: HealthSection
+    feed: FeedSection
+    read_model: ReadModelSection
+    store: StoreSection
     cpu: CpuSection
     supervision: SupervisionSection
     log: LogSection
@@ -194,3 +280,11 @@ def check_settings(path: Path, text: str, settings: Settings) -> None:
     if settings.matcher.batch * 2 > settings.rings.commands:
         what = f"must not exceed half of rings.commands ({settings.rings.commands})"
         raise problem(path, text, "matcher", "batch", what)
+    feed = settings.feed
+    if feed.drop_bytes < feed.conflate_bytes:
+        what = f"must not be below conflate_bytes ({feed.conflate_bytes})"
+        raise problem(path, text, "feed", "drop_bytes", what)
+    hang_ms, idle_ms = settings.supervision.hang_timeout_ms, settings.supervision.idle_timeout_ms
+    if 0 < hang_ms < 3 * idle_ms:
+        what = f"must be 0, or at least three times idle_timeout_ms ({idle_ms})"
+        raise problem(path, text, "supervision", "hang_timeout_ms", what)

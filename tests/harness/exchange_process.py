@@ -37,8 +37,19 @@ STOP_TIMEOUT_S = 60.0
 # Small enough to start at once; everything else is the shipped default.
 TEST_SETTINGS: dict[str, dict[str, Any]] = {
     "order_entry": {"port": 0},
+    # off: a test that is about them says web=True, or gives [store] dsn
+    "api": {"enabled": False, "port": 0},
+    "health": {"port": 0},
+    "feed": {"port": 0},
+    "store": {"dsn": "off"},
     "capacity": {"live_orders": 262_144, "tokens_per_day": 2_000_000},
-    "rings": {"ingress_order_entry": 16_384, "commands": 32_768, "events": 65_536},
+    "rings": {
+        "ingress_order_entry": 16_384,
+        "ingress_api": 1_024,
+        "commands": 32_768,
+        "events": 65_536,
+    },
+    "read_model": {"orders": 65_536, "fills": 65_536},
     "journal": {"segment_bytes": 16_777_216, "batch": 16_384, "archive_segment_events": 131_072},
     "day": {"roll": "manual"},
     "supervision": {"restart_limit": 1000},
@@ -154,6 +165,8 @@ def write_accounts(
 class RunningExchange:
     """One data directory and the daemon on it. ``settings`` override TEST_SETTINGS by key.
 
+    ``web``: with the process api (REST, WebSocket, page); ``url`` is where it listens.
+
     ``account_keys``, ``session_keys``: keys of single accounts and sessions, by id. ``stock``: what
     each account holds at the beginning, see ``write_accounts``.
     """
@@ -167,12 +180,14 @@ class RunningExchange:
         account_keys: Keys | None = None,
         session_keys: Keys | None = None,
         stock: Callable[[int], Mapping[str, int]] | None = None,
+        web: bool = False,
     ) -> None:
         self.directory = directory
         self.data_directory = directory / "data"
         self.config_file = directory / "exchange.toml"
         self.log_file = directory / "daemon.log"
         merged = {section: dict(keys) for section, keys in TEST_SETTINGS.items()}
+        merged["api"]["enabled"] = web
         for section, keys in (settings or {}).items():
             merged.setdefault(section, {}).update(keys)
         write_settings(self.config_file, merged)
@@ -299,8 +314,19 @@ class RunningExchange:
         assert state is not None
         return int(state.order_entry.rpartition(":")[2])
 
+    def address(self, name: str) -> str:
+        """host:port of the listener "order_entry", "api", "health" or "feed"."""
+        state = self.state()
+        assert state is not None
+        return state.addresses[name]
+
+    @property
+    def url(self) -> str:
+        """http://host:port of the API and the page."""
+        return f"http://{self.address('api')}"
+
     def pid(self, role: str) -> int:
-        """The pid of "daemon", "matcher", "journaler" or "order_entry"."""
+        """The pid of "daemon", "matcher", "journaler", "order_entry", "api", "feed_1", "store"."""
         state = self.state()
         assert state is not None
         return state.pid if role == "daemon" else state.stages[role].pid

@@ -59,7 +59,7 @@ SMALL: dict[str, dict[str, Any]] = {
         "level_blocks": 256,
         "level_nodes": 256,
     },
-    "rings": {"ingress_order_entry": 1024, "commands": 4096, "events": 4096},
+    "rings": {"ingress_order_entry": 1024, "ingress_api": 1024, "commands": 4096, "events": 4096},
     "journal": {"segment_bytes": 1 << 20, "batch": 1024, "archive_segment_events": 4096},
     "day": {"roll": "manual"},
     "matcher": {"prefault_bytes": 0},
@@ -95,10 +95,7 @@ class OperatorExchange:
         """Recover and bring everything to where the daemon would let clients in."""
         self.configuration: Configuration = load(self.config_file)
         settings = self.configuration.settings
-        rings = settings.rings
-        capacities = RingCapacities(
-            rings.ingress_control, rings.ingress_order_entry, rings.commands, rings.events
-        )
+        capacities = RingCapacities(**msgspec.structs.asdict(settings.rings))
         self._eventfds = {n: os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK) for n in STAGES}
         self.arrays = {s.name: np.zeros(s.count, s.dtype) for s in core_sections(capacities)}
         state, facts = recover_engine(self.data_directory, settings, False, None)

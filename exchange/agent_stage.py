@@ -1,0 +1,145 @@
+"""The body of the stages that are agents: matcher, journaler, order entry.
+
+Who uses it: stage.py. Builds the agent of its role on the core's region and runs it with the idle
+strategy of the CPU plan.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from exchange import pipeline
+from exchange.builders import build_journaler, build_matcher, build_order_entry, recover_engine
+from exchange.core import RingCapacities, core_sections
+from exchange.engine_facts import EngineFacts
+from exchange.stage_line import Telephone, exit_status, explain
+from exchange.supervisor import StageMessage, StageSpec
+from ringbuffer.agent import Agent, AgentRunner, ServingAgent
+from ringbuffer.idle import Block, BusySpin, IdleStrategy, Yield
+from ringbuffer.prefault import prefault, prefault_in_background
+from ringbuffer.region import Region
+
+log = logging.getLogger(__name__)
+
+PROGRESS_INTERVAL_S = 1.0
+
+
+class _Announced:
+    """An agent that tells the daemon when it has started."""
+
+    def __init__(self, agent: Agent, announce: Callable[[], None]) -> None:
+        self.name = agent.name
+        self._agent = agent
+        self._announce = announce
+
+    def on_start(self) -> None:
+        self._agent.on_start()
+        # what was made so far lives as long as the process: the collector need not look at it
+        gc.collect()
+        gc.freeze()
+        self._announce()
+
+    def do_work(self, limit: int) -> int:
+        return self._agent.do_work(limit)
+
+    def serve(self, limit: int, timeout_ms: int) -> int:
+        serving: ServingAgent = self._agent  # type: ignore[assignment]
+        return serving.serve(limit, timeout_ms)
+
+    def on_close(self) -> None:
+        self._agent.on_close()
+
+
+def _idle_strategy(spec: StageSpec, role_agent: Any, cursors: np.ndarray) -> IdleStrategy:
+    if spec.idle == "busy_spin":
+        return BusySpin()
+    if spec.idle == "yield":
+        return Yield()
+    timeout_ms = spec.configuration.settings.supervision.idle_timeout_ms
+    if spec.role == "order_entry":
+        strategy: IdleStrategy = role_agent.idle_strategy(timeout_ms)
+        return strategy
+    agent = {"matcher": pipeline.AGENT_MATCHER, "journaler": pipeline.AGENT_JOURNALER}[spec.role]
+    return Block(cursors, [pipeline.sleeping(agent)], [spec.eventfds[spec.role]], timeout_ms)
+
+
+def _progress(telephone: Telephone) -> Callable[[int, int], None]:
+    last_s = time.monotonic()
+
+    def progress(done: int, total: int) -> None:
+        nonlocal last_s
+        if time.monotonic() - last_s >= PROGRESS_INTERVAL_S:
+            last_s = time.monotonic()
+            of = f" of {total:,}" if total else ""
+            telephone.send(StageMessage(kind="progress", text=f"replayed {done:,}{of} commands"))
+
+    return progress
+
+
+def run(spec: StageSpec, telephone: Telephone) -> int:
+    """Build the agent of ``spec`` on the core's region and run it. Returns its exit status."""
+    settings = spec.configuration.settings
+    data_directory = Path(spec.data_directory)
+    rings = RingCapacities(**msgspec.structs.asdict(settings.rings))
+    region = Region.attach(spec.region, core_sections(rings))
+    arrays = region.arrays
+    for array in arrays.values():
+        prefault(array)  # the memory exists already: this maps it into this process
+    cursors = arrays["cursors"]
+    facts: EngineFacts | None = None
+    agent: Any
+    limit = settings.matcher.batch
+    if spec.role == "matcher":
+        state, facts = recover_engine(
+            data_directory, settings, spec.rebuild_archive, _progress(telephone)
+        )
+        agent = build_matcher(state, facts, settings, arrays, spec.eventfds)
+        prefault_in_background(
+            (state.token_index, state.order_ids, state.orders, state.token_log),
+            settings.matcher.prefault_bytes,
+        )
+    elif spec.role == "journaler":
+        facts = msgspec.json.decode(spec.facts, type=EngineFacts)
+        agent = build_journaler(data_directory, facts, settings, arrays, spec.eventfds)
+        facts = None
+    else:
+        listener = socket.socket(fileno=spec.listeners["order_entry"])
+        hashes = {s.username: s.password for s in spec.configuration.sessions}
+        known = msgspec.json.decode(spec.facts, type=EngineFacts | None)
+        agent = build_order_entry(
+            data_directory, settings, arrays, spec.eventfds, hashes, listener, known
+        )
+        limit = settings.order_entry.batch_events
+
+    def announce() -> None:
+        encoded = msgspec.Raw(msgspec.json.encode(facts))
+        telephone.send(StageMessage(kind="ready", facts=encoded))
+
+    def should_stop() -> bool:
+        return bool(cursors[pipeline.STOP]) or bool(getattr(agent, "finished", False))
+
+    def failed(error: Exception) -> int:
+        status = exit_status(error)
+        telephone.send(StageMessage(kind="fatal", status=status, text=explain(error)))
+        return status
+
+    runner = AgentRunner(
+        _Announced(agent, announce),
+        _idle_strategy(spec, agent, cursors),
+        cpus=spec.cpus,
+        limit=limit,
+        serve_timeout_ms=settings.supervision.idle_timeout_ms,
+        should_stop=should_stop,
+        exit_status=failed,
+        logger=log,
+    )
+    return runner.run()

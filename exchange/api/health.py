@@ -1,0 +1,149 @@
+"""Whether the exchange works: the answer for probes and for people.
+
+Who uses it: ``GET /api/v1/health`` and ``GET /health`` on the port of ``[health]``. Healthy means
+that the core moves: the daemon says "running", matcher and journaler beat, what was sequenced
+becomes durable, and what is released reaches the API's own answers. Nothing here asks another
+process: it reads the core's shared memory and the run file.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+import numpy as np
+from aiohttp import web
+
+from exchange import pipeline
+from exchange.counters import Counter
+from exchange.run_file import read_run_file
+from ringbuffer.counters import COUNTER_STRIDE
+
+MILLISECOND_NS = 1_000_000
+RUN_FILE_NS = 250 * MILLISECOND_NS  # the run file is read this often at most
+HEARTBEATS = {"matcher": Counter.MATCHER_HEARTBEAT_NS, "journaler": Counter.JOURNALER_HEARTBEAT_NS}
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True):
+    """problems: what is wrong, in words; empty = healthy. heartbeats: stage -> age in ms."""
+
+    healthy: bool
+    phase: str
+    problems: list[str]
+    heartbeat_age_ms: dict[str, int]
+    lag: dict[str, int]
+    day: int
+
+
+class Observed(Protocol):
+    """What is looked at of the process itself: service.ApiService."""
+
+    ready: bool
+    stopping: bool
+    pump: Any
+
+
+class _Progress:
+    """Since when something waits although it should move."""
+
+    def __init__(self) -> None:
+        self._value = -1
+        self._since_ns = 0
+
+    def stuck_ns(self, value: int, goal: int, now_ns: int) -> int:
+        """How long ``value`` has been the same and below ``goal``."""
+        if value != self._value or value >= goal:
+            self._value, self._since_ns = value, now_ns
+        return now_ns - self._since_ns
+
+
+class HealthWatch:
+    """``stale_ms``, ``lag_ms``: see [health] in exchange.toml. ``clock_ns``: CLOCK_MONOTONIC."""
+
+    def __init__(
+        self,
+        cursors: np.ndarray,
+        counters: np.ndarray,
+        data_directory: Path,
+        *,
+        stale_ms: int,
+        lag_ms: int,
+        clock_ns: Any = time.monotonic_ns,
+    ) -> None:
+        self._cursors = cursors
+        self._counters = counters
+        self._data_directory = data_directory
+        self._stale_ns = stale_ms * MILLISECOND_NS
+        self._lag_ns = lag_ms * MILLISECOND_NS
+        self._clock_ns = clock_ns
+        self._durable = _Progress()
+        self._own = _Progress()
+        self._phase = "unknown"
+        self._day = 0
+        self._phase_ns: int | None = None
+
+    def look(self, service: Observed) -> Health:
+        """How it is now."""
+        now_ns = self._clock_ns()
+        problems = []
+        phase = self._read_phase(now_ns)
+        if phase != "running":
+            problems.append(f"the exchange is {phase}")
+        ages = {}
+        for stage, counter in HEARTBEATS.items():
+            age_ns = max(now_ns - int(self._counters[counter * COUNTER_STRIDE]), 0)
+            ages[stage] = age_ns // MILLISECOND_NS
+            if age_ns > self._stale_ns:
+                problems.append(f"{stage} is silent for {ages[stage]:,} ms")
+        lag = self._lag(service)
+        durable = int(self._cursors[pipeline.COMMAND_DURABLE])
+        published = int(self._cursors[pipeline.COMMAND_PUBLISHED])
+        if self._durable.stuck_ns(durable, published, now_ns) > self._lag_ns:
+            problems.append(f"{published - durable:,} commands wait for the disk")
+        if not service.ready:
+            problems.append(f"starting: {lag['api_events']:,} events are still to be read")
+        elif service.stopping:
+            problems.append("the exchange is stopping")
+        else:
+            released = int(self._cursors[pipeline.EVENT_RELEASED])
+            if self._own.stuck_ns(service.pump.position, released, now_ns) > self._lag_ns:
+                problems.append(f"the API is {lag['api_events']:,} events behind")
+        return Health(
+            healthy=not problems,
+            phase=phase,
+            problems=problems,
+            heartbeat_age_ms=ages,
+            lag=lag,
+            day=self._day,
+        )
+
+    def _lag(self, service: Observed) -> dict[str, int]:
+        word = self._cursors
+        return {
+            "commands_to_match": int(word[pipeline.COMMAND_PUBLISHED])
+            - int(word[pipeline.COMMAND_APPLIED]),
+            "commands_to_disk": int(word[pipeline.COMMAND_PUBLISHED])
+            - int(word[pipeline.COMMAND_DURABLE]),
+            "api_events": service.pump.lag(),
+        }
+
+    def _read_phase(self, now_ns: int) -> str:
+        if self._phase_ns is None or now_ns - self._phase_ns > RUN_FILE_NS:
+            state = read_run_file(self._data_directory)
+            self._phase = "not running" if state is None else state.phase
+            self._day = 0 if state is None else state.day
+            self._phase_ns = now_ns
+        return self._phase
+
+
+def health_response(health: Health) -> web.Response:
+    """200 or 503, in the usual envelope."""
+    code, message = (0, "success") if health.healthy else (5002, "; ".join(health.problems))
+    return web.Response(
+        status=200 if health.healthy else 503,
+        body=msgspec.json.encode({"code": code, "message": message, "data": health}),
+        content_type="application/json",
+        headers={} if health.healthy else {"Retry-After": "1"},
+    )

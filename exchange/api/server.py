@@ -1,0 +1,90 @@
+"""The web application: which module answers which path, and what every answer has in common.
+
+Who uses it: stage.py, feed_stage.py and tests. Each part registers its routes through a function
+``add_routes(app)`` of its own; here they are put together, with the middlewares around them:
+
+    counting       requests and failures, for `exchange status`
+    headers        what browsers must be told with every answer
+    errors         every error in the envelope (errors.answer_errors)
+    gate           503 while the models are not up to date; the rate limit of the address
+"""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from exchange.api.errors import Handler, answer_errors, success_body
+from exchange.api.health import health_response
+from exchange.api.service import SERVICE, ApiService
+
+PREFIX = "/api/v1"
+# answered also while the models read the archive
+ALWAYS = frozenset({f"{PREFIX}/time", f"{PREFIX}/health", "/health"})
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+
+
+async def get_time(request: web.Request) -> web.Response:
+    """``GET /time``: the exchange's clock, for the timestamps of signed requests."""
+    service = request.app[SERVICE]
+    now_ns = service.clock()
+    body = success_body({"timestamp": now_ns // 1_000_000, "timestamp_ns": now_ns})
+    return web.Response(body=body, content_type="application/json")
+
+
+async def get_health(request: web.Request) -> web.Response:
+    """``GET /health``: 200 while the core moves, otherwise 503 with what is wrong."""
+    return health_response(request.app[SERVICE].health())
+
+
+@web.middleware
+async def count(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Count requests, and those that failed."""
+    counters = request.app[SERVICE].counters
+    response = await handler(request)
+    counters.add("requests")
+    if response.status >= 400:
+        counters.add("requests_failed")
+    return response
+
+
+@web.middleware
+async def gate(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Nobody gets more than the address's share, and no answer from models that are not ready."""
+    service = request.app[SERVICE]
+    if service.limits is not None:
+        service.limits.take_address(request)
+    if request.path.startswith(PREFIX) and request.path not in ALWAYS:
+        service.check_ready()
+    return await handler(request)
+
+
+async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
+    """Headers of every answer, unless its handler has set them."""
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+
+
+def make_application(service: ApiService) -> web.Application:
+    """The application of the process api."""
+    app = web.Application(
+        middlewares=[count, answer_errors, gate],
+        client_max_size=service.settings.api.body_bytes,
+    )
+    app[SERVICE] = service
+    app.on_response_prepare.append(add_headers)
+    app.router.add_get(f"{PREFIX}/time", get_time)
+    app.router.add_get(f"{PREFIX}/health", get_health)
+    return app
+
+
+def make_health_application(service: ApiService) -> web.Application:
+    """The application of the health port: one path, no limits, no envelope of its own."""
+    app = web.Application(middlewares=[answer_errors])
+    app[SERVICE] = service
+    for path in ("/", "/health", f"{PREFIX}/health"):
+        app.router.add_get(path, get_health)
+    return app

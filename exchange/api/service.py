@@ -1,0 +1,110 @@
+"""Everything that handlers of the interfaces need, as one object: ``request.app[SERVICE]``.
+
+Who makes it: the body of the stage (stage.py, feed_stage.py). Who uses it: handlers of REST and
+WebSocket. All of it lives in one thread, on one loop: between two awaits nothing here changes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from aiohttp import web
+
+from exchange.api.errors import ApiError, ErrorCode
+from exchange.api.health import Health, HealthWatch
+from exchange.api.pump import EventPump
+from exchange.settings import Configuration, Settings
+from ringbuffer.counters import COUNTER_STRIDE
+
+if TYPE_CHECKING:
+    from exchange.api.auth import Authenticator
+    from exchange.api.keys import KeyStore
+    from exchange.api.rate_limit import RateLimits
+
+STARTING_RETRY_S = 1
+
+
+class Counters:
+    """The stage's own counters (counters.py); it is their only writer."""
+
+    def __init__(self, counters: np.ndarray, prefix: str, registry: Any) -> None:
+        self._words = counters
+        self._at = {
+            name.removeprefix(prefix).lower(): int(member) * COUNTER_STRIDE
+            for name, member in registry.__members__.items()
+            if name.startswith(prefix)
+        }
+
+    def add(self, name: str, amount: int = 1) -> None:
+        """Add to the counter ``name``, for example "requests" for API_REQUESTS."""
+        self._words[self._at[name]] += amount
+
+
+class ApiService:
+    """``market``, ``accounts``: the read models; ``gateway``: sends orders and knows their outcome.
+
+    ``role``: "api" or "feed_<n>". A feed worker has no accounts, gateway and keys.
+    """
+
+    def __init__(
+        self,
+        *,
+        role: str,
+        configuration: Configuration,
+        pump: EventPump,
+        counters: Counters,
+        watch: HealthWatch,
+        released: Callable[[], int],
+        market: Any,
+        accounts: Any = None,
+        gateway: Any = None,
+        keys: KeyStore | None = None,
+        limits: RateLimits | None = None,
+        authenticator: Authenticator | None = None,
+    ) -> None:
+        self.role = role
+        self.configuration = configuration
+        self.settings: Settings = configuration.settings
+        self.pump = pump
+        self.counters = counters
+        self.market = market
+        self.accounts = accounts
+        self.gateway = gateway
+        self.keys = keys
+        self.limits = limits
+        self.authenticator = authenticator
+        self.hub: Any = None
+        self.ready = False  # whether the models have seen what was released at the start
+        self.stopping = False
+        self.started_at = 0  # the first event that was not applied when this process started
+        self._released = released
+        self._watch = watch
+
+    def clock(self) -> int:
+        """Unix nanoseconds: for timestamps of answers and for signatures, never for models."""
+        return time.time_ns()
+
+    def released(self) -> int:
+        """How many events are released: what a heartbeat names."""
+        return self._released()
+
+    def health(self) -> Health:
+        """How the exchange is."""
+        return self._watch.look(self)
+
+    def check_ready(self) -> None:
+        """Raises ApiError UNAVAILABLE while the models are not up to date."""
+        if self.stopping:
+            raise ApiError(ErrorCode.UNAVAILABLE, "the exchange is stopping")
+        if not self.ready:
+            raise ApiError(
+                ErrorCode.UNAVAILABLE,
+                f"starting: {self.pump.lag():,} events are still to be read",
+                headers={"Retry-After": str(STARTING_RETRY_S)},
+            )
+
+
+SERVICE = web.AppKey("service", ApiService)

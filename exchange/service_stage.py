@@ -1,0 +1,153 @@
+"""What the stages that follow released events have in common: api, feed workers, store.
+
+Who uses it: the bodies of these stages. They are ordinary Python programs, not agents: each follows
+the event stream at its own pace, gates no ring, and sleeps on its eventfd when it has seen all. How
+they say what they are doing:
+
+    progress    while they read the archive at the start; extends the time that they may take
+    ready       when they have seen everything that was released at their start
+    heartbeat   a counter, at least every HEARTBEAT_S, or the daemon takes them for hung
+    consumed    the event they stand at, for `exchange status` and the lag
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from exchange import pipeline
+from exchange.core import AGENTS, HEARTBEATS, RingCapacities, core_sections
+from exchange.errors import ExitStatus
+from exchange.event_follower import EventFollower
+from exchange.rebuild import archive_directory
+from exchange.records import EVENT
+from exchange.settings import Configuration, Settings
+from exchange.stage_line import Telephone
+from exchange.supervisor import StageMessage, StageSpec
+from journal.archive import ArchiveReader
+from journal.layout import layout_hash
+from ringbuffer.counters import set_value
+from ringbuffer.region import Region
+from ringbuffer.ring import publish
+
+log = logging.getLogger(__name__)
+
+HEARTBEAT_S = 0.5
+PROGRESS_S = 1.0
+EVENT_LAYOUT = layout_hash(EVENT)
+_fields = EVENT.fields
+assert _fields is not None
+KIND_OFFSET = int(_fields["kind"][1])
+
+
+class ServiceStage:
+    """One of these stages, attached to the core's region.
+
+    ``arrays``: the region's sections by name. ``agent``: its number (pipeline.py), ``eventfd`` and
+    ``sleeping_word`` for the protocol of ringbuffer/idle.py.
+    """
+
+    def __init__(self, spec: StageSpec, telephone: Telephone) -> None:
+        self.role = spec.role
+        self.configuration: Configuration = spec.configuration
+        self.settings: Settings = spec.configuration.settings
+        self.data_directory = Path(spec.data_directory)
+        self.eventfd = spec.eventfds[spec.role]
+        self.matcher_eventfd = spec.eventfds["matcher"]
+        self.agent = AGENTS[spec.role]
+        self._listeners = spec.listeners
+        self._telephone = telephone
+        rings = RingCapacities(**msgspec.structs.asdict(self.settings.rings))
+        self.region = Region.attach(spec.region, core_sections(rings))
+        self.arrays = self.region.arrays
+        self.cursors: np.ndarray = self.arrays["cursors"]
+        self.counters: np.ndarray = self.arrays["counters"]
+        self.sleeping_word = pipeline.sleeping(self.agent)
+        self._heartbeat = int(HEARTBEATS[spec.role])
+        self._consumed = pipeline.consumed(self.agent)
+        self._progress_s = time.monotonic()
+        self.released_at_start = self.released()
+        os.set_blocking(self.eventfd, False)
+        if spec.cpus:
+            os.sched_setaffinity(0, spec.cpus)
+
+    # --- what it tells ------------------------------------------------------------------------
+
+    def progress(self, text: str) -> None:
+        """Say how far the start is; at most one message every PROGRESS_S goes out."""
+        now_s = time.monotonic()
+        if now_s - self._progress_s >= PROGRESS_S:
+            self._progress_s = now_s
+            self._telephone.send(StageMessage(kind="progress", text=text))
+
+    def ready(self) -> None:
+        """Say that the start is over."""
+        self._telephone.send(StageMessage(kind="ready"))
+
+    def heartbeat(self) -> None:
+        """Say that this process is alive."""
+        set_value(self.counters, self._heartbeat, time.monotonic_ns())
+
+    def consumed(self, position: int) -> None:
+        """Say that every event below ``position`` has been dealt with."""
+        publish(self.cursors, self._consumed, position)
+
+    # --- what it sees -------------------------------------------------------------------------
+
+    def released(self) -> int:
+        """How many events are released."""
+        return int(self.cursors[pipeline.EVENT_RELEASED])
+
+    def intake_stopped(self) -> bool:
+        """Whether a graceful stop has begun: take nothing more from clients."""
+        return bool(self.cursors[pipeline.STOP_INTAKE])
+
+    def stopped(self) -> bool:
+        """Whether the core has ended: what is released now is all. Follow to it, then end."""
+        return bool(self.cursors[pipeline.STOP])
+
+    def archive(self) -> ArchiveReader:
+        """A reader of all released events."""
+        return ArchiveReader(
+            archive_directory(self.data_directory), EVENT, EVENT_LAYOUT, KIND_OFFSET
+        )
+
+    def follower(self, position: int) -> EventFollower:
+        """A follower of events of every kind from ``position`` on."""
+        return EventFollower(
+            self.arrays["event_ring"], self.cursors, self.archive(), position, None
+        )
+
+    def listener(self, name: str) -> socket.socket:
+        """The listening socket ``name``, see listener.py."""
+        listener = socket.socket(fileno=self._listeners[name])
+        listener.setblocking(False)
+        return listener
+
+
+async def _beat(stage: ServiceStage) -> None:
+    while True:
+        stage.heartbeat()
+        await asyncio.sleep(HEARTBEAT_S)
+
+
+def run_asyncio(stage: ServiceStage, body: Callable[[], Awaitable[None]]) -> int:
+    """Run ``body`` in a new event loop that beats for the daemon. Returns the exit status."""
+
+    async def main() -> None:
+        beating = asyncio.create_task(_beat(stage))
+        try:
+            await body()
+        finally:
+            beating.cancel()
+
+    asyncio.run(main())
+    return ExitStatus.OK

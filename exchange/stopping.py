@@ -1,0 +1,94 @@
+"""A graceful stop: no more intake, then everything applied, durable, released, delivered, stored.
+
+Who uses it: the daemon, once, when it was told to stop. The order is what makes it graceful:
+
+    1. STOP_INTAKE: order entry and api take nothing more, answer what they have, tell their clients
+       and end
+    2. the matcher takes what is left in the ingress rings; all of it durable and released
+    3. STOP: matcher and journaler end; feed workers and store follow to the last event and end
+
+Order entry and the core must get there in ``supervision.stop_timeout_ms`` (StopTimedOut). The
+others are killed when they do not end: what they have not done, they do after the next start.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from exchange import pipeline
+from exchange.control import ingress_empty, settled
+from exchange.core import Core
+from exchange.crew import Crew
+from exchange.settings import Settings
+
+log = logging.getLogger(__name__)
+
+INGRESS_RINGS = (pipeline.INGRESS_CONTROL, pipeline.INGRESS_ORDER_ENTRY, pipeline.INGRESS_API)
+API_PART = 0.5  # of the time for the stop, that api may take to answer its clients
+
+
+class Wait(Protocol):
+    """The daemon's turns until a condition holds. Raises StopTimedOut at ``deadline``."""
+
+    def __call__(
+        self, condition: Callable[[], bool], what: str, deadline: float | None = None
+    ) -> None: ...
+
+
+def stop_gracefully(
+    crew: Crew, core: Core, settings: Settings, core_stages: Sequence[str], wait: Wait
+) -> None:
+    """Do it; returns when every stage has ended. ``wait``: the daemon goes on meanwhile."""
+    stop = _Stop(crew, wait)
+    allowed_s = settings.supervision.stop_timeout_ms / 1000
+    began_s = time.monotonic()
+    deadline = began_s + allowed_s
+    cursors = core.cursors
+
+    def drained() -> bool:
+        return ingress_empty(cursors, INGRESS_RINGS) and settled(cursors)
+
+    core.set_word(pipeline.STOP_INTAKE, 1)
+    stop.must_end(("order_entry",), deadline)
+    stop.should_end(("api",), began_s + allowed_s * API_PART)
+    wait(drained, "everything to be durable and released", deadline)
+    core.set_word(pipeline.STOP, 1)
+    stop.must_end(core_stages, deadline)
+    consumers = [role for role in crew.stages if role not in core_stages]
+    stop.should_end(consumers, time.monotonic() + settings.store.drain_timeout_ms / 1000)
+
+
+class _Stop:
+    def __init__(self, crew: Crew, wait: Wait) -> None:
+        self._crew = crew
+        self._wait = wait
+
+    def must_end(self, roles: Sequence[str], deadline: float) -> None:
+        """Wait until all ``roles`` have ended. Raises StopTimedOut."""
+        self._wait(lambda: self._all_ended(roles), f"{' and '.join(roles)} to end", deadline)
+        self._remove(roles)
+
+    def should_end(self, roles: Sequence[str], deadline: float) -> None:
+        """Wait until all ``roles`` have ended, and kill those that have not at ``deadline``."""
+        self._wait(
+            lambda: self._all_ended(roles) or time.monotonic() >= deadline,
+            f"{' and '.join(roles)} to end",
+            deadline + 1,
+        )
+        self._remove(roles)
+
+    def _all_ended(self, roles: Sequence[str]) -> bool:
+        return all(role not in self._crew.stages or self._crew.ended(role) for role in roles)
+
+    def _remove(self, roles: Sequence[str]) -> None:
+        for role in roles:
+            if role not in self._crew.stages:
+                continue
+            if not self._crew.ended(role):
+                log.warning("%s did not end in time: killed; it resumes at the next start", role)
+            elif self._crew.stages[role].exit_status() != 0:
+                log.error("%s: %s", role, self._crew.death(role))
+            self._crew.remove(role)

@@ -1,0 +1,1 @@
+"""Postgres: what the released events say, as rows."""

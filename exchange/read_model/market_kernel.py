@@ -350,7 +350,7 @@ def follow(model: Any, events: np.ndarray, first: int) -> tuple[int, int]:
     while i < count:
         event = events[i]
         kind = np.int64(event.kind)
-        has_level = (np.int64(event.flags) & FLAG_LEVEL) != 0
+        has_level = (np.int64(event["flags"]) & FLAG_LEVEL) != 0
         if has_level or kind == _TRADE:
             row = model.row_of[np.int64(event.instrument)] - 1
             if row >= 0:

@@ -58,6 +58,7 @@ class ErrorCode(IntEnum):
     CLIENT_ORDER_ID_USED = 4004
     CHANNEL_UNKNOWN = 4005
     NOT_SUBSCRIBED = 4006
+    ORDER_OF_ANOTHER_SESSION = 4007  # of the same account: it can be cancelled, not replaced
     INTERNAL = 5001
     UNAVAILABLE = 5002
     OUTCOME_UNKNOWN = 5003  # it may have been carried out: ask with the same client order id
@@ -93,6 +94,7 @@ HTTP_STATUS: Mapping[int, int] = {
     ErrorCode.CLIENT_ORDER_ID_USED: 409,
     ErrorCode.CHANNEL_UNKNOWN: 404,
     ErrorCode.NOT_SUBSCRIBED: 409,
+    ErrorCode.ORDER_OF_ANOTHER_SESSION: 409,
     ErrorCode.INTERNAL: 500,
     ErrorCode.UNAVAILABLE: 503,
     ErrorCode.OUTCOME_UNKNOWN: 504,

@@ -1,0 +1,103 @@
+"""What an amendment asks for, judged before it is sent; and whether two requests are the same.
+
+Who uses it: the order gateway. The matcher cancels an order whose replacement has invalid details
+(docs/matching.md, REPLACE 4): a client that mistypes a price must not lose its order, so what can
+be known here is refused here, with the matcher's own number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from exchange.api import order_errors
+from exchange.api.order_json import STATUS_REJECTED
+from exchange.api.order_terms import SIDES, TYPES, NewOrder, invalid
+from exchange.codes import DISPLAY_POST_ONLY, OrderType, Reject, Side
+
+if TYPE_CHECKING:
+    from exchange.read_model.accounts import Order
+    from exchange.read_model.market import Instrument
+
+_PRICED = (OrderType.LIMIT, OrderType.STOP_LIMIT)
+Describe = Callable[["Order"], dict[str, Any]]
+
+
+class NewTerms(NamedTuple):
+    """What an order is to be: its open quantity, limit price (0: none) and stop price (0: none)."""
+
+    open: int
+    price: int
+    stop_price: int
+
+
+def current_terms(order: Order) -> NewTerms:
+    """What the order is now."""
+    price = order.price if order.order_type in _PRICED else 0
+    return NewTerms(order.open, price, order.stop_price)
+
+
+def new_terms(
+    order: Order, quantity: int | None, price: int | None, stop_price: int | None
+) -> NewTerms:
+    """What is asked for. Raises ApiError (INVALID_FIELD)."""
+    now = current_terms(order)
+    if quantity is None and price is None and stop_price is None:
+        raise invalid("body", "at least one of quantity, price and stop_price is needed")
+    if price is not None and not now.price:
+        raise invalid("price", "a market or stop order has none")
+    if stop_price is not None and not now.stop_price:
+        raise invalid("stop_price", "only a stop or stop_limit order has one")
+    new_open = now.open if quantity is None else quantity - order.filled
+    if new_open <= 0:
+        raise invalid(
+            "quantity", f"must be above filled_quantity ({order.filled}); DELETE cancels the order"
+        )
+    return NewTerms(new_open, price or now.price, stop_price or now.stop_price)
+
+
+def check(terms: NewTerms, order: Order, instrument: Instrument, describe: Describe) -> None:
+    """Raises ApiError, 10000 + reject, when the instrument forbids ``terms``."""
+
+    def refuse(reject: Reject, what: str) -> None:
+        raise order_errors.refused(reject, what, describe(order))
+
+    if terms.open % instrument.lot:
+        refuse(Reject.INVALID_QUANTITY, f"what is left must be a multiple of {instrument.lot}")
+    if terms.open > instrument.maximum_quantity:
+        refuse(Reject.QUANTITY_TOO_LARGE, f"at most {instrument.maximum_quantity} may be left")
+    limits = f"from {instrument.minimum_price} to {instrument.maximum_price}"
+    for name, value, no_tick, out_of_range in (
+        ("price", terms.price, Reject.INVALID_PRICE, Reject.PRICE_OUT_OF_RANGE),
+        ("stop_price", terms.stop_price, Reject.INVALID_STOP_PRICE, Reject.INVALID_STOP_PRICE),
+    ):
+        if value == 0:
+            continue
+        if value % instrument.tick:
+            refuse(no_tick, f"{name} must be a multiple of {instrument.tick}")
+        if not instrument.minimum_price <= value <= instrument.maximum_price:
+            refuse(out_of_range, f"{name} must be {limits}")
+
+
+def is_same(found: Order, symbol: str, asked: NewOrder) -> bool:
+    """Whether ``found``, an order in ``symbol``, can have been made from ``asked``.
+
+    What its events no longer tell counts as equal: a repriced order has another price, and of a
+    rejected one not all terms are known.
+    """
+    same = (
+        symbol == asked.symbol
+        and found.order_type == TYPES[asked.type]
+        and (found.side == Side.BUY) == (SIDES[asked.side] == Side.BUY)
+        and (found.display == DISPLAY_POST_ONLY) == asked.post_only
+        and (asked.reprice or asked.price is None or found.price == asked.price)
+        and found.quantity == asked.quantity
+    )
+    if not same or found.status == STATUS_REJECTED:
+        return same
+    return (
+        found.time_in_force == asked.time_in_force_number
+        and (found.stop_price or None) == asked.stop_price
+        and (found.display_quantity or None) == asked.display_quantity
+        and found.minimum_quantity == asked.minimum_quantity_number
+    )

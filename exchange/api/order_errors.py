@@ -1,0 +1,59 @@
+"""The errors about orders that more than one place raises.
+
+Who uses it: the order gateway and what belongs to it. ``description``: the order as JSON, which the
+error carries as its data.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from exchange.api.errors import REJECT_BASE, ApiError, ErrorCode
+from exchange.api.order_json import STATUS_NAMES
+from exchange.codes import Reject
+
+if TYPE_CHECKING:
+    from exchange.read_model.accounts import Order
+
+Description = dict[str, Any]
+
+
+def not_found(order_id: int) -> ApiError:
+    """ORDER_NOT_FOUND: it was never there, or is another account's, or is no longer kept."""
+    return ApiError(ErrorCode.ORDER_NOT_FOUND, f"order_id: there is no order {order_id}")
+
+
+def closed(order: Order, description: Description) -> ApiError:
+    """ORDER_CLOSED."""
+    status = STATUS_NAMES[order.status]
+    message = f"order {order.order_id} is {status}: it cannot change any more"
+    return ApiError(ErrorCode.ORDER_CLOSED, message, data=description)
+
+
+def used(client_order_id: str, description: Description | None) -> ApiError:
+    """CLIENT_ORDER_ID_USED."""
+    return ApiError(
+        ErrorCode.CLIENT_ORDER_ID_USED,
+        f"client_order_id: {client_order_id!r} was used today by an order with other terms",
+        data=description,
+    )
+
+
+def refused(reject: Reject, what: str, description: Description) -> ApiError:
+    """The matcher's reject, found before the matcher was asked: the order stays as it is."""
+    message = f"rejected: {what}; the order has not changed"
+    return ApiError(REJECT_BASE + reject, message, data=description)
+
+
+def outcome_unknown() -> ApiError:
+    """OUTCOME_UNKNOWN."""
+    return ApiError(
+        ErrorCode.OUTCOME_UNKNOWN,
+        "not durable in time; it may still be carried out: ask for the order, or send it again "
+        "with the same client_order_id",
+    )
+
+
+def unavailable(what: str) -> ApiError:
+    """UNAVAILABLE, with Retry-After."""
+    return ApiError(ErrorCode.UNAVAILABLE, f"{what}; try again")

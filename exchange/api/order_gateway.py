@@ -1,0 +1,428 @@
+"""Orders of REST and WebSocket: the producer of the API's ingress ring.
+
+Who uses it: the REST handlers and the WebSocket, in the one event loop of the api stage; the pump
+calls ``learn`` with every batch of released events after the read models have applied it.
+
+Invariants: an answer leaves only when what it says is durable and in the read models; a client
+order id makes one order per account and trading day, however often and over however many restarts
+it is sent; another account's order does not exist. What is sent during one turn of the event loop
+is published together, at its end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from exchange import pipeline
+from exchange.api import amendments, order_errors, order_records
+from exchange.api.errors import ApiError, ErrorCode, rejected
+from exchange.api.order_json import CLOSED_STATUSES, STATUS_REJECTED, order_json
+from exchange.api.order_outcomes import OrderOutcomes
+from exchange.api.order_terms import (
+    MAXIMUM_ORDER_ID,
+    NewOrder,
+    client_order_id_of,
+    random_token,
+    token_of,
+)
+from exchange.api.outcomes import Sent
+from exchange.codes import MASS_CANCEL_ANY_SIDE, CommandKind
+from exchange.records import COMMAND_SIZE_BYTES
+from ringbuffer.idle import wake
+from ringbuffer.ring import publish
+
+if TYPE_CHECKING:
+    from exchange.read_model.accounts import AccountModel, Order
+    from exchange.read_model.market import MarketModel
+
+Array = np.ndarray[Any, Any]
+OUTCOME_TIMEOUT_S = 10.0
+REMEMBERED_IDS = 65_536  # client order ids that are longer than a token
+_PUBLISHED = pipeline.ingress_published(pipeline.INGRESS_API)
+_CONSUMED = pipeline.ingress_consumed(pipeline.INGRESS_API)
+_MATCHER_SLEEPING = pipeline.sleeping(pipeline.AGENT_MATCHER)
+_BASE_36 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+def session_username(account: int) -> str:
+    """Username of the order entry session through which an account's API orders go."""
+    text = ""
+    for _ in range(5):
+        account, digit = divmod(account, 36)
+        text = _BASE_36[digit] + text
+    return "@" + text
+
+
+class OrderGateway:
+    """``ring``: COMMAND[capacity] of the API; ``matcher_eventfd``: wakes the matcher.
+
+    ``market`` and ``accounts``: the models that the pump keeps; ``clock_ns``: UTC.
+    """
+
+    def __init__(
+        self,
+        ring: Array,
+        cursors: Array,
+        counters: Array,
+        matcher_eventfd: int,
+        market: MarketModel,
+        accounts: AccountModel,
+        *,
+        outcome_timeout_s: float = OUTCOME_TIMEOUT_S,
+        clock_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self._capacity = int(ring.shape[0])
+        self._slots = memoryview(ring.view(np.uint8).reshape(-1))
+        self._cursors = cursors
+        self._eventfd = matcher_eventfd
+        self._market = market
+        self._accounts = accounts
+        self._clock_ns = clock_ns
+        # where a stage before this one has ended; what it had written and not published is lost
+        self._written = int(cursors[_PUBLISHED])
+        self._outcomes = OrderOutcomes(
+            cursors,
+            counters,
+            accounts,
+            wake_matcher=self._wake_matcher,
+            describe=self.describe,
+            client_order_id=self.client_order_id,
+            timeout_s=outcome_timeout_s,
+        )
+        self._long_ids: OrderedDict[bytes, str] = OrderedDict()
+        self._flushing = False
+        self._closed = False
+
+    @property
+    def under_way(self) -> int:
+        """Commands whose outcome is not known."""
+        return self._outcomes.under_way
+
+    def learn(self, events: Array) -> None:
+        """Released events, consecutive EVENT records; the models have applied them."""
+        self._outcomes.learn(events)
+
+    def close(self) -> None:
+        """The stage ends: take nothing more, answer who waits."""
+        self._closed = True
+        self._outcomes.close()
+
+    # --- what clients ask for ---------------------------------------------------------------------
+
+    async def enter(self, account: int, order: NewOrder) -> Order:
+        """``enter_or_find`` for those who do not care whether the order existed."""
+        return (await self.enter_or_find(account, order))[0]
+
+    async def enter_or_find(self, account: int, order: NewOrder) -> tuple[Order, bool]:
+        """The order when it is durable, and whether it is new.
+
+        False: its client order id was sent before, with the same terms. Raises ApiError: 10000 +
+        reject, CLIENT_ORDER_ID_USED, INSTRUMENT_NOT_FOUND, UNAVAILABLE, OUTCOME_UNKNOWN.
+        """
+        sent, found, is_new = self._enter(account, order)
+        if sent is None:
+            assert found is not None
+            return self._accepted(found), False
+        made = await self._order_of(sent)
+        if order.client_order_id is not None:
+            # a stage before this one may have entered another order with this id
+            self._require_same(made, order)
+        return made, is_new
+
+    def send_enter(self, account: int, order: NewOrder) -> str | None:
+        """Enter without waiting; the client order id (None: the client gave none).
+
+        The outcome is an event of the account. Raises ApiError as ``enter_or_find``, and
+        CLIENT_ORDER_ID_USED for an id that was used today, whatever its terms.
+        """
+        if order.client_order_id is not None:
+            token = token_of(order.client_order_id)
+            session = self._session(account)
+            found = self._accounts.order_by_token(session, token)
+            if found is not None or self._outcomes.entering(session, token) is not None:
+                description = None if found is None else self.describe(found)
+                raise order_errors.used(order.client_order_id, description)
+        self._enter(account, order)
+        return order.client_order_id
+
+    async def cancel(self, account: int, order_id: int) -> Order:
+        """The cancelled order. Raises ApiError: ORDER_NOT_FOUND, ORDER_CLOSED, 10000 + reject."""
+        order = self.live_order(account, order_id)
+        sent = self._reduce(account, order, 0)
+        return await self._order_of(sent)
+
+    def send_cancel(self, account: int, order_id: int) -> None:
+        """``cancel`` without waiting."""
+        self._reduce(account, self.live_order(account, order_id), 0)
+
+    async def amend(
+        self,
+        account: int,
+        order_id: int,
+        quantity: int | None = None,
+        price: int | None = None,
+        stop_price: int | None = None,
+    ) -> Order:
+        """The order with its new terms: the same one when only its quantity was lowered.
+
+        Otherwise it is a new order (``replaces``) at the end of its level's queue. ``quantity``:
+        what the order is to have in all, with what it has filled. Raises ApiError.
+        """
+        sent = self._amend(account, order_id, quantity, price, stop_price)
+        if sent is None:
+            return self.live_order(account, order_id)
+        return await self._order_of(sent)
+
+    def send_amend(
+        self,
+        account: int,
+        order_id: int,
+        quantity: int | None = None,
+        price: int | None = None,
+        stop_price: int | None = None,
+    ) -> None:
+        """``amend`` without waiting."""
+        self._amend(account, order_id, quantity, price, stop_price)
+
+    async def mass_cancel(
+        self, account: int, symbol: str | None = None, side: str | None = None
+    ) -> list[int]:
+        """Ids of the orders that were cancelled; ``side``: "buy", "sell" (every kind) or None."""
+        outcome = await self._outcomes.wait(self._mass_cancel(account, symbol, side))
+        return list(outcome.order_ids)
+
+    def send_mass_cancel(
+        self, account: int, symbol: str | None = None, side: str | None = None
+    ) -> None:
+        """``mass_cancel`` without waiting."""
+        self._mass_cancel(account, symbol, side)
+
+    async def cancel_after(self, account: int, seconds: int) -> None:
+        """Cancel the account's API orders in ``seconds`` unless called again; 0: never mind."""
+        await self._outcomes.wait(self._cancel_after(account, seconds))
+
+    def send_cancel_after(self, account: int, seconds: int) -> None:
+        """``cancel_after`` without waiting."""
+        self._cancel_after(account, seconds)
+
+    # --- looking ----------------------------------------------------------------------------------
+
+    def own_order(self, account: int, order_id: int) -> Order:
+        """The account's order. Raises ApiError (ORDER_NOT_FOUND), also for another account's."""
+        order = None
+        if 0 < order_id <= MAXIMUM_ORDER_ID:
+            order = self._accounts.order(order_id)
+        if order is None or order.account != account:
+            raise order_errors.not_found(order_id)
+        return order
+
+    def live_order(self, account: int, order_id: int) -> Order:
+        """The account's order that can still trade. Raises ApiError (also ORDER_CLOSED)."""
+        order = self.own_order(account, order_id)
+        if order.status in CLOSED_STATUSES:
+            raise order_errors.closed(order, self.describe(order))
+        return order
+
+    def own_order_by_client_id(self, account: int, client_order_id: str) -> Order | None:
+        """The account's order of today with this client order id. Raises ApiError."""
+        token = token_of(client_order_id)
+        self._remember(client_order_id, token)
+        return self._accounts.order_by_token(self._session(account), token)
+
+    def describe(self, order: Order) -> dict[str, Any]:
+        """An order as JSON (see order_json.py)."""
+        instrument = self._market.instruments.get(order.instrument)
+        symbol = "" if instrument is None else instrument.symbol
+        return order_json(order, symbol, self.client_order_id)
+
+    def client_order_id(self, token: bytes) -> str | None:
+        """The client's own text of a token, as far as it is remembered."""
+        known = self._long_ids.get(token) if token[:1] == b"~" else None
+        return client_order_id_of(token) if known is None else known
+
+    # --- commands ---------------------------------------------------------------------------------
+
+    def _session(self, account: int) -> int:
+        session = self._accounts.session_by_username(session_username(account))
+        if not session:
+            raise order_errors.unavailable(f"account {account} has no API session yet")
+        return session
+
+    def _instrument(self, symbol: str) -> int:
+        instrument = self._market.by_symbol.get(symbol)
+        if instrument is None:
+            raise ApiError(
+                ErrorCode.INSTRUMENT_NOT_FOUND,
+                f"symbol: there is no instrument {symbol!r}; GET /api/v1/instruments lists them",
+                data={"field": "symbol"},
+            )
+        return instrument
+
+    def _remember(self, client_order_id: str, token: bytes) -> None:
+        if token[:1] == b"~":
+            self._long_ids[token] = client_order_id
+            if len(self._long_ids) > REMEMBERED_IDS:
+                self._long_ids.popitem(last=False)
+
+    def _enter(self, account: int, order: NewOrder) -> tuple[Sent | None, Order | None, bool]:
+        """What waits for the order's outcome, or else the order that exists; whether it is new."""
+        order.check()
+        instrument = self._instrument(order.symbol)
+        session = self._session(account)
+        if order.client_order_id is None:
+            token = random_token()
+        else:
+            token = token_of(order.client_order_id)
+            sent = self._outcomes.entering(session, token)
+            if sent is not None:
+                if sent.terms != order:
+                    raise order_errors.used(order.client_order_id, None)
+                return sent, None, False
+            self._remember(order.client_order_id, token)
+            found = self._accounts.order_by_token(session, token)
+            if found is not None:
+                self._require_same(found, order)
+                return None, found, False
+        sent = Sent(CommandKind.ENTER, account, session)
+        sent.token, sent.terms = token, order
+        self._send(sent, order_records.enter(self._clock_ns(), session, instrument, token, order))
+        return sent, None, True
+
+    def _reduce(self, account: int, order: Order, open_quantity: int) -> Sent:
+        """Cancel down to ``open_quantity``; works for every session of the account."""
+        sent = Sent(CommandKind.CANCEL_BY_ORDER_ID, account, order.session)
+        sent.order_id, sent.remaining = order.order_id, open_quantity
+        total = self._executed(order) + open_quantity if open_quantity else 0
+        session = self._session(account)
+        self._send(sent, order_records.cancel(self._clock_ns(), session, order.order_id, total))
+        return sent
+
+    def _amend(
+        self,
+        account: int,
+        order_id: int,
+        quantity: int | None,
+        price: int | None,
+        stop_price: int | None,
+    ) -> Sent | None:
+        """None: nothing is to change."""
+        order = self.live_order(account, order_id)
+        now = amendments.current_terms(order)
+        terms = amendments.new_terms(order, quantity, price, stop_price)
+        if terms == now:
+            return None
+        amendments.check(terms, order, self._market.instruments[order.instrument], self.describe)
+        if terms.open < now.open and terms[1:] == now[1:]:
+            return self._reduce(account, order, terms.open)
+        return self._replace(account, order, terms)
+
+    def _replace(self, account: int, order: Order, terms: amendments.NewTerms) -> Sent:
+        session = self._session(account)
+        if order.session != session:
+            raise ApiError(
+                ErrorCode.ORDER_OF_ANOTHER_SESSION,
+                "the order was entered through another order entry session, which alone can "
+                "replace it; here it can be cancelled and its quantity lowered",
+                data=self.describe(order),
+            )
+        token = random_token()
+        record = order_records.replace(
+            self._clock_ns(),
+            session,
+            order.order_id,
+            token,
+            price=terms.price,
+            quantity=self._executed(order) + terms.open,
+            time_in_force=order.time_in_force,
+            display=order.display,
+            order_type=order.order_type,
+            stop_price=terms.stop_price,
+            # an iceberg that would show all of what is left is none
+            display_quantity=order.display_quantity if order.display_quantity < terms.open else 0,
+        )
+        sent = Sent(CommandKind.REPLACE_BY_ORDER_ID, account, session)
+        sent.order_id, sent.token = order.order_id, token
+        self._send(sent, record)
+        return sent
+
+    def _mass_cancel(self, account: int, symbol: str | None, side: str | None) -> Sent:
+        session = self._session(account)
+        sent = Sent(CommandKind.MASS_CANCEL, account, session)
+        sent.instrument = 0 if symbol is None else self._instrument(symbol)
+        sent.side = {None: MASS_CANCEL_ANY_SIDE, "buy": 0, "sell": 1}[side]
+        record = order_records.mass_cancel(self._clock_ns(), session, sent.instrument, sent.side)
+        self._send(sent, record)
+        return sent
+
+    def _cancel_after(self, account: int, seconds: int) -> Sent:
+        session = self._session(account)
+        sent = Sent(CommandKind.CANCEL_AFTER, account, session)
+        self._send(sent, order_records.cancel_after(self._clock_ns(), session, seconds))
+        return sent
+
+    def _executed(self, order: Order) -> int:
+        """What the chain of orders that ends with ``order`` has traded: commands count it."""
+        executed: int = order.filled
+        while order.replaces:
+            before = self._accounts.order(order.replaces)
+            if before is None:
+                message = "what it replaced is no longer kept: the order can only be cancelled"
+                raise ApiError(ErrorCode.ORDER_CLOSED, message, data=self.describe(order))
+            order = before
+            executed += order.filled
+        return executed
+
+    def _accepted(self, order: Order) -> Order:
+        """``order``; raises the ApiError of a rejected one."""
+        if order.status == STATUS_REJECTED:
+            raise rejected(order.reason, data=self.describe(order))
+        return order
+
+    def _require_same(self, found: Order, asked: NewOrder) -> None:
+        """Raises ApiError when ``found`` was made from other terms than ``asked``."""
+        instrument = self._market.instruments.get(found.instrument)
+        if not amendments.is_same(found, "" if instrument is None else instrument.symbol, asked):
+            raise order_errors.used(asked.client_order_id or "", self.describe(found))
+
+    # --- the ring ---------------------------------------------------------------------------------
+
+    def _send(self, sent: Sent, record: bytes) -> None:
+        """Write one command; it is published at the end of this turn of the event loop."""
+        slots = len(record) // COMMAND_SIZE_BYTES
+        if self._closed or self._cursors[pipeline.STOP_INTAKE]:
+            raise order_errors.unavailable("the exchange is stopping")
+        # the consumed cursor gates: what the matcher has not taken is not overwritten
+        if self._written + slots - int(self._cursors[_CONSUMED]) > self._capacity:
+            raise order_errors.unavailable("too many orders are under way")
+        for first in range(0, len(record), COMMAND_SIZE_BYTES):
+            at = (self._written & (self._capacity - 1)) * COMMAND_SIZE_BYTES
+            self._slots[at : at + COMMAND_SIZE_BYTES] = record[first : first + COMMAND_SIZE_BYTES]
+            self._written += 1
+        sent.end = self._written
+        self._outcomes.watch(sent)
+        if not self._flushing:
+            self._flushing = True
+            asyncio.get_running_loop().call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._flushing = False
+        # release: the slots are written before the matcher sees the cursor
+        publish(self._cursors, _PUBLISHED, self._written)
+        self._wake_matcher()
+
+    def _wake_matcher(self) -> None:
+        wake(self._cursors, _MATCHER_SLEEPING, self._eventfd)
+
+    async def _order_of(self, sent: Sent) -> Order:
+        """The order that ``sent`` has made or changed. Raises ApiError."""
+        order_id = (await self._outcomes.wait(sent)).order_id
+        order = self._accounts.order(order_id)
+        if order is None:  # more orders have closed since than are kept
+            raise order_errors.not_found(order_id)
+        return self._accepted(order)

@@ -1,0 +1,254 @@
+"""Finds in the released events what became of the API's commands, and answers who waits.
+
+Who uses it: the order gateway. Invariants: an outcome is given once, after the whole command was
+seen (an order that trades at once is answered with its fills) and after the models have applied it;
+when several commands about one order are under way, the first that an event fits gets it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from exchange import pipeline
+from exchange.api import order_errors
+from exchange.api.errors import ApiError, ErrorCode, rejected
+from exchange.api.order_json import CLOSED_STATUSES
+from exchange.api.outcomes import Barrier, Outcome, Sent, SentQueue
+from exchange.codes import MASS_CANCEL_ANY_SIDE, CancelReason, CommandKind, EventKind, Side
+from exchange.records import EVENT, EVENT_SIZE_BYTES
+
+if TYPE_CHECKING:
+    from exchange.read_model.accounts import AccountModel, Order
+
+Array = np.ndarray[Any, Any]
+SETTLE_INTERVAL_S = 0.002  # while an outcome is not known: some commands cause no event
+_EVERY_COMMAND = (1 << 63) - 1
+_SESSIONS = 1 << 16
+assert EVENT.fields is not None
+_TOKEN_AT = EVENT.fields["token_0"][1]
+_TOKEN_END = _TOKEN_AT + 14
+_WANTED = np.zeros(256, np.bool_)
+_WANTED[
+    [
+        EventKind.ACCEPTED,
+        EventKind.REJECTED,
+        EventKind.REPLACED,
+        EventKind.CANCELED,
+        EventKind.CANCEL_REJECTED,
+    ]
+] = True
+
+
+class OrderOutcomes:
+    """``describe``: an order as JSON. ``wake_matcher``: have it begin a duty cycle soon."""
+
+    def __init__(
+        self,
+        cursors: Array,
+        counters: Array,
+        accounts: AccountModel,
+        *,
+        wake_matcher: Callable[[], None],
+        describe: Callable[[Order], dict[str, Any]],
+        client_order_id: Callable[[bytes], str | None],
+        timeout_s: float,
+    ) -> None:
+        self._cursors = cursors
+        self._accounts = accounts
+        self._describe = describe
+        self._client_order_id = client_order_id
+        self._timeout_s = timeout_s
+        self._queue = SentQueue(
+            Barrier(cursors, counters, lambda: accounts.next_event, wake_matcher)
+        )
+        self._by_token: dict[tuple[int, bytes], Sent] = {}
+        self._by_order: dict[int, list[Sent]] = {}
+        self._mass_cancels: list[Sent] = []
+        self._watched = np.zeros(_SESSIONS, np.int32)  # commands under way, by session
+        # (command, Sent, Outcome) of commands that may have further events
+        self._ready: list[tuple[int, Sent, Outcome]] = []
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def under_way(self) -> int:
+        """Commands whose outcome is not known."""
+        return sum(not sent.done for sent in self._queue)
+
+    def entering(self, session: int, token: bytes) -> Sent | None:
+        """The ENTER under way with this token."""
+        return self._by_token.get((session, token))
+
+    def watch(self, sent: Sent) -> None:
+        """``sent`` was written into the ring, behind all that were watched before."""
+        loop = asyncio.get_running_loop()
+        sent.sent_s = loop.time()
+        self._queue.append(sent)
+        self._watched[sent.session] += 1
+        if sent.token:
+            self._by_token[sent.session, sent.token] = sent
+        if sent.order_id:
+            self._by_order.setdefault(sent.order_id, []).append(sent)
+        if sent.kind == CommandKind.MASS_CANCEL:
+            self._mass_cancels.append(sent)
+        if self._timer is None:
+            self._timer = loop.call_later(SETTLE_INTERVAL_S, self._settle_later)
+
+    async def wait(self, sent: Sent) -> Outcome:
+        """The outcome of ``sent``. Raises ApiError."""
+        waiter: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        sent.waiters.append(waiter)
+        outcome = await waiter
+        if outcome.error is not None:
+            raise outcome.error
+        return outcome
+
+    # --- events -----------------------------------------------------------------------------------
+
+    def learn(self, events: Array) -> None:
+        """Released events, consecutive EVENT records; the models have applied them."""
+        if len(events) == 0 or not (self._queue or self._ready):
+            return
+        kinds = events["kind"]
+        watched = self._watched[events["session"]] > 0
+        if self._mass_cancels:
+            watched |= kinds == EventKind.CANCELED
+        at = np.flatnonzero(_WANTED[kinds] & watched)
+        if len(at):
+            # as bytes: numpy would copy record by record and field by field
+            self._learn_each(events.view(np.uint8).reshape(-1, EVENT_SIZE_BYTES)[at])
+        self._finish_ready(int(events["command_sequence"][-1]))
+        self._queue.settle(self._silent)
+
+    def _learn_each(self, octets: Array) -> None:
+        chosen = octets.reshape(-1).view(EVENT)
+        names = ("kind", "command_sequence", "order_id", "session", "reason", "remaining")
+        rows = zip(*(chosen[name].tolist() for name in names), strict=True)
+        for i, (kind, command, order_id, session, reason, remaining) in enumerate(rows):
+            if kind in (EventKind.ACCEPTED, EventKind.REPLACED, EventKind.REJECTED):
+                token = octets[i, _TOKEN_AT:_TOKEN_END].tobytes()
+                sent = self._by_token.get((session, token))
+                if sent is not None:
+                    self._known(command, sent, Outcome(order_id))
+                continue
+            if kind == EventKind.CANCELED:
+                if reason != CancelReason.USER:
+                    continue  # whoever wanted to cancel it learns that it was closed already
+                if remaining == 0 and self._mass_cancels:
+                    self._count_mass_cancels(order_id)
+            queue = self._by_order.get(order_id)
+            if queue:
+                self._learn_of_order(kind, command, queue[0], order_id, reason, remaining)
+
+    def _learn_of_order(
+        self, kind: int, command: int, sent: Sent, order_id: int, reason: int, remaining: int
+    ) -> None:
+        if kind == EventKind.CANCEL_REJECTED:
+            self._known(command, sent, Outcome(order_id, rejected(reason)))
+        elif sent.kind == CommandKind.CANCEL_BY_ORDER_ID:
+            if remaining <= sent.remaining:
+                self._known(command, sent, Outcome(order_id))
+        elif remaining == 0:
+            message = "the new terms were refused by then, and the order was cancelled"
+            error = ApiError(ErrorCode.ORDER_CLOSED, message)
+            self._known(command, sent, Outcome(order_id, error))
+
+    def _count_mass_cancels(self, order_id: int) -> None:
+        order = self._accounts.order(order_id)
+        if order is None:
+            return
+        book_side = int(order.side != Side.BUY)
+        for sent in self._mass_cancels:
+            if (
+                order.account == sent.account
+                and sent.instrument in (0, order.instrument)
+                and sent.side in (MASS_CANCEL_ANY_SIDE, book_side)
+            ):
+                sent.order_ids.append(order_id)
+
+    def _known(self, command: int, sent: Sent, outcome: Outcome) -> None:
+        self._forget(sent)
+        self._ready.append((command, sent, outcome))
+
+    def _forget(self, sent: Sent) -> None:
+        """No further event is about it."""
+        sent.done = True
+        self._watched[sent.session] -= 1
+        if sent.token:
+            del self._by_token[sent.session, sent.token]
+        if sent.order_id:
+            queue = self._by_order[sent.order_id]
+            queue.remove(sent)
+            if not queue:
+                del self._by_order[sent.order_id]
+        if sent.kind == CommandKind.MASS_CANCEL:
+            self._mass_cancels.remove(sent)
+
+    def _finish_ready(self, last_command: int) -> None:
+        """Answer those whose command has no further events: the answer shows what it has traded."""
+        if not self._ready:
+            return
+        if self._accounts.next_event >= int(self._cursors[pipeline.EVENT_RELEASED]):
+            last_command = _EVERY_COMMAND  # all there is has been seen
+        ready, self._ready = self._ready, []
+        for command, sent, outcome in ready:
+            if command < last_command:
+                self._tell(sent, outcome)
+            else:
+                self._ready.append((command, sent, outcome))
+
+    def _tell(self, sent: Sent, outcome: Outcome) -> None:
+        error = outcome.error
+        if error is not None and error.data is None and outcome.order_id:
+            order = self._accounts.order(outcome.order_id)
+            error.data = None if order is None else self._describe(order)
+        sent.tell(outcome)
+
+    # --- without an event -------------------------------------------------------------------------
+
+    def _silent(self, sent: Sent) -> None:
+        """``sent`` has caused no event of its own, and everything before it has been seen."""
+        self._forget(sent)
+        sent.tell(self._silent_outcome(sent))
+
+    def _silent_outcome(self, sent: Sent) -> Outcome:
+        if sent.kind in (CommandKind.MASS_CANCEL, CommandKind.CANCEL_AFTER):
+            return Outcome(order_ids=tuple(sent.order_ids))
+        if sent.kind == CommandKind.ENTER:
+            # its token was used before: by a stage before this one, or by an order not kept
+            order = self._accounts.order_by_token(sent.session, sent.token)
+            if order is not None:
+                return Outcome(order.order_id)
+            return Outcome(error=order_errors.used(self._client_order_id(sent.token) or "", None))
+        order = self._accounts.order(sent.order_id)
+        if order is None:
+            return Outcome(error=order_errors.not_found(sent.order_id))
+        if order.status in CLOSED_STATUSES:
+            return Outcome(error=order_errors.closed(order, self._describe(order)))
+        return Outcome(order.order_id)  # another command had lowered it further
+
+    def _settle_later(self) -> None:
+        self._timer = None
+        self._finish_ready(-1)
+        self._queue.settle(self._silent)
+        loop = asyncio.get_running_loop()
+        late_s = loop.time() - self._timeout_s
+        for sent in self._queue:
+            if sent.sent_s > late_s:
+                break
+            if sent.waiters:
+                sent.tell(Outcome(error=order_errors.outcome_unknown()))
+        if self._queue or self._ready:
+            self._timer = loop.call_later(SETTLE_INTERVAL_S, self._settle_later)
+
+    def close(self) -> None:
+        """The stage ends: answer who waits."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        waiting = [*self._queue, *(sent for _, sent, _ in self._ready)]
+        for sent in waiting:
+            sent.tell(Outcome(error=order_errors.outcome_unknown()))

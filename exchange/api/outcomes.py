@@ -1,0 +1,170 @@
+"""What became of the commands that the API has sent: each one waits here until that is known.
+
+Who uses it: the order gateway, in the event loop of the api stage. Most outcomes are events. Some
+commands cause none (the cancel of an order that has just been filled, a used token): these are
+known when the matcher has taken the command out of the ring and has applied it, everything up to
+there is durable and released, and the read models have seen it all.
+
+    taken      the ingress ring's consumed cursor has passed the command
+    applied    the matcher has begun a later duty cycle (its heartbeat; it is woken for one): that
+               in which it took the command is over, COMMAND_APPLIED and EVENT_PUBLISHED count it
+    released   COMMAND_DURABLE and EVENT_RELEASED have reached what they were then
+    seen       the account model has applied those events
+
+Invariants: an outcome that is given is durable; every command that was published gets one, in the
+order of the ring, as long as the core lives (with the core this process dies, too).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from exchange import pipeline
+from exchange.api.errors import ApiError
+from exchange.codes import CommandKind
+from exchange.counters import Counter
+from ringbuffer.counters import COUNTER_STRIDE
+
+_CONSUMED = pipeline.ingress_consumed(pipeline.INGRESS_API)
+_HEARTBEAT = int(Counter.MATCHER_HEARTBEAT_NS) * COUNTER_STRIDE
+
+
+class Barrier:
+    """Says up to which position of the ingress ring everything has become of the commands."""
+
+    def __init__(
+        self,
+        cursors: np.ndarray[Any, Any],
+        counters: np.ndarray[Any, Any],
+        seen_event: Callable[[], int],
+        wake_matcher: Callable[[], None],
+        monotonic_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        self._cursors = cursors
+        self._counters = counters
+        self._seen_event = seen_event
+        self._wake_matcher = wake_matcher
+        self._monotonic_ns = monotonic_ns
+        self._taken = -1  # position of the ring that is being waited for
+        self._taken_ns = 0
+        self._command = -1  # COMMAND_APPLIED then; -1: the duty cycle may not be over
+        self._event = 0
+
+    def passed(self, wanted: int) -> int:
+        """Move on as far as possible; the position that is passed if that is ``wanted`` or more.
+
+        Otherwise 0: call again soon.
+        """
+        cursors = self._cursors
+        if self._taken < 0:
+            taken = int(cursors[_CONSUMED])
+            if taken < wanted:
+                return 0
+            self._taken, self._taken_ns, self._command = taken, self._monotonic_ns(), -1
+            self._wake_matcher()
+        if self._command < 0:
+            if int(self._counters[_HEARTBEAT]) <= self._taken_ns:
+                return 0
+            # in this order: the events of the commands that are counted first are counted
+            self._command = int(cursors[pipeline.COMMAND_APPLIED])
+            self._event = int(cursors[pipeline.EVENT_PUBLISHED])
+        if (
+            int(cursors[pipeline.COMMAND_DURABLE]) < self._command
+            or int(cursors[pipeline.EVENT_RELEASED]) < self._event
+            or self._seen_event() < self._event
+        ):
+            return 0
+        taken, self._taken = self._taken, -1
+        return taken if taken >= wanted else 0
+
+
+class Outcome(NamedTuple):
+    """What became of a command: an order, an error, or the ids of the orders that it cancelled."""
+
+    order_id: int = 0
+    error: ApiError | None = None
+    order_ids: tuple[int, ...] = ()
+
+
+class Sent:
+    """A command that was written into the ring. ``done``: its outcome has been found."""
+
+    __slots__ = (
+        "account",
+        "done",
+        "end",
+        "instrument",
+        "kind",
+        "order_id",
+        "order_ids",
+        "remaining",
+        "sent_s",
+        "session",
+        "side",
+        "terms",
+        "token",
+        "waiters",
+    )
+
+    def __init__(self, kind: CommandKind, account: int, session: int) -> None:
+        self.kind = kind
+        self.account = account
+        self.session = session  # the one whose events tell the outcome
+        self.order_id = 0  # the order that it is about, 0: none or several
+        self.token = b""  # of the order that it makes
+        self.terms: Any = None  # NewOrder of an ENTER
+        self.remaining = 0  # CANCEL_BY_ORDER_ID: open quantity that is wanted
+        self.instrument = 0  # MASS_CANCEL, 0: any
+        self.side = 0  # MASS_CANCEL
+        self.order_ids: list[int] = []  # MASS_CANCEL: those that are gone
+        self.end = 0  # position in the ring behind it
+        self.sent_s = 0.0  # monotonic
+        self.done = False
+        self.waiters: list[asyncio.Future[Outcome]] = []
+
+    def tell(self, outcome: Outcome) -> None:
+        """Answer who waits now; those who come later wait for the outcome proper."""
+        waiters, self.waiters = self.waiters, []
+        for waiter in waiters:
+            if not waiter.done():  # else its client has gone away
+                waiter.set_result(outcome)
+
+
+class SentQueue:
+    """The commands under way, in the order of the ring."""
+
+    def __init__(self, barrier: Barrier) -> None:
+        self._barrier = barrier
+        self._queue: deque[Sent] = deque()
+
+    def __len__(self) -> int:
+        return len(self._queue)
+
+    def __iter__(self) -> Iterator[Sent]:
+        return iter(self._queue)
+
+    def append(self, sent: Sent) -> None:
+        """``sent`` was published last."""
+        self._queue.append(sent)
+
+    def settle(self, silent: Callable[[Sent], None]) -> None:
+        """Forget what is done; call ``silent`` for each that will cause no event any more."""
+        queue = self._queue
+        while queue:
+            while queue and queue[0].done:
+                queue.popleft()
+            if not queue:
+                return
+            passed = self._barrier.passed(queue[0].end)
+            if passed == 0:
+                return
+            while queue and queue[0].end <= passed:
+                sent = queue.popleft()
+                if not sent.done:
+                    silent(sent)

@@ -32,6 +32,7 @@ from exchange.api.order_terms import (
     token_of,
 )
 from exchange.api.outcomes import Sent
+from exchange.api.session_name import api_username
 from exchange.codes import MASS_CANCEL_ANY_SIDE, CommandKind
 from exchange.records import COMMAND_SIZE_BYTES
 from ringbuffer.idle import wake
@@ -47,16 +48,6 @@ REMEMBERED_IDS = 65_536  # client order ids that are longer than a token
 _PUBLISHED = pipeline.ingress_published(pipeline.INGRESS_API)
 _CONSUMED = pipeline.ingress_consumed(pipeline.INGRESS_API)
 _MATCHER_SLEEPING = pipeline.sleeping(pipeline.AGENT_MATCHER)
-_BASE_36 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-
-
-def session_username(account: int) -> str:
-    """Username of the order entry session through which an account's API orders go."""
-    text = ""
-    for _ in range(5):
-        account, digit = divmod(account, 36)
-        text = _BASE_36[digit] + text
-    return "@" + text
 
 
 class OrderGateway:
@@ -249,7 +240,7 @@ class OrderGateway:
     # --- commands ---------------------------------------------------------------------------------
 
     def _session(self, account: int) -> int:
-        session = self._accounts.session_by_username(session_username(account))
+        session = self._accounts.session_by_username(api_username(account))
         if not session:
             raise order_errors.unavailable(f"account {account} has no API session yet")
         return session

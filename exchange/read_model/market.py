@@ -423,6 +423,16 @@ class MarketModel:
         self._name_instruments()
 
 
+def compile_market() -> None:
+    """Compile (or read back) all that a market model calls: ``exchange/compile.py``."""
+    model = MarketModel(2)
+    model.apply(np.zeros(1, EVENT))
+    best_levels(model._arrays, 0, 0, model._levels)
+    index_changed_levels(model._arrays)
+    forget_changes(model._arrays)
+    MarketModel(2).load(model.dump())
+
+
 def _text(word: int) -> str:
     return word.to_bytes(8, "little").rstrip(b"\0 ").decode("ascii", "replace")
 

@@ -65,6 +65,12 @@ def compare(day: Day, plan: Plan, events: np.ndarray) -> Comparison:
     )
 
 
+def row_ends(plan: Plan, events: np.ndarray) -> np.ndarray:
+    """For each row of the file how many of ``events`` make the book that it shows."""
+    starts, ends = _groups(plan, events)
+    return _row_ends(plan, starts, ends)
+
+
 def tokens_of(events: np.ndarray) -> np.ndarray:
     """The order tokens of ``events``: S14, without the padding."""
     raw = np.ascontiguousarray(events).view(np.uint8).reshape(len(events), -1)

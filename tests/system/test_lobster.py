@@ -16,10 +16,11 @@ import numpy as np
 import pytest
 
 from exchange.codes import CommandKind, EventKind
+from exchange.read_model.market import MarketModel
 from exchange.records import COMMAND
 from scripts.lobster_replay import wire
-from scripts.lobster_replay.compare import Comparison, compare
-from scripts.lobster_replay.day import Day, LobsterError, read_day
+from scripts.lobster_replay.compare import Comparison, compare, row_ends
+from scripts.lobster_replay.day import Day, LobsterError, occupied, read_day
 from scripts.lobster_replay.plan import Plan, Planner, tick_of
 from tests.model.comparison import Matcher
 from tests.model.generator_control import START_NS, InstrumentSpecification, funded_opening
@@ -36,6 +37,7 @@ needs_days = pytest.mark.skipif(
     not DAYS, reason=f"no LOBSTER days in {FOLDER} (set EXCHANGE_LOBSTER_DIR)"
 )
 FILLS_HIT_SHARE = 0.995
+ROWS_BETWEEN_LOOKS = 5
 
 
 def commands_of(plan: Plan) -> np.ndarray:
@@ -58,6 +60,12 @@ def commands_of(plan: Plan) -> np.ndarray:
 
 def through_the_matcher(day: Day, plan: Plan) -> Comparison:
     """The day through the matcher in process."""
+    _, events = events_of_the_matcher(day, plan)
+    return compare(day, plan, events[events["kind"] != EventKind.CHECKPOINT])
+
+
+def events_of_the_matcher(day: Day, plan: Plan) -> tuple[np.ndarray, np.ndarray]:
+    """Events of the opening (definitions, money, stock), and of the plan's messages."""
     tick = tick_of(day)
     highest = max(message.price for message in plan.messages) + tick
     instrument = InstrumentSpecification(
@@ -65,9 +73,23 @@ def through_the_matcher(day: Day, plan: Plan) -> Comparison:
     )
     orders = 1 << max(10, len(plan.messages).bit_length())
     matcher = Matcher(Capacities(8, 8, orders, orders))
-    matcher.run(funded_opening(instrument, START_NS))
-    events = as_events(matcher.run(commands_of(plan)))
-    return compare(day, plan, events[events["kind"] != EventKind.CHECKPOINT])
+    opening = as_events(matcher.run(funded_opening(instrument, START_NS)))
+    return opening, as_events(matcher.run(commands_of(plan)))
+
+
+def check_market_model(day: Day, opening: np.ndarray, events: np.ndarray, ends: np.ndarray) -> None:
+    """The depth that clients are shown is the file's row, wherever one looks."""
+    model = MarketModel(8)
+    model.apply(opening)
+    position = 0
+    for row in range(0, day.rows, ROWS_BETWEEN_LOOKS):
+        model.apply(events[position : ends[row]])
+        position = max(position, int(ends[row]))
+        asks, bids = occupied(day.book[row].tolist())
+        depth = model.depth(1, day.levels)
+        assert [level[:2] for level in depth.asks] == asks, f"row {row}"
+        assert [level[:2] for level in depth.bids] == bids, f"row {row}"
+    assert model.next_event - len(opening) == position > 0
 
 
 @pytest.mark.parametrize(
@@ -115,12 +137,16 @@ def test_not_a_day(tmp_path: Path) -> None:
 def test_real_days_in_process(path: Path) -> None:
     day = read_day(path)
     plan = Planner(day).plan()
-    judged = through_the_matcher(day, plan)
+    opening, events = events_of_the_matcher(day, plan)
+    lasting = np.flatnonzero(events["kind"] != EventKind.CHECKPOINT)
+    judged = compare(day, plan, events[lasting])
     print(judged)
     assert judged.first_difference == ""
     assert judged.rows_equal == day.rows
     assert plan.unexplained_rows == []
     assert judged.fills_hit >= FILLS_HIT_SHARE * judged.fills
+    ends = np.append(0, lasting + 1)[row_ends(plan, events[lasting])]
+    check_market_model(day, opening, events, ends)
 
 
 def run_script(path: Path) -> dict[str, object]:

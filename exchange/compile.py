@@ -162,6 +162,10 @@ def _in_one_process(directory: Path) -> Iterator[str]:
             agent.on_close()
         for descriptor in eventfds.values():
             os.close(descriptor)
+    yield "read models"
+    from exchange.read_model.market import compile_market
+
+    compile_market()
 
 
 def _trade(client_class: Any, port: int, work: Callable[[], None], life: str) -> None:

@@ -1,0 +1,562 @@
+"""The account model: every account's orders, fills, money and stock, from released events alone.
+
+Who uses it: the API and the store. Its only input are events, in order: the same events give the
+same answers, in every process and after every restart; it reads no clock. After the last event of a
+command it equals the engine's state (``exchange/ledger.py`` is the same in plain Python).
+
+A shell around one array of words (``accounts_layout.py``) and the compiled functions that work on
+it (``accounts_apply.py``, ``accounts_find.py``). Not for several threads at a time.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+
+import numpy as np
+
+from exchange.codes import CancelReason, EventKind, OrderType, TradeReason
+from exchange.read_model import accounts_layout as layout
+from exchange.read_model.accounts_apply import apply_events
+from exchange.read_model.accounts_find import (
+    find_fills,
+    find_orders,
+    order_address,
+    rebuild_indexes,
+)
+from exchange.read_model.accounts_lists import find_token
+from exchange.read_model.accounts_types import (
+    Account,
+    AccountModelCapacity,
+    Currency,
+    Dirty,
+    Fill,
+    Order,
+    Position,
+    ReadModelBroken,
+    ReadModelFull,
+)
+from exchange.read_model.order_status import OrderStatus
+from exchange.records import EVENT
+
+FORMAT = 1  # of the memory: part of ``layout_text``, so that no other program's dump is loaded
+TOKEN_BYTES = 14
+PAGE_MAXIMUM = 10_000
+_MEMORY_WORDS_MAXIMUM = 1 << 31  # addresses share a word in pairs
+
+_STATUSES = {int(status): status for status in OrderStatus}
+_PRICELESS = (int(OrderType.MARKET), int(OrderType.STOP))
+_CLOSED_BY_CANCEL = (OrderStatus.CANCELLED, OrderStatus.EXPIRED)
+_ERRORS = {
+    layout.ERROR_UNKNOWN_ORDER: "names an order that does not live",
+    layout.ERROR_UNKNOWN_SESSION: "names an unknown session",
+    layout.ERROR_UNKNOWN_INSTRUMENT: "names an unknown instrument",
+    layout.ERROR_UNKNOWN_CURRENCY: "names an unknown currency",
+    layout.ERROR_ORDER_EXISTS: "makes an order that has come before",
+    layout.ERROR_BALANCE: "says another balance or position than the events before it",
+}
+_FULL = {
+    layout.ERROR_CURRENCIES: ("currencies", "has a currency number"),
+    layout.ERROR_INSTRUMENTS: ("instruments", "has an instrument number"),
+    layout.ERROR_SESSIONS: ("sessions", "has a session number"),
+    layout.ERROR_ACCOUNTS: ("accounts", "has an account number"),
+    layout.ERROR_POSITIONS: ("positions", "makes one more position"),
+    layout.ERROR_ORDERS: ("orders", "makes one more order, all others live"),
+}
+
+
+def _power_of_two(least: int) -> int:
+    return 1 << max(0, least - 1).bit_length()
+
+
+class AccountModel:
+    """See the module. ``next_event``: sequence of the event that ``apply`` expects."""
+
+    def __init__(self, capacity: AccountModelCapacity, *, track_dirty: bool = False) -> None:
+        """Reserve memory; it is taken from the system only as it is used.
+
+        Raises ValueError for a capacity that is not positive or too large to be addressed.
+        """
+        self.capacity = capacity
+        for name in capacity.__struct_fields__:
+            if getattr(capacity, name) < 2:
+                raise ValueError(f"{name}: {getattr(capacity, name)}; at least 2 are needed")
+        trades = capacity.fills // 2
+        account_words = layout.account_words(capacity.currencies)
+        position_index = _power_of_two(2 * capacity.positions)
+        order_index = _power_of_two(2 * capacity.orders)
+        token_index = _power_of_two(capacity.orders)
+        balances = capacity.accounts * (capacity.currencies + 1)
+        end = layout.HEADER_WORDS
+        bases: dict[int, int] = {}
+        for word, size in (
+            (layout.H_CURRENCIES, capacity.currencies * layout.CURRENCY_WORDS),
+            (layout.H_INSTRUMENTS, capacity.instruments * layout.INSTRUMENT_WORDS),
+            (layout.H_SESSIONS, capacity.sessions * layout.SESSION_WORDS),
+            (layout.H_ACCOUNTS, capacity.accounts * account_words),
+            (layout.H_POSITIONS, capacity.positions * layout.POSITION_WORDS),
+            (layout.H_ORDERS, capacity.orders * layout.ORDER_WORDS),
+            (layout.H_TRADES, trades * layout.TRADE_WORDS),
+            (layout.H_POSITION_INDEX, position_index),
+            (layout.H_ORDER_INDEX, order_index),
+            (layout.H_TOKEN_INDEX, token_index),
+            (layout.H_DIRTY_ORDERS, capacity.orders if track_dirty else 0),
+            (layout.H_DIRTY_ACCOUNTS, balances if track_dirty else 0),
+            (layout.H_DIRTY_POSITIONS, capacity.positions if track_dirty else 0),
+            (layout.H_END, 0),
+        ):
+            bases[word] = end
+            end += -(-size // 8) * 8
+        if end > _MEMORY_WORDS_MAXIMUM:
+            raise ValueError(f"{capacity} needs {8 * end:,} bytes, at most 16 GiB are addressable")
+        whole = np.zeros(end + 8, np.int64)
+        # records begin at cache lines
+        start = -(whole.ctypes.data // 8) % 8
+        self._m: np.ndarray = whole[start : start + end]
+        for word, value in {
+            **bases,
+            layout.H_TOKEN_SEED: int.from_bytes(os.urandom(7), "little"),
+            layout.H_TRACK_DIRTY: int(track_dirty),
+            layout.H_ACCOUNT_WORDS: account_words,
+            layout.H_CURRENCIES_MAXIMUM: capacity.currencies,
+            layout.H_INSTRUMENTS_MAXIMUM: capacity.instruments,
+            layout.H_SESSIONS_MAXIMUM: capacity.sessions,
+            layout.H_ACCOUNTS_MAXIMUM: capacity.accounts,
+            layout.H_POSITIONS_MAXIMUM: capacity.positions,
+            layout.H_ORDERS_MAXIMUM: capacity.orders,
+            layout.H_TRADES_MAXIMUM: trades,
+            layout.H_POSITION_MASK: position_index - 1,
+            layout.H_ORDER_MASK: order_index - 1,
+            layout.H_TOKEN_MASK: token_index - 1,
+        }.items():
+            self._m[word] = value
+        self._usernames: dict[str, int] = {}
+        self._usernames_of = 0  # how many sessions they are of
+
+    def _header(self, word: int) -> int:
+        return int(self._m[word])
+
+    # --- the event stream -------------------------------------------------------------------------
+
+    @property
+    def next_event(self) -> int:
+        return int(self._m[layout.H_NEXT_EVENT])
+
+    @property
+    def last_timestamp_ns(self) -> int:
+        """Time of the last event applied."""
+        return int(self._m[layout.H_LAST_NS])
+
+    def apply(self, events: np.ndarray) -> None:
+        """Follow ``events``: EVENT array, consecutive; what was seen before is passed over.
+
+        Raises ReadModelBroken at a gap and at an event that fits nothing that was before it, and
+        ReadModelFull (one of these) where a capacity is too small; the model then stays before
+        that event and cannot go on.
+        """
+        if len(events) == 0:
+            return
+        first, last = int(events["sequence"][0]), int(events["sequence"][-1])
+        expected = self.next_event
+        if first > expected:
+            raise ReadModelBroken(f"event {expected} is missing before event {first}")
+        if last - first + 1 != len(events):
+            raise ReadModelBroken(f"events {first} to {last} are not consecutive")
+        if last < expected:
+            return
+        events = events[expected - first :]
+        # one compiled version only: of arrays that may be written
+        if not events.flags.writeable or not events.flags.c_contiguous:
+            events = events.copy()
+        applied = apply_events(self._m, events.view(np.int64).reshape(-1))
+        if applied < len(events):
+            self._refuse(events[applied])
+
+    def _refuse(self, event: np.ndarray) -> None:
+        kind = int(event["kind"])
+        name = EventKind(kind).name if kind in set(EventKind) else str(kind)
+        where = f"event {int(event['sequence'])} ({name})"
+        error = self._header(layout.H_ERROR)
+        if error in _FULL:
+            field, what = _FULL[error]
+            raise ReadModelFull(
+                f"{where} {what}; the read model has room for {getattr(self.capacity, field)} "
+                f"{field}: configure more"
+            )
+        if error == layout.ERROR_NOT_TAKEN:
+            raise ReadModelFull(
+                f"{where} needs the place of an order whose last change nobody has taken: take "
+                f"what changed more often, or configure more orders than {self.capacity.orders}"
+            )
+        raise ReadModelBroken(f"{where} {_ERRORS[error]}")
+
+    # --- sessions, accounts, currencies -----------------------------------------------------------
+
+    def account_of_session(self, session: int) -> int:
+        """The account of a session, 0 when it is not defined."""
+        if not 0 < session < self.capacity.sessions:
+            return 0
+        at = self._header(layout.H_SESSIONS) + session * layout.SESSION_WORDS
+        return int(self._m[at + layout.S_ACCOUNT])
+
+    def session_by_username(self, username: str) -> int | None:
+        """The session with this user name, None when there is none."""
+        if self._usernames_of != self._header(layout.H_SESSIONS_DEFINED):
+            self._read_usernames()
+        return self._usernames.get(username)
+
+    def _read_usernames(self) -> None:
+        start = self._header(layout.H_SESSIONS)
+        rows = self._m[start : start + self.capacity.sessions * layout.SESSION_WORDS]
+        rows = rows.reshape(-1, layout.SESSION_WORDS)
+        self._usernames = {
+            _padded_text(int(rows[session, layout.S_USERNAME])): session
+            for session in np.flatnonzero(rows[:, layout.S_DEFINED]).tolist()
+        }
+        self._usernames_of = self._header(layout.H_SESSIONS_DEFINED)
+
+    def session_killed(self, session: int) -> bool:
+        """Whether the kill switch of the session is on."""
+        if not 0 < session < self.capacity.sessions:
+            return False
+        at = self._header(layout.H_SESSIONS) + session * layout.SESSION_WORDS
+        return bool(self._m[at + layout.S_KILLED])
+
+    @property
+    def exchange_killed(self) -> bool:
+        """Whether the kill switch of the whole exchange is on."""
+        return bool(self._m[layout.H_EXCHANGE_KILLED])
+
+    @property
+    def live_order_count(self) -> int:
+        return self._header(layout.H_LIVE_ORDERS)
+
+    @property
+    def evicted_order_count(self) -> int:
+        """Closed orders that were forgotten to make room."""
+        return self._header(layout.H_ORDERS_EVICTED)
+
+    def accounts(self) -> list[int]:
+        """Numbers of all accounts that have been opened, ascending."""
+        start = self._header(layout.H_ACCOUNTS)
+        words = self._header(layout.H_ACCOUNT_WORDS)
+        rows = self._m[start : start + self.capacity.accounts * words].reshape(-1, words)
+        found: list[int] = np.flatnonzero(rows[:, layout.A_DEFINED]).tolist()
+        return found
+
+    def currencies(self) -> dict[int, Currency]:
+        """All currencies by number."""
+        found = {}
+        for number in range(1, self.capacity.currencies):
+            at = self._header(layout.H_CURRENCIES) + number * layout.CURRENCY_WORDS
+            row = self._m[at : at + layout.CURRENCY_WORDS].tolist()
+            if row[layout.C_DEFINED]:
+                found[number] = Currency(
+                    number,
+                    _padded_text(row[layout.C_CODE]),
+                    row[layout.C_DECIMALS],
+                    row[layout.C_FEE_ACCOUNT],
+                )
+        return found
+
+    def _account_at(self, account: int) -> int:
+        if not 0 < account < self.capacity.accounts:
+            raise KeyError(f"account {account}: 1 to {self.capacity.accounts - 1} are possible")
+        return self._header(layout.H_ACCOUNTS) + account * self._header(layout.H_ACCOUNT_WORDS)
+
+    def account(self, account: int) -> Account:
+        """An account; one that has not been opened has nothing and ``created_ns`` 0.
+
+        Raises KeyError for a number that no account can have.
+        """
+        at = self._account_at(account)
+        row = self._m[at : at + self._header(layout.H_ACCOUNT_WORDS)].tolist()
+        balances = {}
+        for currency in range(1, self.capacity.currencies):
+            money = layout.A_BALANCES + layout.BALANCE_WORDS * currency
+            if row[money + layout.B_USED]:
+                balances[currency] = (row[money + layout.B_BALANCE], row[money + layout.B_FROZEN])
+        return Account(
+            account=account,
+            balances=balances,
+            daily_order_count=row[layout.A_DAILY_COUNT],
+            daily_order_limit=row[layout.A_DAILY_LIMIT],
+            created_ns=row[layout.A_CREATED_NS],
+            updated_ns=row[layout.A_UPDATED_NS],
+            blocked=bool(row[layout.A_BLOCKED]),
+            killed=bool(row[layout.A_KILLED]),
+            open_orders=row[layout.A_OPEN_COUNT],
+        )
+
+    def positions(self, account: int) -> list[Position]:
+        """All positions that the account has ever had, by instrument."""
+        found = []
+        at = int(self._m[self._account_at(account) + layout.A_NEWEST_POSITION])
+        while at:
+            row = self._m[at : at + layout.POSITION_WORDS].tolist()
+            quantity, frozen = row[layout.P_QUANTITY], row[layout.P_FROZEN]
+            cost = row[layout.P_COST]
+            found.append(
+                Position(
+                    account=account,
+                    instrument=row[layout.P_NAME] & layout.SHORT,
+                    quantity=quantity,
+                    frozen=frozen,
+                    available=quantity - frozen,
+                    total_cost=cost,
+                    average_cost=abs(cost) // abs(quantity) if quantity else 0,
+                    open_buys=row[layout.P_OPEN_BUYS],
+                    open_shorts=row[layout.P_OPEN_SHORTS],
+                    created_ns=row[layout.P_CREATED_NS],
+                    updated_ns=row[layout.P_UPDATED_NS],
+                )
+            )
+            at = row[layout.P_OLDER]
+        return sorted(found, key=lambda position: position.instrument)
+
+    # --- orders -----------------------------------------------------------------------------------
+
+    def order(self, order_id: int) -> Order | None:
+        """An order, live or closed; None when it never was or is no longer kept."""
+        if not 0 <= order_id < 1 << 63:
+            return None
+        at = order_address(self._m, order_id)
+        return self._order_at(at) if at else None
+
+    def order_by_token(self, session: int, token: bytes) -> Order | None:
+        """The newest order of the current trading day with this token, from this session."""
+        if len(token) != TOKEN_BYTES or not 0 < session < self.capacity.sessions:
+            return None
+        token_0 = int.from_bytes(token[:8], "little", signed=True)
+        token_1 = int.from_bytes(token[8:], "little")
+        at = find_token(self._m, session, token_0, token_1)
+        return self._order_at(at) if at else None
+
+    def orders(
+        self,
+        account: int,
+        *,
+        instrument: int | None = None,
+        open_only: bool = False,
+        statuses: Collection[OrderStatus] | None = None,
+        before_order_id: int | None = None,
+        limit: int = 100,
+    ) -> list[Order]:
+        """The account's orders, newest first, at most ``limit`` (1 to PAGE_MAXIMUM).
+
+        ``before_order_id``: only older ones, to go on after a page. Fewer than ``limit``: there
+        are no more.
+        """
+        self._account_at(account)
+        bits = 0
+        for status in statuses or ():
+            bits |= 1 << status
+        if statuses is not None and not bits:
+            return []
+        if before_order_id is not None and before_order_id <= 0:
+            return []
+        found = np.zeros(min(max(limit, 1), PAGE_MAXIMUM), np.int64)
+        count = find_orders(
+            self._m,
+            account,
+            instrument or 0,
+            bits,
+            open_only,
+            min(before_order_id or 0, (1 << 63) - 1),
+            found,
+        )
+        return [self._order_at(at) for at in found[:count].tolist()]
+
+    def _order_at(self, at: int) -> Order:
+        row = self._m[at : at + layout.ORDER_WORDS].tolist()
+        what, owner, terms = row[layout.O_WHAT], row[layout.O_OWNER], row[layout.O_TERMS]
+        status = _STATUSES[what & layout.STATUS_MASK]
+        order_type = (what >> layout.TYPE_SHIFT) & layout.BYTE
+        updated_ns = row[layout.O_UPDATED_NS]
+        priceless = order_type in _PRICELESS and status is not OrderStatus.REJECTED
+        return Order(
+            order_id=row[layout.O_ID],
+            account=owner & layout.HALF,
+            session=(owner >> layout.SESSION_SHIFT) & layout.SHORT,
+            instrument=(what >> layout.INSTRUMENT_SHIFT) & layout.SHORT,
+            side=(what >> layout.SIDE_SHIFT) & layout.BYTE,
+            order_type=order_type,
+            time_in_force=terms & layout.HALF,
+            minimum_quantity=(terms >> layout.HALF_BITS) & layout.HALF,
+            display=chr((what >> layout.DISPLAY_SHIFT) & layout.BYTE),
+            token=row[layout.O_TOKEN_0].to_bytes(8, "little", signed=True)
+            + row[layout.O_TOKEN_1].to_bytes(6, "little"),
+            price=0 if priceless else row[layout.O_PRICE],
+            stop_price=row[layout.O_STOP_PRICE],
+            display_quantity=row[layout.O_DISPLAY_QUANTITY],
+            quantity=row[layout.O_QUANTITY],
+            open=row[layout.O_OPEN],
+            filled=row[layout.O_FILLED],
+            filled_value=row[layout.O_VALUE]
+            + (row[layout.O_VALUE_HIGH] << layout.VALUE_CARRY_BITS),
+            status=status,
+            reason=(what >> layout.REASON_SHIFT) & layout.BYTE,
+            created_ns=row[layout.O_CREATED_NS],
+            updated_ns=updated_ns,
+            filled_ns=updated_ns if status is OrderStatus.FILLED else 0,
+            cancelled_ns=updated_ns if status in _CLOSED_BY_CANCEL else 0,
+            replaces=row[layout.O_REPLACES],
+            replaced_by=row[layout.O_REPLACED_BY],
+        )
+
+    # --- fills ------------------------------------------------------------------------------------
+
+    def fills(
+        self,
+        account: int,
+        *,
+        instrument: int | None = None,
+        order_id: int | None = None,
+        before_sequence: int | None = None,
+        limit: int = 100,
+    ) -> list[Fill]:
+        """The account's fills, newest first, at most ``limit`` (1 to PAGE_MAXIMUM).
+
+        ``before_sequence``: only those of older events, to go on after a page. The two fills of a
+        trade of the account with itself are never on two pages: there may be one more than limit.
+        """
+        self._account_at(account)
+        limit = min(max(limit, 1), PAGE_MAXIMUM)
+        found = np.zeros(limit + 1, np.int64)
+        before = -1 if before_sequence is None else max(0, min(before_sequence, (1 << 63) - 1))
+        count = find_fills(self._m, account, instrument or 0, order_id or 0, before, limit, found)
+        return [self._fill_of(number) for number in found[:count].tolist()]
+
+    def _fill_of(self, number: int) -> Fill:
+        trade = (number - 1) >> 1
+        at = self._header(layout.H_TRADES)
+        at += trade % self._header(layout.H_TRADES_MAXIMUM) * layout.TRADE_WORDS
+        row = self._m[at : at + layout.TRADE_WORDS].tolist()
+        role = (number - 1) & 1
+        own = layout.T_ROLES + role * layout.ROLE_WORDS
+        other = layout.T_ROLES + (1 - role) * layout.ROLE_WORDS
+        what = row[layout.T_WHAT]
+        resting = role == 0 and what >> 32 == TradeReason.CONTINUOUS
+        return Fill(
+            sequence=row[layout.T_SEQUENCE],
+            timestamp_ns=row[layout.T_TIMESTAMP_NS],
+            order_id=row[own + layout.R_ORDER],
+            contra_order_id=row[other + layout.R_ORDER],
+            account=row[own + layout.R_ACCOUNT],
+            instrument=what & layout.SHORT,
+            side=(what >> (16 + 8 * role)) & layout.BYTE,
+            price=row[layout.T_PRICE],
+            quantity=row[layout.T_QUANTITY],
+            liquidity="maker" if resting else "taker",
+            fee=row[own + layout.R_FEE],
+            match_number=row[layout.T_SEQUENCE] + 1,
+        )
+
+    # --- what changed -----------------------------------------------------------------------------
+
+    def take_dirty(self) -> Dirty:
+        """What changed since the last call (or the beginning); see Dirty.
+
+        Only of a model made with ``track_dirty``. To be called at least once for every
+        ``capacity.orders`` less the live orders that are made.
+        """
+        m = self._m
+        orders = self._take(layout.H_DIRTY_ORDERS, layout.H_DIRTY_ORDERS_COUNT)
+        m[orders + layout.O_WHAT] &= ~layout.FLAG_DIRTY
+        rows = self._take(layout.H_DIRTY_ACCOUNTS, layout.H_DIRTY_ACCOUNTS_COUNT)
+        account, word = np.divmod(
+            rows - self._header(layout.H_ACCOUNTS), self._header(layout.H_ACCOUNT_WORDS)
+        )
+        m[rows + np.where(word == 0, layout.A_DIRTY, layout.B_DIRTY)] = 0
+        currency = np.maximum(word - layout.A_BALANCES, 0) // layout.BALANCE_WORDS
+        positions = self._take(layout.H_DIRTY_POSITIONS, layout.H_DIRTY_POSITIONS_COUNT)
+        m[positions + layout.P_DIRTY] = 0
+        names = m[positions + layout.P_NAME]
+        return Dirty(
+            orders=m[orders + layout.O_ID],
+            accounts=np.stack([account, currency], axis=1),
+            positions=np.stack([names >> 16, names & layout.SHORT], axis=1),
+        )
+
+    def _take(self, dirty_list: int, dirty_count: int) -> np.ndarray:
+        start, count = self._header(dirty_list), self._header(dirty_count)
+        self._m[dirty_count] = 0
+        return self._m[start : start + count].copy()
+
+    # --- a copy of itself -------------------------------------------------------------------------
+
+    @property
+    def layout_text(self) -> str:
+        """What another model must be like to load what this one dumps."""
+        parts = [
+            f"{name}={getattr(self.capacity, name)}" for name in self.capacity.__struct_fields__
+        ]
+        parts.append(f"track_dirty={self._header(layout.H_TRACK_DIRTY)}")
+        return f"accounts format={FORMAT} event={EVENT.itemsize} " + " ".join(parts)
+
+    def _parts(self) -> dict[str, tuple[int, int]]:
+        """First word and size of everything that is not derived from the rest."""
+        header = self._header
+        trades = min(header(layout.H_TRADES_SEEN), header(layout.H_TRADES_MAXIMUM))
+        return {
+            "tables": (0, header(layout.H_POSITIONS)),
+            "positions": (
+                header(layout.H_POSITIONS),
+                header(layout.H_POSITIONS_USED) * layout.POSITION_WORDS,
+            ),
+            "orders": (header(layout.H_ORDERS), header(layout.H_ORDERS_USED) * layout.ORDER_WORDS),
+            "trades": (header(layout.H_TRADES), trades * layout.TRADE_WORDS),
+            "dirty_orders": (header(layout.H_DIRTY_ORDERS), header(layout.H_DIRTY_ORDERS_COUNT)),
+            "dirty_accounts": (
+                header(layout.H_DIRTY_ACCOUNTS),
+                header(layout.H_DIRTY_ACCOUNTS_COUNT),
+            ),
+            "dirty_positions": (
+                header(layout.H_DIRTY_POSITIONS),
+                header(layout.H_DIRTY_POSITIONS_COUNT),
+            ),
+        }
+
+    def dump(self) -> dict[str, np.ndarray]:
+        """Everything, as int64 arrays for ``load``: views, to be written or copied at once."""
+        return {name: self._m[at : at + size] for name, (at, size) in self._parts().items()}
+
+    def load(self, arrays: dict[str, np.ndarray]) -> None:
+        """Become the model that was dumped; this one must be new and have the same ``layout_text``.
+
+        Raises ValueError when what is given does not fit.
+        """
+        tables = arrays.get("tables")
+        fixed = slice(layout.H_ACCOUNT_WORDS, layout.H_POSITIONS_USED)
+        if (
+            self.next_event != 0
+            or tables is None
+            or tables.shape != (self._header(layout.H_POSITIONS),)
+        ):
+            raise ValueError("the model is not new, or the tables are of another one")
+        ours, theirs = self._m[fixed].copy(), tables[fixed].copy()
+        ours[layout.H_LAST_NS - fixed.start] = theirs[layout.H_LAST_NS - fixed.start]
+        if not np.array_equal(ours, theirs):
+            raise ValueError("the tables are of a model with other capacities")
+        new = self._m[: len(tables)].copy()
+        self._m[: len(tables)] = tables
+        try:
+            for name, (_at, size) in self._parts().items():
+                if arrays[name].shape != (size,):
+                    raise ValueError(f"{name}: {arrays[name].shape[0]} words instead of {size}")
+        except (KeyError, ValueError) as error:
+            self._m[: len(tables)] = new
+            raise ValueError(f"the arrays do not fit each other: {error}") from None
+        for name, (at, size) in self._parts().items():
+            self._m[at : at + size] = arrays[name]
+        rebuild_indexes(self._m)
+        self._usernames_of = 0
+
+
+def _padded_text(word: int) -> str:
+    """Text of up to eight ASCII bytes, padded with spaces or zeros."""
+    return word.to_bytes(8, "little", signed=True).rstrip(b"\0 ").decode("latin-1")
+
+
+# the numbers that Order.reason of a cancelled order takes are those of the registry
+assert max(CancelReason) <= layout.BYTE

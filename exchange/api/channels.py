@@ -1,0 +1,85 @@
+"""Names of channels: ``trade.SYMBOL``, ``depth.SYMBOL``, ``kline.SYMBOL.1m``, ``orders`` and so on.
+
+Who uses it: the WebSocket endpoint, which resolves names once, and the hub, which then works with
+``Channel`` objects. Symbols may have dots of their own (2330.TW): the kind is what stands before
+the first one, and an interval what stands after the last one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from enum import Enum
+from typing import NamedTuple
+
+
+class ChannelKind(Enum):
+    """What a channel tells; the value is the first part of its name."""
+
+    TRADE = "trade"
+    DEPTH = "depth"
+    DEPTH_DIFF = "depth_diff"
+    KLINE = "kline"
+    TICKER = "ticker"
+    ORDERS = "orders"  # private
+
+
+PUBLIC_KINDS = tuple(kind.value for kind in ChannelKind if kind is not ChannelKind.ORDERS)
+_KINDS = {kind.value: kind for kind in ChannelKind}
+NAME_CHARACTERS = 64  # names longer than this are shortened where an error repeats them
+
+
+class ChannelKey(NamedTuple):
+    """What a channel is about. ``instrument`` is 0 and ``interval`` empty where there is none."""
+
+    kind: ChannelKind
+    instrument: int
+    interval: str
+
+
+ORDERS = ChannelKey(ChannelKind.ORDERS, 0, "")
+
+
+class UnknownChannel(ValueError):
+    """A name that is no channel; the text says which part of it, and what there is."""
+
+
+def shortened(name: str) -> str:
+    """``name`` as an error may repeat it: of bounded length."""
+    return name if len(name) <= NAME_CHARACTERS else name[: NAME_CHARACTERS - 1] + "…"
+
+
+def resolve(name: str, by_symbol: Mapping[str, int], intervals: Collection[str]) -> ChannelKey:
+    """The channel called ``name``. Raises UnknownChannel."""
+    kind_name, _, rest = name.partition(".")
+    kind = _KINDS.get(kind_name)
+    if kind is None:
+        raise UnknownChannel(
+            f"{shortened(kind_name)!r} is no kind of channel: there are "
+            f"{', '.join(f'{each}.SYMBOL' for each in PUBLIC_KINDS if each != 'kline')}, "
+            "kline.SYMBOL.INTERVAL and orders"
+        )
+    if kind is ChannelKind.ORDERS:
+        if name != ORDERS.kind.value:
+            raise UnknownChannel("the channel orders has no symbol: it is called orders")
+        return ORDERS
+    interval = ""
+    if kind is ChannelKind.KLINE:
+        rest, _, interval = rest.rpartition(".")
+        if interval not in intervals:
+            raise UnknownChannel(
+                f"{shortened(interval)!r} is no interval: kline.SYMBOL.INTERVAL with one of "
+                f"{', '.join(intervals)}"
+            )
+    instrument = by_symbol.get(rest)
+    if instrument is None:
+        raise UnknownChannel(f"no instrument is called {shortened(rest)!r}: see GET /instruments")
+    return ChannelKey(kind, instrument, interval)
+
+
+def name_of(key: ChannelKey, symbol: str) -> str:
+    """The name of the channel ``key`` of the instrument called ``symbol``."""
+    if key.kind is ChannelKind.ORDERS:
+        return str(key.kind.value)
+    if key.kind is ChannelKind.KLINE:
+        return f"{key.kind.value}.{symbol}.{key.interval}"
+    return f"{key.kind.value}.{symbol}"

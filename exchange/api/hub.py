@@ -1,0 +1,400 @@
+"""Fan-out: who subscribes to what, and when it is sent. One hub per stage, on its event loop.
+
+Who calls: the pump, ``publish`` after every batch that the models have applied; the endpoint, for
+everything that subscribers ask for. The public market data of all subscribers goes through here.
+
+A *tick* takes the market's changes, makes each frame once, joins for each *group* (subscribers with
+the same set of channels) what its channels have, and writes that once to each of its members. Ticks
+follow batches at once, but not sooner than ``tick_ms`` after the last one, so under load a tick has
+many frames and a write costs the same. Channels of states (depth, ticker, kline) have rhythms of
+their own: what is due goes out with a tick, what is not waits for the latest state.
+
+Invariants: a subscriber is sent every event after the ``sequence`` of its acknowledgement once and
+in order, or is told of the gap; diffs of a channel follow each other without a gap; nobody waits
+for a subscriber that does not read (``_Laggards``): it is sent nothing, and when it has read half
+of what it was sent it gets the present state and the trades that it missed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from exchange.api import messages
+from exchange.api.channels import ChannelKey, ChannelKind
+from exchange.api.feed_parameters import FeedParameters
+from exchange.api.frames import CloseCode, ping_frame
+from exchange.api.messages import frame
+from exchange.api.public_frames import NANOSECONDS_PER_MS, PublicFrames
+from exchange.api.subscriber import Group, Subscriber
+from exchange.read_model.market import INTERVALS
+
+if TYPE_CHECKING:
+    from exchange.read_model.market import Change, Kline, MarketModel
+
+log = logging.getLogger(__name__)
+
+HEARTBEAT_SLICES = 20  # heartbeats go out in so many parts, or 10,000 writes would hold up a tick
+MS = 1e-3
+
+
+class Channel:
+    """A public channel that somebody subscribes to."""
+
+    __slots__ = ("groups", "key", "next_s", "sequence")
+
+    def __init__(self, key: ChannelKey, sequence: int) -> None:
+        self.key = key
+        self.groups: set[Group] = set()
+        self.sequence = sequence  # depth_diff: of the last diff
+        self.next_s = 0.0  # channels of states: not sent before
+
+
+class Hub:
+    """``clock_ms``: milliseconds since 1970. Not started, it sends no heartbeats."""
+
+    def __init__(
+        self,
+        market: MarketModel,
+        parameters: FeedParameters,
+        *,
+        clock_ms: Callable[[], int],
+    ) -> None:
+        self.parameters = parameters
+        self.clock_ms = clock_ms
+        self.frames = PublicFrames(market, parameters.depth_levels)
+        self.subscribers: set[Subscriber] = set()
+        self.market = market
+        self.ticks = 0
+        self.frames_sent = 0
+        self._channels: dict[ChannelKey, Channel] = {}
+        self._groups: dict[frozenset[ChannelKey], Group] = {}
+        self._by_instrument: dict[int, list[Channel]] = {}
+        self._due: dict[Channel, None] = {}  # channels of states that have changed
+        self._candles: dict[ChannelKey, Kline] = {}  # begun, not yet said to be closed
+        self._laggards: set[Subscriber] = set()
+        self._slices: list[set[Subscriber]] = [set() for _ in range(HEARTBEAT_SLICES)]
+        self._next_slice = 0
+        self._changed = False
+        self._tick_timer: asyncio.TimerHandle | None = None
+        self._not_before_s = 0.0
+        self._heartbeat_timer: asyncio.TimerHandle | None = None
+        self._intervals_s = {
+            ChannelKind.DEPTH: parameters.depth_interval_ms * MS,
+            ChannelKind.TICKER: parameters.ticker_interval_ms * MS,
+            ChannelKind.KLINE: parameters.kline_interval_ms * MS,
+        }
+
+    # --- life -------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin the heartbeats. To be called on the running event loop."""
+        self._schedule_heartbeat()
+
+    def stop(self) -> None:
+        """Close every socket as going away; no tick and no heartbeat follows."""
+        for timer in (self._tick_timer, self._heartbeat_timer):
+            if timer is not None:
+                timer.cancel()
+        self._tick_timer = self._heartbeat_timer = None
+        for subscriber in list(self.subscribers):
+            subscriber.close(CloseCode.GOING_AWAY, "the exchange's interface stops: connect again")
+
+    def join(self, subscriber: Subscriber) -> None:
+        """A socket was opened."""
+        self.subscribers.add(subscriber)
+        subscriber.slice = subscriber.number % HEARTBEAT_SLICES
+        self._slices[subscriber.slice].add(subscriber)
+
+    def leave(self, subscriber: Subscriber) -> None:
+        """A socket was closed. Idempotent."""
+        self._move(subscriber, frozenset())
+        subscriber.channels.clear()
+        self.subscribers.discard(subscriber)
+        self._slices[subscriber.slice].discard(subscriber)
+        self._laggards.discard(subscriber)
+
+    # --- subscriptions ----------------------------------------------------------------------------
+
+    @property
+    def sequence(self) -> int:
+        """The newest event that subscribers have been told of."""
+        return self.market.next_event - 1
+
+    def settle(self) -> None:
+        """Send what has happened: after it, what is sent and what the market model says agree."""
+        if self._changed:
+            self._tick()
+
+    def subscribe(self, subscriber: Subscriber, keys: Iterable[ChannelKey]) -> None:
+        """Add public channels. To be called after ``settle`` and before anything else happens."""
+        subscriber.channels.update(keys)
+        self._move(subscriber, frozenset(subscriber.channels))
+
+    def unsubscribe(self, subscriber: Subscriber, keys: Iterable[ChannelKey]) -> None:
+        """Take away public channels."""
+        subscriber.channels.difference_update(keys)
+        self._move(subscriber, frozenset(subscriber.channels))
+
+    def present(self, key: ChannelKey, since: int | None = None) -> bytes:
+        """What a new subscriber of ``key`` begins with. To be called after ``subscribe``.
+
+        ``since``: with a trade channel, the trades after that event as far as they are kept.
+        """
+        if key.kind is ChannelKind.TRADE:
+            if since is None or since >= self.sequence:
+                return b""
+            return self.frames.trades_since(key, since)
+        channel = self._channels[key]
+        return self.frames.present(key, sequence=channel.sequence, now_ms=self.clock_ms())
+
+    def _move(self, subscriber: Subscriber, channels: frozenset[ChannelKey]) -> None:
+        """Put a subscriber into the group of ``channels``; empty: into none."""
+        old = subscriber.group
+        if old is not None:
+            if old.channels == channels:
+                return
+            old.members.discard(subscriber)
+            subscriber.group = None
+        if channels:
+            group = self._groups.get(channels)
+            if group is None:
+                group = self._groups[channels] = Group(channels)
+                for key in channels:
+                    self._channel(key).groups.add(group)
+            group.members.add(subscriber)
+            subscriber.group = group
+        if old is not None and not old.members:
+            self._drop(old)
+
+    def _channel(self, key: ChannelKey) -> Channel:
+        channel = self._channels.get(key)
+        if channel is None:
+            channel = self._channels[key] = Channel(key, self.sequence)
+            self._by_instrument.setdefault(key.instrument, []).append(channel)
+            if key.kind is ChannelKind.KLINE:
+                self._begin_candle(key)
+        return channel
+
+    def _drop(self, group: Group) -> None:
+        del self._groups[group.channels]
+        for key in group.channels:
+            channel = self._channels[key]
+            channel.groups.discard(group)
+            if not channel.groups:
+                del self._channels[key]
+                self._due.pop(channel, None)
+                self._candles.pop(key, None)
+                others = self._by_instrument[key.instrument]
+                others.remove(channel)
+                if not others:
+                    del self._by_instrument[key.instrument]
+
+    # --- ticks ------------------------------------------------------------------------------------
+
+    def publish(self) -> None:
+        """The models have applied a batch: send what has changed, now or when the tick is due."""
+        self._changed = True
+        now_s = asyncio.get_running_loop().time()
+        if now_s >= self._not_before_s:
+            self._tick()
+        else:
+            self._tick_at(self._not_before_s)
+
+    def _tick_at(self, when_s: float) -> None:
+        timer = self._tick_timer
+        if timer is not None:
+            if timer.when() <= when_s:
+                return
+            timer.cancel()
+        self._tick_timer = asyncio.get_running_loop().call_at(when_s, self._tick)
+
+    def _tick(self) -> None:
+        """Make and send the frames of everything that has happened or is due."""
+        loop = asyncio.get_running_loop()
+        if self._tick_timer is not None:
+            self._tick_timer.cancel()
+            self._tick_timer = None
+        now_s = loop.time()
+        touched: dict[Group, None] = {}
+        if self._changed:
+            self._changed = False
+            for change in self.market.take_changes():
+                channels = self._by_instrument.get(change.instrument)
+                if channels is not None:
+                    for channel in channels:
+                        self._add(channel, self._event_frames(channel, change), touched)
+        next_s = self._add_due(now_s, touched)
+        for group in touched:
+            self._send(group, now_s)
+        if self._laggards:
+            self._look_after_laggards(now_s)
+            next_s = min(next_s, now_s + self.parameters.depth_interval_ms * MS)
+        self.ticks += 1
+        self._not_before_s = loop.time() + self.parameters.tick_ms * MS
+        if next_s != float("inf"):
+            self._tick_at(max(next_s, self._not_before_s))
+
+    def _add(self, channel: Channel, frames: bytes, touched: dict[Group, None]) -> None:
+        if frames:
+            for group in channel.groups:
+                group.parts.append(frames)
+                touched[group] = None
+
+    def _event_frames(self, channel: Channel, change: Change) -> bytes:
+        """What a change means to a channel: frames now, or a note that its state is due."""
+        kind = channel.key.kind
+        if kind is ChannelKind.TRADE:
+            return self.frames.trades(change.instrument, change.trades) if change.trades else b""
+        if kind is ChannelKind.DEPTH_DIFF:
+            if not change.levels:
+                return b""
+            first_sequence = channel.sequence + 1
+            channel.sequence = change.last_sequence
+            return self.frames.depth_diff(change, first_sequence)
+        if kind is ChannelKind.DEPTH:
+            if change.levels:
+                self._due[channel] = None
+        elif kind is ChannelKind.TICKER:
+            if change.ticker_changed or change.state_changed or change.levels:
+                self._due[channel] = None
+        elif kind is ChannelKind.KLINE:
+            return self._candle_changed(channel, change)
+        return b""
+
+    def _add_due(self, now_s: float, touched: dict[Group, None]) -> float:
+        """Add the states that may be sent by now. Returns when the next ones may be."""
+        next_s = float("inf")
+        if not self._due:
+            return next_s
+        for channel in list(self._due):
+            if channel.next_s > now_s:
+                next_s = min(next_s, channel.next_s)
+                continue
+            del self._due[channel]
+            channel.next_s = now_s + self._intervals_s[channel.key.kind]
+            made = self.frames.present(channel.key, sequence=0, now_ms=self.clock_ms())
+            self._add(channel, made, touched)
+        return next_s
+
+    # --- candles ----------------------------------------------------------------------------------
+
+    def _begin_candle(self, key: ChannelKey) -> None:
+        kline = self.frames.newest_kline(key.instrument, key.interval)
+        if kline is not None and not self._ended(key, kline):
+            self._candles[key] = kline
+
+    def _candle_changed(self, channel: Channel, change: Change) -> bytes:
+        key = channel.key
+        ended = [
+            self.frames.kline(change.instrument, key.interval, kline, closed=True)
+            for kline in change.closed_klines.get(key.interval, ())
+        ]
+        kline = change.klines.get(key.interval)
+        if kline is not None:
+            self._candles[key] = kline
+            self._due[channel] = None
+        return b"".join(ended)
+
+    def _ended(self, key: ChannelKey, kline: Kline) -> bool:
+        end_ns = kline.start_ns + INTERVALS[key.interval]
+        now_ms = self.clock_ms() - self.parameters.kline_grace_ms
+        return end_ns <= now_ms * NANOSECONDS_PER_MS
+
+    def _close_candles(self) -> None:
+        """Say that candles have ended in which nobody trades any more: no event says so."""
+        if not self._candles:
+            return
+        self.settle()
+        now_s = asyncio.get_running_loop().time()
+        touched: dict[Group, None] = {}
+        for key, kline in list(self._candles.items()):
+            if self._ended(key, kline):
+                del self._candles[key]
+                channel = self._channels[key]
+                self._due.pop(channel, None)
+                made = self.frames.kline(key.instrument, key.interval, kline, closed=True)
+                self._add(channel, made, touched)
+        for group in touched:
+            self._send(group, now_s)
+
+    # --- sending ----------------------------------------------------------------------------------
+
+    def _send(self, group: Group, now_s: float) -> None:
+        """Write what the tick has for a group, once to each member that keeps up."""
+        parts = group.parts
+        payload = parts[0] if len(parts) == 1 else b"".join(parts)
+        self.frames_sent += len(group.members)
+        group.parts = []
+        soft_bytes = self.parameters.soft_buffer_bytes
+        for subscriber in group.members:
+            if subscriber.lagging_since_s is None and subscriber.write(payload) > soft_bytes:
+                self._lag(subscriber, now_s)
+
+    def _lag(self, subscriber: Subscriber, now_s: float) -> None:
+        subscriber.lagging_since_s = now_s
+        subscriber.sent_sequence = self.sequence
+        self._laggards.add(subscriber)
+
+    def _look_after_laggards(self, now_s: float) -> None:
+        """Those that have read enough get the present state; those that have not in time go."""
+        enough = self.parameters.soft_buffer_bytes // 2
+        for subscriber in list(self._laggards):
+            assert subscriber.lagging_since_s is not None
+            if subscriber.closing:
+                self._laggards.discard(subscriber)
+            elif subscriber.unsent_bytes() <= enough:
+                self._laggards.discard(subscriber)
+                subscriber.lagging_since_s = None
+                if self._catch_up(subscriber) > self.parameters.soft_buffer_bytes:
+                    self._lag(subscriber, now_s)
+            elif now_s - subscriber.lagging_since_s > self.parameters.slow_seconds:
+                subscriber.close(
+                    CloseCode.TOO_SLOW,
+                    f"too slow: more than {self.parameters.soft_buffer_bytes} bytes unread "
+                    f"for {self.parameters.slow_seconds:g} s",
+                )
+
+    def _catch_up(self, subscriber: Subscriber) -> int:
+        """Send what a subscriber missed while it lagged. Returns what is unsent then."""
+        since = subscriber.sent_sequence
+        return subscriber.write(
+            b"".join([self.present(key, since) for key in sorted_keys(subscriber.channels)])
+        )
+
+    # --- heartbeats -------------------------------------------------------------------------------
+
+    def _schedule_heartbeat(self) -> None:
+        interval_s = self.parameters.heartbeat_ms * MS / HEARTBEAT_SLICES
+        self._heartbeat_timer = asyncio.get_running_loop().call_later(interval_s, self._heartbeat)
+
+    def _heartbeat(self) -> None:
+        """One slice of the subscribers: a heartbeat; a ping, or the end, for those long silent."""
+        self._schedule_heartbeat()
+        if self._next_slice == 0:
+            self._close_candles()
+        members = self._slices[self._next_slice]
+        self._next_slice = (self._next_slice + 1) % HEARTBEAT_SLICES
+        if not members:
+            return
+        now_s = asyncio.get_running_loop().time()
+        parameters = self.parameters
+        beat = frame(messages.Heartbeat(timestamp=self.clock_ms(), sequence=self.sequence))
+        for subscriber in members:
+            if subscriber.lagging_since_s is None:
+                subscriber.write(beat)
+            silent_s = now_s - subscriber.heard_s
+            if silent_s > parameters.silence_seconds:
+                subscriber.close(
+                    CloseCode.SILENT, f"no answer for {parameters.silence_seconds:g} s"
+                )
+            elif silent_s > parameters.ping_seconds and not subscriber.pinged:
+                subscriber.pinged = True
+                subscriber.write(ping_frame())
+
+
+def sorted_keys(keys: Iterable[ChannelKey]) -> list[ChannelKey]:
+    """Channels in an order that does not depend on hashes."""
+    return sorted(keys, key=lambda key: (key.instrument, key.kind.value, key.interval))

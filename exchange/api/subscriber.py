@@ -1,0 +1,115 @@
+"""One connected socket as the hub sees it: where its bytes go, and how far behind it is.
+
+Who uses it: the hub writes to it, the endpoint makes it, reads for it and ends it. It writes whole
+frames straight to the transport; whatever the client does not read stays in the transport's
+buffer, whose size decides what happens next: over the soft limit it *lags* (the hub sends it
+nothing more until half of that is read), over the hard limit it is closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from exchange.api.channels import ChannelKey
+from exchange.api.feed_parameters import FeedParameters
+from exchange.api.frames import CloseCode, close_frame
+
+
+class Group:
+    """Subscribers with the same set of channels, and what this tick has for them."""
+
+    __slots__ = ("channels", "members", "parts")
+
+    def __init__(self, channels: frozenset[ChannelKey]) -> None:
+        self.channels = channels
+        self.members: set[Subscriber] = set()
+        self.parts: list[bytes] = []
+
+
+class Subscriber:
+    """``transport``: of the connection after the handshake. ``now_s``: monotonic."""
+
+    __slots__ = (
+        "_close_timer",
+        "_parameters",
+        "_transport",
+        "channels",
+        "closing",
+        "group",
+        "heard_s",
+        "lagging_since_s",
+        "number",
+        "pinged",
+        "sent_sequence",
+        "slice",
+    )
+
+    def __init__(
+        self, number: int, transport: asyncio.Transport, parameters: FeedParameters, now_s: float
+    ) -> None:
+        self.number = number  # counts connections: for logs
+        self.channels: set[ChannelKey] = set()
+        self.group: Group | None = None
+        self.closing = False
+        self.heard_s = now_s  # when the client last sent anything
+        self.pinged = False  # since then
+        self.lagging_since_s: float | None = None
+        self.sent_sequence = -1  # lagging: events up to this one have been sent
+        self.slice = 0  # of the hub's heartbeats
+        self._transport = transport
+        self._parameters = parameters
+        self._close_timer: asyncio.TimerHandle | None = None
+
+    def unsent_bytes(self) -> int:
+        """How much the client has not read, beyond what the kernel holds for it."""
+        return self._transport.get_write_buffer_size()
+
+    def write(self, frames: bytes) -> int:
+        """Send whole frames, whatever the client has read. Returns ``unsent_bytes()``.
+
+        Over the hard limit the socket is closed as too slow.
+        """
+        transport = self._transport
+        if self.closing or transport.is_closing():
+            return 0
+        transport.write(frames)
+        unsent_bytes = transport.get_write_buffer_size()
+        if unsent_bytes > self._parameters.hard_buffer_bytes:
+            self.close(
+                CloseCode.TOO_SLOW,
+                f"too slow: {unsent_bytes} bytes unread, "
+                f"{self._parameters.hard_buffer_bytes} are allowed",
+            )
+        return unsent_bytes
+
+    def close(self, code: CloseCode, reason: str) -> None:
+        """Send a close frame; nothing is sent after it. The client has a while to take note.
+
+        The endpoint goes on reading (and dropping) until the client closes or the time is over:
+        a socket closed with unread input is reset, and the client may never see the reason.
+        """
+        if self.closing:
+            return
+        self.closing = True
+        if not self._transport.is_closing():
+            self._transport.write(close_frame(code, reason))
+            self._close_timer = asyncio.get_running_loop().call_later(
+                self._parameters.close_seconds, self._transport.abort
+            )
+
+    def hang_up(self) -> None:
+        """Close the connection itself, after what is still unsent. Idempotent."""
+        self.closing = True
+        if not self._transport.is_closing():
+            self._transport.close()
+        if self._close_timer is None:
+            # a client that never reads must not keep the connection for ever
+            self._close_timer = asyncio.get_running_loop().call_later(
+                self._parameters.close_seconds, self._transport.abort
+            )
+
+    def gone(self) -> None:
+        """The connection is closed: nothing is left to time out."""
+        if self._close_timer is not None:
+            self._close_timer.cancel()
+            self._close_timer = None

@@ -1,0 +1,377 @@
+"""``/ws``: the handshake, what clients say, and the limits that keep one from costing the others.
+
+Who uses it: the server of the api stage and of the feed workers, as the handler of GET /ws. Reading
+and the handshake are aiohttp's; everything is written by the hub's ``Subscriber``. Each socket has
+a task that reads a message, does what it says and answers; nothing that a client sends raises out
+of it. It gives way to the other sockets after a bounded number of messages and subscriptions, and
+a socket that only makes errors is slowed down.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import logging
+import socket
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import msgspec
+from aiohttp import WSMsgType, web
+from msgspec import UNSET, UnsetType
+
+from exchange.api import messages
+from exchange.api.channels import ORDERS, ChannelKey, UnknownChannel, resolve, shortened
+from exchange.api.errors import ApiError, ErrorCode, internal_error
+from exchange.api.frames import CloseCode, close_frame, pong_frame
+from exchange.api.messages import frame
+from exchange.api.rate_limit import bucket_name
+from exchange.api.subscriber import Subscriber
+from exchange.read_model.market import INTERVALS
+
+if TYPE_CHECKING:
+    from exchange.api.hub import Hub
+    from exchange.api.private_side import PrivateSide, SignedIn
+    from exchange.api.rate_limit import RateLimits
+
+log = logging.getLogger(__name__)
+
+MESSAGES_BEFORE_YIELD = 32
+CHANNELS_BEFORE_YIELD = 50
+ERRORS_PAUSE_S = 0.001  # after as many refused channels
+
+Action = messages.Subscribe | messages.Unsubscribe | messages.Ping | messages.Auth
+_decoder = msgspec.json.Decoder(Action)
+
+
+class _OnlyRequestId(msgspec.Struct):
+    """Of a message that is wrong otherwise: enough to answer it."""
+
+    request_id: str | UnsetType = UNSET
+
+
+_request_id_decoder = msgspec.json.Decoder(_OnlyRequestId)
+
+
+class WebSocketEndpoint:
+    """The handler of /ws. ``private``: None where only public channels are served.
+
+    ``limits``: counts the handshakes of an address with its other requests.
+    """
+
+    def __init__(
+        self,
+        hub: Hub,
+        *,
+        limits: RateLimits | None = None,
+        private: PrivateSide | None = None,
+    ) -> None:
+        self.hub = hub
+        self.private = private
+        self._limits = limits
+        self._parameters = hub.parameters
+        self._origins = frozenset(origin.lower() for origin in self._parameters.allowed_origins)
+        self._numbers = itertools.count(1)
+        self._of_address: Counter[str] = Counter()
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """One socket, from its handshake to its end. Raises ApiError instead of a handshake."""
+        self._check_origin(request)
+        address = request.remote or ""
+        if self._limits is not None:
+            address = self._limits.client_address(request)
+        name = bucket_name(address)
+        self._check_room(name)
+        parameters = self._parameters
+        response: web.WebSocketResponse[bool] = web.WebSocketResponse(
+            timeout=parameters.close_seconds,
+            autoclose=False,
+            autoping=False,
+            compress=False,
+            max_msg_size=parameters.message_bytes,
+            decode_text=False,
+        )
+        self._of_address[name] += 1
+        try:
+            await response.prepare(request)
+            transport = request.transport
+            if transport is not None:
+                await self._serve(response, transport)
+        finally:
+            self._of_address[name] -= 1
+            if not self._of_address[name]:
+                del self._of_address[name]
+        return response
+
+    def _check_origin(self, request: web.Request) -> None:
+        """A page of another site must not use the sockets of its readers. Programs send none."""
+        origin = request.headers.get("Origin")
+        if origin is None:
+            return
+        if origin.lower() in self._origins:
+            return
+        if urlsplit(origin).netloc.lower() == request.headers.get("Host", "").lower():
+            return
+        raise ApiError(
+            ErrorCode.ORIGIN_NOT_ALLOWED,
+            f"Origin {shortened(origin)}: pages of that address may not connect "
+            "([api] allowed_origins)",
+        )
+
+    def _check_room(self, address: str) -> None:
+        parameters = self._parameters
+        if len(self.hub.subscribers) >= parameters.connections:
+            raise ApiError(
+                ErrorCode.TOO_MANY_CONNECTIONS, "too many connections at the moment: try later"
+            )
+        if self._of_address[address] >= parameters.connections_per_address:
+            raise ApiError(
+                ErrorCode.TOO_MANY_CONNECTIONS,
+                f"too many connections from this address: {parameters.connections_per_address} "
+                "are allowed",
+            )
+
+    async def _serve(
+        self, response: web.WebSocketResponse[bool], transport: asyncio.Transport
+    ) -> None:
+        connected: socket.socket | None = transport.get_extra_info("socket")
+        if connected is not None:
+            # what a client does not read must pile up here, where it is counted
+            connected.setsockopt(
+                socket.SOL_SOCKET, socket.SO_SNDBUF, self._parameters.send_buffer_bytes
+            )
+        now_s = asyncio.get_running_loop().time()
+        subscriber = Subscriber(next(self._numbers), transport, self._parameters, now_s)
+        connection = Connection(self, subscriber)
+        self.hub.join(subscriber)
+        try:
+            await connection.read(response)
+        finally:
+            self.hub.leave(subscriber)
+            connection.end()
+            subscriber.hang_up()
+
+
+class Connection:
+    """What one socket has said so far, and what it may still say."""
+
+    def __init__(self, endpoint: WebSocketEndpoint, subscriber: Subscriber) -> None:
+        self.subscriber = subscriber
+        self.signed_in: SignedIn | None = None
+        self._endpoint = endpoint
+        self._hub = endpoint.hub
+        self._parameters = endpoint.hub.parameters
+        self._clock_s: Callable[[], float] = asyncio.get_running_loop().time
+        self._tokens = float(self._parameters.message_burst)
+        self._tokens_at_s = self._clock_s()
+
+    # --- reading ------------------------------------------------------------------------------
+
+    async def read(self, response: web.WebSocketResponse[bool]) -> None:
+        """Do what the client says until it, or this side, closes."""
+        subscriber = self.subscriber
+        handled = 0
+        while True:
+            message = await response.receive()
+            kind = message.type
+            if kind is WSMsgType.TEXT:
+                subscriber.heard_s, subscriber.pinged = self._clock_s(), False
+                if not subscriber.closing:
+                    await self._handle(message.data)
+            elif kind is WSMsgType.PING:
+                subscriber.heard_s = self._clock_s()
+                if self._take_token():
+                    subscriber.write(pong_frame(message.data))
+            elif kind is WSMsgType.PONG:
+                subscriber.heard_s, subscriber.pinged = self._clock_s(), False
+            elif kind is WSMsgType.BINARY:
+                if self._take_token():
+                    self._refuse(
+                        ErrorCode.INVALID_FIELD, "binary frames mean nothing here: send text"
+                    )
+            elif kind is WSMsgType.CLOSE:
+                if not subscriber.closing:
+                    subscriber.write(close_frame(message.data or CloseCode.NORMAL))
+                return
+            else:
+                return  # the connection is gone, or aiohttp has closed it for a broken frame
+            handled += 1
+            if handled % MESSAGES_BEFORE_YIELD == 0:
+                # receive() gives way only when nothing is waiting
+                await asyncio.sleep(0)
+
+    async def _handle(self, text: bytes) -> None:
+        if not self._take_token():
+            self._refuse(
+                ErrorCode.RATE_LIMITED,
+                f"too many messages: {self._parameters.messages_per_second} a second are allowed, "
+                f"{self._parameters.message_burst} at once; this one was not looked at",
+            )
+            return
+        try:
+            action = _decoder.decode(text)
+        except msgspec.ValidationError as error:
+            self._refuse(ErrorCode.INVALID_FIELD, str(error), request_id=_request_id(text))
+            return
+        except (msgspec.DecodeError, RecursionError) as error:
+            self._refuse(ErrorCode.MALFORMED_JSON, f"not JSON: {error}")
+            return
+        try:
+            await self._act(action)
+        except ApiError as error:
+            self.refuse(error, request_id=action.request_id)
+        except Exception:
+            log.exception("bug while a WebSocket's message was handled")
+            self.refuse(internal_error(), request_id=action.request_id)
+
+    def _take_token(self) -> bool:
+        now_s = self._clock_s()
+        parameters = self._parameters
+        self._tokens = min(
+            float(parameters.message_burst),
+            self._tokens + (now_s - self._tokens_at_s) * parameters.messages_per_second,
+        )
+        self._tokens_at_s = now_s
+        if self._tokens < 1.0:
+            return False
+        self._tokens -= 1.0
+        return True
+
+    def refuse(
+        self,
+        error: ApiError,
+        *,
+        channel: str | UnsetType = UNSET,
+        request_id: str | UnsetType = UNSET,
+    ) -> None:
+        """Tell the client that something was not done."""
+        self._refuse(error.code, error.message, channel, request_id, error.data)
+
+    def _refuse(
+        self,
+        code: int,
+        text: str,
+        channel: str | UnsetType = UNSET,
+        request_id: str | UnsetType = UNSET,
+        data: object = None,
+    ) -> None:
+        self.subscriber.write(_error_frame(code, text, channel, request_id, data))
+
+    # --- actions ------------------------------------------------------------------------------
+
+    async def _act(self, action: Action) -> None:
+        if isinstance(action, messages.Subscribe):
+            await self._subscribe(action)
+        elif isinstance(action, messages.Unsubscribe):
+            await self._unsubscribe(action)
+        elif isinstance(action, messages.Ping):
+            pong = messages.Pong(self._hub.clock_ms(), action.request_id)
+            self.subscriber.write(frame(pong))
+        else:
+            await self._act_privately(action)
+
+    async def _act_privately(self, action: messages.Auth) -> None:
+        raise ApiError(ErrorCode.PERMISSION_DENIED, "this address serves public channels only")
+
+    async def _subscribe(self, action: messages.Subscribe) -> None:
+        since = None if action.since is UNSET else action.since
+        for some in _batches(action.channels):
+            refused = self._subscribe_some(some, since, action.request_id)
+            await asyncio.sleep(ERRORS_PAUSE_S if refused else 0)
+            if self.subscriber.closing:
+                return
+
+    def _subscribe_some(
+        self, names: Sequence[str], since: int | None, request_id: str | UnsetType
+    ) -> int:
+        """Subscribe to some channels and answer. Returns how many were refused."""
+        hub, subscriber = self._hub, self.subscriber
+        hub.settle()
+        accepted: dict[ChannelKey, str] = {}
+        answers: list[bytes] = []
+        room = self._parameters.subscriptions_per_connection - len(subscriber.channels)
+        for name in names:
+            try:
+                key = resolve(name, hub.market.by_symbol, INTERVALS)
+                if key == ORDERS:
+                    self._check_may_follow_orders()
+                if key not in subscriber.channels and key not in accepted:
+                    if room <= 0:
+                        raise ApiError(
+                            ErrorCode.TOO_MANY_SUBSCRIPTIONS,
+                            f"{self._parameters.subscriptions_per_connection} channels are allowed",
+                        )
+                    room -= 1
+                accepted[key] = name
+            except UnknownChannel as error:
+                answers.append(
+                    _error_frame(ErrorCode.CHANNEL_UNKNOWN, str(error), shortened(name), request_id)
+                )
+            except ApiError as error:
+                answers.append(_error_frame(error.code, error.message, shortened(name), request_id))
+        refused = len(answers)
+        hub.subscribe(subscriber, accepted)
+        for key, name in accepted.items():
+            answers.append(frame(messages.Subscribed(name, hub.sequence, request_id)))
+            answers.append(hub.present(key, since))
+        subscriber.write(b"".join(answers))
+        return refused
+
+    def _check_may_follow_orders(self) -> None:
+        raise ApiError(ErrorCode.PERMISSION_DENIED, "this address serves public channels only")
+
+    async def _unsubscribe(self, action: messages.Unsubscribe) -> None:
+        hub, subscriber = self._hub, self.subscriber
+        for some in _batches(action.channels):
+            hub.settle()
+            left: list[ChannelKey] = []
+            answers: list[bytes] = []
+            for name in some:
+                key: ChannelKey | None = None
+                with contextlib.suppress(UnknownChannel):
+                    key = resolve(name, hub.market.by_symbol, INTERVALS)
+                if key is None or key not in subscriber.channels or key in left:
+                    answers.append(
+                        _error_frame(
+                            ErrorCode.NOT_SUBSCRIBED,
+                            "this socket has not subscribed to it",
+                            shortened(name),
+                            action.request_id,
+                        )
+                    )
+                    continue
+                left.append(key)
+                answers.append(frame(messages.Unsubscribed(name, hub.sequence, action.request_id)))
+            hub.unsubscribe(subscriber, left)
+            subscriber.write(b"".join(answers))
+            await asyncio.sleep(0 if left else ERRORS_PAUSE_S)
+
+    def end(self) -> None:
+        """The socket is closed."""
+
+
+def _error_frame(
+    code: int,
+    text: str,
+    channel: str | UnsetType = UNSET,
+    request_id: str | UnsetType = UNSET,
+    data: object = None,
+) -> bytes:
+    return frame(
+        messages.Error(int(code), text, channel, request_id, UNSET if data is None else data)
+    )
+
+
+def _batches(names: Sequence[str]) -> Iterator[Sequence[str]]:
+    for first in range(0, len(names), CHANNELS_BEFORE_YIELD):
+        yield names[first : first + CHANNELS_BEFORE_YIELD]
+
+
+def _request_id(text: bytes) -> str | UnsetType:
+    try:
+        return _request_id_decoder.decode(text).request_id
+    except (msgspec.DecodeError, RecursionError):
+        return UNSET

@@ -43,17 +43,21 @@ MS = 1e-3
 class Channel:
     """A public channel that somebody subscribes to."""
 
-    __slots__ = ("groups", "key", "next_s", "sequence")
+    __slots__ = ("groups", "is_trades", "key", "next_s", "sequence")
 
     def __init__(self, key: ChannelKey, sequence: int) -> None:
         self.key = key
+        self.is_trades = key.kind is ChannelKind.TRADE
         self.groups: set[Group] = set()
         self.sequence = sequence  # depth_diff: of the last diff
         self.next_s = 0.0  # channels of states: not sent before
 
 
 class Hub:
-    """``clock_ms``: milliseconds since 1970. Not started, it sends no heartbeats."""
+    """``clock_ms``: milliseconds since 1970. Not started, it sends no heartbeats.
+
+    ``count`` counts "websockets" (those open now), "frames_sent" and "subscribers_dropped".
+    """
 
     def __init__(
         self,
@@ -61,14 +65,14 @@ class Hub:
         parameters: FeedParameters,
         *,
         clock_ms: Callable[[], int],
+        count: Callable[[str, int], None] = lambda name, amount: None,
     ) -> None:
         self.parameters = parameters
         self.clock_ms = clock_ms
         self.frames = PublicFrames(market, parameters.depth_levels)
         self.subscribers: set[Subscriber] = set()
         self.market = market
-        self.ticks = 0
-        self.frames_sent = 0
+        self._count = count
         self._channels: dict[ChannelKey, Channel] = {}
         self._groups: dict[frozenset[ChannelKey], Group] = {}
         self._by_instrument: dict[int, list[Channel]] = {}
@@ -105,11 +109,17 @@ class Hub:
     def join(self, subscriber: Subscriber) -> None:
         """A socket was opened."""
         self.subscribers.add(subscriber)
+        self._count("websockets", 1)
         subscriber.slice = subscriber.number % HEARTBEAT_SLICES
         self._slices[subscriber.slice].add(subscriber)
 
     def leave(self, subscriber: Subscriber) -> None:
         """A socket was closed. Idempotent."""
+        if subscriber not in self.subscribers:
+            return
+        self._count("websockets", -1)
+        if subscriber.dropped:
+            self._count("subscribers_dropped", 1)
         self._move(subscriber, frozenset())
         subscriber.channels.clear()
         self.subscribers.discard(subscriber)
@@ -225,22 +235,26 @@ class Hub:
                 channels = self._by_instrument.get(change.instrument)
                 if channels is not None:
                     for channel in channels:
-                        self._add(channel, self._event_frames(channel, change), touched)
+                        frames = self._event_frames(channel, change)
+                        count = len(change.trades) if channel.is_trades else 1
+                        self._add(channel, frames, touched, count)
         next_s = self._add_due(now_s, touched)
         for group in touched:
             self._send(group, now_s)
         if self._laggards:
             self._look_after_laggards(now_s)
             next_s = min(next_s, now_s + self.parameters.depth_interval_ms * MS)
-        self.ticks += 1
         self._not_before_s = loop.time() + self.parameters.tick_ms * MS
         if next_s != float("inf"):
             self._tick_at(max(next_s, self._not_before_s))
 
-    def _add(self, channel: Channel, frames: bytes, touched: dict[Group, None]) -> None:
+    def _add(
+        self, channel: Channel, frames: bytes, touched: dict[Group, None], count: int = 1
+    ) -> None:
         if frames:
             for group in channel.groups:
                 group.parts.append(frames)
+                group.frames += count
                 touched[group] = None
 
     def _event_frames(self, channel: Channel, change: Change) -> bytes:
@@ -326,8 +340,8 @@ class Hub:
         """Write what the tick has for a group, once to each member that keeps up."""
         parts = group.parts
         payload = parts[0] if len(parts) == 1 else b"".join(parts)
-        self.frames_sent += len(group.members)
-        group.parts = []
+        self._count("frames_sent", group.frames * len(group.members))
+        group.parts, group.frames = [], 0
         soft_bytes = self.parameters.soft_buffer_bytes
         for subscriber in group.members:
             if subscriber.lagging_since_s is None and subscriber.write(payload) > soft_bytes:

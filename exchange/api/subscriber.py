@@ -18,12 +18,13 @@ from exchange.api.frames import CloseCode, close_frame
 class Group:
     """Subscribers with the same set of channels, and what this tick has for them."""
 
-    __slots__ = ("channels", "members", "parts")
+    __slots__ = ("channels", "frames", "members", "parts")
 
     def __init__(self, channels: frozenset[ChannelKey]) -> None:
         self.channels = channels
         self.members: set[Subscriber] = set()
         self.parts: list[bytes] = []
+        self.frames = 0  # in parts
 
 
 class Subscriber:
@@ -35,6 +36,7 @@ class Subscriber:
         "_transport",
         "channels",
         "closing",
+        "dropped",
         "group",
         "heard_s",
         "lagging_since_s",
@@ -51,6 +53,7 @@ class Subscriber:
         self.channels: set[ChannelKey] = set()
         self.group: Group | None = None
         self.closing = False
+        self.dropped = False  # because it was too slow
         self.heard_s = now_s  # when the client last sent anything
         self.pinged = False  # since then
         self.lagging_since_s: float | None = None
@@ -91,6 +94,7 @@ class Subscriber:
         if self.closing:
             return
         self.closing = True
+        self.dropped = code == CloseCode.TOO_SLOW
         if not self._transport.is_closing():
             self._transport.write(close_frame(code, reason))
             self._close_timer = asyncio.get_running_loop().call_later(

@@ -29,6 +29,7 @@ from exchange.api.errors import ApiError, ErrorCode, internal_error
 from exchange.api.frames import CloseCode, close_frame, pong_frame
 from exchange.api.messages import frame
 from exchange.api.rate_limit import bucket_name
+from exchange.api.service import SERVICE
 from exchange.api.subscriber import Subscriber
 from exchange.read_model.market import INTERVALS
 
@@ -59,7 +60,8 @@ _request_id_decoder = msgspec.json.Decoder(_OnlyRequestId)
 class WebSocketEndpoint:
     """The handler of /ws. ``private``: None where only public channels are served.
 
-    ``limits``: counts the handshakes of an address with its other requests.
+    ``limits`` says whose address a connection counts for. ``check_ready`` raises ApiError while
+    nobody is served.
     """
 
     def __init__(
@@ -68,10 +70,12 @@ class WebSocketEndpoint:
         *,
         limits: RateLimits | None = None,
         private: PrivateSide | None = None,
+        check_ready: Callable[[], None] = lambda: None,
     ) -> None:
         self.hub = hub
         self.private = private
         self._limits = limits
+        self._check_ready = check_ready
         self._parameters = hub.parameters
         self._origins = frozenset(origin.lower() for origin in self._parameters.allowed_origins)
         self._numbers = itertools.count(1)
@@ -79,6 +83,7 @@ class WebSocketEndpoint:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """One socket, from its handshake to its end. Raises ApiError instead of a handshake."""
+        self._check_ready()
         self._check_origin(request)
         address = request.remote or ""
         if self._limits is not None:
@@ -153,6 +158,15 @@ class WebSocketEndpoint:
             self.hub.leave(subscriber)
             connection.end()
             subscriber.hang_up()
+
+
+def add_routes(app: web.Application) -> None:
+    """Serve /ws, of the service's hub."""
+    service = app[SERVICE]
+    endpoint = WebSocketEndpoint(
+        service.hub, limits=service.limits, check_ready=service.check_ready
+    )
+    app.router.add_get("/ws", endpoint.handle)
 
 
 class Connection:

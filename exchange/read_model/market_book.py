@@ -29,7 +29,7 @@ from exchange.read_model.market_layout import (
     USED_BLOCKS,
     USED_DIRECTORY,
 )
-from ringbuffer.jit import jit, jit_inline
+from ringbuffer.jit import jit_borrowed, jit_borrowed_inline
 
 # A block that shrinks below this joins a neighbour, if both together leave room to grow again.
 SMALL_BLOCK = BLOCK_LEVELS // 4
@@ -37,7 +37,7 @@ JOINED_BLOCK = BLOCK_LEVELS // 2
 HALF_BLOCK = BLOCK_LEVELS // 2
 
 
-@jit
+@jit_borrowed
 def lacking(v: Any, book: int) -> int:
     """DONE when ``set_level`` will find what it may need, otherwise what there is too little of."""
     if v.scalars[FREE_BLOCK] == 0 and v.scalars[USED_BLOCKS] >= len(v.block_sizes):
@@ -57,7 +57,7 @@ def lacking(v: Any, book: int) -> int:
     return DONE
 
 
-@jit
+@jit_borrowed
 def _take_block(v: Any) -> int:
     block = v.scalars[FREE_BLOCK]
     if block != 0:
@@ -69,7 +69,7 @@ def _take_block(v: Any) -> int:
     return block
 
 
-@jit
+@jit_borrowed
 def _take_directory(v: Any, room: int) -> int:
     offset = v.scalars[FREE_DIRECTORIES + room]
     if offset != 0:
@@ -80,7 +80,7 @@ def _take_directory(v: Any, room: int) -> int:
     return offset
 
 
-@jit
+@jit_borrowed
 def _insert_block(v: Any, book: int, place: int) -> int:
     """A new block at ``place`` of the book's directory; its number."""
     at = book * BOOK_WORDS
@@ -108,7 +108,7 @@ def _insert_block(v: Any, book: int, place: int) -> int:
     return block
 
 
-@jit
+@jit_borrowed
 def _drop_block(v: Any, book: int, place: int) -> None:
     at = book * BOOK_WORDS
     count = v.books[at + BOOK_BLOCKS]
@@ -121,7 +121,7 @@ def _drop_block(v: Any, book: int, place: int) -> None:
     v.scalars[FREE_BLOCK] = block
 
 
-@jit
+@jit_borrowed
 def _move(v: Any, source: int, first: int, target: int) -> None:
     """The levels of block ``source`` from ``first`` on to the end of block ``target``."""
     size = v.block_sizes[target]
@@ -136,7 +136,7 @@ def _move(v: Any, source: int, first: int, target: int) -> None:
     v.block_sizes[source] = first
 
 
-@jit
+@jit_borrowed
 def _join_neighbours(v: Any, book: int, place: int) -> None:
     """Join the small block at ``place`` with the one after or before it, if that leaves room."""
     at = book * BOOK_WORDS
@@ -156,7 +156,7 @@ def _join_neighbours(v: Any, book: int, place: int) -> None:
             _drop_block(v, book, place)
 
 
-@jit
+@jit_borrowed
 def _find_block(v: Any, offset: int, blocks: int, key: int) -> int:
     """Place in the directory of the last block that begins at or below ``key``, or 0."""
     low = blocks - 1
@@ -173,7 +173,7 @@ def _find_block(v: Any, offset: int, blocks: int, key: int) -> int:
     return low
 
 
-@jit_inline
+@jit_borrowed_inline
 def _find_level(v: Any, start: int, size: int, key: int) -> int:
     """Index in the block of the first level at or above ``key``; ``size`` when there is none."""
     low = 0
@@ -187,7 +187,7 @@ def _find_level(v: Any, start: int, size: int, key: int) -> int:
     return low
 
 
-@jit
+@jit_borrowed
 def set_level(v: Any, book: int, key: int, quantity: int, orders: int) -> bool:
     """The level of ``key`` has these totals now (quantity 0: it is gone). Was or is it the best?
 
@@ -242,7 +242,7 @@ def set_level(v: Any, book: int, key: int, quantity: int, orders: int) -> bool:
     return best
 
 
-@jit
+@jit_borrowed
 def _remove(v: Any, book: int, place: int, block: int, index: int) -> None:
     size = v.block_sizes[block] - 1
     start = block * BLOCK_WORDS
@@ -258,7 +258,7 @@ def _remove(v: Any, book: int, place: int, block: int, index: int) -> None:
         _join_neighbours(v, book, place)
 
 
-@jit
+@jit_borrowed
 def best_levels(model: Any, book: int, limit: int, out: np.ndarray) -> int:
     """Copy up to ``limit`` levels, best first; how many.
 
@@ -284,7 +284,7 @@ def best_levels(model: Any, book: int, limit: int, out: np.ndarray) -> int:
     return count
 
 
-@jit
+@jit_borrowed
 def restore_levels(model: Any, counts: np.ndarray, levels: np.ndarray) -> int:
     """Put ``counts[book]`` levels into each book. DONE, or what there is too little of.
 

@@ -86,7 +86,7 @@ from exchange.read_model.market_layout import (
     TRADES_KEPT,
     UNTIL_NS,
 )
-from ringbuffer.jit import jit, jit_inline
+from ringbuffer.jit import jit_borrowed, jit_borrowed_inline
 
 _TRADE = int(EventKind.TRADE)
 _INSTRUMENT_DEFINED = int(EventKind.INSTRUMENT_DEFINED)
@@ -102,7 +102,7 @@ _REFERENCE_PRICE = int(Parameter.REFERENCE_PRICE)
 _BUY = int(Side.BUY)
 
 
-@jit_inline
+@jit_borrowed_inline
 def _touch(v: Any, row: int, sequence: int, timestamp_ns: int, how: int) -> None:
     at = row * ROW_WORDS
     v.rows[at + SEQUENCE] = sequence
@@ -117,7 +117,7 @@ def _touch(v: Any, row: int, sequence: int, timestamp_ns: int, how: int) -> None
     v.rows[at + TOUCHES] |= how | TOUCH_ANY
 
 
-@jit
+@jit_borrowed
 def _slot_of(v: Any, book: int, price: int) -> int:
     """Where in the index the changed level is, or the empty slot where it belongs."""
     # 30 bits times 31 bits: no product leaves an int64
@@ -134,7 +134,7 @@ def _slot_of(v: Any, book: int, price: int) -> int:
         slot = (slot + 1) & mask
 
 
-@jit
+@jit_borrowed
 def _note_level(v: Any, book: int, price: int, quantity: int, orders: int) -> None:
     slot = _slot_of(v, book, price)
     entry = v.change_index[slot]
@@ -149,7 +149,7 @@ def _note_level(v: Any, book: int, price: int, quantity: int, orders: int) -> No
     v.changed_levels[at + 3] = orders
 
 
-@jit
+@jit_borrowed
 def index_changed_levels(model: Any) -> None:
     """Fill the emptied index anew after it has grown."""
     count = model.scalars[CHANGED_LEVELS]
@@ -159,7 +159,7 @@ def index_changed_levels(model: Any) -> None:
         model.change_index[slot] = entry + 1
 
 
-@jit
+@jit_borrowed
 def forget_changes(model: Any) -> None:
     """What has changed has been taken."""
     model.scalars[CHANGED_LEVELS] = 0
@@ -174,7 +174,7 @@ def forget_changes(model: Any) -> None:
         model.change_index[i] = 0
 
 
-@jit_inline
+@jit_borrowed_inline
 def _add(v: Any, words: Any, at: int, amount: int) -> None:
     """Add to a sum of two words; 0 <= amount < 2^62."""
     low = words[at] + amount
@@ -184,7 +184,7 @@ def _add(v: Any, words: Any, at: int, amount: int) -> None:
     words[at] = low
 
 
-@jit
+@jit_borrowed
 def _add_to_kline(
     v: Any, row: int, interval: int, timestamp_ns: int, price: int, quantity: int, value: int
 ) -> None:
@@ -211,7 +211,7 @@ def _add_to_kline(
     v.klines[at + KLINE_TRADES] += 1
 
 
-@jit
+@jit_borrowed
 def _trade(
     v: Any, row: int, sequence: int, timestamp_ns: int, price: int, quantity: int, side: int,
     reason: int,
@@ -252,7 +252,7 @@ def _trade(
         _add_to_kline(v, row, interval, timestamp_ns, price, quantity, value)
 
 
-@jit
+@jit_borrowed
 def _define_instrument(v: Any, event: Any) -> None:
     row = v.scalars[ROWS]
     v.scalars[ROWS] = row + 1
@@ -277,7 +277,7 @@ def _define_instrument(v: Any, event: Any) -> None:
     _touch(v, row, event.sequence, event.timestamp_ns, TOUCH_STATE | TOUCH_TICKER)
 
 
-@jit
+@jit_borrowed
 def _start_day(v: Any, event: Any) -> None:
     """Last prices are forgotten, the day's figures begin."""
     v.scalars[DAY_NUMBER] = event.price
@@ -291,7 +291,7 @@ def _start_day(v: Any, event: Any) -> None:
         _touch(v, row, event.sequence, event.timestamp_ns, TOUCH_TICKER)
 
 
-@jit
+@jit_borrowed
 def _change_state(v: Any, event: Any) -> None:
     state = np.int64(event.display)
     instrument = np.int64(event.instrument)
@@ -308,7 +308,7 @@ def _change_state(v: Any, event: Any) -> None:
         _touch(v, row, event.sequence, event.timestamp_ns, TOUCH_STATE | TOUCH_TICKER)
 
 
-@jit
+@jit_borrowed
 def _rare(v: Any, event: Any, kind: int) -> None:
     """The kinds that come seldom."""
     if kind == _CURRENCY_DEFINED:
@@ -340,7 +340,7 @@ def _rare(v: Any, event: Any, kind: int) -> None:
             _touch(v, row, event.sequence, event.timestamp_ns, TOUCH_TICKER)
 
 
-@jit
+@jit_borrowed
 def follow(model: Any, events: np.ndarray, first: int) -> tuple[int, int]:
     """Follow ``events[first:]`` (EVENT). (index of the first not followed, DONE or NEED_...)."""
     why = DONE

@@ -9,7 +9,7 @@ pieces they came, and after ``dump`` and ``load`` too.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 import numpy as np
 
@@ -339,32 +339,47 @@ class MarketModel:
 
     # --- changes ------------------------------------------------------------------------------
 
-    def take_changes(self) -> list[Change]:
+    def take_changes(self, instruments: Container[int] | None = None) -> list[Change]:
         """What has changed since the last call, by instrument in the order of their first event.
 
-        Empty always without ``track_changes``.
+        Of ``instruments`` only, when they are given; what others changed is discarded. Empty always
+        without ``track_changes``.
         """
         arrays = self._arrays
-        count = int(arrays.scalars[layout.TOUCHED])
-        if count == 0:
+        touched = arrays.touched[: int(arrays.scalars[layout.TOUCHED])]
+        if len(touched) == 0:
             return []
+        if instruments is not None:
+            wanted = [row for row in touched.tolist() if self._numbers[row] in instruments]
+            touched = np.array(wanted, np.int64)
         changes = [
             self._change(row, levels, trades)
             for row, levels, trades in zip(
-                arrays.touched[:count].tolist(), *self._changed(count), strict=True
+                touched.tolist(), *self._changed(touched, instruments is not None), strict=True
             )
         ]
         forget_changes(arrays)
         return changes
 
-    def _changed(self, count: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """Changed levels and trades of each touched row, in the order in which they came."""
+    def discard_changes(self) -> None:
+        """As ``take_changes``, for nobody: while a model catches up, and while no one listens."""
+        forget_changes(self._arrays)
+
+    def _changed(
+        self, touched: np.ndarray, select: bool
+    ) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Changed levels and trades of each touched row, in the order in which they came.
+
+        ``select``: there may be some of other rows.
+        """
         scalars, arrays = self._arrays.scalars, self._arrays
         levels = arrays.changed_levels.reshape(-1, layout.CHANGED_LEVEL_WORDS)
         levels = levels[: int(scalars[layout.CHANGED_LEVELS])]
         trades = arrays.changed_trades.reshape(-1, layout.CHANGED_TRADE_WORDS)
         trades = trades[: int(scalars[layout.CHANGED_TRADES])]
-        touched = arrays.touched[:count]
+        if select:
+            levels = levels[np.isin(levels[:, 0] >> 1, touched)]
+            trades = trades[np.isin(trades[:, 0], touched)]
         return (
             list(_by_row(levels, levels[:, 0] >> 1, touched)),
             list(_by_row(trades, trades[:, 0], touched)),

@@ -275,6 +275,26 @@ def test_changes_are_all_that_a_client_needs(stream: np.ndarray) -> None:
             assert [kline._asdict() for kline in mine] == of.klines(interval)
 
 
+def test_changes_of_some_instruments(stream: np.ndarray) -> None:
+    """What nobody wants is discarded; what is wanted is the same as without a choice."""
+    model, chosen = MarketModel(CAPACITY), MarketModel(CAPACITY)
+    wanted = {1, 4, 63}
+    looks = 0
+    for piece in cuts(stream, 6):
+        model.apply(piece)
+        chosen.apply(piece)
+        changes = [change for change in model.take_changes() if change.instrument in wanted]
+        looks += len(changes)
+        assert chosen.take_changes(wanted) == changes
+        assert chosen.take_changes() == []
+    assert looks > 5
+    chosen = MarketModel(CAPACITY)
+    chosen.apply(stream)
+    assert chosen.take_changes(()) == []
+    chosen.discard_changes()
+    check_equal(chosen, model)
+
+
 def test_a_gap_is_noticed(stream: np.ndarray) -> None:
     model = MarketModel(CAPACITY)
     model.apply(stream[:10])

@@ -17,17 +17,17 @@ from exchange import pipeline
 from exchange.codes import FLAG_LONG
 from exchange.core import AGENTS
 from exchange.counters import Counter, Histogram
+from exchange.data_directory import (
+    archive_directory,
+    journal_directory,
+    load_capacity,
+    save_capacity,
+)
 from exchange.engine.agent import MatcherAgent
 from exchange.engine.state import EngineCapacity, EngineState
 from exchange.engine_facts import EngineFacts, describe_engine
 from exchange.gateway.order_entry import OrderEntryAgent, OrderEntryParameters
-from exchange.rebuild import (
-    archive_directory,
-    journal_directory,
-    load_capacity,
-    rebuild,
-    save_capacity,
-)
+from exchange.rebuild import rebuild
 from exchange.records import COMMAND, EVENT
 from exchange.settings import Settings
 from journal.archive import ArchiveReader, ArchiveWriter

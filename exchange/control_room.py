@@ -19,10 +19,10 @@ from exchange.builders import EVENT_LAYOUT, KIND_OFFSET
 from exchange.control import ControlProducer, TradingControl
 from exchange.control_socket import Client, Request
 from exchange.core import Core
+from exchange.data_directory import archive_directory
 from exchange.engine_facts import EngineFacts
 from exchange.event_follower import EventFollower
 from exchange.operators import FOLLOWED, Names, Operators
-from exchange.rebuild import archive_directory
 from exchange.records import EVENT
 from exchange.settings import Configuration
 from journal.archive import ArchiveReader

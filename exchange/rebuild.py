@@ -29,10 +29,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import orjson
 
 from exchange.archive_check import ArchiveCheck
 from exchange.codes import FLAG_LONG, CommandKind
+from exchange.data_directory import (
+    CAPACITY_FILE,
+    archive_directory,
+    journal_directory,
+    load_capacity,
+    snapshot_directory,
+)
 from exchange.engine.matcher import apply_commands
 from exchange.engine.snapshot import SnapshotInvalid, list_snapshots, read_snapshot
 from exchange.engine.state import (
@@ -60,14 +66,10 @@ from journal.layout import (
 )
 from journal.reader import JournalReader
 from journal.recovery import RecoveryReport, recover
-from journal.segment import list_segments, map_words, sync_directory
+from journal.segment import list_segments, map_words
 from journal.writer import whole_records
 from ringbuffer.ring import UNGATED
 
-CAPACITY_FILE = "engine.json"
-JOURNAL_DIRECTORY = "journal"
-ARCHIVE_DIRECTORY = "archive"
-SNAPSHOT_DIRECTORY = "snapshots"
 COMMAND_LAYOUT = layout_hash(COMMAND)
 FLAGS_OFFSET: int = COMMAND.fields["flags"][1]  # type: ignore[index]
 
@@ -116,51 +118,6 @@ class RebuildResult(NamedTuple):
     seconds: float
     recovery_seconds: float  # of them: checking the journal
     snapshot_seconds: float  # of them: reading the snapshot
-
-
-def save_capacity(data_dir: Path, capacity: EngineCapacity) -> None:
-    """Write ``engine.json`` durably; for the first start. An existing one is replaced as a whole.
-
-    Raises OSError.
-    """
-    path = Path(data_dir) / CAPACITY_FILE
-    temporary = path.with_name(path.name + ".new")
-    data = orjson.dumps(capacity._asdict(), option=orjson.OPT_INDENT_2) + b"\n"
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.rename(temporary, path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
-    sync_directory(path.parent)
-
-
-def load_capacity(data_dir: Path) -> EngineCapacity | None:
-    """The capacities in ``engine.json``; None when there is no such file.
-
-    Raises ``DataDirectoryUnavailable`` when the file is not what ``save_capacity`` writes.
-    """
-    path = Path(data_dir) / CAPACITY_FILE
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise DataDirectoryUnavailable(f"{path}: {error.strerror}") from error
-    try:
-        fields = orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        raise DataDirectoryUnavailable(f"{path}: not JSON: {error}") from error
-    expected = set(EngineCapacity._fields)
-    if not isinstance(fields, dict) or set(fields) != expected:
-        raise DataDirectoryUnavailable(f"{path}: must hold exactly {', '.join(sorted(expected))}")
-    if not all(type(value) is int and value > 0 for value in fields.values()):
-        raise DataDirectoryUnavailable(f"{path}: every capacity must be a positive whole number")
-    return EngineCapacity(**fields)
 
 
 def _reserved_events(count: int) -> np.ndarray:
@@ -493,15 +450,3 @@ def _frame_follows(reader: JournalReader) -> bool:
         reader.directory, reader.record_dtype, reader.dtype_hash, reader.next_sequence
     )
     return next(probe.frames(), None) is not None
-
-
-def journal_directory(data_dir: Path) -> Path:
-    return Path(data_dir) / JOURNAL_DIRECTORY
-
-
-def archive_directory(data_dir: Path) -> Path:
-    return Path(data_dir) / ARCHIVE_DIRECTORY
-
-
-def snapshot_directory(data_dir: Path) -> Path:
-    return Path(data_dir) / SNAPSHOT_DIRECTORY

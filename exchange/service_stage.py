@@ -25,9 +25,9 @@ import numpy as np
 
 from exchange import pipeline
 from exchange.core import AGENTS, HEARTBEATS, RingCapacities, core_sections
+from exchange.data_directory import archive_directory
 from exchange.errors import ExitStatus
 from exchange.event_follower import EventFollower
-from exchange.rebuild import archive_directory
 from exchange.records import EVENT
 from exchange.settings import Configuration, Settings
 from exchange.stage_line import Telephone

@@ -25,6 +25,7 @@ import numpy as np
 
 from exchange.archive_check import EVENT_LAYOUT, ArchiveCheck, ArchiveDiffers
 from exchange.codes import EventKind
+from exchange.data_directory import archive_directory, journal_directory, snapshot_directory
 from exchange.engine.snapshot import (
     SnapshotInvalid,
     list_snapshots,
@@ -34,13 +35,7 @@ from exchange.engine.snapshot import (
 from exchange.engine.state import NEXT_EVENT
 from exchange.errors import JournalCorrupt
 from exchange.process import running_pid
-from exchange.rebuild import (
-    COMMAND_LAYOUT,
-    archive_directory,
-    journal_directory,
-    rebuild,
-    snapshot_directory,
-)
+from exchange.rebuild import COMMAND_LAYOUT, rebuild
 from exchange.records import EVENT_SIZE_BYTES
 from journal.archive import synchronise
 from journal.retention import (

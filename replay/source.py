@@ -16,15 +16,10 @@ import numpy as np
 
 from exchange.archive_check import open_archive
 from exchange.codes import FLAG_LONG, CommandKind
+from exchange.data_directory import archive_directory, journal_directory, load_capacity
 from exchange.engine.state import NEXT_COMMAND, EngineCapacity
 from exchange.errors import DataDirectoryUnavailable, JournalCorrupt
-from exchange.rebuild import (
-    COMMAND_LAYOUT,
-    archive_directory,
-    journal_directory,
-    load_capacity,
-    newest_state,
-)
+from exchange.rebuild import COMMAND_LAYOUT, newest_state
 from exchange.records import COMMAND
 from journal.layout import (
     FRAME_HEADER_BYTES,

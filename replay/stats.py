@@ -20,7 +20,7 @@ from exchange.codes import (
     Reject,
     TradeReason,
 )
-from exchange.rebuild import snapshot_directory
+from exchange.data_directory import snapshot_directory
 from exchange.records import COMMAND_SIZE_BYTES, EVENT_SIZE_BYTES
 from replay.directory import Directory
 from replay.source import JournalView

@@ -27,21 +27,14 @@ import numpy as np
 
 from exchange.archive_check import ArchiveCheck, Difference
 from exchange.codes import EventKind
+from exchange.data_directory import archive_directory, journal_directory, snapshot_directory
 from exchange.engine import state as layout
 from exchange.engine.chain_hash import chain_digest
 from exchange.engine.snapshot import SnapshotInvalid, list_snapshots, read_snapshot
 from exchange.engine.state import capacity_of, create_state
 from exchange.ledger import LedgerBroken
 from exchange.process import running_pid
-from exchange.rebuild import (
-    COMMAND_LAYOUT,
-    Replayer,
-    archive_directory,
-    journal_directory,
-    rebuild,
-    replay_chunks,
-    snapshot_directory,
-)
+from exchange.rebuild import COMMAND_LAYOUT, Replayer, rebuild, replay_chunks
 from exchange.records import COMMAND, EVENT_SIZE_BYTES
 from journal import xxh64
 from journal.reader import JournalReader

@@ -35,19 +35,12 @@ import numpy as np
 from exchange.archive_check import ArchiveCheck
 from exchange.codes import FLAG_LONG
 from exchange.control_commands import InstrumentTerms
+from exchange.data_directory import archive_directory, journal_directory, save_capacity
 from exchange.engine.chain_hash import chain_digest
 from exchange.engine.matcher import apply_commands
 from exchange.engine.state import NEXT_EVENT, EngineCapacity, create_state
 from exchange.pipeline import AGENTS, CURSOR_WORDS, EVENT_RELEASED
-from exchange.rebuild import (
-    COMMAND_LAYOUT,
-    FLAGS_OFFSET,
-    Replayer,
-    archive_directory,
-    journal_directory,
-    rebuild,
-    save_capacity,
-)
+from exchange.rebuild import COMMAND_LAYOUT, FLAGS_OFFSET, Replayer, rebuild
 from exchange.records import COMMAND, EVENT
 from journal.reader import JournalReader
 from journal.recovery import recover

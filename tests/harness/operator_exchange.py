@@ -30,9 +30,9 @@ from exchange.cli import main
 from exchange.control import ControlProducer, TradingControl
 from exchange.control_socket import Request
 from exchange.core import RingCapacities, core_sections
+from exchange.data_directory import archive_directory
 from exchange.event_follower import EventFollower
 from exchange.operators import FOLLOWED, Names, Operators
-from exchange.rebuild import archive_directory
 from exchange.records import COMMAND, EVENT
 from exchange.settings import Configuration, load
 from journal.archive import ArchiveReader

@@ -16,9 +16,10 @@ import numpy as np
 
 from exchange.archive_check import ArchiveCheck
 from exchange.codes import FLAG_LONG
+from exchange.data_directory import save_capacity
 from exchange.engine.state import create_state
 from exchange.process import DataDirectoryLock
-from exchange.rebuild import COMMAND_LAYOUT, FLAGS_OFFSET, Replayer, save_capacity
+from exchange.rebuild import COMMAND_LAYOUT, FLAGS_OFFSET, Replayer
 from journal.recovery import recover
 from journal.writer import JournalWriter
 from tests.unit.replay.sample_journal import CAPACITY, random_commands

@@ -16,10 +16,11 @@ import pytest
 
 from exchange.archive_check import open_archive
 from exchange.codes import EventKind, OrderType, TradeReason
+from exchange.data_directory import snapshot_directory
 from exchange.engine.chain_hash import chain_digest
 from exchange.engine.snapshot import write_snapshot
 from exchange.engine.state import EngineState, capacity_of
-from exchange.rebuild import rebuild, snapshot_directory
+from exchange.rebuild import rebuild
 from exchange.records import EVENT
 from replay.accounts import ledger_of
 from replay.book import books_of

@@ -17,8 +17,8 @@ from exchange.cli import main
 from exchange.codes import EventKind, InstrumentState, Reject, StateReason
 from exchange.control import ControlProducer
 from exchange.control_commands import open_account
+from exchange.data_directory import journal_directory
 from exchange.errors import ExitStatus
-from exchange.rebuild import journal_directory
 from exchange.records import ADMIN_CONTINUATION, COMMAND
 from exchange.settings import DEFAULT_FILE
 from journal.reader import JournalReader

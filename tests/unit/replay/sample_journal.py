@@ -11,15 +11,9 @@ from exchange import control_commands as commands
 from exchange.archive_check import ArchiveCheck
 from exchange.codes import FLAG_LONG, CommandKind, Parameter, Side
 from exchange.control_commands import InstrumentTerms
+from exchange.data_directory import JOURNAL_DIRECTORY, save_capacity
 from exchange.engine.state import EngineCapacity
-from exchange.rebuild import (
-    COMMAND_LAYOUT,
-    FLAGS_OFFSET,
-    JOURNAL_DIRECTORY,
-    RebuildResult,
-    rebuild,
-    save_capacity,
-)
+from exchange.rebuild import COMMAND_LAYOUT, FLAGS_OFFSET, RebuildResult, rebuild
 from exchange.records import COMMAND
 from journal.recovery import recover
 from journal.writer import JournalWriter

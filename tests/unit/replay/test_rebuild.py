@@ -11,11 +11,12 @@ import pytest
 from exchange import rebuild as rebuild_module
 from exchange.archive_check import ArchiveDiffers, open_archive
 from exchange.codes import CommandKind
+from exchange.data_directory import load_capacity, save_capacity
 from exchange.engine.chain_hash import chain_digest
 from exchange.engine.snapshot import write_snapshot
 from exchange.errors import DataDirectoryUnavailable
 from exchange.errors import JournalCorrupt as ExchangeJournalCorrupt
-from exchange.rebuild import load_capacity, rebuild, save_capacity
+from exchange.rebuild import rebuild
 from exchange.records import EVENT
 from journal.errors import JournalCorrupt
 from tests.unit.replay.sample_journal import (

@@ -10,21 +10,34 @@ it (``accounts_apply.py``, ``accounts_find.py``). Not for several threads at a t
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection
 
 import numpy as np
 
-from exchange.codes import CancelReason, EventKind, OrderType, TradeReason
+from exchange.codes import EventKind, OrderType, TradeReason
 from exchange.read_model import accounts_layout as layout
 from exchange.read_model.accounts_apply import apply_events
 from exchange.read_model.accounts_find import (
     find_fills,
     find_orders,
     order_address,
-    rebuild_indexes,
 )
 from exchange.read_model.accounts_lists import find_token
+from exchange.read_model.accounts_memory import (
+    dumped,
+    layout_text,
+    load_dumped,
+    make_memory,
+    take_dirty,
+)
+from exchange.read_model.accounts_rows import (
+    BALANCE_ROW,
+    ORDER_ROW,
+    POSITION_ROW,
+    fill_balance_rows,
+    fill_order_rows,
+    fill_position_rows,
+)
 from exchange.read_model.accounts_types import (
     Account,
     AccountModelCapacity,
@@ -37,12 +50,9 @@ from exchange.read_model.accounts_types import (
     ReadModelFull,
 )
 from exchange.read_model.order_status import OrderStatus
-from exchange.records import EVENT
 
-FORMAT = 1  # of the memory: part of ``layout_text``, so that no other program's dump is loaded
 TOKEN_BYTES = 14
 PAGE_MAXIMUM = 10_000
-_MEMORY_WORDS_MAXIMUM = 1 << 31  # addresses share a word in pairs
 
 _STATUSES = {int(status): status for status in OrderStatus}
 _PRICELESS = (int(OrderType.MARKET), int(OrderType.STOP))
@@ -65,10 +75,6 @@ _FULL = {
 }
 
 
-def _power_of_two(least: int) -> int:
-    return 1 << max(0, least - 1).bit_length()
-
-
 class AccountModel:
     """See the module. ``next_event``: sequence of the event that ``apply`` expects."""
 
@@ -78,58 +84,7 @@ class AccountModel:
         Raises ValueError for a capacity that is not positive or too large to be addressed.
         """
         self.capacity = capacity
-        for name in capacity.__struct_fields__:
-            if getattr(capacity, name) < 2:
-                raise ValueError(f"{name}: {getattr(capacity, name)}; at least 2 are needed")
-        trades = capacity.fills // 2
-        account_words = layout.account_words(capacity.currencies)
-        position_index = _power_of_two(2 * capacity.positions)
-        order_index = _power_of_two(2 * capacity.orders)
-        token_index = _power_of_two(capacity.orders)
-        balances = capacity.accounts * (capacity.currencies + 1)
-        end = layout.HEADER_WORDS
-        bases: dict[int, int] = {}
-        for word, size in (
-            (layout.H_CURRENCIES, capacity.currencies * layout.CURRENCY_WORDS),
-            (layout.H_INSTRUMENTS, capacity.instruments * layout.INSTRUMENT_WORDS),
-            (layout.H_SESSIONS, capacity.sessions * layout.SESSION_WORDS),
-            (layout.H_ACCOUNTS, capacity.accounts * account_words),
-            (layout.H_POSITIONS, capacity.positions * layout.POSITION_WORDS),
-            (layout.H_ORDERS, capacity.orders * layout.ORDER_WORDS),
-            (layout.H_TRADES, trades * layout.TRADE_WORDS),
-            (layout.H_POSITION_INDEX, position_index),
-            (layout.H_ORDER_INDEX, order_index),
-            (layout.H_TOKEN_INDEX, token_index),
-            (layout.H_DIRTY_ORDERS, capacity.orders if track_dirty else 0),
-            (layout.H_DIRTY_ACCOUNTS, balances if track_dirty else 0),
-            (layout.H_DIRTY_POSITIONS, capacity.positions if track_dirty else 0),
-            (layout.H_END, 0),
-        ):
-            bases[word] = end
-            end += -(-size // 8) * 8
-        if end > _MEMORY_WORDS_MAXIMUM:
-            raise ValueError(f"{capacity} needs {8 * end:,} bytes, at most 16 GiB are addressable")
-        whole = np.zeros(end + 8, np.int64)
-        # records begin at cache lines
-        start = -(whole.ctypes.data // 8) % 8
-        self._m: np.ndarray = whole[start : start + end]
-        for word, value in {
-            **bases,
-            layout.H_TOKEN_SEED: int.from_bytes(os.urandom(7), "little"),
-            layout.H_TRACK_DIRTY: int(track_dirty),
-            layout.H_ACCOUNT_WORDS: account_words,
-            layout.H_CURRENCIES_MAXIMUM: capacity.currencies,
-            layout.H_INSTRUMENTS_MAXIMUM: capacity.instruments,
-            layout.H_SESSIONS_MAXIMUM: capacity.sessions,
-            layout.H_ACCOUNTS_MAXIMUM: capacity.accounts,
-            layout.H_POSITIONS_MAXIMUM: capacity.positions,
-            layout.H_ORDERS_MAXIMUM: capacity.orders,
-            layout.H_TRADES_MAXIMUM: trades,
-            layout.H_POSITION_MASK: position_index - 1,
-            layout.H_ORDER_MASK: order_index - 1,
-            layout.H_TOKEN_MASK: token_index - 1,
-        }.items():
-            self._m[word] = value
+        self._m = make_memory(capacity, track_dirty)
         self._usernames: dict[str, int] = {}
         self._usernames_of = 0  # how many sessions they are of
 
@@ -452,111 +407,59 @@ class AccountModel:
             match_number=row[layout.T_SEQUENCE] + 1,
         )
 
-    # --- what changed -----------------------------------------------------------------------------
+    # --- for the store and the checkpoint ---------------------------------------------------------
 
     def take_dirty(self) -> Dirty:
         """What changed since the last call (or the beginning); see Dirty.
 
-        Only of a model made with ``track_dirty``. To be called at least once for every
-        ``capacity.orders`` less the live orders that are made.
+        Only of a model made with ``track_dirty``. To be called so often that the closed orders
+        that are kept outnumber the orders that are made between two calls.
         """
-        m = self._m
-        orders = self._take(layout.H_DIRTY_ORDERS, layout.H_DIRTY_ORDERS_COUNT)
-        m[orders + layout.O_WHAT] &= ~layout.FLAG_DIRTY
-        rows = self._take(layout.H_DIRTY_ACCOUNTS, layout.H_DIRTY_ACCOUNTS_COUNT)
-        account, word = np.divmod(
-            rows - self._header(layout.H_ACCOUNTS), self._header(layout.H_ACCOUNT_WORDS)
-        )
-        m[rows + np.where(word == 0, layout.A_DIRTY, layout.B_DIRTY)] = 0
-        currency = np.maximum(word - layout.A_BALANCES, 0) // layout.BALANCE_WORDS
-        positions = self._take(layout.H_DIRTY_POSITIONS, layout.H_DIRTY_POSITIONS_COUNT)
-        m[positions + layout.P_DIRTY] = 0
-        names = m[positions + layout.P_NAME]
-        return Dirty(
-            orders=m[orders + layout.O_ID],
-            accounts=np.stack([account, currency], axis=1),
-            positions=np.stack([names >> 16, names & layout.SHORT], axis=1),
-        )
+        return take_dirty(self._m)
 
-    def _take(self, dirty_list: int, dirty_count: int) -> np.ndarray:
-        start, count = self._header(dirty_list), self._header(dirty_count)
-        self._m[dirty_count] = 0
-        return self._m[start : start + count].copy()
+    def order_rows(self, order_ids: np.ndarray) -> np.ndarray:
+        """ORDER_ROW for each of the int64 ``order_ids``; ``order_id`` 0 where it is not kept."""
+        rows = np.zeros(len(order_ids), ORDER_ROW)
+        fill_order_rows(self._m, _words(order_ids), rows.view(np.int64).reshape(len(rows), -1))
+        return rows
 
-    # --- a copy of itself -------------------------------------------------------------------------
+    def balance_rows(self, pairs: np.ndarray) -> np.ndarray:
+        """BALANCE_ROW for each (account, currency) of int64 ``pairs``, shape (n, 2)."""
+        rows = np.zeros(len(pairs), BALANCE_ROW)
+        fill_balance_rows(self._m, _words(pairs), rows.view(np.int64).reshape(len(rows), -1))
+        return rows
+
+    def position_rows(self, pairs: np.ndarray) -> np.ndarray:
+        """POSITION_ROW for each (account, instrument) of int64 ``pairs``, shape (n, 2)."""
+        rows = np.zeros(len(pairs), POSITION_ROW)
+        fill_position_rows(self._m, _words(pairs), rows.view(np.int64).reshape(len(rows), -1))
+        return rows
 
     @property
     def layout_text(self) -> str:
         """What another model must be like to load what this one dumps."""
-        parts = [
-            f"{name}={getattr(self.capacity, name)}" for name in self.capacity.__struct_fields__
-        ]
-        parts.append(f"track_dirty={self._header(layout.H_TRACK_DIRTY)}")
-        return f"accounts format={FORMAT} event={EVENT.itemsize} " + " ".join(parts)
-
-    def _parts(self) -> dict[str, tuple[int, int]]:
-        """First word and size of everything that is not derived from the rest."""
-        header = self._header
-        trades = min(header(layout.H_TRADES_SEEN), header(layout.H_TRADES_MAXIMUM))
-        return {
-            "tables": (0, header(layout.H_POSITIONS)),
-            "positions": (
-                header(layout.H_POSITIONS),
-                header(layout.H_POSITIONS_USED) * layout.POSITION_WORDS,
-            ),
-            "orders": (header(layout.H_ORDERS), header(layout.H_ORDERS_USED) * layout.ORDER_WORDS),
-            "trades": (header(layout.H_TRADES), trades * layout.TRADE_WORDS),
-            "dirty_orders": (header(layout.H_DIRTY_ORDERS), header(layout.H_DIRTY_ORDERS_COUNT)),
-            "dirty_accounts": (
-                header(layout.H_DIRTY_ACCOUNTS),
-                header(layout.H_DIRTY_ACCOUNTS_COUNT),
-            ),
-            "dirty_positions": (
-                header(layout.H_DIRTY_POSITIONS),
-                header(layout.H_DIRTY_POSITIONS_COUNT),
-            ),
-        }
+        return layout_text(self.capacity, bool(self._m[layout.H_TRACK_DIRTY]))
 
     def dump(self) -> dict[str, np.ndarray]:
         """Everything, as int64 arrays for ``load``: views, to be written or copied at once."""
-        return {name: self._m[at : at + size] for name, (at, size) in self._parts().items()}
+        return dumped(self._m)
 
     def load(self, arrays: dict[str, np.ndarray]) -> None:
-        """Become the model that was dumped; this one must be new and have the same ``layout_text``.
+        """Become the model that was dumped; this one must be new and have the same layout.
 
         Raises ValueError when what is given does not fit.
         """
-        tables = arrays.get("tables")
-        fixed = slice(layout.H_ACCOUNT_WORDS, layout.H_POSITIONS_USED)
-        if (
-            self.next_event != 0
-            or tables is None
-            or tables.shape != (self._header(layout.H_POSITIONS),)
-        ):
-            raise ValueError("the model is not new, or the tables are of another one")
-        ours, theirs = self._m[fixed].copy(), tables[fixed].copy()
-        ours[layout.H_LAST_NS - fixed.start] = theirs[layout.H_LAST_NS - fixed.start]
-        if not np.array_equal(ours, theirs):
-            raise ValueError("the tables are of a model with other capacities")
-        new = self._m[: len(tables)].copy()
-        self._m[: len(tables)] = tables
-        try:
-            for name, (_at, size) in self._parts().items():
-                if arrays[name].shape != (size,):
-                    raise ValueError(f"{name}: {arrays[name].shape[0]} words instead of {size}")
-        except (KeyError, ValueError) as error:
-            self._m[: len(tables)] = new
-            raise ValueError(f"the arrays do not fit each other: {error}") from None
-        for name, (at, size) in self._parts().items():
-            self._m[at : at + size] = arrays[name]
-        rebuild_indexes(self._m)
+        if self.next_event != 0:
+            raise ValueError("only a new model can be loaded")
+        load_dumped(self._m, arrays)
         self._usernames_of = 0
+
+
+def _words(array: np.ndarray) -> np.ndarray:
+    """As the one kind of array that is compiled for: int64, contiguous, writeable."""
+    return np.require(array, np.int64, ["C", "W"])
 
 
 def _padded_text(word: int) -> str:
     """Text of up to eight ASCII bytes, padded with spaces or zeros."""
     return word.to_bytes(8, "little", signed=True).rstrip(b"\0 ").decode("latin-1")
-
-
-# the numbers that Order.reason of a cancelled order takes are those of the registry
-assert max(CancelReason) <= layout.BYTE

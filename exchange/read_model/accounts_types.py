@@ -131,8 +131,9 @@ class Currency(msgspec.Struct, frozen=True):
 class Dirty(msgspec.Struct, frozen=True):
     """What changed since the last time, each once (int64 arrays).
 
-    ``orders``: order ids. ``accounts``: rows (account, currency); currency 0: what is not money
-    (count and limit of orders, blocked, killed, opened). ``positions``: rows (account, instrument).
+    ``orders``: order ids. ``accounts``: rows (account, currency); where something changed that is
+    not money (count and limit of orders, blocked, killed, opened) currency 0 and all currencies
+    that the account has ever had. ``positions``: rows (account, instrument).
     """
 
     orders: np.ndarray

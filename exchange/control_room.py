@@ -51,11 +51,13 @@ class ControlRoom:
         self._producer = ControlProducer(arrays["ingress_0"], core.cursors, matcher_eventfd)
         self._trading = TradingControl(configuration)
         self._operators = Operators(self._producer.send, Names(facts))
+        master_key_file = configuration.settings.api.master_key_file
         self._keys = ApiKeys(
             self._producer.send,
             facts,
             configuration.settings.capacity.sessions,
             data_directory,
+            Path(master_key_file) if master_key_file else None,
         )
         self._follower = EventFollower(
             arrays["event_ring"],

@@ -1,7 +1,7 @@
 """What lies where in a data directory, and the capacities that its first start has fixed.
 
-Who uses it: whatever opens journal, archive or snapshots. It imports no engine: the stages that only
-follow events start faster.
+Who uses it: whatever opens journal, archive or snapshots. It imports no engine: the stages that
+only follow events start faster.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from exchange.api import websocket
 from exchange.api.errors import Handler, answer_errors, success_body
 from exchange.api.health import health_response
 from exchange.api.service import SERVICE, ApiService
@@ -78,6 +79,7 @@ def make_application(service: ApiService) -> web.Application:
     app.on_response_prepare.append(add_headers)
     app.router.add_get(f"{PREFIX}/time", get_time)
     app.router.add_get(f"{PREFIX}/health", get_health)
+    websocket.add_routes(app)
     return app
 
 

@@ -1,8 +1,8 @@
 """The body of the stage api: read models, order gateway and web server in one asyncio loop.
 
 Who uses it: exchange/stage.py. Life: the servers answer at once (503, "starting"), the models read
-what has happened (checkpoint, archive, ring), then the stage is ready. At a graceful stop it takes
-nothing more, lets outcomes that somebody waits for come, tells WebSockets, and ends.
+what has happened (archive, then ring), then the stage is ready. At a graceful stop it takes nothing
+more, lets outcomes that somebody waits for come, tells WebSockets, and ends.
 """
 
 from __future__ import annotations
@@ -12,11 +12,15 @@ import logging
 
 from aiohttp import web
 
-from exchange.api.health import HealthWatch
-from exchange.api.pump import EventPump
 from exchange.api.server import make_application, make_health_application
-from exchange.api.service import ApiService, Counters
-from exchange.counters import Counter
+from exchange.api.service import ApiService
+from exchange.api.service_parts import (
+    account_capacity,
+    capacity_in_use,
+    make_api_service,
+    make_market,
+)
+from exchange.read_model.accounts import AccountModel
 from exchange.service_stage import ServiceStage, run_asyncio
 from exchange.stage_line import Telephone
 from exchange.supervisor import StageSpec
@@ -24,55 +28,38 @@ from exchange.supervisor import StageSpec
 log = logging.getLogger(__name__)
 
 SHUTDOWN_S = 2.0  # for requests that are being answered when the server closes
+OUTCOME_POLL_S = 0.005
 
 
 def run(spec: StageSpec, telephone: Telephone) -> int:
     """Run the stage. Returns its exit status."""
     stage = ServiceStage(spec, telephone)
-    return run_asyncio(stage, lambda: _serve(stage))
+    capacity = capacity_in_use(stage.data_directory)
+    market = make_market(stage.settings, capacity)
+    accounts = AccountModel(account_capacity(stage.settings, capacity))
+    return run_asyncio(stage, lambda: _serve(stage, make_api_service(stage, market, accounts)))
 
 
-def _make_service(stage: ServiceStage) -> ApiService:
-    settings = stage.settings
-    counters = Counters(stage.counters, "API_", Counter)
-    pump = EventPump(
-        stage,
-        stage.follower(0),
-        batch_events=settings.read_model.batch_events,
-        lapped=lambda: counters.add("lapped"),
-    )
-    watch = HealthWatch(
-        stage.cursors,
-        stage.counters,
-        stage.data_directory,
-        stale_ms=settings.health.stale_ms,
-        lag_ms=settings.health.lag_ms,
-    )
-    return ApiService(
-        role=stage.role,
-        configuration=stage.configuration,
-        pump=pump,
-        counters=counters,
-        watch=watch,
-        released=stage.released,
-        market=None,
-    )
-
-
-async def _serve(stage: ServiceStage) -> None:
-    service = _make_service(stage)
-    pump = service.pump
+async def _serve(stage: ServiceStage, service: ApiService) -> None:
     runners = []
     for name, app in (
         ("api", make_application(service)),
         ("health", make_health_application(service)),
     ):
         runner = web.AppRunner(
-            app, access_log=None, handle_signals=False, shutdown_timeout=SHUTDOWN_S
+            app,
+            access_log=None,
+            handle_signals=False,
+            shutdown_timeout=SHUTDOWN_S,
+            keepalive_timeout=stage.settings.api.idle_timeout_ms / 1000,
+            max_line_size=stage.settings.api.header_bytes,
+            max_field_size=stage.settings.api.header_bytes,
         )
         await runner.setup()
-        await web.SockSite(runner, stage.listener(name)).start()
+        backlog = stage.settings.api.listen_backlog
+        await web.SockSite(runner, stage.listener(name), backlog=backlog).start()
         runners.append(runner)
+    pump = service.pump
     pump.start()
     assert pump.failure is not None
     life = asyncio.create_task(_live(stage, service))
@@ -82,13 +69,15 @@ async def _serve(stage: ServiceStage) -> None:
             each.result()
     finally:
         life.cancel()
+        service.gateway.close()
+        service.hub.stop()
         for runner in runners:
             await runner.cleanup()
         pump.close()
 
 
 async def _live(stage: ServiceStage, service: ApiService) -> None:
-    """From the start to the end of intake."""
+    """From the start to the end of intake, and until nobody waits for an outcome any more."""
     pump = service.pump
     catching_up = asyncio.create_task(pump.reached(stage.released_at_start))
     stopping = asyncio.create_task(pump.intake_stopped.wait())
@@ -98,8 +87,11 @@ async def _live(stage: ServiceStage, service: ApiService) -> None:
         )
         stage.progress(f"read {pump.position:,} of {stage.released_at_start:,} events")
     if catching_up.done():
+        service.hub.start()
         service.ready = True
         stage.ready()
     await stopping
     service.stopping = True
     catching_up.cancel()
+    while service.gateway.under_way:
+        await asyncio.sleep(OUTCOME_POLL_S)  # each has a timeout of its own

@@ -1,0 +1,128 @@
+"""From configuration and region to the parts of an ``ApiService``.
+
+Who uses it: the body of the stage api. The parts themselves know no configuration; here its names
+meet their parameters.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from exchange.api.auth import Authenticator
+from exchange.api.feed_settings import feed_parameters
+from exchange.api.health import HealthWatch
+from exchange.api.hub import Hub
+from exchange.api.keys import KeyStore
+from exchange.api.order_gateway import OrderGateway
+from exchange.api.pump import EventPump
+from exchange.api.rate_limit import RateLimits
+from exchange.api.service import ApiService, Counters
+from exchange.counters import Counter
+from exchange.data_directory import load_capacity
+from exchange.engine.state import EngineCapacity
+from exchange.read_model.accounts import AccountModel
+from exchange.read_model.accounts_types import AccountModelCapacity
+from exchange.read_model.market import MarketModel
+from exchange.service_stage import ServiceStage
+from exchange.settings import Settings
+
+MILLISECONDS_PER_SECOND = 1000
+
+
+def capacity_in_use(data_directory: Path) -> EngineCapacity:
+    """The engine's capacities, which the matcher has fixed before any stage begins."""
+    capacity = load_capacity(data_directory)
+    assert capacity is not None, "the matcher has fixed the capacities"
+    return capacity
+
+
+def make_market(settings: Settings, capacity: EngineCapacity) -> MarketModel:
+    """An empty market model of the configured sizes."""
+    return MarketModel(
+        capacity.instruments,
+        trades_kept=settings.read_model.trades,
+        klines_kept=settings.read_model.klines,
+    )
+
+
+def account_capacity(settings: Settings, capacity: EngineCapacity) -> AccountModelCapacity:
+    """The sizes of an account model: every live order, and the closed ones that are kept."""
+    return AccountModelCapacity(
+        accounts=capacity.accounts,
+        sessions=capacity.sessions,
+        instruments=capacity.instruments,
+        positions=capacity.positions,
+        orders=capacity.orders + settings.read_model.orders,
+        fills=settings.read_model.fills + settings.read_model.fills % 2,
+    )
+
+
+def make_watch(stage: ServiceStage) -> HealthWatch:
+    """What tells how the exchange is."""
+    section = stage.settings.health
+    return HealthWatch(
+        stage.cursors,
+        stage.counters,
+        stage.data_directory,
+        stale_ms=section.stale_ms,
+        lag_ms=section.lag_ms,
+    )
+
+
+def make_api_service(
+    stage: ServiceStage, market: MarketModel, accounts: AccountModel
+) -> ApiService:
+    """The service of the stage api over models that stand at the same event."""
+    settings = stage.settings
+    api = settings.api
+    assert market.next_event == accounts.next_event
+    counters = Counters(stage.counters, "API_", Counter)
+    pump = EventPump(
+        stage,
+        stage.follower(market.next_event),
+        batch_events=settings.read_model.batch_events,
+        lapped=lambda: counters.add("lapped"),
+    )
+    gateway = OrderGateway(
+        stage.arrays["ingress_2"],
+        stage.cursors,
+        stage.counters,
+        stage.matcher_eventfd,
+        market,
+        accounts,
+        outcome_timeout_s=api.outcome_timeout_ms / MILLISECONDS_PER_SECOND,
+    )
+    master_key_file = Path(api.master_key_file) if api.master_key_file else None
+    keys = KeyStore(stage.data_directory, master_key_file)
+    limits = RateLimits(
+        per_address=api.requests_per_second_per_ip,
+        per_key=api.requests_per_second_per_key,
+        burst=api.burst,
+        trusted_proxies=api.trusted_proxies,
+    )
+    service = ApiService(
+        role=stage.role,
+        configuration=stage.configuration,
+        pump=pump,
+        counters=counters,
+        watch=make_watch(stage),
+        released=stage.released,
+        market=market,
+        accounts=accounts,
+        gateway=gateway,
+        keys=keys,
+        limits=limits,
+        authenticator=Authenticator(keys, limits, receive_window_ms=api.receive_window_ms),
+    )
+    service.hub = Hub(
+        market,
+        feed_parameters(settings, stage.role),
+        clock_ms=lambda: service.clock() // 1_000_000,
+        count=counters.add,
+    )
+    # the order is part of the contract: an answer names nothing that the models do not know
+    pump.add_listener(market.apply)
+    pump.add_listener(accounts.apply)
+    pump.add_listener(gateway.learn)
+    pump.add_after(service.hub.publish)
+    return service

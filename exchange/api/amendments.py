@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from exchange.api import order_errors
 from exchange.api.order_json import STATUS_REJECTED
 from exchange.api.order_terms import SIDES, TYPES, NewOrder, invalid
-from exchange.codes import DISPLAY_POST_ONLY, OrderType, Reject, Side
+from exchange.codes import OrderType, Reject, Side
 
 if TYPE_CHECKING:
-    from exchange.read_model.accounts import Order
-    from exchange.read_model.market import Instrument
+    from exchange.read_model.accounts_types import Order
+    from exchange.read_model.market_types import Instrument
 
 _PRICED = (OrderType.LIMIT, OrderType.STOP_LIMIT)
 Describe = Callable[["Order"], dict[str, Any]]
@@ -79,19 +79,23 @@ def check(terms: NewTerms, order: Order, instrument: Instrument, describe: Descr
             refuse(out_of_range, f"{name} must be {limits}")
 
 
+def _was_lowered(found: Order, quantity: int) -> bool:
+    return found.quantity < quantity and found.updated_ns > found.created_ns
+
+
 def is_same(found: Order, symbol: str, asked: NewOrder) -> bool:
     """Whether ``found``, an order in ``symbol``, can have been made from ``asked``.
 
-    What its events no longer tell counts as equal: a repriced order has another price, and of a
-    rejected one not all terms are known.
+    What its events no longer tell counts as equal: a repriced order has another price, a
+    lowered one a smaller quantity, and of a rejected one not all terms are known.
     """
     same = (
         symbol == asked.symbol
         and found.order_type == TYPES[asked.type]
         and (found.side == Side.BUY) == (SIDES[asked.side] == Side.BUY)
-        and (found.display == DISPLAY_POST_ONLY) == asked.post_only
+        and (found.display == "P") == asked.post_only
         and (asked.reprice or asked.price is None or found.price == asked.price)
-        and found.quantity == asked.quantity
+        and (found.quantity == asked.quantity or _was_lowered(found, asked.quantity))
     )
     if not same or found.status == STATUS_REJECTED:
         return same

@@ -13,7 +13,7 @@ from exchange.api.order_json import STATUS_NAMES
 from exchange.codes import Reject
 
 if TYPE_CHECKING:
-    from exchange.read_model.accounts import Order
+    from exchange.read_model.accounts_types import Order
 
 Description = dict[str, Any]
 

@@ -39,7 +39,8 @@ from ringbuffer.idle import wake
 from ringbuffer.ring import publish
 
 if TYPE_CHECKING:
-    from exchange.read_model.accounts import AccountModel, Order
+    from exchange.read_model.accounts import AccountModel
+    from exchange.read_model.accounts_types import Order
     from exchange.read_model.market import MarketModel
 
 Array = np.ndarray[Any, Any]
@@ -69,7 +70,7 @@ class OrderGateway:
         clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._capacity = int(ring.shape[0])
-        self._slots = memoryview(ring.view(np.uint8).reshape(-1))
+        self._slots = memoryview(ring.view(np.uint8).reshape(-1))  # type: ignore[arg-type]
         self._cursors = cursors
         self._eventfd = matcher_eventfd
         self._market = market
@@ -289,7 +290,8 @@ class OrderGateway:
         """Cancel down to ``open_quantity``; works for every session of the account."""
         sent = Sent(CommandKind.CANCEL_BY_ORDER_ID, account, order.session)
         sent.order_id, sent.remaining = order.order_id, open_quantity
-        total = self._executed(order) + open_quantity if open_quantity else 0
+        # what a replacement has inherited is counted, here and in the matcher
+        total = order.filled + open_quantity if open_quantity else 0
         session = self._session(account)
         self._send(sent, order_records.cancel(self._clock_ns(), session, order.order_id, total))
         return sent
@@ -329,9 +331,9 @@ class OrderGateway:
             order.order_id,
             token,
             price=terms.price,
-            quantity=self._executed(order) + terms.open,
+            quantity=order.filled + terms.open,
             time_in_force=order.time_in_force,
-            display=order.display,
+            display=ord(order.display),
             order_type=order.order_type,
             stop_price=terms.stop_price,
             # an iceberg that would show all of what is left is none
@@ -356,18 +358,6 @@ class OrderGateway:
         sent = Sent(CommandKind.CANCEL_AFTER, account, session)
         self._send(sent, order_records.cancel_after(self._clock_ns(), session, seconds))
         return sent
-
-    def _executed(self, order: Order) -> int:
-        """What the chain of orders that ends with ``order`` has traded: commands count it."""
-        executed: int = order.filled
-        while order.replaces:
-            before = self._accounts.order(order.replaces)
-            if before is None:
-                message = "what it replaced is no longer kept: the order can only be cancelled"
-                raise ApiError(ErrorCode.ORDER_CLOSED, message, data=self.describe(order))
-            order = before
-            executed += order.filled
-        return executed
 
     def _accepted(self, order: Order) -> Order:
         """``order``; raises the ApiError of a rejected one."""

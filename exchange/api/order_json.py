@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 from exchange.api.order_terms import SIDE_NAMES, TYPE_NAMES, client_order_id_of
 from exchange.codes import (
-    DISPLAY_POST_ONLY,
     TIME_IN_FORCE_IMMEDIATE,
     TIME_IN_FORCE_MARKET_HOURS,
     TIME_IN_FORCE_SYSTEM_HOURS,
@@ -23,7 +22,7 @@ from exchange.codes import (
 )
 
 if TYPE_CHECKING:
-    from exchange.read_model.accounts import Fill, Order
+    from exchange.read_model.accounts_types import Fill, Order
 
 # the numbers of read_model.accounts.OrderStatus, which the API shows as lower-case names
 STATUS_NAMES = [
@@ -98,7 +97,7 @@ def order_json(
         "stop_price": order.stop_price or None,
         "display_quantity": order.display_quantity or None,
         "minimum_quantity": order.minimum_quantity or None,
-        "post_only": int(order.display) == DISPLAY_POST_ONLY,
+        "post_only": order.display == "P",
         "filled_quantity": order.filled,
         "remaining_quantity": order.open,
         "filled_value": order.filled_value,

@@ -22,7 +22,8 @@ from exchange.codes import MASS_CANCEL_ANY_SIDE, CancelReason, CommandKind, Even
 from exchange.records import EVENT, EVENT_SIZE_BYTES
 
 if TYPE_CHECKING:
-    from exchange.read_model.accounts import AccountModel, Order
+    from exchange.read_model.accounts import AccountModel
+    from exchange.read_model.accounts_types import Order
 
 Array = np.ndarray[Any, Any]
 SETTLE_INTERVAL_S = 0.002  # while an outcome is not known: some commands cause no event

@@ -13,12 +13,12 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from exchange.api import websocket
-from exchange.api.errors import Handler, answer_errors, success_body
+from exchange.api import rest, websocket
+from exchange.api.errors import Handler, answer_errors
 from exchange.api.health import health_response
+from exchange.api.rest import PREFIX
 from exchange.api.service import SERVICE, ApiService
 
-PREFIX = "/api/v1"
 # answered also while the models read the archive
 ALWAYS = frozenset({f"{PREFIX}/time", f"{PREFIX}/health", "/health"})
 HEADERS = {
@@ -26,14 +26,6 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
-
-
-async def get_time(request: web.Request) -> web.Response:
-    """``GET /time``: the exchange's clock, for the timestamps of signed requests."""
-    service = request.app[SERVICE]
-    now_ns = service.clock()
-    body = success_body({"timestamp": now_ns // 1_000_000, "timestamp_ns": now_ns})
-    return web.Response(body=body, content_type="application/json")
 
 
 async def get_health(request: web.Request) -> web.Response:
@@ -77,8 +69,7 @@ def make_application(service: ApiService) -> web.Application:
     )
     app[SERVICE] = service
     app.on_response_prepare.append(add_headers)
-    app.router.add_get(f"{PREFIX}/time", get_time)
-    app.router.add_get(f"{PREFIX}/health", get_health)
+    rest.add_routes(app)
     websocket.add_routes(app)
     return app
 

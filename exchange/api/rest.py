@@ -1,0 +1,273 @@
+"""REST: the table of all routes, and what every one of them has in common.
+
+Who uses it: the application (server.py) through ``add_routes``; the OpenAPI document is generated
+from the same table. Order of the checks of a request: route, origin, media type and size, signature
+(``auth.py``: permission, rate, nonce), query string, body. Invariant: a handler runs only when all
+of them have passed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple
+
+from aiohttp import web
+
+from exchange.api import openapi, rest_account, rest_market, rest_orders, shapes
+from exchange.api.decode import decode_body, decode_query
+from exchange.api.errors import ApiError, ErrorCode, success_body
+from exchange.api.keys import READ, TRADE, Permission
+from exchange.api.order_terms import Amendment, CancelAfter, NewOrder
+from exchange.api.origins import cors_headers, preflight_headers, require_origin
+from exchange.api.rest_call import Answer, Call
+from exchange.api.service import SERVICE
+from exchange.api.shapes import NoQuery
+
+PREFIX = "/api/v1"
+JSON = "application/json"
+Handler = Callable[[Call], Awaitable[Any]]
+
+_PRIVATE = (
+    ErrorCode.CREDENTIALS_MISSING,
+    ErrorCode.KEY_UNKNOWN,
+    ErrorCode.SIGNATURE_INVALID,
+    ErrorCode.TIMESTAMP_OUTSIDE_WINDOW,
+    ErrorCode.NONCE_USED,
+    ErrorCode.PERMISSION_DENIED,
+)
+_COMMON = (
+    ErrorCode.INVALID_FIELD,
+    ErrorCode.RATE_LIMITED,
+    ErrorCode.INTERNAL,
+    ErrorCode.UNAVAILABLE,
+    ErrorCode.HEADERS_TOO_LARGE,
+    ErrorCode.TOO_MANY_CONNECTIONS,
+)
+_COMMAND = (
+    ErrorCode.ORIGIN_NOT_ALLOWED,
+    ErrorCode.OUTCOME_UNKNOWN,
+)
+_BODY = (
+    ErrorCode.MALFORMED_JSON,
+    ErrorCode.BODY_TOO_LARGE,
+    ErrorCode.UNSUPPORTED_MEDIA_TYPE,
+)
+
+
+class Route(NamedTuple):
+    """One path and method. ``permission`` None: public. ``errors``: beside those of all routes.
+
+    ``rejects``: the matcher may refuse it (HTTP 422, 10000 + Reject).
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    answer: type
+    permission: Permission | None = None
+    query: type = NoQuery
+    body: type | None = None
+    statuses: tuple[int, ...] = (200,)
+    errors: tuple[ErrorCode, ...] = ()
+    rejects: bool = False
+
+    @property
+    def is_command(self) -> bool:
+        """Whether it changes something."""
+        return self.permission == TRADE
+
+    @property
+    def all_errors(self) -> tuple[ErrorCode, ...]:
+        """Every ErrorCode that it may answer with."""
+        return (
+            *_COMMON,
+            *(_PRIVATE if self.permission is not None else ()),
+            *(_COMMAND if self.is_command else ()),
+            *(_BODY if self.body is not None else ()),
+            *self.errors,
+        )
+
+
+_NO_INSTRUMENT = (ErrorCode.INSTRUMENT_NOT_FOUND,)
+_LIST = (ErrorCode.INSTRUMENT_NOT_FOUND, ErrorCode.INVALID_CURSOR)
+
+ROUTES: tuple[Route, ...] = (
+    Route(
+        "POST",
+        "/orders",
+        rest_orders.post_order,
+        shapes.OrderAnswer,
+        TRADE,
+        body=NewOrder,
+        statuses=(201, 200),
+        errors=(ErrorCode.INSTRUMENT_NOT_FOUND, ErrorCode.CLIENT_ORDER_ID_USED),
+        rejects=True,
+    ),
+    Route(
+        "GET",
+        "/orders",
+        rest_orders.get_orders,
+        shapes.OrdersAnswer,
+        READ,
+        query=shapes.OrdersQuery,
+        errors=_LIST,
+    ),
+    Route(
+        "DELETE",
+        "/orders",
+        rest_orders.delete_orders,
+        shapes.MassCancelAnswer,
+        TRADE,
+        query=shapes.MassCancelQuery,
+        errors=_NO_INSTRUMENT,
+    ),
+    Route(
+        "POST",
+        "/orders/cancel-after",
+        rest_orders.post_cancel_after,
+        shapes.CancelAfterAnswer,
+        TRADE,
+        body=CancelAfter,
+    ),
+    Route(
+        "GET",
+        "/orders/{order_id}",
+        rest_orders.get_order,
+        shapes.OrderWithTrades,
+        READ,
+        errors=(ErrorCode.ORDER_NOT_FOUND,),
+    ),
+    Route(
+        "PATCH",
+        "/orders/{order_id}",
+        rest_orders.patch_order,
+        shapes.OrderAnswer,
+        TRADE,
+        body=Amendment,
+        errors=(
+            ErrorCode.ORDER_NOT_FOUND,
+            ErrorCode.ORDER_CLOSED,
+            ErrorCode.ORDER_OF_ANOTHER_SESSION,
+        ),
+        rejects=True,
+    ),
+    Route(
+        "DELETE",
+        "/orders/{order_id}",
+        rest_orders.delete_order,
+        shapes.OrderAnswer,
+        TRADE,
+        errors=(ErrorCode.ORDER_NOT_FOUND, ErrorCode.ORDER_CLOSED),
+        rejects=True,
+    ),
+    Route(
+        "GET",
+        "/trades",
+        rest_orders.get_fills,
+        shapes.FillsAnswer,
+        READ,
+        query=shapes.FillsQuery,
+        errors=(*_LIST, ErrorCode.ORDER_NOT_FOUND),
+    ),
+    Route("GET", "/accounts/me", rest_account.get_account, shapes.AccountAnswer, READ),
+    Route("GET", "/positions", rest_account.get_positions, shapes.PositionsAnswer, READ),
+    Route("GET", "/instruments", rest_market.get_instruments, shapes.InstrumentsAnswer),
+    Route(
+        "GET",
+        "/depth/{symbol}",
+        rest_market.get_depth,
+        shapes.DepthAnswer,
+        query=shapes.DepthQuery,
+        errors=_NO_INSTRUMENT,
+    ),
+    Route(
+        "GET",
+        "/trades/{symbol}",
+        rest_market.get_public_trades,
+        shapes.TradesAnswer,
+        query=shapes.PublicTradesQuery,
+        errors=_LIST,
+    ),
+    Route(
+        "GET",
+        "/ticker/{symbol}",
+        rest_market.get_ticker,
+        shapes.TickerAnswer,
+        errors=_NO_INSTRUMENT,
+    ),
+    Route(
+        "GET",
+        "/klines/{symbol}",
+        rest_market.get_klines,
+        shapes.KlinesAnswer,
+        query=shapes.KlinesQuery,
+        errors=_NO_INSTRUMENT,
+    ),
+    Route("GET", "/time", rest_market.get_time, shapes.TimeAnswer),
+    Route("GET", "/health", rest_market.get_health, shapes.HealthAnswer),
+)
+
+
+async def _read_body(request: web.Request, route: Route) -> bytes:
+    """The body as it was signed. Raises ApiError."""
+    if request.headers.get("Content-Encoding", "identity") != "identity":
+        raise ApiError(
+            ErrorCode.UNSUPPORTED_MEDIA_TYPE, "Content-Encoding: a body must not be encoded"
+        )
+    if not request.body_exists:
+        return b""
+    if route.body is not None and request.content_type != JSON:
+        raise ApiError(ErrorCode.UNSUPPORTED_MEDIA_TYPE, f"Content-Type: must be {JSON}")
+    body = await request.read()
+    if body and route.body is None:
+        raise ApiError(ErrorCode.INVALID_FIELD, f"body: {route.method} {route.path} has none")
+    return body
+
+
+def _serve(route: Route) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def serve(request: web.Request) -> web.Response:
+        service = request.app[SERVICE]
+        if route.is_command:
+            require_origin(request, service.settings.api.allowed_origins)
+        raw = await _read_body(request, route)
+        key = None
+        if route.permission is not None:
+            assert service.authenticator is not None
+            key = service.authenticator.authenticate(request, raw, route.permission)
+        query: Any = decode_query(request.query.items(), route.query)
+        body = None if route.body is None else decode_body(raw, route.body)
+        found = await route.handler(Call(service, key, request.match_info, query, body))
+        status = 200
+        if isinstance(found, Answer):
+            found, status = found
+        return web.Response(body=success_body(found), status=status, content_type=JSON)
+
+    return serve
+
+
+async def _preflight(request: web.Request) -> web.Response:
+    """OPTIONS: what a page of an allowed origin asks before its request."""
+    service = request.app[SERVICE]
+    allowed = service.settings.api.allowed_origins
+    return web.Response(status=204, headers=preflight_headers(request, allowed))
+
+
+async def _add_cors(request: web.Request, response: web.StreamResponse) -> None:
+    allowed = request.app[SERVICE].settings.api.allowed_origins
+    response.headers.update(cors_headers(request, allowed))
+
+
+def add_routes(app: web.Application) -> None:
+    """Register every route, and /openapi.json."""
+    for route in ROUTES:
+        app.router.add_route(route.method, PREFIX + route.path, _serve(route))
+    if app[SERVICE].settings.api.allowed_origins:
+        for path in {route.path for route in ROUTES}:
+            app.router.add_route("OPTIONS", PREFIX + path, _preflight)
+        app.on_response_prepare.append(_add_cors)
+    document = openapi.document(PREFIX, ROUTES)
+
+    async def get_openapi(request: web.Request) -> web.Response:
+        return web.Response(body=document, content_type=JSON)
+
+    app.router.add_get("/openapi.json", get_openapi)

@@ -1,0 +1,75 @@
+"""What a REST handler is given and what it gives back.
+
+Who uses it: the handlers and the route table (rest.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from exchange.api.errors import ApiError, ErrorCode
+
+if TYPE_CHECKING:
+    from exchange.api.keys import Key
+    from exchange.api.order_gateway import OrderGateway
+    from exchange.api.service import ApiService
+    from exchange.read_model.accounts import AccountModel
+    from exchange.read_model.market import MarketModel
+
+
+class Answer(NamedTuple):
+    """An answer's ``data`` with an HTTP status other than 200."""
+
+    data: Any
+    status: int
+
+
+class Call:
+    """A request that was let in: its ``key`` (None: public), ``query``, ``body`` and path."""
+
+    __slots__ = ("body", "key", "path", "query", "service")
+
+    def __init__(
+        self, service: ApiService, key: Key | None, path: Mapping[str, str], query: Any, body: Any
+    ) -> None:
+        self.service = service
+        self.key = key
+        self.path = path
+        self.query = query
+        self.body = body
+
+    @property
+    def account(self) -> int:
+        """The account of the key that signed the request."""
+        assert self.key is not None
+        return self.key.account
+
+    @property
+    def market(self) -> MarketModel:
+        market: MarketModel = self.service.market
+        return market
+
+    @property
+    def accounts(self) -> AccountModel:
+        accounts: AccountModel = self.service.accounts
+        return accounts
+
+    @property
+    def gateway(self) -> OrderGateway:
+        gateway: OrderGateway = self.service.gateway
+        return gateway
+
+
+def find_instrument(call: Call, symbol: str | None) -> int | None:
+    """The instrument's number. Raises ApiError (INSTRUMENT_NOT_FOUND)."""
+    if symbol is None:
+        return None
+    number: int | None = call.market.by_symbol.get(symbol)
+    if number is None:
+        raise ApiError(
+            ErrorCode.INSTRUMENT_NOT_FOUND,
+            f"symbol: there is no instrument {symbol[:16]!r}; GET /api/v1/instruments lists them",
+            data={"field": "symbol"},
+        )
+    return number

@@ -1,0 +1,358 @@
+"""The shapes of REST's query strings and answers, as Structs: the one place that says them.
+
+Who uses it: routes (queries are decoded into these), the OpenAPI document (generated from these)
+and the tests, which hold every answer of a running exchange against them. Answers are built as
+plain dicts, which is quicker; a test demands that they fit. Units are those of ``order_json.py``.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from exchange.api.order_terms import (
+    MAXIMUM_ORDER_ID,
+    ClientOrderId,
+    Price,
+    Quantity,
+    SideName,
+    Symbol,
+    TimeInForceName,
+    TypeName,
+)
+
+PAGE_DEFAULT = 100
+PAGE_MAXIMUM = 1_000
+LEVELS_DEFAULT = 20
+LEVELS_MAXIMUM = 1_000
+KLINES_DEFAULT = 500
+KLINES_MAXIMUM = 1_500
+MAXIMUM_TIME_MS = 9_223_372_036_854  # 2262: the last one that fits nanoseconds in 64 bits
+
+StatusName = Literal[
+    "new",
+    "partial_filled",
+    "filled",
+    "cancelled",
+    "rejected",
+    "pending_review",
+    "waiting",
+    "replaced",
+    "expired",
+]
+Interval = Literal["1m", "5m", "15m", "1h", "1d"]
+StateName = Literal["open", "auction", "halted", "cancel_only", "closed"]
+Integer = Annotated[int, Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
+Count = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
+Value = Annotated[int, Meta(description="may be larger than 64 bits")]
+OrderId = Annotated[int, Meta(ge=1, le=MAXIMUM_ORDER_ID)]
+PageLimit = Annotated[int, Meta(ge=1, le=PAGE_MAXIMUM)]
+TimeMs = Annotated[int, Meta(ge=0, le=MAXIMUM_TIME_MS, description="milliseconds since 1970, UTC")]
+Time = Annotated[
+    str,
+    Meta(
+        pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$",
+        description="RFC 3339, UTC, microseconds",
+    ),
+]
+Cursor = Annotated[
+    str,
+    Meta(max_length=64, description="next_cursor of the page before; opaque, of the same filters"),
+]
+StatusList = Annotated[
+    str,
+    Meta(
+        max_length=256,
+        description="one or several statuses joined by commas; `open`: all that can still trade",
+    ),
+]
+Level = Annotated[
+    list[Count], Meta(min_length=2, max_length=2, description="price and quantity shown there")
+]
+
+
+class NoQuery(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A query string without parameters."""
+
+
+class OrdersQuery(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    status: StatusList | None = None
+    symbol: Symbol | None = None
+    client_order_id: ClientOrderId | None = None
+    cursor: Cursor | None = None
+    limit: PageLimit = PAGE_DEFAULT
+
+
+class MassCancelQuery(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    symbol: Symbol | None = None
+    side: Literal["buy", "sell"] | None = None
+
+
+class FillsQuery(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    symbol: Symbol | None = None
+    order_id: OrderId | None = None
+    cursor: Cursor | None = None
+    limit: PageLimit = PAGE_DEFAULT
+
+
+class DepthQuery(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    levels: Annotated[int, Meta(ge=1, le=LEVELS_MAXIMUM)] = LEVELS_DEFAULT
+
+
+class PublicTradesQuery(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    cursor: Cursor | None = None
+    limit: PageLimit = PAGE_DEFAULT
+
+
+class KlinesQuery(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    interval: Interval = "1m"
+    from_ms: TimeMs | None = msgspec.field(default=None, name="from")
+    to_ms: TimeMs | None = msgspec.field(default=None, name="to")
+    limit: Annotated[int, Meta(ge=1, le=KLINES_MAXIMUM)] = KLINES_DEFAULT
+
+
+class OrderAnswer(Struct, kw_only=True, forbid_unknown_fields=True):
+    """An order. `quantity` is what its owner last asked for in all, `filled_quantity` included;
+    `filled_value` the sum of price x quantity of its fills."""
+
+    order_id: OrderId
+    client_order_id: str | None
+    symbol: str
+    side: SideName
+    type: TypeName
+    time_in_force: TimeInForceName
+    expire_seconds: Count | None
+    quantity: Count
+    price: Price | None
+    stop_price: Price | None
+    display_quantity: Quantity | None
+    minimum_quantity: Quantity | None
+    post_only: bool
+    filled_quantity: Count
+    remaining_quantity: Count
+    filled_value: Value
+    status: StatusName
+    reject_code: Count | None
+    reject_reason: str | None
+    cancel_reason: str | None
+    replaces: OrderId | None
+    replaced_by: OrderId | None
+    created_at: Time
+    updated_at: Time
+    filled_at: Time | None
+    cancelled_at: Time | None
+
+
+class FillAnswer(Struct, kw_only=True, forbid_unknown_fields=True):
+    """One of the account's sides of a trade. `fee`: minor units of the currency, negative: given.
+    `trade_id` is that of the public trade."""
+
+    trade_id: Count
+    order_id: OrderId
+    symbol: str
+    side: SideName
+    price: Price
+    quantity: Quantity
+    liquidity: Literal["maker", "taker"]
+    fee: Integer
+    sequence: Count
+    executed_at: Time
+
+
+class OrderWithTrades(OrderAnswer, kw_only=True):
+    """An order and its newest fills, newest first; `GET /trades?order_id=` has all."""
+
+    trades: list[FillAnswer]
+
+
+class OrdersAnswer(Struct, kw_only=True, forbid_unknown_fields=True):
+    """Newest first. `next_cursor` null: there are no more."""
+
+    orders: list[OrderAnswer]
+    next_cursor: str | None
+
+
+class FillsAnswer(Struct, kw_only=True, forbid_unknown_fields=True):
+    """Newest first."""
+
+    trades: list[FillAnswer]
+    next_cursor: str | None
+
+
+class MassCancelAnswer(Struct, kw_only=True, forbid_unknown_fields=True):
+    """The orders that were cancelled. Those of halted instruments stay."""
+
+    cancelled: list[OrderId]
+
+
+class CancelAfterAnswer(Struct, kw_only=True, forbid_unknown_fields=True):
+    """What is in force now. `cancel_at`: null when it is off."""
+
+    seconds: Count
+    cancel_at: Time | None
+
+
+class BalanceAnswer(Struct, kw_only=True, forbid_unknown_fields=True):
+    """Money in minor units of the currency, of which a unit has 10^decimals."""
+
+    currency: str
+    decimals: Count
+    balance: Integer
+    frozen_balance: Integer
+    available_balance: Integer
+
+
+class AccountAnswer(Struct, kw_only=True, forbid_unknown_fields=True):
+    """The account of the API key. A `daily_order_limit` of 0 is none."""
+
+    account: Count
+    balances: list[BalanceAnswer]
+    daily_order_count: Count
+    daily_order_limit: Count
+    open_orders: Count
+    blocked: bool
+    killed: bool
+    permissions: list[Literal["read", "trade"]]
+    created_at: Time | None
+    updated_at: Time | None
+
+
+class PositionAnswer(Struct, kw_only=True, forbid_unknown_fields=True):
+    """Stock of one instrument; negative: short. Costs in minor units of the currency."""
+
+    symbol: str
+    currency: str
+    quantity: Integer
+    available_quantity: Integer
+    frozen_quantity: Integer
+    average_price: Integer
+    total_cost: Integer
+    created_at: Time | None
+    updated_at: Time | None
+
+
+class PositionsAnswer(Struct, kw_only=True, forbid_unknown_fields=True):
+    positions: list[PositionAnswer]
+
+
+class InstrumentAnswer(Struct, kw_only=True, forbid_unknown_fields=True):
+    """Prices are integers: 10^-price_decimals of the currency, multiples of `tick`; quantities
+    multiples of `lot`."""
+
+    symbol: str
+    price_decimals: Count
+    tick: Price
+    lot: Quantity
+    minimum_price: Price
+    maximum_price: Price
+    maximum_quantity: Quantity
+    currency: str
+    currency_decimals: Count
+    group: Count
+    state: StateName
+    state_until: Time | None
+    reference_price: Price | None
+    last_price: Price | None
+
+
+class InstrumentsAnswer(Struct, kw_only=True, forbid_unknown_fields=True):
+    instruments: list[InstrumentAnswer]
+
+
+class DepthAnswer(Struct, kw_only=True, forbid_unknown_fields=True):
+    """Best levels first. `sequence` is the newest event that is in it: the one to begin with when
+    diffs of the WebSocket follow."""
+
+    symbol: str
+    sequence: Integer
+    timestamp: Time | None
+    bids: list[Level]
+    asks: list[Level]
+
+
+class TradeAnswer(Struct, kw_only=True, forbid_unknown_fields=True):
+    """A trade; `side`: the aggressor's. `reason` tells trades of call auctions apart."""
+
+    trade_id: Count
+    price: Price
+    quantity: Quantity
+    side: Literal["buy", "sell"]
+    reason: Literal["continuous", "opening_auction", "closing_auction"]
+    sequence: Count
+    executed_at: Time
+
+
+class TradesAnswer(Struct, kw_only=True, forbid_unknown_fields=True):
+    """Newest first, as far as they are kept."""
+
+    symbol: str
+    trades: list[TradeAnswer]
+    next_cursor: str | None
+
+
+class TickerAnswer(Struct, kw_only=True, forbid_unknown_fields=True):
+    """The trading day so far. `turnover` in minor units of the currency."""
+
+    symbol: str
+    last_price: Price | None
+    last_quantity: Quantity | None
+    last_at: Time | None
+    open: Price | None
+    high: Price | None
+    low: Price | None
+    volume: Count
+    turnover: Value
+    trade_count: Count
+    previous_close: Price | None
+    reference_price: Price | None
+    best_bid: Price | None
+    best_bid_quantity: Count
+    best_ask: Price | None
+    best_ask_quantity: Count
+    state: StateName
+    state_until: Time | None
+    auction_price: Price | None
+    auction_volume: Count
+    auction_imbalance: Integer
+    auction_at: Time | None
+    sequence: Integer
+    timestamp: Time | None
+
+
+class KlineAnswer(Struct, kw_only=True, forbid_unknown_fields=True):
+    """Trades of one interval, from `timestamp` on. Intervals without trades are left out."""
+
+    timestamp: Time
+    open: Price
+    high: Price
+    low: Price
+    close: Price
+    volume: Count
+    turnover: Value
+    trade_count: Count
+
+
+class KlinesAnswer(Struct, kw_only=True, forbid_unknown_fields=True):
+    """Ascending; with `from` the first ones from then on, otherwise the last ones before `to`."""
+
+    symbol: str
+    interval: Interval
+    klines: list[KlineAnswer]
+
+
+class TimeAnswer(Struct, kw_only=True, forbid_unknown_fields=True):
+    timestamp: Count
+    timestamp_ns: Count
+
+
+class HealthAnswer(Struct, kw_only=True, forbid_unknown_fields=True):
+    """problems: what is wrong, in words. Ages and lags of the core's stages."""
+
+    healthy: bool
+    phase: str
+    problems: list[str]
+    heartbeat_age_ms: dict[str, int]
+    lag: dict[str, int]
+    day: Count

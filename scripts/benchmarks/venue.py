@@ -112,17 +112,26 @@ def overrides(path: Path | None) -> str:
 
 @contextlib.contextmanager
 def running(
-    overrides: str = "", directory: Path | None = None, *, controls: bool = True
+    overrides: str = "",
+    directory: Path | None = None,
+    *,
+    controls: bool = True,
+    accounts: str = ACCOUNTS,
+    instruments: str | None = None,
 ) -> Iterator[Venue]:
     """Start `exchange run` with the default configuration and ``overrides`` (TOML text).
 
     ``controls``: with every risk control, or without any; the account is funded in both cases.
+    ``accounts``, ``instruments``: texts of these files; instruments None: the shipped ones.
     """
     folder = Path(tempfile.mkdtemp(prefix="exchange-bench-", dir=directory))
     port = free_port()
     settings = folder / "bench.toml"
+    own_instruments = "" if instruments is None else 'instruments_file = "instruments.toml"\n'
+    if instruments is not None:
+        (folder / "instruments.toml").write_text(instruments)
     settings.write_text(
-        f'[exchange]\nsessions_file = "bench_sessions.toml"\n'
+        f'[exchange]\nsessions_file = "bench_sessions.toml"\n{own_instruments}'
         f'accounts_file = "bench_accounts.toml"\n[day]\nroll = "manual"\n'
         f"[order_entry]\nport = {port}\n{CONTROLS_ON if controls else CONTROLS_OFF}{overrides}"
     )
@@ -130,7 +139,7 @@ def running(
         f'[[session]]\nid = 1\nusername = "{USERNAME}"\n'
         f'password = "{hash_password(PASSWORD)}"\naccount = {ACCOUNT}\n'
     )
-    (folder / "bench_accounts.toml").write_text(ACCOUNTS)
+    (folder / "bench_accounts.toml").write_text(accounts)
     log = (folder / "daemon.log").open("wb")
     process = subprocess.Popen(
         [sys.executable, "-m", "exchange.cli", "run", "--config", settings,

@@ -13,9 +13,24 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from exchange.api import order_terms as terms
 from exchange.api.frames import text_frame
 
 SideName = Literal["buy", "sell"]
+ReportEvent = Literal[
+    "accepted",
+    "rejected",
+    "replaced",
+    "cancelled",
+    "expired",
+    "filled",
+    "modified",
+    "held",
+    "released",
+    "triggered",
+    "prevented",
+    "cancel_rejected",
+]
 StateName = Literal["open", "auction", "halted", "cancel_only", "closed"]
 PriceLevel = Annotated[
     tuple[int, int], Meta(description="[price, quantity]; in a diff quantity 0: the level is gone")
@@ -31,6 +46,7 @@ Checksum = Annotated[
     ),
 ]
 RequestId = Annotated[str, Meta(max_length=64, description="returned in the answer as it is")]
+OrderId = Annotated[int, Meta(ge=0, le=terms.MAXIMUM_ORDER_ID)]
 ChannelName = Annotated[str, Meta(description="for example trade.2330.TW or kline.2330.TW.1m")]
 
 _encoder = msgspec.json.Encoder()
@@ -184,6 +200,81 @@ class Ticker(msgspec.Struct, tag="ticker"):
     timestamp: Milliseconds
 
 
+# --- what the server sends to those who signed in -------------------------------------------------
+
+
+class Authenticated(msgspec.Struct, tag="authenticated", omit_defaults=True):
+    """The socket has signed in for an account."""
+
+    account: int
+    permissions: list[Literal["read", "trade"]]
+    request_id: RequestId | UnsetType = UNSET
+
+
+class Received(msgspec.Struct, tag="received", omit_defaults=True):
+    """An order action is on its way to the matcher; reports, or an error, follow."""
+
+    action: Literal["order", "cancel", "amend", "mass_cancel", "cancel_after"]
+    status: Literal["received"] = "received"
+    client_order_id: str | UnsetType | None = UNSET
+    order_id: int | UnsetType = UNSET
+    request_id: RequestId | UnsetType = UNSET
+
+
+class ExecutionReport(msgspec.Struct, tag="execution_report"):
+    """Something happened to an order of the account; ``order`` is how it stood then."""
+
+    event: ReportEvent
+    sequence: Sequence
+    timestamp: Milliseconds
+    order: dict[str, Any]
+    last_price: int | None = None
+    last_quantity: int | None = None
+    fee: Annotated[
+        int | None, Meta(description="minor units of the currency; negative: it was paid to you")
+    ] = None
+    liquidity: Literal["maker", "taker"] | None = None
+    match_number: Annotated[int | None, Meta(description="the trade_id of the trade")] = None
+    reject_code: int | None = None
+    reject_reason: str | None = None
+
+
+class OrdersSnapshot(msgspec.Struct, tag="orders_snapshot"):
+    """Open orders, newest first, 500 in a message; balances and positions follow the ``last``."""
+
+    account: int
+    orders: list[dict[str, Any]]
+    last: bool
+    sequence: Sequence
+    timestamp: Milliseconds
+
+
+class Balance(msgspec.Struct, tag="balance"):
+    """An account's money of one currency, in its minor units."""
+
+    currency: str
+    decimals: int
+    balance: int
+    frozen_balance: int
+    available_balance: int
+    sequence: Sequence
+    timestamp: Milliseconds
+
+
+class Position(msgspec.Struct, tag="position"):
+    """What an account holds of an instrument; negative: short. Costs in minor currency units."""
+
+    symbol: str
+    currency: str
+    quantity: int
+    available_quantity: int
+    frozen_quantity: int
+    average_price: int
+    total_cost: int
+    sequence: Sequence
+    timestamp: Milliseconds
+
+
 # --- what clients send ---------------------------------------------------------------------------
 
 
@@ -221,3 +312,49 @@ class Auth(_Action, tag="auth"):
     timestamp: int | str
     nonce: str
     signature: str
+
+
+class Order(_Action, tag="order"):
+    """Enter an order: the fields of ``POST /orders``."""
+
+    symbol: terms.Symbol
+    side: terms.SideName
+    quantity: terms.Quantity
+    type: terms.TypeName = "limit"
+    price: terms.Price | None = None
+    time_in_force: terms.TimeInForceName = "day"
+    expire_seconds: terms.ExpireSeconds | None = None
+    stop_price: terms.Price | None = None
+    display_quantity: terms.Quantity | None = None
+    minimum_quantity: terms.MinimumQuantity | None = None
+    post_only: bool = False
+    reprice: bool = False
+    client_order_id: terms.ClientOrderId | None = None
+
+
+class Cancel(_Action, tag="cancel"):
+    """Cancel an order of the account."""
+
+    order_id: OrderId
+
+
+class Amend(_Action, tag="amend"):
+    """Change an order: the fields of ``PATCH /orders/{id}``."""
+
+    order_id: OrderId
+    quantity: terms.Quantity | None = None
+    price: terms.Price | None = None
+    stop_price: terms.Price | None = None
+
+
+class MassCancel(_Action, tag="mass_cancel"):
+    """Cancel all open orders of the account, of one instrument or side if it says so."""
+
+    symbol: terms.Symbol | None = None
+    side: Literal["buy", "sell"] | None = None
+
+
+class CancelAfter(_Action, tag="cancel_after"):
+    """Cancel the account's API orders in ``seconds`` unless sent again before; 0: never mind."""
+
+    seconds: Annotated[int, Meta(ge=0, le=terms.TIME_IN_FORCE_MAXIMUM_SECONDS)]

@@ -35,7 +35,8 @@ from exchange.read_model.market import INTERVALS
 
 if TYPE_CHECKING:
     from exchange.api.hub import Hub
-    from exchange.api.private_side import PrivateSide, SignedIn
+    from exchange.api.private_channel import Member
+    from exchange.api.private_side import PrivateSide
     from exchange.api.rate_limit import RateLimits
 
 log = logging.getLogger(__name__)
@@ -45,6 +46,7 @@ CHANNELS_BEFORE_YIELD = 50
 ERRORS_PAUSE_S = 0.001  # after as many refused channels
 
 Action = messages.Subscribe | messages.Unsubscribe | messages.Ping | messages.Auth
+CHANNEL = ORDERS.kind.value
 _decoder = msgspec.json.Decoder(Action)
 
 
@@ -174,7 +176,8 @@ class Connection:
 
     def __init__(self, endpoint: WebSocketEndpoint, subscriber: Subscriber) -> None:
         self.subscriber = subscriber
-        self.signed_in: SignedIn | None = None
+        self.member: Member | None = None  # when it has signed in
+        self.tasks: set[asyncio.Task[None]] = set()  # actions that have no outcome yet
         self._endpoint = endpoint
         self._hub = endpoint.hub
         self._parameters = endpoint.hub.parameters
@@ -285,14 +288,21 @@ class Connection:
             pong = messages.Pong(self._hub.clock_ms(), action.request_id)
             self.subscriber.write(frame(pong))
         else:
-            await self._act_privately(action)
+            await self._private().act(self, action)
 
-    async def _act_privately(self, action: messages.Auth) -> None:
-        raise ApiError(ErrorCode.PERMISSION_DENIED, "this address serves public channels only")
+    def _private(self) -> PrivateSide:
+        private = self._endpoint.private
+        if private is None:
+            raise ApiError(ErrorCode.PERMISSION_DENIED, "this address serves public channels only")
+        return private
 
     async def _subscribe(self, action: messages.Subscribe) -> None:
         since = None if action.since is UNSET else action.since
-        for some in _batches(action.channels):
+        names = action.channels
+        if CHANNEL in names:
+            await self._subscribe_to_orders(since, action.request_id)
+            names = [name for name in names if name != CHANNEL]
+        for some in _batches(names):
             refused = self._subscribe_some(some, since, action.request_id)
             await asyncio.sleep(ERRORS_PAUSE_S if refused else 0)
             if self.subscriber.closing:
@@ -310,8 +320,6 @@ class Connection:
         for name in names:
             try:
                 key = resolve(name, hub.market.by_symbol, INTERVALS)
-                if key == ORDERS:
-                    self._check_may_follow_orders()
                 if key not in subscriber.channels and key not in accepted:
                     if room <= 0:
                         raise ApiError(
@@ -334,8 +342,14 @@ class Connection:
         subscriber.write(b"".join(answers))
         return refused
 
-    def _check_may_follow_orders(self) -> None:
-        raise ApiError(ErrorCode.PERMISSION_DENIED, "this address serves public channels only")
+    async def _subscribe_to_orders(self, since: int | None, request_id: str | UnsetType) -> None:
+        try:
+            private = self._private()
+            member = private.check_may_read(self)
+        except ApiError as error:
+            self.refuse(error, channel=CHANNEL, request_id=request_id)
+            return
+        await private.channel.subscribe(member, since, request_id)
 
     async def _unsubscribe(self, action: messages.Unsubscribe) -> None:
         hub, subscriber = self._hub, self.subscriber
@@ -344,6 +358,12 @@ class Connection:
             left: list[ChannelKey] = []
             answers: list[bytes] = []
             for name in some:
+                if name == CHANNEL and self.member is not None and self.member.subscribed:
+                    self._private().channel.unsubscribe(self.member)
+                    answers.append(
+                        frame(messages.Unsubscribed(name, hub.sequence, action.request_id))
+                    )
+                    continue
                 key: ChannelKey | None = None
                 with contextlib.suppress(UnknownChannel):
                     key = resolve(name, hub.market.by_symbol, INTERVALS)
@@ -364,7 +384,9 @@ class Connection:
             await asyncio.sleep(0 if left else ERRORS_PAUSE_S)
 
     def end(self) -> None:
-        """The socket is closed."""
+        """The socket is closed. What is under way stays under way; nobody waits for it here."""
+        if self.member is not None:
+            self._private().channel.leave(self.member)
 
 
 def _error_frame(

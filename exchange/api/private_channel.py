@@ -1,0 +1,372 @@
+"""The channel ``orders``: what happens to an account, told to the sockets that signed in for it.
+
+Who calls: the pump, ``learn`` after the models have applied a batch; the endpoint, when a socket
+signs in, subscribes or leaves; the hub's heartbeat. A new subscriber first gets a snapshot of open
+orders, balances and positions, made between two batches, so that nothing falls in between; with
+``since`` also the reports of what it has missed, read from the archive.
+
+Invariants: a socket is told of its own account only, of every order of it whichever way it was
+entered, and of nothing once its key is revoked; the events of others cost a few numpy masks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from msgspec import UNSET, UnsetType
+
+from exchange.api import messages
+from exchange.api.errors import ApiError, ErrorCode
+from exchange.api.execution_reports import REPORTED, Step, orders_after, reports, steps_of
+from exchange.api.frames import CloseCode
+from exchange.api.keys import KeysDamaged
+from exchange.api.messages import frame
+from exchange.codes import EventKind
+
+if TYPE_CHECKING:
+    from exchange.api.keys import Key, KeyStore
+    from exchange.api.subscriber import Subscriber
+    from exchange.read_model.accounts import AccountModel
+    from exchange.read_model.accounts_types import Fill, Order
+    from exchange.read_model.market import MarketModel
+
+log = logging.getLogger(__name__)
+
+SESSION_NUMBERS = 1 << 16
+ORDERS_IN_MESSAGE = 500  # of a snapshot: a message of some 300 KB
+# An account that trades faster than this in one batch is told of a gap and sent a new snapshot: a
+# report costs some 30 µs, and everybody waits for it.
+REPORTS_AT_ONCE = 4_000
+REPLAYED_REPORTS = 10_000
+REPLAYED_EVENTS = 8_000_000
+HISTORY_CHUNK_EVENTS = 65_536
+CHANNEL = "orders"
+NANOSECONDS_PER_MS = 1_000_000
+
+# kinds that change an account and belong to no order
+_OF_ACCOUNTS = np.zeros(256, np.bool_)
+_OF_ACCOUNTS[[EventKind.BALANCE_CHANGED, EventKind.KILL_SWITCHED, EventKind.WARNING]] = True
+
+History = Callable[[int, int], np.ndarray]
+Change = messages.Balance | messages.Position
+
+
+class ServiceError(Protocol):
+    """How a socket is told that something is refused."""
+
+    def __call__(self, error: ApiError) -> None: ...
+
+
+class Member:
+    """A signed-in socket. ``subscribed``: to the channel; otherwise only its actions count."""
+
+    __slots__ = ("account", "key", "refuse", "subscribed", "subscriber")
+
+    def __init__(self, subscriber: Subscriber, key: Key, refuse: ServiceError) -> None:
+        self.subscriber = subscriber
+        self.key = key
+        self.account = int(key.account)
+        self.refuse = refuse
+        self.subscribed = False
+
+
+class _Watched:
+    """An account that somebody is told about.
+
+    ``balances``, ``positions``: what was last said of them.
+    """
+
+    def __init__(self) -> None:
+        self.members: set[Member] = set()
+        self.is_own = np.zeros(SESSION_NUMBERS, np.bool_)
+        self.balances: dict[int, tuple[int, int]] = {}
+        self.positions: dict[int, tuple[int, int, int]] = {}
+
+
+class PrivateChannel:
+    """``describe``: an order as JSON. ``history(first, count)``: events from the archive."""
+
+    def __init__(
+        self,
+        market: MarketModel,
+        accounts: AccountModel,
+        keys: KeyStore,
+        *,
+        describe: Callable[[Order], dict[str, Any]],
+        history: History | None = None,
+    ) -> None:
+        self._market = market
+        self._accounts = accounts
+        self._keys = keys
+        self._describe = describe
+        self._history = history
+        self._members: set[Member] = set()
+        self._watched: dict[int, _Watched] = {}
+        self._is_watched_session = np.zeros(SESSION_NUMBERS, np.bool_)
+        self._generation = -1
+        self._replaying = asyncio.Lock()
+
+    # --- who is signed in -------------------------------------------------------------------------
+
+    def sign_in(self, subscriber: Subscriber, key: Key, refuse: ServiceError) -> Member:
+        """A socket has proved that it holds ``key``."""
+        member = Member(subscriber, key, refuse)
+        self._members.add(member)
+        return member
+
+    def leave(self, member: Member) -> None:
+        """The socket is closed. Idempotent."""
+        self._members.discard(member)
+        self.unsubscribe(member)
+
+    def check_keys(self) -> None:
+        """Sign out whose key was revoked. Cheap unless the keys have changed."""
+        try:
+            generation = self._keys.refresh()
+        except KeysDamaged:
+            generation = -2  # nobody's key can be checked: nobody is told anything
+        if generation == self._generation:
+            return
+        self._generation = generation
+        for member in list(self._members):
+            if generation == -2 or not self._keys.is_live(member.key.id):
+                self.leave(member)
+                member.refuse(
+                    ApiError(ErrorCode.KEY_UNKNOWN, "the API key was revoked")
+                    if generation != -2
+                    else ApiError(ErrorCode.UNAVAILABLE, "API keys cannot be checked")
+                )
+                member.subscriber.close(CloseCode.SIGNED_OUT, "the API key was revoked")
+
+    # --- subscriptions ----------------------------------------------------------------------------
+
+    async def subscribe(
+        self, member: Member, since: int | None, request_id: str | UnsetType = UNSET
+    ) -> None:
+        """Acknowledge, send what was missed and a snapshot; from then on what happens.
+
+        ``since``: the sequence of the last report that the client has seen.
+        """
+        steps: list[Step] | None = []
+        if since is not None:
+            async with self._replaying:
+                steps = await self._missed(member.account, since)
+        # from here on nothing is awaited: the snapshot and the first report have no gap
+        if member not in self._members:
+            return
+        sequence = self._accounts.next_event - 1
+        out = [frame(messages.Subscribed(CHANNEL, sequence, request_id))]
+        if steps is None:
+            assert since is not None
+            out.append(frame(messages.Gap(CHANNEL, since + 1, sequence)))
+        else:
+            out += self._reports(member.account, steps)
+        out += self._snapshot(member.account)
+        self.follow(member)
+        member.subscriber.write(b"".join(out))
+
+    def follow(self, member: Member) -> None:
+        """Tell ``member`` from now on."""
+        member.subscribed = True
+        watched = self._watched.get(member.account)
+        if watched is None:
+            watched = self._watched[member.account] = _Watched()
+            watched.is_own = self._sessions_of(member.account)
+            self._is_watched_session |= watched.is_own
+            self._changes(member.account, watched)
+        watched.members.add(member)
+
+    def unsubscribe(self, member: Member) -> None:
+        """Tell ``member`` nothing more. Idempotent."""
+        member.subscribed = False
+        watched = self._watched.get(member.account)
+        if watched is not None:
+            watched.members.discard(member)
+            if not watched.members:
+                del self._watched[member.account]
+                self._find_sessions()
+
+    def _find_sessions(self) -> None:
+        """Which sessions belong to watched accounts."""
+        self._is_watched_session[:] = False
+        for account, watched in self._watched.items():
+            watched.is_own = self._sessions_of(account)
+            self._is_watched_session |= watched.is_own
+
+    def _sessions_of(self, account: int) -> np.ndarray:
+        """bool[SESSION_NUMBERS]: which sessions are the account's."""
+        account_of = self._accounts.account_of_session
+        sessions = range(1, min(self._accounts.capacity.sessions, SESSION_NUMBERS))
+        found = np.zeros(SESSION_NUMBERS, np.bool_)
+        found[[session for session in sessions if account_of(session) == account]] = True
+        return found
+
+    # --- what happens -----------------------------------------------------------------------------
+
+    def learn(self, events: np.ndarray) -> None:
+        """The models have applied ``events``: tell those whom they concern."""
+        if not self._watched:
+            return
+        kinds = events["kind"]
+        if (kinds == EventKind.SESSION_DEFINED).any():
+            self._find_sessions()
+        watched = self._is_watched_session
+        mask = REPORTED[kinds] & watched[events["session"]]
+        mask |= (kinds == EventKind.TRADE) & watched[events["contra_session"]]
+        of_accounts = np.flatnonzero(_OF_ACCOUNTS[kinds])
+        touched = {
+            account
+            for account in events["account"][of_accounts].tolist()
+            if account in self._watched
+        }
+        own = np.flatnonzero(mask)
+        if not len(own) and not touched:
+            return
+        self.check_keys()
+        # as bytes: numpy would copy record by record and field by field
+        octets = events.view(np.uint8).reshape(-1, events.dtype.itemsize)[own]
+        events = np.ascontiguousarray(octets).reshape(-1).view(events.dtype)
+        for account, of_account in list(self._watched.items()):
+            steps = steps_of(events, of_account.is_own)
+            if steps or account in touched:
+                self._tell(account, of_account, steps)
+
+    def _tell(self, account: int, watched: _Watched, steps: list[Step]) -> None:
+        if len(steps) > REPORTS_AT_ONCE:
+            gap = messages.Gap(CHANNEL, steps[0].sequence, steps[-1].sequence)
+            out = [frame(gap), *self._snapshot(account)]
+            self._changes(account, watched)
+        else:
+            out = self._reports(account, steps)
+            out += [frame(change) for change in self._changes(account, watched)]
+        frames = b"".join(out)
+        for member in watched.members:
+            member.subscriber.write(frames)
+
+    def tell_balances(self) -> None:
+        """Send what changed in balances without an order of the account: fees that it is paid."""
+        for account, watched in self._watched.items():
+            changes = self._changes(account, watched)
+            if changes:
+                frames = b"".join([frame(change) for change in changes])
+                for member in watched.members:
+                    member.subscriber.write(frames)
+
+    def _reports(self, account: int, steps: list[Step]) -> list[bytes]:
+        trades = [step for step in steps if step.kind == EventKind.TRADE]
+        fills: dict[tuple[int, int], Fill] = {}
+        if trades:
+            # both sides of a trade with itself count, and are never split: one more than asked for
+            newest = self._accounts.fills(
+                account, before_sequence=trades[-1].sequence + 1, limit=len(trades)
+            )
+            fills = {(fill.sequence, fill.order_id): fill for fill in newest}
+        found = orders_after(steps, self._accounts.order)
+        return [frame(report) for report in reports(found, fills, self._describe)]
+
+    # --- states -----------------------------------------------------------------------------------
+
+    def _changes(self, account: int, watched: _Watched) -> list[Change]:
+        """Balances and positions that are not what they were when this was last called."""
+        changed: list[Change] = []
+        sequence, timestamp_ms = self._now()
+        currencies = self._accounts.currencies()
+        for number, balance in self._accounts.account(account).balances.items():
+            if watched.balances.get(number) != balance:
+                watched.balances[number] = balance
+                currency = currencies[number]
+                changed.append(
+                    messages.Balance(
+                        currency=currency.code,
+                        decimals=currency.decimals,
+                        balance=balance[0],
+                        frozen_balance=balance[1],
+                        available_balance=balance[0] - balance[1],
+                        sequence=sequence,
+                        timestamp=timestamp_ms,
+                    )
+                )
+        for position in self._accounts.positions(account):
+            state = (position.quantity, position.frozen, position.total_cost)
+            if watched.positions.get(position.instrument) != state:
+                watched.positions[position.instrument] = state
+                instrument = self._market.instruments[position.instrument]
+                changed.append(
+                    messages.Position(
+                        symbol=instrument.symbol,
+                        currency=instrument.currency,
+                        quantity=position.quantity,
+                        available_quantity=position.available,
+                        frozen_quantity=position.frozen,
+                        average_price=position.average_cost,
+                        total_cost=position.total_cost,
+                        sequence=sequence,
+                        timestamp=timestamp_ms,
+                    )
+                )
+        return changed
+
+    def _now(self) -> tuple[int, int]:
+        """The newest event that the model knows, and its time in milliseconds."""
+        accounts = self._accounts
+        return accounts.next_event - 1, accounts.last_timestamp_ns // NANOSECONDS_PER_MS
+
+    def _snapshot(self, account: int) -> list[bytes]:
+        """Open orders, then every balance and position, as they are now."""
+        sequence, timestamp_ms = self._now()
+        out: list[bytes] = []
+        before: int | None = None
+        while True:
+            page = self._accounts.orders(
+                account, open_only=True, before_order_id=before, limit=ORDERS_IN_MESSAGE
+            )
+            is_last = len(page) < ORDERS_IN_MESSAGE
+            out.append(
+                frame(
+                    messages.OrdersSnapshot(
+                        account=account,
+                        orders=[self._describe(order) for order in page],
+                        last=is_last,
+                        sequence=sequence,
+                        timestamp=timestamp_ms,
+                    )
+                )
+            )
+            if is_last:
+                break
+            before = page[-1].order_id
+        out += [frame(change) for change in self._changes(account, _Watched())]
+        return out
+
+    # --- what was missed --------------------------------------------------------------------------
+
+    async def _missed(self, account: int, since: int) -> list[Step] | None:
+        """The account's steps after event ``since`` up to now; None: too many, or not to be had.
+
+        When it returns, nothing has happened since the newest of them.
+        """
+        position = since + 1
+        end = self._accounts.next_event
+        if position >= end:
+            return []
+        if self._history is None or end - position > REPLAYED_EVENTS:
+            return None
+        is_own = self._sessions_of(account)
+        found: list[Step] = []
+        while position < self._accounts.next_event:
+            wanted = min(HISTORY_CHUNK_EVENTS, self._accounts.next_event - position)
+            events = self._history(position, wanted)
+            if len(events) == 0:
+                return None  # the archive was cut: nothing can be said
+            if (events["kind"] == EventKind.SESSION_DEFINED).any():
+                is_own = self._sessions_of(account)
+            found += steps_of(events, is_own)
+            if len(found) > REPLAYED_REPORTS:
+                return None
+            position += len(events)
+            await asyncio.sleep(0)
+        return found

@@ -1,0 +1,159 @@
+"""What a signed-in socket may do: the private channel, and order entry through the gateway.
+
+Who uses it: the endpoint of the stage api; feed workers have none. An order action is answered with
+``received`` at once; what becomes of it comes as an execution report, or as an error with the
+action's ``request_id`` when there is no event that could say it (the order had just closed, the
+ring is full, the exchange stops).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from exchange.api import messages
+from exchange.api.auth import Authenticator, require
+from exchange.api.errors import ApiError, ErrorCode, internal_error
+from exchange.api.keys import READ, TRADE
+from exchange.api.messages import frame
+from exchange.api.order_terms import NewOrder
+from exchange.api.private_channel import Member, PrivateChannel
+
+if TYPE_CHECKING:
+    from exchange.api.order_gateway import OrderGateway
+    from exchange.api.rate_limit import RateLimits
+    from exchange.api.websocket import Connection
+
+log = logging.getLogger(__name__)
+
+PrivateAction = (
+    messages.Auth
+    | messages.Order
+    | messages.Cancel
+    | messages.Amend
+    | messages.MassCancel
+    | messages.CancelAfter
+)
+_NEW_ORDER_FIELDS = NewOrder.__struct_fields__
+
+
+class PrivateSide:
+    """``limits``: counts order actions of a key with its other requests."""
+
+    def __init__(
+        self,
+        authenticator: Authenticator,
+        channel: PrivateChannel,
+        gateway: OrderGateway,
+        limits: RateLimits,
+        *,
+        actions_under_way: int,
+    ) -> None:
+        self.channel = channel
+        self._authenticator = authenticator
+        self._gateway = gateway
+        self._limits = limits
+        self._actions_under_way = actions_under_way
+
+    def sign_in(self, connection: Connection, action: messages.Auth) -> None:
+        """Check the signature; the socket acts for its account from now on. Raises ApiError."""
+        if connection.member is not None:
+            raise ApiError(
+                ErrorCode.INVALID_FIELD,
+                f"action: this socket has signed in for account {connection.member.account}; "
+                "open another one for another key",
+            )
+        key = self._authenticator.authenticate_websocket(msgspec.to_builtins(action))
+        self.channel.check_keys()
+        connection.member = self.channel.sign_in(connection.subscriber, key, connection.refuse)
+        answer = messages.Authenticated(
+            int(key.account), sorted(key.permissions), action.request_id
+        )
+        connection.subscriber.write(frame(answer))
+
+    def member(self, connection: Connection) -> Member:
+        """Who acts. Raises ApiError when nobody has signed in or the key was revoked meanwhile."""
+        self.channel.check_keys()
+        if connection.member is None or connection.subscriber.closing:
+            raise ApiError(
+                ErrorCode.CREDENTIALS_MISSING, "sign in first: action auth (docs/websocket.md)"
+            )
+        return connection.member
+
+    def check_may_read(self, connection: Connection) -> Member:
+        """Who subscribes to orders. Raises ApiError."""
+        member = self.member(connection)
+        require(member.key, READ)
+        return member
+
+    async def act(self, connection: Connection, action: PrivateAction) -> None:
+        """Do what a signed-in client asks; ``received`` is written. Raises ApiError."""
+        if isinstance(action, messages.Auth):
+            self.sign_in(connection, action)
+            return
+        member = self.member(connection)
+        require(member.key, TRADE)
+        self._limits.take_key(member.key.id)
+        if len(connection.tasks) >= self._actions_under_way:
+            raise ApiError(
+                ErrorCode.RATE_LIMITED,
+                f"{self._actions_under_way} actions of this socket have no outcome yet",
+            )
+        if not member.subscribed:
+            # what becomes of an order must reach whoever has sent it
+            self.channel.follow(member)
+        account, gateway = member.account, self._gateway
+        if isinstance(action, messages.Order):
+            order = NewOrder(**{name: getattr(action, name) for name in _NEW_ORDER_FIELDS})
+            client_order_id = gateway.send_enter(account, order)
+            received = messages.Received("order", client_order_id=client_order_id)
+        elif isinstance(action, messages.Cancel):
+            received = messages.Received("cancel", order_id=action.order_id)
+            self._start(connection, action, gateway.cancel(account, action.order_id))
+        elif isinstance(action, messages.Amend):
+            if action.quantity is action.price is action.stop_price is None:
+                raise ApiError(
+                    ErrorCode.INVALID_FIELD, "quantity, price or stop_price: one must be there"
+                )
+            received = messages.Received("amend", order_id=action.order_id)
+            self._start(
+                connection,
+                action,
+                gateway.amend(
+                    account, action.order_id, action.quantity, action.price, action.stop_price
+                ),
+            )
+        elif isinstance(action, messages.MassCancel):
+            received = messages.Received("mass_cancel")
+            self._start(
+                connection, action, gateway.mass_cancel(account, action.symbol, action.side)
+            )
+        else:
+            received = messages.Received("cancel_after")
+            self._start(connection, action, gateway.cancel_after(account, action.seconds))
+        received.request_id = action.request_id
+        connection.subscriber.write(frame(received))
+        # what was started sends its command now: before the socket's next action does
+        await asyncio.sleep(0)
+
+    def _start(
+        self, connection: Connection, action: PrivateAction, outcome: Coroutine[Any, Any, Any]
+    ) -> None:
+        """Wait for the outcome beside everything else; only a failure is told."""
+
+        async def wait() -> None:
+            try:
+                await outcome
+            except ApiError as error:
+                connection.refuse(error, request_id=action.request_id)
+            except Exception:
+                log.exception("bug while a WebSocket's %s was under way", type(action).__name__)
+                connection.refuse(internal_error(), request_id=action.request_id)
+
+        task = asyncio.create_task(wait())
+        connection.tasks.add(task)
+        task.add_done_callback(connection.tasks.discard)

@@ -15,12 +15,11 @@ from aiohttp import web
 from exchange.api import websocket
 from exchange.api.errors import answer_errors
 from exchange.api.feed_settings import feed_parameters
-from exchange.api.health import HealthWatch
 from exchange.api.hub import Hub
 from exchange.api.pump import EventPump
 from exchange.api.service import SERVICE, ApiService, Counters
+from exchange.api.service_parts import capacity_in_use, make_market, make_watch
 from exchange.counters import Counter
-from exchange.read_model.market import MarketModel
 from exchange.service_stage import ServiceStage, run_asyncio
 from exchange.stage_line import Telephone
 from exchange.supervisor import StageSpec
@@ -43,23 +42,13 @@ def _make_service(stage: ServiceStage) -> ApiService:
         batch_events=settings.read_model.batch_events,
         lapped=lambda: counters.add("lapped"),
     )
-    market = MarketModel(
-        settings.capacity.instruments,
-        trades_kept=settings.read_model.trades,
-        klines_kept=settings.read_model.klines,
-    )
+    market = make_market(settings, capacity_in_use(stage.data_directory))
     service = ApiService(
         role=stage.role,
         configuration=stage.configuration,
         pump=pump,
         counters=counters,
-        watch=HealthWatch(
-            stage.cursors,
-            stage.counters,
-            stage.data_directory,
-            stale_ms=settings.health.stale_ms,
-            lag_ms=settings.health.lag_ms,
-        ),
+        watch=make_watch(stage),
         released=stage.released,
         market=market,
     )

@@ -81,6 +81,7 @@ class Hub:
         self._laggards: set[Subscriber] = set()
         self._slices: list[set[Subscriber]] = [set() for _ in range(HEARTBEAT_SLICES)]
         self._next_slice = 0
+        self._every_second: list[Callable[[], None]] = []
         self._changed = False
         self._tick_timer: asyncio.TimerHandle | None = None
         self._not_before_s = 0.0
@@ -105,6 +106,10 @@ class Hub:
         self._tick_timer = self._heartbeat_timer = None
         for subscriber in list(self.subscribers):
             subscriber.close(CloseCode.GOING_AWAY, "the exchange's interface stops: connect again")
+
+    def add_every_second(self, function: Callable[[], None]) -> None:
+        """Call ``function`` with each round of heartbeats."""
+        self._every_second.append(function)
 
     def join(self, subscriber: Subscriber) -> None:
         """A socket was opened."""
@@ -231,13 +236,11 @@ class Hub:
         touched: dict[Group, None] = {}
         if self._changed:
             self._changed = False
-            for change in self.market.take_changes():
-                channels = self._by_instrument.get(change.instrument)
-                if channels is not None:
-                    for channel in channels:
-                        frames = self._event_frames(channel, change)
-                        count = len(change.trades) if channel.is_trades else 1
-                        self._add(channel, frames, touched, count)
+            for change in self.market.take_changes(self._by_instrument):
+                for channel in self._by_instrument[change.instrument]:
+                    frames = self._event_frames(channel, change)
+                    count = len(change.trades) if channel.is_trades else 1
+                    self._add(channel, frames, touched, count)
         next_s = self._add_due(now_s, touched)
         for group in touched:
             self._send(group, now_s)
@@ -389,6 +392,8 @@ class Hub:
         self._schedule_heartbeat()
         if self._next_slice == 0:
             self._close_candles()
+            for function in self._every_second:
+                function()
         members = self._slices[self._next_slice]
         self._next_slice = (self._next_slice + 1) % HEARTBEAT_SLICES
         if not members:

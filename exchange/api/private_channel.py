@@ -247,8 +247,14 @@ class PrivateChannel:
         for member in watched.members:
             member.subscriber.write(frames)
 
-    def tell_balances(self) -> None:
-        """Send what changed in balances without an order of the account: fees that it is paid."""
+    def look_after(self) -> None:
+        """Every second: sign out whose key was revoked; send what no event of the account says.
+
+        An account that others' fees are paid to has a new balance with every trade.
+        """
+        if not self._members:
+            return
+        self.check_keys()
         for account, watched in self._watched.items():
             changes = self._changes(account, watched)
             if changes:

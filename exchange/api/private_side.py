@@ -11,9 +11,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from exchange.api import messages
 from exchange.api.auth import Authenticator, require
@@ -26,7 +27,7 @@ from exchange.api.private_channel import Member, PrivateChannel
 if TYPE_CHECKING:
     from exchange.api.order_gateway import OrderGateway
     from exchange.api.rate_limit import RateLimits
-    from exchange.api.websocket import Connection
+    from exchange.api.subscriber import Subscriber
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +40,16 @@ PrivateAction = (
     | messages.CancelAfter
 )
 _NEW_ORDER_FIELDS = NewOrder.__struct_fields__
+
+
+class Connection(Protocol):
+    """What is needed of a websocket.Connection."""
+
+    subscriber: Subscriber
+    member: Member | None
+    tasks: set[asyncio.Task[None]]
+
+    def refuse(self, error: ApiError, *, request_id: str | UnsetType = UNSET) -> None: ...
 
 
 class PrivateSide:

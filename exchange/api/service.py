@@ -77,6 +77,7 @@ class ApiService:
         self.limits = limits
         self.authenticator = authenticator
         self.hub: Any = None
+        self.private: Any = None  # what signed-in WebSockets may do; private_side.PrivateSide
         self.ready = False  # whether the models have seen what was released at the start
         self.stopping = False
         self.started_at = 0  # the first event that was not applied when this process started

@@ -14,6 +14,8 @@ from exchange.api.health import HealthWatch
 from exchange.api.hub import Hub
 from exchange.api.keys import KeyStore
 from exchange.api.order_gateway import OrderGateway
+from exchange.api.private_channel import PrivateChannel
+from exchange.api.private_side import PrivateSide
 from exchange.api.pump import EventPump
 from exchange.api.rate_limit import RateLimits
 from exchange.api.service import ApiService, Counters
@@ -100,6 +102,7 @@ def make_api_service(
         burst=api.burst,
         trusted_proxies=api.trusted_proxies,
     )
+    authenticator = Authenticator(keys, limits, receive_window_ms=api.receive_window_ms)
     service = ApiService(
         role=stage.role,
         configuration=stage.configuration,
@@ -112,7 +115,7 @@ def make_api_service(
         gateway=gateway,
         keys=keys,
         limits=limits,
-        authenticator=Authenticator(keys, limits, receive_window_ms=api.receive_window_ms),
+        authenticator=authenticator,
     )
     service.hub = Hub(
         market,
@@ -120,9 +123,21 @@ def make_api_service(
         clock_ms=lambda: service.clock() // 1_000_000,
         count=counters.add,
     )
+    channel = PrivateChannel(
+        market, accounts, keys, describe=gateway.describe, history=stage.archive().view
+    )
+    service.hub.add_every_second(channel.look_after)
+    service.private = PrivateSide(
+        authenticator,
+        channel,
+        gateway,
+        limits,
+        actions_under_way=service.hub.parameters.actions_under_way,
+    )
     # the order is part of the contract: an answer names nothing that the models do not know
     pump.add_listener(market.apply)
     pump.add_listener(accounts.apply)
     pump.add_listener(gateway.learn)
+    pump.add_listener(channel.learn)
     pump.add_after(service.hub.publish)
     return service

@@ -17,7 +17,6 @@ import socket
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import msgspec
 from aiohttp import WSMsgType, web
@@ -28,6 +27,7 @@ from exchange.api.channels import ORDERS, ChannelKey, UnknownChannel, resolve, s
 from exchange.api.errors import ApiError, ErrorCode, internal_error
 from exchange.api.frames import CloseCode, close_frame, pong_frame
 from exchange.api.messages import frame
+from exchange.api.origins import require_origin
 from exchange.api.rate_limit import bucket_name
 from exchange.api.service import SERVICE
 from exchange.api.subscriber import Subscriber
@@ -79,14 +79,13 @@ class WebSocketEndpoint:
         self._limits = limits
         self._check_ready = check_ready
         self._parameters = hub.parameters
-        self._origins = frozenset(origin.lower() for origin in self._parameters.allowed_origins)
         self._numbers = itertools.count(1)
         self._of_address: Counter[str] = Counter()
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """One socket, from its handshake to its end. Raises ApiError instead of a handshake."""
         self._check_ready()
-        self._check_origin(request)
+        require_origin(request, self._parameters.allowed_origins)
         address = request.remote or ""
         if self._limits is not None:
             address = self._limits.client_address(request)
@@ -112,21 +111,6 @@ class WebSocketEndpoint:
             if not self._of_address[name]:
                 del self._of_address[name]
         return response
-
-    def _check_origin(self, request: web.Request) -> None:
-        """A page of another site must not use the sockets of its readers. Programs send none."""
-        origin = request.headers.get("Origin")
-        if origin is None:
-            return
-        if origin.lower() in self._origins:
-            return
-        if urlsplit(origin).netloc.lower() == request.headers.get("Host", "").lower():
-            return
-        raise ApiError(
-            ErrorCode.ORIGIN_NOT_ALLOWED,
-            f"Origin {shortened(origin)}: pages of that address may not connect "
-            "([api] allowed_origins)",
-        )
 
     def _check_room(self, address: str) -> None:
         parameters = self._parameters
@@ -166,7 +150,10 @@ def add_routes(app: web.Application) -> None:
     """Serve /ws, of the service's hub."""
     service = app[SERVICE]
     endpoint = WebSocketEndpoint(
-        service.hub, limits=service.limits, check_ready=service.check_ready
+        service.hub,
+        limits=service.limits,
+        private=service.private,
+        check_ready=service.check_ready,
     )
     app.router.add_get("/ws", endpoint.handle)
 

@@ -227,9 +227,11 @@ class AccountModel:
         at = self._account_at(account)
         row = self._m[at : at + self._header(layout.H_ACCOUNT_WORDS)].tolist()
         balances = {}
+        updated_ns = row[layout.A_UPDATED_NS]
         for currency in range(1, self.capacity.currencies):
             money = layout.A_BALANCES + layout.BALANCE_WORDS * currency
-            if row[money + layout.B_USED]:
+            if row[money + layout.B_UPDATED_NS]:
+                updated_ns = max(updated_ns, row[money + layout.B_UPDATED_NS])
                 balances[currency] = (row[money + layout.B_BALANCE], row[money + layout.B_FROZEN])
         return Account(
             account=account,
@@ -237,7 +239,7 @@ class AccountModel:
             daily_order_count=row[layout.A_DAILY_COUNT],
             daily_order_limit=row[layout.A_DAILY_LIMIT],
             created_ns=row[layout.A_CREATED_NS],
-            updated_ns=row[layout.A_UPDATED_NS],
+            updated_ns=updated_ns,
             blocked=bool(row[layout.A_BLOCKED]),
             killed=bool(row[layout.A_KILLED]),
             open_orders=row[layout.A_OPEN_COUNT],
@@ -420,19 +422,19 @@ class AccountModel:
     def order_rows(self, order_ids: np.ndarray) -> np.ndarray:
         """ORDER_ROW for each of the int64 ``order_ids``; ``order_id`` 0 where it is not kept."""
         rows = np.zeros(len(order_ids), ORDER_ROW)
-        fill_order_rows(self._m, _words(order_ids), rows.view(np.int64).reshape(len(rows), -1))
+        fill_order_rows(self._m, _words(order_ids), _matrix(rows))
         return rows
 
     def balance_rows(self, pairs: np.ndarray) -> np.ndarray:
         """BALANCE_ROW for each (account, currency) of int64 ``pairs``, shape (n, 2)."""
         rows = np.zeros(len(pairs), BALANCE_ROW)
-        fill_balance_rows(self._m, _words(pairs), rows.view(np.int64).reshape(len(rows), -1))
+        fill_balance_rows(self._m, _words(pairs), _matrix(rows))
         return rows
 
     def position_rows(self, pairs: np.ndarray) -> np.ndarray:
         """POSITION_ROW for each (account, instrument) of int64 ``pairs``, shape (n, 2)."""
         rows = np.zeros(len(pairs), POSITION_ROW)
-        fill_position_rows(self._m, _words(pairs), rows.view(np.int64).reshape(len(rows), -1))
+        fill_position_rows(self._m, _words(pairs), _matrix(rows))
         return rows
 
     @property
@@ -458,6 +460,11 @@ class AccountModel:
 def _words(array: np.ndarray) -> np.ndarray:
     """As the one kind of array that is compiled for: int64, contiguous, writeable."""
     return np.require(array, np.int64, ["C", "W"])
+
+
+def _matrix(rows: np.ndarray) -> np.ndarray:
+    """Structured rows as rows of words."""
+    return rows.view(np.int64).reshape(len(rows), rows.dtype.itemsize // 8)
 
 
 def _padded_text(word: int) -> str:

@@ -174,8 +174,7 @@ def deposited(m: np.ndarray, e: np.ndarray, i: int) -> int:
         balance = row + A_BALANCES + BALANCE_WORDS * currency
         if m[balance] + change != e[i + E_REMAINING]:
             return ERROR_BALANCE
-        change_balance(m, balance, change)
-        m[row + A_UPDATED_NS] = now_ns
+        change_balance(m, balance, change, now_ns)
         return 0
     if not instrument_defined(m, instrument):
         return ERROR_UNKNOWN_INSTRUMENT

@@ -130,7 +130,7 @@ A_KILLED = 3
 A_DAILY_COUNT = 4
 A_DAILY_LIMIT = 5
 A_CREATED_NS = 6
-A_UPDATED_NS = 7
+A_UPDATED_NS = 7  # of what is not money
 A_NEWEST_ORDER = 8  # address
 A_NEWEST_OPEN = 9  # address
 A_OPEN_COUNT = 10
@@ -143,7 +143,7 @@ BALANCE_WORDS = 4
 B_BALANCE = 0
 B_FROZEN = 1
 B_DIRTY = 2
-B_USED = 3  # 1: it has been changed
+B_UPDATED_NS = 3  # 0: it has never been changed
 
 # --- positions ------------------------------------------------------------------------------------
 POSITION_WORDS = 16

@@ -180,7 +180,7 @@ def _take_accounts(m: np.ndarray) -> np.ndarray:
     m[rows + np.where(is_account, layout.A_DIRTY, layout.B_DIRTY)] = 0
     currency = np.maximum(word - layout.A_BALANCES, 0) // layout.BALANCE_WORDS
     balances = layout.A_BALANCES + layout.BALANCE_WORDS * np.arange(m[layout.H_CURRENCIES_MAXIMUM])
-    used = m[rows[is_account][:, None] + balances + layout.B_USED] != 0
+    used = m[rows[is_account][:, None] + balances + layout.B_UPDATED_NS] != 0
     which, also = np.nonzero(used)
     names = np.unique(
         np.concatenate([account << 16 | currency, account[is_account][which] << 16 | also])

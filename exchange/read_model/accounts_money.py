@@ -12,16 +12,14 @@ import numpy as np
 
 from exchange.codes import Side
 from exchange.read_model.accounts_layout import (
-    A_UPDATED_NS,
     B_BALANCE,
     B_DIRTY,
     B_FROZEN,
-    B_USED,
+    B_UPDATED_NS,
     H_DIRTY_POSITIONS,
     H_DIRTY_POSITIONS_COUNT,
     I_FREEZE_RATE,
     I_MULTIPLIER,
-    P_ACCOUNT,
     P_BALANCE,
     P_COST,
     P_DIRTY,
@@ -71,10 +69,10 @@ def touch_position(m: np.ndarray, at: int, now_ns: int) -> None:
 
 
 @jit_borrowed_inline
-def change_balance(m: np.ndarray, balance: int, by: int) -> None:
-    """Add to a balance; its account's time of change is the caller's."""
+def change_balance(m: np.ndarray, balance: int, by: int, now_ns: int) -> None:
+    """Add to a balance."""
     m[balance + B_BALANCE] += by
-    m[balance + B_USED] = 1
+    m[balance + B_UPDATED_NS] = now_ns
     touch_balance(m, balance, B_DIRTY)
 
 
@@ -117,7 +115,7 @@ def freeze(
             m, instrument, price, before
         )
         m[position + P_OPEN_BUYS] += change
-        m[m[position + P_ACCOUNT] + A_UPDATED_NS] = now_ns
+        m[balance + B_UPDATED_NS] = now_ns
         touch_balance(m, balance, B_DIRTY)
     elif side == _SELL:
         m[position + P_FROZEN] += change

@@ -20,6 +20,7 @@ from exchange.read_model.accounts_layout import (
     A_UPDATED_NS,
     B_BALANCE,
     B_FROZEN,
+    B_UPDATED_NS,
     BALANCE_WORDS,
     BYTE,
     DISPLAY_SHIFT,
@@ -157,7 +158,7 @@ def fill_balance_rows(m: np.ndarray, pairs: np.ndarray, rows: np.ndarray) -> Non
         row[4] = m[at + A_DAILY_COUNT]
         row[5] = m[at + A_DAILY_LIMIT]
         row[6] = m[at + A_CREATED_NS]
-        row[7] = m[at + A_UPDATED_NS]
+        row[7] = max(m[at + A_UPDATED_NS], m[balance + B_UPDATED_NS])
         row[8] = m[at + A_BLOCKED]
         row[9] = m[at + A_KILLED]
 

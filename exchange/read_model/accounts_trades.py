@@ -11,7 +11,6 @@ from exchange.codes import Side, TradeReason
 from exchange.read_model.accounts_layout import (
     A_BALANCES,
     A_NEWEST_FILL,
-    A_UPDATED_NS,
     BALANCE_WORDS,
     BYTE,
     C_FEE_ACCOUNT,
@@ -101,8 +100,7 @@ def _fill(m: np.ndarray, e: np.ndarray, i: int, at: int, role: int, trade: int, 
     account = low(m[at + O_OWNER])
     row = account_at(m, account)
 
-    change_balance(m, m[position + P_BALANCE], -value - fee if is_buy else value - fee)
-    m[row + A_UPDATED_NS] = now_ns
+    change_balance(m, m[position + P_BALANCE], -value - fee if is_buy else value - fee, now_ns)
     new_open = m[at + O_OPEN] - quantity
     set_open(m, at, new_open, now_ns)
     m[at + O_FILLED] += quantity
@@ -172,8 +170,7 @@ def traded(m: np.ndarray, e: np.ndarray, i: int) -> int:
     if fees != 0:
         currency = m[terms + I_CURRENCY]
         row = account_at(m, m[m[H_CURRENCIES] + currency * CURRENCY_WORDS + C_FEE_ACCOUNT])
-        change_balance(m, row + A_BALANCES + BALANCE_WORDS * currency, fees)
-        m[row + A_UPDATED_NS] = now_ns
+        change_balance(m, row + A_BALANCES + BALANCE_WORDS * currency, fees, now_ns)
     if maker_buys:
         change_position(m, maker_position, quantity, unit_cost, now_ns)
         change_position(m, aggressor_position, -quantity, unit_cost, now_ns)

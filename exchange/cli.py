@@ -6,6 +6,7 @@
     exchange day           start or end the trading day (roll = "manual", or early)
     exchange order         a small client: log in, send one order, print the answers
     exchange cancel        operator: cancel an order by its order id
+    exchange demo          an exchange with bots that trade, to look at
     exchange admin         operators: accounts, deposits, halts, kill switches, reviews, limits, ...
     exchange check-config  decode the configuration and say what is wrong
     exchange hash-password a password's hash for sessions.toml
@@ -28,6 +29,7 @@ from pathlib import Path
 from exchange.errors import ConfigurationError, ExchangeError, ExitStatus, NotRunning, Refused
 
 DEFAULT_DATA_DIRECTORY = Path("data")
+DEMO_DATA_DIRECTORY = Path("data-demo")
 
 
 def _path(text: str) -> Path:
@@ -68,6 +70,22 @@ def build_parser() -> argparse.ArgumentParser:
         action="store_true",
         help="replace archived events that differ from what the journal causes",
     )
+
+    demo = command("demo", "Run a demonstration: an exchange with bots that trade; prints keys.")
+    demo.add_argument(
+        "--config",
+        type=_path,
+        metavar="FILE",
+        help="configuration with the demonstration's accounts (default: config/demo/exchange.toml)",
+    )
+    demo.add_argument(
+        "--data-dir",
+        type=_path,
+        default=DEMO_DATA_DIRECTORY,
+        metavar="DIR",
+        help=f"data directory (default: ./{DEMO_DATA_DIRECTORY})",
+    )
+    demo.add_argument("--seed", type=int, default=1, help="of the bots' decisions (default: 1)")
 
     check = command("check-config", "Check a configuration and say what is wrong.")
     config_file(check)
@@ -135,6 +153,14 @@ def _run(options: argparse.Namespace) -> int:
         rebuild_archive=options.rebuild_archive,
     ).run()
     return ExitStatus.OK
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from exchange.demo import run
+    from exchange.settings import ROOT
+
+    config = options.config or ROOT / "config" / "demo" / "exchange.toml"
+    return run.run(options.data_dir, config, seed=options.seed, command=sys.argv[0])
 
 
 def _check_config(options: argparse.Namespace) -> int:
@@ -245,6 +271,7 @@ def _hash_password(options: argparse.Namespace) -> int:
 
 _COMMANDS = {
     "run": _run,
+    "demo": _demo,
     "check-config": _check_config,
     "status": _status,
     "stop": _stop,

@@ -47,11 +47,14 @@ class Authenticated(Message, frozen=True, tag="authenticated"):
     """The stream has signed in."""
 
     account: int = 0
+    permissions: list[str] = msgspec.field(default_factory=list)
+    request_id: str | None = None
 
 
 class Received(Message, frozen=True, tag="received"):
     """An order action arrived; what became of it comes as an ExecutionReport or an Error."""
 
+    action: str | None = None
     request_id: str | None = None
     client_order_id: str | None = None
     order_id: int | None = None
@@ -159,29 +162,45 @@ class Ticker(Message, frozen=True, tag="ticker"):
 class ExecutionReport(Message, frozen=True, tag="execution_report"):
     """Something happened to an order of this account; ``order`` is how it stands now."""
 
-    event: str
+    event: str  # accepted, filled, cancelled, ...
     sequence: int
     order: Order
+    timestamp: int = 0
     last_price: int | None = None
     last_quantity: int | None = None
     fee: int | None = None
     liquidity: str | None = None
     match_number: int | None = None
+    reject_code: int | None = None
+    reject_reason: str | None = None
+
+
+class OrdersSnapshot(Message, frozen=True, tag="orders_snapshot"):
+    """Open orders when the channel ``orders`` was subscribed to; several when there are many."""
+
+    account: int
+    orders: list[Order]
+    last: bool
+    sequence: int
 
 
 class BalanceChanged(Message, frozen=True, tag="balance"):
+    """Money of the account in one currency, in its minor unit."""
+
     currency: str
     balance: int
-    frozen: int
-    available: int = 0
+    frozen_balance: int
+    available_balance: int
     sequence: int = 0
 
 
 class PositionChanged(Message, frozen=True, tag="position"):
+    """Stock of the account in one instrument; negative: short."""
+
     symbol: str
     quantity: int
-    frozen: int = 0
-    available: int = 0
+    frozen_quantity: int
+    available_quantity: int
     total_cost: int = 0
     sequence: int = 0
 

@@ -26,11 +26,14 @@ from exchange.client.types import (
     Account,
     ApiKey,
     Depth,
-    Fill,
+    Fills,
     Instrument,
+    Kline,
     NewOrder,
     NotReached,
     Order,
+    Orders,
+    OrderWithTrades,
     Position,
     PublicTrade,
     RequestFailed,
@@ -50,6 +53,14 @@ class _Envelope(msgspec.Struct):
     code: int
     message: str
     data: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class _PublicTrades(msgspec.Struct):
+    trades: list[PublicTrade]
+
+
+class _Klines(msgspec.Struct):
+    klines: list[Kline]
 
 
 def made_up_id() -> str:
@@ -101,7 +112,8 @@ class RestClient:
 
     async def instruments(self) -> list[Instrument]:
         """Everything that can be traded."""
-        return await self._get("/instruments", list[Instrument], private=False)
+        found = await self._get("/instruments", dict[str, list[Instrument]], private=False)
+        return found["instruments"]
 
     async def depth(self, symbol: str, levels: int = 20) -> Depth:
         """The best ``levels`` of the book."""
@@ -115,14 +127,22 @@ class RestClient:
 
     async def trades(self, symbol: str, limit: int = 100) -> list[PublicTrade]:
         """The newest trades of the market, newest first."""
-        return await self._get(
-            f"/trades/{_quoted(symbol)}", list[PublicTrade], {"limit": limit}, private=False
-        )
+        path, query = f"/trades/{_quoted(symbol)}", {"limit": limit}
+        return (await self._get(path, _PublicTrades, query, private=False)).trades
 
-    async def klines(self, symbol: str, interval: str = "1m", limit: int = 100) -> list[Any]:
-        """Candles, oldest first, as JSON; ``interval``: 1m, 5m, 15m, 1h or 1d."""
-        query = {"interval": interval, "limit": limit}
-        return await self._get(f"/klines/{_quoted(symbol)}", list[Any], query, private=False)
+    async def klines(
+        self,
+        symbol: str,
+        interval: str = "1m",
+        *,
+        from_ms: int | None = None,
+        to_ms: int | None = None,
+        limit: int = 500,
+    ) -> list[Kline]:
+        """Candles, oldest first; ``interval``: 1m, 5m, 15m, 1h or 1d; times: ms since 1970."""
+        query = {"interval": interval, "from": from_ms, "to": to_ms, "limit": limit}
+        path = f"/klines/{_quoted(symbol)}"
+        return (await self._get(path, _Klines, query, private=False)).klines
 
     # --- the key's account --------------------------------------------------------------------
 
@@ -145,28 +165,48 @@ class RestClient:
         body = msgspec.json.encode({k: v for k, v in wanted.items() if v is not None})
         return await self._send("PATCH", f"/orders/{order_id}", Order, body=body)
 
-    async def cancel_all(
-        self, symbol: str | None = None, side: Side | None = None
-    ) -> dict[str, Any]:
-        """Cancel all open orders, of an instrument, of a side ("buy" or "sell")."""
-        return await self._send(
-            "DELETE", "/orders", dict[str, Any], query={"symbol": symbol, "side": side}, repeat=True
+    async def cancel_all(self, symbol: str | None = None, side: Side | None = None) -> list[int]:
+        """Cancel all open orders, of an instrument, of a side ("buy" or "sell"). Their ids."""
+        query = {"symbol": symbol, "side": side}
+        found = await self._send(
+            "DELETE", "/orders", dict[str, list[int]], query=query, repeat=True
         )
+        return found["cancelled"]
 
-    async def order(self, order_id: int) -> Order:
-        """An order of this account."""
-        return await self._get(f"/orders/{order_id}", Order)
+    async def order(self, order_id: int) -> OrderWithTrades:
+        """An order of this account, with its newest fills."""
+        return await self._get(f"/orders/{order_id}", OrderWithTrades)
 
     async def orders(
-        self, *, symbol: str | None = None, status: str | None = None, limit: int = 100
-    ) -> list[Order]:
-        """The newest orders, newest first. ``status``: a status, or "open"."""
-        query = {"symbol": symbol, "status": status, "limit": limit}
-        return await self._get("/orders", list[Order], query)
+        self,
+        *,
+        symbol: str | None = None,
+        status: str | None = None,
+        client_order_id: str | None = None,
+        cursor: str | None = None,
+        limit: int = 100,
+    ) -> Orders:
+        """A page of orders, newest first. ``status``: statuses joined by commas, or "open"."""
+        query = {
+            "symbol": symbol,
+            "status": status,
+            "client_order_id": client_order_id,
+            "cursor": cursor,
+            "limit": limit,
+        }
+        return await self._get("/orders", Orders, query)
 
-    async def fills(self, *, symbol: str | None = None, limit: int = 100) -> list[Fill]:
-        """The newest trades of this account, newest first."""
-        return await self._get("/trades", list[Fill], {"symbol": symbol, "limit": limit})
+    async def fills(
+        self,
+        *,
+        symbol: str | None = None,
+        order_id: int | None = None,
+        cursor: str | None = None,
+        limit: int = 100,
+    ) -> Fills:
+        """A page of this account's trades, newest first."""
+        query = {"symbol": symbol, "order_id": order_id, "cursor": cursor, "limit": limit}
+        return await self._get("/trades", Fills, query)
 
     async def account(self) -> Account:
         """Money and limits."""
@@ -174,7 +214,7 @@ class RestClient:
 
     async def positions(self) -> list[Position]:
         """Stock."""
-        return await self._get("/positions", list[Position])
+        return (await self._get("/positions", dict[str, list[Position]]))["positions"]
 
     async def cancel_after(self, seconds: int) -> dict[str, Any]:
         """Dead man's switch: cancel everything unless called again within ``seconds``; 0: off."""

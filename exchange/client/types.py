@@ -115,6 +115,7 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     currency_decimals: int
     state: str = "open"
     reference_price: int | None = None
+    last_price: int | None = None
 
 
 class PublicTrade(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,12 +129,25 @@ class PublicTrade(msgspec.Struct, frozen=True, kw_only=True):
     executed_at: Time | None = None
 
 
+class Kline(msgspec.Struct, frozen=True, kw_only=True):
+    """A candle, from ``timestamp`` on."""
+
+    timestamp: Time
+    open: int
+    high: int
+    low: int
+    close: int
+    volume: int
+    trade_count: int
+    turnover: int = 0
+
+
 class Depth(msgspec.Struct, frozen=True, kw_only=True):
-    """The book, best first: (price, quantity, ...) of each level."""
+    """The book, best first: (price, quantity) of each level."""
 
     symbol: str
-    bids: list[tuple[int, ...]]
-    asks: list[tuple[int, ...]]
+    bids: list[tuple[int, int]]
+    asks: list[tuple[int, int]]
     sequence: int = 0
 
 
@@ -163,10 +177,10 @@ class Balance(msgspec.Struct, frozen=True, kw_only=True):
     """Money of an account in one currency; available = balance - frozen."""
 
     currency: str
+    decimals: int
     balance: int
-    frozen: int
-    available: int
-    decimals: int | None = None
+    frozen_balance: int
+    available_balance: int
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
@@ -174,20 +188,43 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
 
     account: int
     balances: list[Balance] = msgspec.field(default_factory=list)
+    permissions: list[str] = msgspec.field(default_factory=list)
     daily_order_count: int = 0
-    daily_order_limit: int | None = None
+    daily_order_limit: int = 0  # 0: none
     blocked: bool = False
     killed: bool = False
 
 
 class Position(msgspec.Struct, frozen=True, kw_only=True):
-    """Stock of the key's account in one instrument."""
+    """Stock of the account in one instrument; negative: short. Costs in minor units of money."""
 
     symbol: str
+    currency: str
     quantity: int
-    frozen: int = 0
-    available: int = 0
-    total_cost: int = 0
+    available_quantity: int
+    frozen_quantity: int
+    average_price: int
+    total_cost: int
+
+
+class Orders(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of orders; ``next_cursor`` None: there are no more."""
+
+    orders: list[Order]
+    next_cursor: str | None = None
+
+
+class Fills(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of fills."""
+
+    trades: list[Fill]
+    next_cursor: str | None = None
+
+
+class OrderWithTrades(Order, frozen=True, kw_only=True):
+    """An order and its newest fills, newest first."""
+
+    trades: list[Fill] = msgspec.field(default_factory=list)
 
 
 class RequestFailed(Exception):

@@ -140,9 +140,9 @@ def test_patience_ends(tmp_path):
 def test_a_wrong_clock_is_set_once(tmp_path):
     async def test(exchange, client):
         exchange.clock_ahead_ns = 3600 * 10**9
-        exchange.script = [[], []]
-        assert await client.fills(symbol="A B/C") == []
-        assert await client.orders(status="open") == []
+        exchange.script = [{"trades": []}, {"orders": [], "next_cursor": "x"}]
+        assert (await client.fills(symbol="A B/C")).trades == []
+        assert (await client.orders(status="open")).next_cursor == "x"
         assert [path for _, path, _ in exchange.seen] == [
             "/api/v1/trades?symbol=A+B%2FC&limit=100",
             "/api/v1/orders?status=open&limit=100",

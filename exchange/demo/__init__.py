@@ -1,0 +1,1 @@
+"""The demonstration: an exchange with bots that trade through the public interfaces only."""

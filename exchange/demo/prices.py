@@ -1,0 +1,47 @@
+"""What the bots believe an instrument is worth: a seeded random walk that trades push.
+
+Who uses it: the makers, who quote around it, and the takers, who follow its mood. Bots may compute
+with floats: they are clients, and what they send is integers.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+
+VOLATILITY = 2.2e-4  # relative change in a second, one standard deviation
+REVERSION_S = 5_400.0  # it is drawn back to where the day began within such a time
+FARTHEST = 0.08  # ... and never farther away than this (the price band is at 20 %)
+MOOD_S = 45.0  # how long buyers or sellers are in the majority
+IMPACT_TICKS = 0.35  # of one ordinary trade
+
+
+class FairPrice:
+    """One instrument's worth in minor units (a float) and its mood (-1 sellers .. 1 buyers)."""
+
+    def __init__(self, reference: int, tick: int, choose: random.Random) -> None:
+        self._reference = float(reference)
+        self._tick = tick
+        self._choose = choose
+        self.value = float(reference) * (1 + choose.gauss(0, 0.002))
+        self.mood = 0.0
+        self._excitement = 0.0  # logarithm of how much livelier than usual it is
+
+    def advance(self, seconds: float) -> float:
+        """Let time pass. Returns the new value."""
+        gauss = self._choose.gauss
+        root = math.sqrt(seconds)
+        self._excitement += -self._excitement * seconds / 120 + gauss(0, 0.08) * root
+        self.mood += -self.mood * seconds / MOOD_S + gauss(0, 0.12) * root
+        self.mood = max(-1.0, min(1.0, self.mood))
+        away = math.log(self.value / self._reference)
+        step = VOLATILITY * math.exp(self._excitement) * root * gauss(0, 1)
+        step += self.mood * VOLATILITY * 0.3 * seconds - away * seconds / REVERSION_S
+        away = max(-FARTHEST, min(FARTHEST, away + step))
+        self.value = self._reference * math.exp(away)
+        return self.value
+
+    def traded(self, side: str, size: float) -> None:
+        """Somebody bought or sold aggressively; ``size`` 1 is an ordinary trade."""
+        ticks = IMPACT_TICKS * math.sqrt(min(size, 25.0))
+        self.value += self._tick * ticks * (1 if side == "buy" else -1)

@@ -1,35 +1,109 @@
 """The body of the stage store: writes what released events say to Postgres.
 
-Who uses it: exchange/stage.py.
+Who uses it: exchange/stage.py. It is ready as soon as it runs: what Postgres does must not keep the
+exchange from starting.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from exchange.counters import Counter
 from exchange.errors import ExitStatus
-from exchange.service_stage import HEARTBEAT_S, ServiceStage
+from exchange.event_follower import EventFollower
+from exchange.service_stage import ServiceStage
 from exchange.stage_line import Telephone
+from exchange.store.models import model_at
+from exchange.store.postgres import EmbeddedPostgres
+from exchange.store.publisher import Progress, Publisher, PublisherParameters
+from exchange.store.session import SessionParameters
+from exchange.store.state_rows import AccountState
 from exchange.supervisor import StageSpec
+from journal.archive import ArchiveReader
+from ringbuffer.counters import set_value
 from ringbuffer.idle import Block
+
+EMBEDDED = "embedded"
+
+
+class StageSurroundings:
+    """What the publisher needs (``publisher.Surroundings``), from the core's region."""
+
+    def __init__(self, stage: ServiceStage) -> None:
+        self._stage = stage
+        self._archive = stage.archive()
+
+    def source(self, position: int) -> EventFollower:
+        return self._stage.follower(position)
+
+    def archive(self) -> ArchiveReader:
+        return self._archive
+
+    def released(self) -> int:
+        return self._stage.released()
+
+    def model(self, position: int) -> AccountState:
+        return model_at(
+            self._stage.data_directory, self._stage.settings.store.batch_events, position
+        )
+
+    def should_stop(self) -> bool:
+        return self._stage.stopped()
+
+    def wait(self, timeout_s: float, ready: Callable[[], bool]) -> None:
+        stage = self._stage
+        idle = Block(
+            stage.cursors,
+            [stage.sleeping_word],
+            [stage.eventfd],
+            timeout_ms=max(1, int(timeout_s * 1000)),
+        )
+        idle.prepare()
+        try:
+            if not ready() and not stage.stopped():
+                idle.wait()
+        finally:
+            idle.resume()
+
+    def beat(self) -> None:
+        self._stage.heartbeat()
+
+    def report(self, progress: Progress) -> None:
+        counters = self._stage.counters
+        self._stage.consumed(progress.next_event)
+        for counter, value in (
+            (Counter.STORE_STATE, progress.state),
+            (Counter.STORE_NEXT_EVENT, progress.next_event),
+            (Counter.STORE_ROWS, progress.rows),
+            (Counter.STORE_COMMITS, progress.commits),
+            (Counter.STORE_RETRIES, progress.retries),
+            (Counter.STORE_LAPPED, progress.lapped),
+        ):
+            set_value(counters, int(counter), int(value))
 
 
 def run(spec: StageSpec, telephone: Telephone) -> int:
     """Run the stage. Returns its exit status."""
     stage = ServiceStage(spec, telephone)
-    follower = stage.follower(0)
-    idle = Block(
-        stage.cursors, [stage.sleeping_word], [stage.eventfd], timeout_ms=int(HEARTBEAT_S * 1000)
+    settings = stage.settings.store
+    server = None
+    if settings.dsn == EMBEDDED:
+        server = EmbeddedPostgres(stage.data_directory, user=settings.user)
+    parameters = PublisherParameters(
+        session=SessionParameters(
+            statement_timeout_ms=settings.statement_timeout_ms,
+            lock_timeout_ms=settings.lock_timeout_ms,
+            months_ahead=settings.months_ahead,
+            retention_months=settings.retention_months,
+        ),
+        batch_events=settings.batch_events,
+        flush_s=settings.flush_ms / 1000,
+        retry_maximum_s=settings.retry_maximum_ms / 1000,
+        drain_s=settings.drain_timeout_ms / 1000,
+    )
+    publisher = Publisher(
+        parameters, StageSurroundings(stage), server=server, conninfo=settings.dsn
     )
     stage.ready()
-    while True:
-        stage.heartbeat()
-        if len(follower.read(stage.settings.store.batch_events)):
-            stage.consumed(follower.position)
-            continue
-        if stage.stopped():
-            return ExitStatus.OK
-        idle.prepare()
-        try:
-            if follower.behind() <= 0 and not stage.stopped():
-                idle.wait()
-        finally:
-            idle.resume()
+    publisher.run()
+    return ExitStatus.OK

@@ -1,0 +1,436 @@
+"""The publisher: released events into Postgres, each once, whatever dies.
+
+Who uses it: the stage ``store`` (``stage.py``), tests and the benchmark. Its loop reads events,
+makes batches of them (``encoder.py``) and gives these to a thread that writes them
+(``session.py``), so one batch is made while the one before is written. Nobody waits for it: events
+that the ring no longer has come from the archive, and while Postgres is away nothing is read, so
+memory stays as it is.
+
+What it keeps in its hands: batches that are not known to be committed, two at most. After any
+failure a new session says where the database is. Where the first of them begins: it is written
+again. Where it ends: it was committed, and only the answer was lost. Anywhere else (somebody
+restored a backup, or a rebuild has put other tables in place): models and names are made anew for
+that position.
+
+The database decides what is written, never the clock; the flush interval only makes batches larger.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+from enum import IntEnum
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import psycopg
+
+from exchange.store.encoder import Batch, Encoder
+from exchange.store.errors import PositionMoved, PostgresUnavailable, StoreError, StoreRefused
+from exchange.store.event_rows import Definitions
+from exchange.store.postgres import EmbeddedPostgres
+from exchange.store.session import DatabaseSession, Position, SessionParameters, exchange_id
+from exchange.store.state_rows import AccountState
+from exchange.store.worker import Job, Worker
+
+log = logging.getLogger(__name__)
+
+BEAT_S = 0.25  # the longest time without a word to the daemon
+FIRST_RETRY_S = 0.05
+REFUSED_RETRY_S = 30.0
+ABORT_AFTER_S = 2.0  # a stop waits this long for a statement, then cuts the connection
+
+
+class State(IntEnum):
+    """What the publisher is doing; a counter of the stage has the number."""
+
+    OFF = 0
+    STARTING = 1
+    CATCHING_UP = 2
+    FOLLOWING = 3
+    RETRYING = 4
+    REFUSED = 5
+
+
+class PublisherParameters(NamedTuple):
+    """How the publisher behaves. Times in seconds.
+
+    ``batch_events``: events in one transaction, at most. ``flush_s``: the least time from one
+    transaction to the next unless a batch is full. ``drain_s``: how long a stop writes what was
+    released before it. ``retry_maximum_s``: between two attempts while Postgres is away.
+    """
+
+    session: SessionParameters = SessionParameters()
+    batch_events: int = 32_768
+    flush_s: float = 0.05
+    retry_maximum_s: float = 10.0
+    drain_s: float = 10.0
+
+
+class Progress(NamedTuple):
+    """How far the publisher is; the numbers only grow, ``text`` says what is wrong, if something
+    is."""
+
+    state: State
+    next_event: int  # every event below it is committed
+    rows: int
+    commits: int
+    retries: int
+    lapped: int
+    text: str
+
+
+class Source(Protocol):
+    """Released events: exchange.event_follower.EventFollower has it."""
+
+    position: int
+
+    def behind(self) -> int:
+        """How many released events have not been read."""
+
+    def read(self, limit: int) -> np.ndarray:
+        """The next ones, at most ``limit``; a copy."""
+
+
+class Archive(Protocol):
+    """Released events by sequence: journal.archive.ArchiveReader has it."""
+
+    def view(self, first: int, count: int) -> np.ndarray:
+        """Records from ``first`` on: at most ``count``, perhaps fewer."""
+
+    def oldest(self) -> int:
+        """The first sequence that it has."""
+
+
+class Surroundings(Protocol):
+    """What the publisher needs of the stage that it runs in."""
+
+    def source(self, position: int) -> Source:
+        """A follower of released events from ``position`` on."""
+
+    def archive(self) -> Archive:
+        """All released events."""
+
+    def released(self) -> int:
+        """How many events are released."""
+
+    def model(self, position: int) -> AccountState:
+        """A model that has seen no event from ``position`` on: new, or from a checkpoint."""
+
+    def should_stop(self) -> bool:
+        """Whether to write what is released now and end."""
+
+    def wait(self, timeout_s: float, ready: Callable[[], bool]) -> None:
+        """Return when ``ready()`` may have become true, or after ``timeout_s``."""
+
+    def beat(self) -> None:
+        """The publisher lives."""
+
+    def report(self, progress: Progress) -> None:
+        """It has got somewhere."""
+
+
+class _Opened(NamedTuple):
+    """What opening a session gives."""
+
+    session: DatabaseSession
+    position: Position
+    definitions: Definitions
+
+
+class Publisher:
+    """See the module. ``server``: the embedded one, or None; then ``conninfo`` says where it is."""
+
+    def __init__(
+        self,
+        parameters: PublisherParameters,
+        surroundings: Surroundings,
+        *,
+        server: EmbeddedPostgres | None = None,
+        conninfo: str = "",
+    ) -> None:
+        self._parameters = parameters
+        self._around = surroundings
+        self._server = server
+        self._conninfo = conninfo
+        self._worker = Worker("store-writer")
+        self._job: Job | None = None
+        self._session: DatabaseSession | None = None
+        self._encoder: Encoder | None = None
+        self._source: Source | None = None
+        self._unwritten: deque[Batch] = deque()
+        self._retry_s = FIRST_RETRY_S
+        self._open_at_s = 0.0
+        self._written_at_s = 0.0
+        self._outage_since_s = 0.0
+        self._stop_at_s = 0.0
+        self._progress = Progress(State.STARTING, 0, 0, 0, 0, 0, "")
+
+    # --- the loop -------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Follow the events until the surroundings say stop. Ends the embedded server, too."""
+        try:
+            self._report()
+            while not self._finished():
+                self._around.beat()
+                self._step()
+        finally:
+            self._close()
+
+    def _step(self) -> None:
+        """One bounded piece of work, or a wait of at most BEAT_S."""
+        if self._job is not None:
+            if self._job.done:
+                self._take_result()
+            elif not self._make_batch(ahead=True):
+                self._job.wait(BEAT_S)
+        elif self._session is None:
+            self._open_or_wait()
+        elif self._unwritten:
+            self._write()
+        elif not self._make_batch(ahead=False):
+            self._idle()
+
+    def _finished(self) -> bool:
+        """Whether to end: told to, and everything released is written, or the time is over."""
+        if not self._around.should_stop():
+            return False
+        now_s = time.monotonic()
+        if not self._stop_at_s:
+            self._stop_at_s = now_s + self._parameters.drain_s
+        if now_s > self._stop_at_s:
+            log.warning("stopped before everything was in Postgres; the next start goes on there")
+            return True
+        if self._session is None and self._job is None:
+            return self._progress.state in (State.RETRYING, State.REFUSED)
+        return (
+            self._job is None
+            and self._source is not None
+            and not self._unwritten
+            and self._source.behind() <= 0
+        )
+
+    def _idle(self) -> None:
+        source = self._source
+        assert source is not None
+        if self._progress.state != State.FOLLOWING:
+            self._become(State.FOLLOWING)
+        self._around.wait(BEAT_S, lambda: source.behind() > 0)
+
+    # --- batches --------------------------------------------------------------------------------
+
+    def _make_batch(self, *, ahead: bool) -> bool:
+        """Make the next batch if it is time for one. ``ahead``: while another one is written."""
+        source, encoder, limit = self._source, self._encoder, self._parameters.batch_events
+        if source is None or encoder is None or len(self._unwritten) > 1:
+            return False
+        behind = source.behind()
+        if behind <= 0 or (ahead and behind < limit):
+            return False
+        if not ahead and behind < limit and not self._around.should_stop():
+            left_s = self._written_at_s + self._parameters.flush_s - time.monotonic()
+            if left_s > 0:
+                self._around.wait(min(left_s, BEAT_S), lambda: source.behind() >= limit)
+                return True
+        events = source.read(limit)
+        if len(events) == 0:
+            return False
+        self._unwritten.append(encoder.encode(events))
+        return True
+
+    def _write(self) -> None:
+        session, batch = self._session, self._unwritten[0]
+        assert session is not None
+        self._written_at_s = time.monotonic()
+
+        def write() -> Batch:
+            session.write(batch)
+            session.maintain(batch.month)
+            return batch
+
+        self._job = self._worker.submit(write)
+
+    # --- what became of it ----------------------------------------------------------------------
+
+    def _take_result(self) -> None:
+        job, self._job = self._job, None
+        assert job is not None
+        try:
+            result = job.result()
+            if isinstance(result, _Opened):
+                self._session = result.session
+                self._resume(result)
+            else:
+                self._committed()
+        except StoreRefused as error:
+            self._refuse(error)
+        except (psycopg.Error, OSError, StoreError) as error:
+            self._fail(error)
+
+    def _committed(self) -> None:
+        """The first unwritten batch is in the database."""
+        batch = self._unwritten.popleft()
+        source = self._source
+        state = State.FOLLOWING
+        if source is not None and source.behind() > self._parameters.batch_events:
+            state = State.CATCHING_UP
+        if self._outage_since_s:
+            log.info(
+                "Postgres is back",
+                extra={"fields": {"away_s": round(time.monotonic() - self._outage_since_s, 1)}},
+            )
+            self._outage_since_s = 0.0
+        self._retry_s = FIRST_RETRY_S
+        self._progress = self._progress._replace(
+            next_event=batch.end,
+            rows=self._progress.rows + batch.rows,
+            commits=self._progress.commits + 1,
+            lapped=int(getattr(source, "lapped_count", 0)),
+        )
+        self._become(state)
+
+    def _fail(self, error: Exception) -> None:
+        """An outage: close, and try again later. Logged once until it is over."""
+        self._drop_session()
+        moved = isinstance(error, PositionMoved)
+        text = " ".join(str(error).split()) or repr(error)
+        if not self._outage_since_s and not moved:
+            self._outage_since_s = time.monotonic()
+            log.warning(
+                "Postgres is away, trading goes on: %s",
+                text,
+                extra={"fields": {"next_event": self._progress.next_event}},
+            )
+        self._progress = self._progress._replace(retries=self._progress.retries + 1, text=text)
+        self._become(State.RETRYING)
+        self._open_at_s = time.monotonic() + (0 if moved else self._retry_s)
+        self._retry_s = min(self._retry_s * 2, self._parameters.retry_maximum_s)
+
+    def _refuse(self, error: StoreRefused) -> None:
+        """What is in the database is not to be written to. Looked at again now and then."""
+        self._drop_session()
+        if self._progress.state != State.REFUSED or self._progress.text != str(error):
+            log.error("nothing is written to Postgres: %s", error)
+        self._progress = self._progress._replace(text=str(error))
+        self._become(State.REFUSED)
+        self._open_at_s = time.monotonic() + REFUSED_RETRY_S
+
+    def _become(self, state: State) -> None:
+        text = self._progress.text if state in (State.RETRYING, State.REFUSED) else ""
+        self._progress = self._progress._replace(state=state, text=text)
+        self._report()
+
+    def _report(self) -> None:
+        self._around.report(self._progress)
+
+    # --- sessions -------------------------------------------------------------------------------
+
+    def _open_or_wait(self) -> None:
+        left_s = self._open_at_s - time.monotonic()
+        if left_s > 0:
+            self._around.wait(min(left_s, BEAT_S), lambda: False)
+            return
+        self._job = self._worker.submit(self._open)
+
+    def _open(self) -> _Opened:
+        """Start the server if it is ours, connect, look. In the worker's thread."""
+        conninfo = self._conninfo
+        if self._server is not None:
+            self._server.start(self._around.should_stop)
+            conninfo = self._server.conninfo()
+        session = DatabaseSession(conninfo, self._parameters.session)
+        try:
+            # one look: nothing may come in between
+            with session.connection.transaction():
+                session.connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+                return _Opened(session, session.position(), session.definitions())
+        except BaseException:
+            session.close()
+            raise
+
+    def _drop_session(self) -> None:
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+
+    def _resume(self, opened: _Opened) -> None:
+        """Go on where the database is."""
+        check_position(opened.position, self._around.archive(), self._around.released())
+        at = opened.position.next_event
+        if self._unwritten and at == self._unwritten[0].end:
+            self._committed()  # and the answer was lost
+        if self._encoder is not None and at == self._expected():
+            return
+        self._unwritten.clear()
+        self._encoder = self._source = None
+        self._catch_up_models(opened)
+
+    def _expected(self) -> int:
+        assert self._encoder is not None
+        return self._unwritten[0].first if self._unwritten else self._encoder.next_event
+
+    def _catch_up_models(self, opened: _Opened) -> None:
+        """Models as they were when the database was written; nothing is written meanwhile."""
+        at = opened.position.next_event
+        model = self._around.model(at)
+        archive = self._around.archive()
+        self._progress = self._progress._replace(next_event=at)
+        self._become(State.STARTING)
+        while model.next_event < at:
+            self._around.beat()
+            if self._around.should_stop():
+                raise PostgresUnavailable("told to stop before the models had caught up")
+            events = archive.view(
+                model.next_event, min(self._parameters.batch_events, at - model.next_event)
+            )
+            if len(events) == 0:
+                raise StoreRefused(f"event {model.next_event} is not in the archive")
+            model.apply(events)
+            model.take_changes()
+        self._encoder = Encoder(model, opened.definitions)
+        self._source = self._around.source(at)
+
+    def _close(self) -> None:
+        job = self._job
+        if job is not None and not job.wait(ABORT_AFTER_S) and self._session is not None:
+            self._session.abort()
+        self._job = None
+
+        def end() -> None:
+            self._drop_session()
+            if self._server is not None:
+                self._server.stop()
+
+        ended = self._worker.submit(end)
+        while not ended.wait(BEAT_S):
+            self._around.beat()
+        self._worker.close(ABORT_AFTER_S)
+
+
+def check_position(position: Position, archive: Archive, released: int) -> None:
+    """Whether the database belongs to this archive. Raises StoreRefused with what is wrong."""
+    at = position.next_event
+    if at > released:
+        raise StoreRefused(
+            f"the database has events up to {at - 1}, this exchange only up to {released - 1}: "
+            "the data directory is older than the database. Put the newer data directory back, or "
+            "let `exchange store rebuild` make the database anew"
+        )
+    if at == 0:
+        return
+    oldest = archive.oldest()
+    if oldest > 0:
+        raise StoreRefused(f"the archive begins with event {oldest}, not with the first one")
+    if exchange_id(archive.view(0, 1).tobytes()) != position.exchange_id:
+        raise StoreRefused(
+            "the database belongs to another exchange (its first event differs): give this one a "
+            "database of its own in [store] dsn, or let `exchange store rebuild` make it anew"
+        )
+    if archive.view(at - 1, 1).tobytes() != position.last_event:
+        raise StoreRefused(
+            f"event {at - 1} in the database differs from that in the archive: the data directory "
+            "has another history since. Let `exchange store rebuild` make the database anew"
+        )

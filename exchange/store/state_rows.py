@@ -1,0 +1,192 @@
+"""Orders, accounts and positions as they are after a batch, as rows.
+
+Who uses it: the encoder and the check. What changed, and what it is now, comes from the account
+model (``exchange/read_model/accounts.py``) as structured arrays (``accounts_rows.py``).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from exchange.codes import OrderType
+from exchange.read_model.accounts import AccountModel
+from exchange.read_model.accounts_rows import ORDER_ROW, VALUE_HIGH_BITS
+from exchange.read_model.accounts_types import AccountModelCapacity
+from exchange.read_model.order_status import OrderStatus
+from exchange.store import event_words as words
+from exchange.store.copy_format import (
+    ACCOUNTS,
+    NO_TEXT,
+    ORDERS,
+    POSITIONS,
+    Column,
+    Rows,
+    or_null,
+    present,
+    timestamps,
+)
+from exchange.store.copy_kernel import TOKEN_BYTES
+from exchange.store.event_rows import Names
+from exchange.store.texts import word
+
+_TOKEN_OFFSET = int(ORDER_ROW.fields["token"][1])  # type: ignore[index]
+_INT64_MAXIMUM = (1 << 63) - 1
+# An order in one of these never changes again
+CLOSED = np.zeros(256, np.bool_)
+CLOSED[
+    [
+        OrderStatus.FILLED,
+        OrderStatus.CANCELLED,
+        OrderStatus.REJECTED,
+        OrderStatus.REPLACED,
+        OrderStatus.EXPIRED,
+    ]
+] = True
+
+
+class Changes(NamedTuple):
+    """What a batch of events changed, each once, as it is after them."""
+
+    orders: np.ndarray  # ORDER_ROW of accounts_rows
+    accounts: np.ndarray  # BALANCE_ROW
+    positions: np.ndarray  # POSITION_ROW
+
+
+class AccountState:
+    """The account model as the store needs it: followed in batches, and asked for what changed.
+
+    The model forgets closed orders to make room for others, so ``capacity`` must have room for the
+    live ones and for those that can close between two calls of ``take_changes``.
+    """
+
+    def __init__(self, capacity: AccountModelCapacity) -> None:
+        self.model = AccountModel(capacity, track_dirty=True)
+
+    @property
+    def next_event(self) -> int:
+        """The first event that it has not seen."""
+        return self.model.next_event
+
+    def apply(self, events: np.ndarray) -> None:
+        """Follow EVENT records from ``next_event`` on; those seen before are passed over."""
+        self.model.apply(events)
+
+    def take_changes(self) -> Changes:
+        """What changed since the last call."""
+        dirty = self.model.take_dirty()
+        money = dirty.accounts[dirty.accounts[:, 1] > 0]
+        return Changes(
+            self.model.order_rows(dirty.orders),
+            self.model.balance_rows(money),
+            self.model.position_rows(dirty.positions),
+        )
+
+
+class StateTexts:
+    """Numbers of the texts of statuses and reasons; one of each ``Names``."""
+
+    def __init__(self, names: Names) -> None:
+        number = names.texts.number
+        self.statuses = np.array([number(word(OrderStatus, i)) for i in range(256)], np.int64)
+        self.cancels = np.array([number(each) for each in words.CANCEL_WORDS], np.int64)
+        self.rejects = np.array([number(each) for each in words.REJECT_WORDS], np.int64)
+
+
+def order_rows(orders: np.ndarray, names: Names, texts: StateTexts) -> Rows:
+    """ORDER_ROW records as rows of ``orders``."""
+    rejected = orders["status"] == OrderStatus.REJECTED
+    reason = np.where(rejected, texts.rejects[orders["reason"]], texts.cancels[orders["reason"]])
+    has_price = (orders["order_type"] == OrderType.LIMIT) | (
+        orders["order_type"] == OrderType.STOP_LIMIT
+    )
+    return ORDERS.encode(
+        (
+            orders["order_id"],
+            orders["account"],
+            # of a rejected order the instrument may be one that does not exist
+            symbols(orders["instrument"], names),
+            names.sides[orders["side"]],
+            names.types[orders["order_type"]],
+            present(has_price, orders["price"]),
+            orders["quantity"],
+            or_null(orders["stop_price"]),
+            or_null(orders["display_quantity"]),
+            orders["filled"],
+            _whole_value(orders),
+            orders["open"],
+            texts.statuses[orders["status"]],
+            orders["time_in_force"],
+            orders["session"],  # the token's place
+            orders["session"],
+            np.where(orders["reason"] == 0, NO_TEXT, reason),
+            or_null(orders["replaces"]),
+            or_null(orders["replaced_by"]),
+            timestamps(orders["created_ns"]),
+            timestamps(orders["updated_ns"]),
+            timestamps(orders["filled_ns"]),
+            timestamps(orders["cancelled_ns"]),
+        ),
+        names.texts,
+        _tokens(orders),
+    )
+
+
+def _whole_value(orders: np.ndarray) -> Column:
+    """``filled_value`` with the part above 61 bits that hardly any has; at most 2^63 - 1."""
+    high = orders["value_high"]
+    fits = high < 1 << 63 - VALUE_HIGH_BITS
+    whole = orders["filled_value"] + (np.where(fits, high, 0) << VALUE_HIGH_BITS)
+    clipped: np.ndarray = np.where(fits, whole, _INT64_MAXIMUM)
+    return clipped
+
+
+def _tokens(orders: np.ndarray) -> np.ndarray:
+    """The tokens: uint8[n, 14]."""
+    octets = orders.view(np.uint8).reshape(-1, ORDER_ROW.itemsize)
+    tokens: np.ndarray = np.ascontiguousarray(
+        octets[:, _TOKEN_OFFSET : _TOKEN_OFFSET + TOKEN_BYTES]
+    )
+    return tokens
+
+
+def symbols(instruments: np.ndarray, names: Names) -> np.ndarray:
+    """The column of symbols of ``instruments``; one that is not defined is called by its number."""
+    found = names.symbols[instruments]
+    for at in np.flatnonzero(found == NO_TEXT).tolist():
+        found[at] = names.texts.number(f"#{int(instruments[at])}")
+    return found
+
+
+def account_rows(accounts: np.ndarray, names: Names) -> Rows:
+    """BALANCE_ROW records as rows of ``accounts``."""
+    return ACCOUNTS.encode(
+        (
+            accounts["account"],
+            names.currency_texts()[accounts["currency"]],
+            accounts["balance"],
+            accounts["frozen"],
+            accounts["daily_order_count"],
+            accounts["daily_order_limit"],
+            timestamps(accounts["created_ns"]),
+            timestamps(accounts["updated_ns"]),
+        ),
+        names.texts,
+    )
+
+
+def position_rows(positions: np.ndarray, names: Names) -> Rows:
+    """POSITION_ROW records as rows of ``positions``."""
+    return POSITIONS.encode(
+        (
+            positions["account"],
+            symbols(positions["instrument"], names),
+            positions["quantity"],
+            positions["frozen"],
+            positions["total_cost"],
+            timestamps(positions["created_ns"]),
+            timestamps(positions["updated_ns"]),
+        ),
+        names.texts,
+    )

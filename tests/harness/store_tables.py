@@ -1,0 +1,279 @@
+"""What the tables must say after some events, from the events one by one in plain Python.
+
+The witness of the store's tests: it shares nothing with the compiled rows of ``exchange/store``.
+Orders, accounts and positions come from the account model, asked object by object.
+"""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+import numpy as np
+import psycopg
+from store_world import MODEL_CAPACITY
+
+from exchange.codes import (
+    FLAG_LEVEL,
+    CancelReason,
+    EventKind,
+    OrderType,
+    Reject,
+    Side,
+    StateReason,
+    SystemEvent,
+    TradeReason,
+    WarningReason,
+)
+from exchange.read_model.accounts import AccountModel
+from exchange.read_model.order_status import OrderStatus
+
+EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+INTERVALS_S = {"1m": 60, "5m": 300, "15m": 900, "1h": 3600, "1d": 86400}
+K = EventKind
+ORDER_KINDS = {
+    K.ACCEPTED, K.REJECTED, K.REPLACED, K.CANCELED, K.TRADE, K.MODIFIED, K.RESTED, K.REMOVED,
+    K.TERMS, K.HELD, K.RELEASED, K.TRIGGERED, K.REFRESHED, K.SELF_TRADE_PREVENTED,
+    K.CANCEL_REJECTED,
+}  # fmt: skip
+NO_REMAINING = {K.ACCEPTED, K.REJECTED, K.REPLACED, K.TERMS, K.CANCEL_REJECTED}
+REASONS: dict[int, Any] = {
+    K.REJECTED: Reject, K.CANCEL_REJECTED: Reject, K.CONTROL_REJECTED: Reject, K.CANCELED:
+    CancelReason, K.SYSTEM: SystemEvent, K.WARNING: WarningReason, K.TRADE: TradeReason,
+    K.STATE_CHANGED: StateReason,
+}  # fmt: skip
+ACCOUNT_KINDS = {
+    K.ACCOUNT_DEFINED, K.BALANCE_CHANGED, K.CURRENCY_DEFINED, K.PARAMETER_SET, K.KILL_SWITCHED,
+    K.WARNING, K.CONTROL_REJECTED,
+}  # fmt: skip
+
+
+def time_of(ns: int) -> datetime.datetime | None:
+    return None if ns == 0 else EPOCH + datetime.timedelta(microseconds=ns // 1000)
+
+
+def named(names: Any, number: int) -> str:
+    try:
+        return str(names(number).name.lower())
+    except ValueError:
+        return str(number)
+
+
+def text_of(raw: bytes) -> str:
+    """A token as the column has it."""
+    return "".join(
+        chr(octet) if 32 <= octet < 127 and octet != 92 else f"\\x{octet:02x}"
+        for octet in raw.rstrip(b" ")
+    )
+
+
+class Expected:
+    """Rows by table: dictionaries of column to value, in the order of their keys."""
+
+    def __init__(self, events: np.ndarray) -> None:
+        self.symbols: dict[int, str] = {}
+        self.accounts_of: dict[int, int] = {}
+        self.currencies: dict[int, str] = {}
+        self.order_events: list[dict[str, Any]] = []
+        self.trades: list[dict[str, Any]] = []
+        self.klines: dict[str, dict[tuple[str, Any], list[int]]] = {n: {} for n in INTERVALS_S}
+        self.model = AccountModel(MODEL_CAPACITY, track_dirty=True)
+        self.model.apply(events)
+        for event in events:
+            self._event(event)
+        self.orders = self._orders()
+        self.accounts = self._accounts()
+        self.positions = self._positions()
+
+    def _event(self, event: np.void) -> None:
+        e = {name: event[name].item() for name in event.dtype.names or ()}
+        kind = e["kind"]
+        raw = event.tobytes()
+        if kind == K.INSTRUMENT_DEFINED:
+            self.symbols[e["instrument"]] = raw[64:72].rstrip(b"\0 ").decode()
+        elif kind == K.SESSION_DEFINED:
+            self.accounts_of[e["session"]] = e["quantity"]
+        elif kind == K.CURRENCY_DEFINED:
+            self.currencies[e["currency"]] = raw[64:72].rstrip(b"\0 ").decode()
+        about_order = kind in ORDER_KINDS
+        if kind in ACCOUNT_KINDS:  # noqa: SIM108
+            user = e["account"] or None
+        else:
+            user = self.accounts_of.get(e["session"])
+        names = REASONS.get(kind)
+        zero_counts = kind in (K.TRADE, K.STATE_CHANGED)
+        has_level = bool(e["flags"] & FLAG_LEVEL)
+        with_remaining = (about_order and kind not in NO_REMAINING) or kind in (
+            K.AUCTION, K.BALANCE_CHANGED,
+        )  # fmt: skip
+        self.order_events.append(
+            {
+                "sequence": e["sequence"],
+                "command_sequence": e["command_sequence"],
+                "created_at": time_of(e["timestamp_ns"]),
+                "nanoseconds": e["timestamp_ns"] % 1000,
+                "kind": named(EventKind, kind),
+                "symbol": self.symbols.get(e["instrument"]),
+                "user_id": user,
+                "session": e["session"] or None,
+                "order_id": e["order_id"] if about_order else None,
+                "side": named(Side, e["side"]) if about_order or kind == K.LEVEL else None,
+                "type": named(OrderType, e["order_type"]) if about_order else None,
+                "price": e["price"] if about_order else e["price"] or None,
+                "quantity": e["quantity"] if about_order else e["quantity"] or None,
+                "remaining": e["remaining"] if with_remaining else None,
+                "reason": (
+                    named(names, e["reason"]) if names and (e["reason"] or zero_counts) else None
+                ),
+                "contra_order_id": (
+                    e["contra_order_id"]
+                    if kind in (K.TRADE, K.REPLACED, K.SELF_TRADE_PREVENTED)
+                    else None
+                ),
+                "contra_user_id": (
+                    self.accounts_of[e["contra_session"]] if kind == K.TRADE else None
+                ),
+                "level_quantity": e["level_quantity"] if has_level else None,
+                "level_orders": e["level_orders"] if has_level else None,
+                "stop_price": (e["contra_order_id"] or None) if kind == K.TERMS else None,
+                "display_quantity": (e["remaining"] or None) if kind == K.TERMS else None,
+                "client_order_id": text_of(raw[64:78]) if about_order else None,
+            }
+        )
+        if kind == K.TRADE:
+            self._trade(e)
+
+    def _trade(self, e: dict[str, Any]) -> None:
+        maker = (e["order_id"], self.accounts_of[e["session"]])
+        taker = (e["contra_order_id"], self.accounts_of[e["contra_session"]])
+        buyer, seller = (maker, taker) if e["side"] == Side.BUY else (taker, maker)
+        symbol = self.symbols[e["instrument"]]
+        self.trades.append(
+            {
+                "id": e["sequence"] + 1,
+                "symbol": symbol,
+                "buy_order_id": buyer[0],
+                "sell_order_id": seller[0],
+                "buyer_id": buyer[1],
+                "seller_id": seller[1],
+                "price": e["price"],
+                "quantity": e["quantity"],
+                "taker_side": named(Side, e["contra_side"]),
+                "reason": named(TradeReason, e["reason"]),
+                "executed_at": time_of(e["timestamp_ns"]),
+            }
+        )
+        for name, seconds in INTERVALS_S.items():
+            start = e["timestamp_ns"] // 10**9 // seconds * seconds
+            key = (symbol, EPOCH + datetime.timedelta(seconds=start))
+            price = e["price"]
+            line = self.klines[name].setdefault(key, [price, price, price, price, 0, 0])
+            line[1], line[2], line[3] = max(line[1], price), min(line[2], price), price
+            line[4] += e["quantity"]
+            line[5] += 1
+
+    def _orders(self) -> list[dict[str, Any]]:
+        found = []
+        for order_id in sorted(self.model.take_dirty().orders.tolist()):
+            o = self.model.order(order_id)
+            assert o is not None
+            names = Reject if o.status == OrderStatus.REJECTED else CancelReason
+            found.append(
+                {
+                    "id": o.order_id,
+                    "user_id": o.account,
+                    "symbol": self.symbols.get(o.instrument, f"#{o.instrument}"),
+                    "side": named(Side, o.side),
+                    "type": named(OrderType, o.order_type),
+                    "price": (
+                        o.price if o.order_type in (OrderType.LIMIT, OrderType.STOP_LIMIT) else None
+                    ),
+                    "quantity": o.quantity,
+                    "stop_price": o.stop_price or None,
+                    "display_quantity": o.display_quantity or None,
+                    "filled_quantity": o.filled,
+                    "filled_value": o.filled_value,
+                    "remaining_quantity": o.open,
+                    "status": o.status.name.lower(),
+                    "time_in_force": o.time_in_force,
+                    "client_order_id": text_of(o.token),
+                    "session": o.session,
+                    "reason": named(names, o.reason) if o.reason else None,
+                    "replaces": o.replaces or None,
+                    "replaced_by": o.replaced_by or None,
+                    "created_at": time_of(o.created_ns),
+                    "updated_at": time_of(o.updated_ns),
+                    "filled_at": time_of(o.filled_ns),
+                    "cancelled_at": time_of(o.cancelled_ns),
+                }
+            )
+        return found
+
+    def _accounts(self) -> list[dict[str, Any]]:
+        found = []
+        for number in range(1, MODEL_CAPACITY.accounts):
+            account = self.model.account(number)
+            for currency, (balance, frozen) in account.balances.items():
+                found.append(
+                    {
+                        "user_id": number,
+                        "currency": self.currencies[currency],
+                        "balance": balance,
+                        "frozen_balance": frozen,
+                        "available_balance": balance - frozen,
+                        "daily_order_count": account.daily_order_count,
+                        "daily_order_limit": account.daily_order_limit,
+                    }
+                )
+        return sorted(found, key=lambda row: (row["user_id"], row["currency"]))
+
+    def _positions(self) -> list[dict[str, Any]]:
+        found = [
+            {
+                "user_id": number,
+                "symbol": self.symbols[position.instrument],
+                "quantity": position.quantity,
+                "frozen_quantity": position.frozen,
+                "available_quantity": position.available,
+                "total_cost": position.total_cost,
+                "created_at": time_of(position.created_ns),
+                "updated_at": time_of(position.updated_ns),
+            }
+            for number in range(1, MODEL_CAPACITY.accounts)
+            for position in self.model.positions(number)
+        ]
+        return sorted(found, key=lambda row: (row["user_id"], row["symbol"]))
+
+    def kline_rows(self, interval: str) -> list[dict[str, Any]]:
+        names = ("open", "high", "low", "close", "volume", "trade_count")
+        return [
+            {"symbol": symbol, "timestamp": start} | dict(zip(names, line, strict=True))
+            for (symbol, start), line in sorted(self.klines[interval].items())
+        ]
+
+
+def rows_in(connection: psycopg.Connection, table: str, columns: Any, order: str) -> list[Any]:
+    """The table's rows as dictionaries."""
+    names = list(columns)
+    found = connection.execute(
+        f"SELECT {', '.join(names)} FROM {table} ORDER BY {order}".encode()
+    ).fetchall()
+    return [dict(zip(names, row, strict=True)) for row in found]
+
+
+def assert_tables(connection: psycopg.Connection, expected: Expected) -> None:
+    """The database says what the events say: all rows, none twice, nothing else."""
+    connection.execute("SET timezone TO 'UTC'")
+    for table, rows, order in (
+        ("order_events", expected.order_events, "sequence"),
+        ("trades", expected.trades, "id"),
+        ("orders", expected.orders, "id"),
+        ("accounts", expected.accounts, "user_id, currency"),
+        ("positions", expected.positions, "user_id, symbol"),
+        *((f"klines_{n}", expected.kline_rows(n), "symbol, timestamp") for n in INTERVALS_S),
+    ):
+        assert rows, f"nothing is expected in {table}: the events are too few"
+        found = rows_in(connection, table, rows[0], order)
+        assert len(found) == len(rows), table
+        for left, right in zip(found, rows, strict=True):
+            assert left == right, table

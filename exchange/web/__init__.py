@@ -1,0 +1,1 @@
+"""The trading page: static files (``static/``) and the routes that serve them."""

@@ -1,0 +1,209 @@
+// The signed-in account: orders, fills, balances and positions.
+//
+// Used by the order tables, the ticket and the ladder. Reports of the private channel are applied as they come;
+// after each (re)connect everything is read again by REST. Invariant: of an order the newest version counts,
+// by the sequence of its report or its time of update. Topics: "session", "orders", "fills", "balances".
+
+import { getAccount, getFills, getOrders, getPositions } from "./api.js";
+import { authenticate, connection, onMessage, onOpen, reconnect } from "./connection.js";
+import { forgetKey, rememberKey, restoreKey, signedIn, useKey } from "./credentials.js";
+import { touch } from "./frame.js";
+
+const FILLS_KEPT = 200;
+const ORDERS_KEPT = 500;
+const RELOAD_MS = 250; // balances are read again at most this often after fills
+const RETRY_MS = 1_500;
+const OPEN_STATUSES = new Set(["new", "partial_filled", "pending_review", "waiting"]);
+
+export const account = {
+  number: null,
+  orders: new Map(), // order id -> order as the exchange writes it
+  fills: [], // newest first
+  balances: [], // { currency, decimals, balance, frozen, available } money as BigInt
+  positions: [],
+  loaded: false,
+};
+const reportListeners = [];
+let loading = 0;
+let reloadTimer = 0;
+
+export const isOpen = (order) => OPEN_STATUSES.has(order.status);
+const newestFirst = (a, b) => b.order_id - a.order_id;
+export const openOrders = () => [...account.orders.values()].filter(isOpen).sort(newestFirst);
+export const closedOrders = () =>
+  [...account.orders.values()].filter((order) => !isOpen(order)).sort(newestFirst);
+export const positionOf = (symbol) =>
+  account.positions.find((position) => position.symbol === symbol) ?? null;
+export const balanceOf = (currency) =>
+  account.balances.find((balance) => balance.currency === currency) ?? null;
+
+/** Call `tell` with every execution report as it comes. */
+export function onReport(tell) {
+  reportListeners.push(tell);
+}
+
+/** Take an order that an answer or a report carries, unless a newer version is known. */
+export function takeOrder(order) {
+  const known = account.orders.get(order.order_id);
+  // times are RFC 3339 of one length: they compare as texts
+  if (known && (known.updated_at ?? "") > (order.updated_at ?? "")) return;
+  account.orders.set(order.order_id, order);
+  if (account.orders.size > ORDERS_KEPT * 2) {
+    for (const old of closedOrders().slice(ORDERS_KEPT)) account.orders.delete(old.order_id);
+  }
+  touch("orders");
+}
+
+const readBalance = (data) => ({
+  currency: data.currency,
+  decimals: data.decimals ?? data.currency_decimals ?? 2,
+  balance: BigInt(data.balance),
+  frozen: BigInt(data.frozen ?? data.frozen_balance),
+  available: BigInt(data.available ?? BigInt(data.balance) - BigInt(data.frozen ?? 0)),
+});
+
+const readPosition = (data) => ({
+  symbol: data.symbol,
+  quantity: data.quantity,
+  frozen: data.frozen ?? data.frozen_quantity ?? 0,
+  available: data.available ?? data.available_quantity ?? data.quantity,
+  totalCost: BigInt(data.total_cost ?? 0),
+});
+
+const readFill = (data) => ({
+  sequence: data.sequence ?? (data.match_number ?? data.trade_id) - 1,
+  timestamp: typeof data.timestamp === "number" ? data.timestamp : Date.parse(data.executed_at ?? data.timestamp ?? data.created_at),
+  symbol: data.symbol,
+  side: data.side,
+  price: data.price,
+  quantity: data.quantity,
+  liquidity: data.liquidity,
+  fee: data.fee === null || data.fee === undefined ? null : BigInt(data.fee),
+  orderId: data.order_id,
+});
+
+async function loadMoney() {
+  const [own, positions] = await Promise.all([getAccount(), getPositions()]);
+  account.number = own.account ?? own.user_id;
+  account.balances = own.balances.map(readBalance);
+  account.positions = positions.map(readPosition);
+  touch("balances");
+}
+
+/** Read everything of the account; again and again until it works or the user signs out. */
+export async function loadAccount() {
+  loading += 1;
+  const mine = loading;
+  try {
+    const [open, recent, fills] = await Promise.all([
+      getOrders({ status: "open", limit: 500 }),
+      getOrders({ limit: 100 }),
+      getFills({ limit: 100 }),
+      loadMoney(),
+    ]);
+    if (mine !== loading || !signedIn()) return;
+    account.orders = new Map(); // reports that came meanwhile are in the answers, or follow
+    for (const order of [...open, ...recent]) takeOrder(order);
+    account.fills = fills.map(readFill);
+    account.loaded = true;
+    for (const topic of ["session", "orders", "fills", "balances"]) touch(topic);
+  } catch (error) {
+    if (mine !== loading || !signedIn()) return;
+    if (error.code === 2002) signOut();
+    else setTimeout(() => mine === loading && signedIn() && loadAccount(), RETRY_MS);
+  }
+}
+
+function reloadMoneySoon() {
+  if (reloadTimer !== 0) return;
+  reloadTimer = setTimeout(async () => {
+    reloadTimer = 0;
+    if (!signedIn()) return;
+    try {
+      await loadMoney();
+    } catch {
+      // the next report or connection asks again
+    }
+  }, RELOAD_MS);
+}
+
+function takeReport(report) {
+  takeOrder(report.order);
+  if (report.last_quantity) {
+    const fill = readFill({
+      ...report.order,
+      sequence: report.sequence,
+      timestamp: report.timestamp ?? Date.parse(report.order.updated_at),
+      price: report.last_price,
+      quantity: report.last_quantity,
+      liquidity: report.liquidity,
+      fee: report.fee,
+    });
+    const known = account.fills.some(
+      (other) => other.sequence === fill.sequence && other.orderId === fill.orderId,
+    );
+    if (!known) {
+      account.fills.unshift(fill);
+      account.fills.length = Math.min(FILLS_KEPT, account.fills.length);
+      touch("fills");
+    }
+  }
+  reloadMoneySoon();
+  for (const tell of reportListeners) tell(report);
+}
+
+function takeBalance(message) {
+  const known = balanceOf(message.currency);
+  if (known === null) return reloadMoneySoon();
+  Object.assign(known, readBalance({ decimals: known.decimals, ...message }));
+  touch("balances");
+}
+
+function takePosition(message) {
+  const position = readPosition(message);
+  account.positions = account.positions.filter((other) => other.symbol !== position.symbol);
+  account.positions.push(position);
+  account.positions.sort((a, b) => (a.symbol < b.symbol ? -1 : 1));
+  touch("balances");
+}
+
+/** Sign in with a key. Throws an ApiFailure if the exchange does not take it; then nothing is kept. */
+export async function signIn(key, secret) {
+  await useKey(key, secret);
+  try {
+    await loadMoney();
+  } catch (error) {
+    forgetKey();
+    throw error;
+  }
+  rememberKey(key, secret);
+  touch("session");
+  await authenticate();
+  loadAccount();
+}
+
+export function signOut() {
+  loading += 1;
+  forgetKey();
+  Object.assign(account, { number: null, fills: [], balances: [], positions: [], loaded: false });
+  account.orders = new Map();
+  reconnect(); // the connection forgets who it was
+  for (const topic of ["session", "orders", "fills", "balances"]) touch(topic);
+}
+
+export async function startAccount() {
+  onMessage("execution_report", takeReport);
+  onMessage("balance", takeBalance);
+  onMessage("position", takePosition);
+  onMessage("subscribed", (message) => {
+    if (message.channel === "orders") connection.authenticated = true;
+  });
+  onOpen(() => {
+    if (signedIn()) loadAccount();
+  });
+  if (await restoreKey()) {
+    touch("session");
+    authenticate();
+    loadAccount();
+  }
+}

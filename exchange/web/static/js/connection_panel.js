@@ -1,0 +1,31 @@
+// The lamp of the connection, and the banner that says when what is shown may be old.
+
+import { connection } from "./connection.js";
+import { canSign } from "./credentials.js";
+import { byId } from "./elements.js";
+import { onFrame, setAttribute, setText } from "./frame.js";
+import { t, timeText } from "./language.js";
+import { market } from "./market.js";
+
+function bannerText() {
+  if (connection.state === "offline" || connection.state === "stale") {
+    if (!connection.everLive) return t("banner.unreachable");
+    return t(`banner.${connection.state}`, { time: timeText(connection.lastHeard) });
+  }
+  if (connection.state === "live" && market.failure && market.loading) return t("banner.loading");
+  if (!canSign()) return t("banner.insecure");
+  return "";
+}
+
+function draw() {
+  setAttribute(document.body, "data-connection", connection.state);
+  setText(byId("connection-text"), t(`connection.${connection.state}`));
+  const text = bannerText();
+  byId("banner").hidden = text === "";
+  setText(byId("banner-text"), text);
+}
+
+export function startConnectionPanel() {
+  onFrame(["connection", "instruments", "language"], draw);
+  draw();
+}

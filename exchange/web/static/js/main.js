@@ -1,0 +1,43 @@
+// Starts the page: language and colours, the panels, then the data.
+
+import { startAccount } from "./account.js";
+import { startAmend } from "./amend_dialog.js";
+import { startAppearance } from "./appearance.js";
+import { startCandlesPanel } from "./candles_panel.js";
+import { startConnection } from "./connection.js";
+import { startConnectionPanel } from "./connection_panel.js";
+import { startDepthChart } from "./depth_chart.js";
+import { startDialogs } from "./dialogs.js";
+import { startHeadline } from "./headline.js";
+import { startLadderPanel } from "./ladder_panel.js";
+import { startLanguage } from "./language.js";
+import { startMarket } from "./market.js";
+import { startMarketsPanel } from "./markets_panel.js";
+import { startMoneyPanel } from "./money_panel.js";
+import { startOrdersPanel } from "./orders_panel.js";
+import { startShortcuts } from "./shortcuts.js";
+import { startSignIn } from "./sign_dialog.js";
+import { startTapePanel } from "./tape_panel.js";
+import { pickPrice, startTicketPanel } from "./ticket_panel.js";
+import { startViews } from "./views.js";
+
+startLanguage();
+startAppearance();
+startViews();
+startHeadline();
+startMarketsPanel();
+startCandlesPanel();
+startDepthChart();
+startLadderPanel(pickPrice);
+startTapePanel();
+startTicketPanel();
+startOrdersPanel();
+startMoneyPanel();
+startConnectionPanel();
+startDialogs();
+startAmend();
+startSignIn();
+startShortcuts();
+await startAccount();
+startMarket();
+startConnection();

@@ -1,0 +1,268 @@
+// Open orders with cancel and amend, history, fills and positions: four tabs.
+
+import { account, closedOrders, onReport, openOrders, takeOrder } from "./account.js";
+import { openAmend } from "./amend_dialog.js";
+import { cancelAll, cancelOrder } from "./api.js";
+import { signedIn } from "./credentials.js";
+import { orderValue } from "./decimal.js";
+import { confirmAction } from "./dialogs.js";
+import { byId, make, startTabs } from "./elements.js";
+import { onFrame, setText, touch } from "./frame.js";
+import { dateTimeText, moneyText, priceText, quantityText, shortMoneyText, t } from "./language.js";
+import { market, select } from "./market.js";
+import {
+  instrumentOf, kindText, orderOutcome, orderPriceText, orderText, reasonText, sideText, sideTone, statusText,
+  validityText,
+} from "./order_words.js";
+import { makeTable } from "./tables.js";
+import { toast } from "./toasts.js";
+import { showView } from "./views.js";
+
+const HISTORY_SHOWN = 100;
+const FILLS_SHOWN = 100;
+const cancelling = new Set(); // ids of orders whose cancel is on its way
+export let chooseOrderTab = () => {};
+
+const when = (text) => dateTimeText(Date.parse(text));
+
+const ORDER_COLUMNS = [
+  { name: "column.time", text: (order) => when(order.created_at), className: "dim nowrap" },
+  { name: "column.symbol", text: (order) => order.symbol, className: "strong" },
+  { name: "column.side", text: sideText, tone: (order) => sideTone(order.side) },
+  { name: "column.kind", text: (order) => kindText(order) },
+  { name: "column.validity", text: (order) => validityText(order), className: "dim" },
+  { name: "column.price", text: orderPriceText, right: true },
+  { name: "column.quantity", text: (order) => quantityText(order.quantity), right: true },
+  { name: "column.filled", text: (order) => quantityText(order.filled_quantity), right: true },
+];
+
+function createButtons(cell, order) {
+  const data = { "data-order": order.order_id };
+  cell.append(
+    make("button", { type: "button", class: "small plain", "data-do": "amend", ...data }),
+    make("button", { type: "button", class: "small danger", "data-do": "cancel", ...data }),
+  );
+}
+
+function updateButtons(cell, order) {
+  const [amend, cancel] = cell.children;
+  setText(amend, t("button.amend"));
+  setText(cancel, t(cancelling.has(order.order_id) ? "button.cancelling" : "button.cancel"));
+  amend.setAttribute("aria-label", t("label.amend", { order: orderText(order) }));
+  cancel.setAttribute("aria-label", t("label.cancel", { order: orderText(order) }));
+  amend.disabled = order.status === "waiting" || order.status === "pending_review" || cancelling.has(order.order_id);
+  cancel.disabled = cancelling.has(order.order_id);
+}
+
+async function cancel(orderId) {
+  if (cancelling.has(orderId)) return;
+  cancelling.add(orderId);
+  touch("orders");
+  try {
+    takeOrder(await cancelOrder(orderId));
+  } catch (error) {
+    toast(error.words, "bad");
+  } finally {
+    cancelling.delete(orderId);
+    touch("orders");
+  }
+}
+
+async function cancelEverything() {
+  const count = openOrders().length;
+  if (count === 0) return;
+  const sure = await confirmAction(t("cancelAll.title"), t("cancelAll.text", { count }), t("orders.cancelAll"));
+  if (!sure) return;
+  try {
+    await cancelAll();
+    toast(t("cancelAll.done"), "good");
+  } catch (error) {
+    toast(error.words, "bad");
+  }
+}
+
+export { cancelEverything };
+
+/** Cancel the order that was entered last and is still open. */
+export function cancelNewest() {
+  const newest = openOrders()[0];
+  if (newest) cancel(newest.order_id);
+}
+
+function averagePrice(order) {
+  if (!order.filled_quantity || order.filled_value === undefined) return "–";
+  const instrument = instrumentOf(order);
+  const average = BigInt(order.filled_value) / BigInt(order.filled_quantity);
+  return priceText(average, instrument);
+}
+
+function startTables() {
+  const markSide = (row, item) => {
+    row.dataset.side = sideTone(item.side);
+  };
+  const drawOpen = makeTable(
+    byId("panel-open"),
+    "orders.open",
+    [
+      ...ORDER_COLUMNS,
+      { name: "column.status", text: statusText, className: "dim" },
+      { className: "actions", create: createButtons, update: updateButtons },
+    ],
+    (order) => order.order_id,
+    markSide,
+  );
+  const drawHistory = makeTable(
+    byId("panel-history"),
+    "orders.history",
+    [
+      ...ORDER_COLUMNS,
+      { name: "column.average", text: averagePrice, right: true },
+      {
+        name: "column.status",
+        text: (order) => [statusText(order), reasonText(order)].filter(Boolean).join(" · "),
+        tone: (order) => (order.status === "rejected" ? "bad" : null),
+        className: "status-cell",
+      },
+    ],
+    (order) => order.order_id,
+    markSide,
+  );
+  const drawFills = makeTable(
+    byId("panel-fills"),
+    "orders.fills",
+    [
+      { name: "column.time", text: (fill) => dateTimeText(fill.timestamp), className: "dim nowrap" },
+      { name: "column.symbol", text: (fill) => fill.symbol, className: "strong" },
+      { name: "column.side", text: sideText, tone: (fill) => sideTone(fill.side) },
+      { name: "column.price", text: (fill) => priceText(fill.price, instrumentOf(fill)), right: true },
+      { name: "column.quantity", text: (fill) => quantityText(fill.quantity), right: true },
+      { name: "column.value", text: fillValue, right: true },
+      { name: "column.fee", text: fillFee, right: true },
+      { name: "column.role", text: (fill) => (fill.liquidity ? t(`role.${fill.liquidity}`) : "–"), className: "dim" },
+      { name: "column.order", text: (fill) => `#${fill.orderId}`, right: true, className: "dim" },
+    ],
+    (fill) => `${fill.sequence} ${fill.orderId}`,
+    markSide,
+  );
+  const drawPositions = makeTable(
+    byId("panel-positions"),
+    "orders.positions",
+    [
+      { name: "column.symbol", create: createSymbol, update: (cell, p) => setText(cell.firstChild, p.symbol) },
+      { name: "column.quantity", text: (position) => quantityText(position.quantity), right: true, tone: (p) => (p.quantity < 0 ? "sell" : null) },
+      { name: "column.available", text: (position) => quantityText(position.available), right: true },
+      { name: "column.frozen", text: (position) => quantityText(position.frozen), right: true },
+      { name: "column.averageCost", text: averageCost, right: true },
+      { name: "column.last", text: (position) => priceText(lastPrice(position.symbol), instrumentOf(position)), right: true },
+      { name: "column.marketValue", text: marketValue, right: true },
+      { name: "column.result", text: (position) => resultText(position), right: true, tone: resultTone },
+    ],
+    (position) => position.symbol,
+  );
+  const why = (key) => t(!signedIn() ? "orders.signIn" : account.loaded ? key : "orders.loading");
+  onFrame(["orders", "session", "language", "instruments"], () => {
+    const open = openOrders();
+    drawOpen(open, why("orders.noneOpen"));
+    drawHistory(closedOrders().slice(0, HISTORY_SHOWN), why("orders.noneClosed"));
+    setText(byId("open-count"), signedIn() && open.length ? quantityText(open.length) : "");
+    byId("cancel-all").hidden = open.length === 0;
+  });
+  onFrame(["fills", "session", "language", "instruments"], () => {
+    drawFills(account.fills.slice(0, FILLS_SHOWN), why("orders.noFills"));
+  });
+  onFrame(["balances", "session", "language", "tickers"], () => {
+    const held = account.positions.filter((position) => position.quantity !== 0 || position.frozen !== 0);
+    drawPositions(held, why("orders.noPositions"));
+    setText(byId("position-count"), held.length ? quantityText(held.length) : "");
+  });
+}
+
+function fillValue(fill) {
+  const instrument = instrumentOf(fill);
+  return instrument ? shortMoneyText(orderValue(fill.price, fill.quantity, instrument), instrument.currencyDecimals) : "–";
+}
+
+function fillFee(fill) {
+  const instrument = instrumentOf(fill);
+  return instrument && fill.fee !== null ? moneyText(fill.fee, instrument.currencyDecimals) : "–";
+}
+
+function createSymbol(cell) {
+  cell.append(make("button", { type: "button", class: "link", "data-do": "select" }));
+}
+
+const lastPrice = (symbol) =>
+  market.tickers.get(symbol)?.last_price ?? market.tickers.get(symbol)?.reference_price ?? null;
+
+function averageCost(position) {
+  const instrument = instrumentOf(position);
+  if (!instrument || position.quantity === 0) return "–";
+  return moneyText(position.totalCost / BigInt(position.quantity), instrument.currencyDecimals);
+}
+
+// Value at the last price and result against the cost, in minor units of the currency, or null.
+function valued(position) {
+  const instrument = instrumentOf(position);
+  const price = lastPrice(position.symbol);
+  if (!instrument || !price) return null;
+  const value = orderValue(price, position.quantity, instrument);
+  return { value, result: value - position.totalCost, decimals: instrument.currencyDecimals };
+}
+
+function marketValue(position) {
+  const known = valued(position);
+  return known ? shortMoneyText(known.value, known.decimals) : "–";
+}
+
+function resultText(position) {
+  const known = valued(position);
+  if (!known) return "–";
+  return (known.result > 0n ? "+" : "") + shortMoneyText(known.result, known.decimals);
+}
+
+function resultTone(position) {
+  const result = valued(position)?.result ?? 0n;
+  if (result === 0n) return null;
+  return result > 0n ? "up" : "down";
+}
+
+function pressed(event) {
+  const button = event.target.closest("[data-do]");
+  if (button === null) return;
+  const orderId = Number(button.dataset.order);
+  if (button.dataset.do === "cancel") cancel(orderId);
+  else if (button.dataset.do === "amend") openAmend(orderId);
+  else {
+    select(button.textContent);
+    showView("chart");
+  }
+}
+
+// What others or the exchange do to our orders is told; what we do here has been told by the ticket.
+function tellReport(report) {
+  const order = report.order;
+  if (report.last_quantity) {
+    const values = {
+      quantity: quantityText(report.last_quantity),
+      symbol: order.symbol,
+      price: priceText(report.last_price, instrumentOf(order)),
+      side: sideText(order),
+    };
+    toast(t("report.filled", values), "good");
+  } else if (order.status === "cancelled" && order.cancel_reason && order.cancel_reason !== "user") {
+    toast(orderOutcome(order), "bad");
+  } else if (report.event === "triggered") {
+    toast(t("report.triggered", { order: orderText(order) }), "plain");
+  }
+}
+
+export function startOrdersPanel() {
+  startTables();
+  chooseOrderTab = startTabs(byId("order-tabs"));
+  byId("orders").addEventListener("click", pressed);
+  byId("cancel-all").addEventListener("click", cancelEverything);
+  onReport(tellReport);
+  touch("orders");
+  touch("fills");
+  touch("balances");
+}

@@ -56,23 +56,23 @@ export function takeOrder(order) {
 
 const readBalance = (data) => ({
   currency: data.currency,
-  decimals: data.decimals ?? data.currency_decimals ?? 2,
+  decimals: data.decimals,
   balance: BigInt(data.balance),
-  frozen: BigInt(data.frozen ?? data.frozen_balance),
-  available: BigInt(data.available ?? BigInt(data.balance) - BigInt(data.frozen ?? 0)),
+  frozen: BigInt(data.frozen_balance),
+  available: BigInt(data.available_balance),
 });
 
 const readPosition = (data) => ({
   symbol: data.symbol,
   quantity: data.quantity,
-  frozen: data.frozen ?? data.frozen_quantity ?? 0,
-  available: data.available ?? data.available_quantity ?? data.quantity,
-  totalCost: BigInt(data.total_cost ?? 0),
+  frozen: data.frozen_quantity,
+  available: data.available_quantity,
+  totalCost: BigInt(data.total_cost),
 });
 
 const readFill = (data) => ({
-  sequence: data.sequence ?? (data.match_number ?? data.trade_id) - 1,
-  timestamp: typeof data.timestamp === "number" ? data.timestamp : Date.parse(data.executed_at ?? data.timestamp ?? data.created_at),
+  sequence: data.sequence,
+  timestamp: data.timestamp ?? Date.parse(data.executed_at),
   symbol: data.symbol,
   side: data.side,
   price: data.price,
@@ -84,7 +84,7 @@ const readFill = (data) => ({
 
 async function loadMoney() {
   const [own, positions] = await Promise.all([getAccount(), getPositions()]);
-  account.number = own.account ?? own.user_id;
+  account.number = own.account;
   account.balances = own.balances.map(readBalance);
   account.positions = positions.map(readPosition);
   touch("balances");

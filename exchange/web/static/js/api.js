@@ -72,7 +72,7 @@ async function ask(method, path, body, isPrivate) {
 /** Learn the difference between the exchange's clock and ours. */
 export async function readClock() {
   const data = await once("GET", "/time", undefined, false);
-  learnClock(Date.parse(data.time ?? data.timestamp ?? data));
+  learnClock(data.timestamp);
 }
 
 const query = (values) => {
@@ -80,7 +80,6 @@ const query = (values) => {
   return given.length ? `?${new URLSearchParams(given)}` : "";
 };
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
-const list = (data, name) => (Array.isArray(data) ? data : (data[name] ?? data.items ?? []));
 const name = encodeURIComponent;
 
 // Ask again while no answer, or no certain one, comes. For requests that may safely be repeated.
@@ -96,18 +95,18 @@ async function insist(request) {
 }
 
 export const getInstruments = async () =>
-  list(await ask("GET", "/instruments", undefined, false), "instruments");
+  (await ask("GET", "/instruments", undefined, false)).instruments;
 export const getPublicTrades = async (symbol, limit) =>
-  list(await ask("GET", `/trades/${name(symbol)}${query({ limit })}`, undefined, false), "trades");
+  (await ask("GET", `/trades/${name(symbol)}${query({ limit })}`, undefined, false)).trades;
 export const getKlines = async (symbol, interval, limit) =>
-  list(await ask("GET", `/klines/${name(symbol)}${query({ interval, limit })}`, undefined, false), "klines");
+  (await ask("GET", `/klines/${name(symbol)}${query({ interval, limit })}`, undefined, false)).klines;
 export const getAccount = () => ask("GET", "/accounts/me", undefined, true);
 export const getPositions = async () =>
-  list(await ask("GET", "/positions", undefined, true), "positions");
+  (await ask("GET", "/positions", undefined, true)).positions;
 export const getOrders = async (filter) =>
-  list(await ask("GET", `/orders${query(filter)}`, undefined, true), "orders");
+  (await ask("GET", `/orders${query(filter)}`, undefined, true)).orders;
 export const getFills = async (filter) =>
-  list(await ask("GET", `/trades${query(filter)}`, undefined, true), "trades");
+  (await ask("GET", `/trades${query(filter)}`, undefined, true)).trades;
 
 /** Enter an order. Sent again with the same client order id until its outcome is known. */
 export function enterOrder(order) {

@@ -121,12 +121,21 @@ function drawLegend() {
   const candle = market.klines.get(pointedAt) ?? market.lastKline;
   const legend = byId("chart-legend");
   const instrument = selectedInstrument();
-  if (!candle || !instrument) return legend.replaceChildren();
-  const parts = [["O", candle.open], ["H", candle.high], ["L", candle.low], ["C", candle.close]];
+  if (!candle || !instrument) {
+    legend.replaceChildren();
+    return;
+  }
+  const parts = [["O", candle.open], ["H", candle.high], ["L", candle.low], ["C", candle.close]]
+    .map(([letter, price]) => [letter, priceText(price, instrument)]);
+  parts.push(["V", quantityText(candle.volume)]);
   legend.dataset.direction = direction(candle.close, candle.open);
-  const text = parts.map(([letter, price]) => `${t(`legend.${letter}`)} ${priceText(price, instrument)}`);
-  text.push(`${t("legend.V")} ${quantityText(candle.volume)}`);
-  setText(legend, text.join("  "));
+  if (legend.childElementCount !== parts.length) {
+    legend.replaceChildren(...parts.flatMap(() => [document.createTextNode(""), make("b")]));
+  }
+  parts.forEach(([letter, text], index) => {
+    legend.childNodes[index * 2].data = t(`legend.${letter}`);
+    setText(legend.children[index], text);
+  });
 }
 
 function recolour() {

@@ -8,7 +8,7 @@ import { isOpen, account } from "./account.js";
 import { byId, make } from "./elements.js";
 import { onFrame, setAttribute, setText, touch } from "./frame.js";
 import { direction } from "./headline.js";
-import { priceText, quantityText, t } from "./language.js";
+import { priceText, quantityText, shortQuantityText, t } from "./language.js";
 import { comparedPrice, market, selectedInstrument, selectedTicker } from "./market.js";
 
 const MOST_ROWS = 40;
@@ -51,8 +51,8 @@ function fitRows() {
 function ownQuantities() {
   const own = new Map();
   for (const order of account.orders.values()) {
-    if (!isOpen(order) || order.symbol !== market.selected || order.status === "waiting") continue;
-    if (!order.price) continue;
+    if (!isOpen(order) || order.symbol !== market.selected || !order.price) continue;
+    if (order.status === "waiting" || order.status === "pending_review") continue; // not in the book
     own.set(order.price, (own.get(order.price) ?? 0) + order.remaining_quantity);
   }
   return own;
@@ -73,7 +73,7 @@ function drawSide(side, levels, own, most) {
     }
     total += level[1];
     const mine = own.get(level[0]);
-    setText(parts.mine, mine ? quantityText(mine) : "");
+    setText(parts.mine, mine ? shortQuantityText(mine) : "");
     setText(parts.quantity, quantityText(level[1]));
     setText(parts.price, priceText(level[0], instrument));
     setText(parts.total, quantityText(total));

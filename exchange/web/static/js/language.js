@@ -53,6 +53,7 @@ export function setLanguage(next, remember = true) {
     minute: new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" }),
     dateTime: new Intl.DateTimeFormat(locale, { ...day, ...clock }),
     full: new Intl.DateTimeFormat(locale, { year: "numeric", ...day, ...clock }),
+    compact: new Intl.NumberFormat(locale, { notation: "compact", maximumFractionDigits: 1 }),
     date: new Intl.DateTimeFormat(locale, day),
   };
   translate(document);
@@ -90,6 +91,11 @@ export function quantityText(quantity) {
   return formatMinor(quantity, 0, 0, separators);
 }
 
+/** A quantity in few characters: "120K". */
+export function shortQuantityText(quantity) {
+  return quantity < 100_000 ? quantityText(quantity) : formats.compact.format(quantity);
+}
+
 /** An amount of money with at least two digits after the point (if its currency has them). */
 export function moneyText(amount, decimals) {
   if (amount === null || amount === undefined) return "–";
@@ -122,6 +128,10 @@ export function differenceText(now, before, instrument) {
 
 export const timeText = (milliseconds) => formats.time.format(milliseconds);
 export const minuteText = (milliseconds) => formats.minute.format(milliseconds);
-export const dateTimeText = (milliseconds) => formats.dateTime.format(milliseconds);
+/** The time of something that was mostly today: with the date only if it was not. */
+export function dateTimeText(milliseconds) {
+  const today = new Date(milliseconds).toDateString() === new Date().toDateString();
+  return (today ? formats.time : formats.dateTime).format(milliseconds);
+}
 export const fullTimeText = (milliseconds) => formats.full.format(milliseconds);
 export const dateText = (milliseconds) => formats.date.format(milliseconds);

@@ -139,7 +139,7 @@ async function loadTrades() {
 }
 
 const readTrade = (data) => ({
-  sequence: data.sequence ?? data.trade_id - 1,
+  sequence: data.sequence,
   timestamp: milliseconds(data.timestamp ?? data.executed_at),
   price: data.price,
   quantity: data.quantity,
@@ -154,7 +154,7 @@ function forgetKlines() {
 }
 
 const readKline = (data) => ({
-  start: milliseconds(data.timestamp ?? data.start),
+  start: milliseconds(data.timestamp),
   open: data.open,
   high: data.high,
   low: data.low,

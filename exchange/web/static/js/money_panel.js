@@ -6,20 +6,17 @@ import { byId, keyedRows, make } from "./elements.js";
 import { onFrame, setText } from "./frame.js";
 import { moneyText, t } from "./language.js";
 
-const create = () =>
-  make(
-    "tr",
-    {},
-    make("td", { class: "strong" }),
-    ...[1, 2, 3].map(() => make("td", { class: "right number" })),
-  );
+const LINES = ["balance", "available", "frozen"];
 
-function fill(row, balance) {
-  const cells = row.children;
-  setText(cells[0], balance.currency);
-  setText(cells[1], moneyText(balance.available, balance.decimals));
-  setText(cells[2], moneyText(balance.frozen, balance.decimals));
-  setText(cells[3], moneyText(balance.balance, balance.decimals));
+const create = () =>
+  make("dl", { class: "balance" }, ...LINES.map(() => make("div", {}, make("dt"), make("dd", { class: "number" }))));
+
+function fill(card, balance) {
+  LINES.forEach((name, index) => {
+    const [term, amount] = card.children[index].children;
+    setText(term, index === 0 ? balance.currency : t(`column.${name}`));
+    setText(amount, moneyText(balance[name], balance.decimals));
+  });
 }
 
 export function startMoneyPanel() {

@@ -16,7 +16,7 @@ export function kindText(order) {
 }
 
 export function validityText(order) {
-  const key = `validity.${order.time_in_force}`;
+  const key = `validity.short.${order.time_in_force}`;
   return hasText(key) ? t(key) : String(order.time_in_force);
 }
 
@@ -35,12 +35,13 @@ export function reasonText(order) {
   return "";
 }
 
-export function orderPriceText(order) {
-  const instrument = instrumentOf(order);
-  const limit = order.price ? priceText(order.price, instrument) : t("price.market");
-  return order.stop_price
-    ? t("price.stop", { stop: priceText(order.stop_price, instrument), price: limit })
-    : limit;
+export const limitText = (order) => (order.price ? priceText(order.price, instrumentOf(order)) : t("price.market"));
+
+export const stopText = (order) => (order.stop_price ? priceText(order.stop_price, instrumentOf(order)) : "–");
+
+function orderPriceText(order) {
+  const values = { stop: stopText(order), price: limitText(order) };
+  return order.stop_price ? t("price.stop", values) : values.price;
 }
 
 /** "Buy 100 AAPL at 150.00". */

@@ -11,7 +11,7 @@ import { onFrame, setText, touch } from "./frame.js";
 import { dateTimeText, moneyText, priceText, quantityText, shortMoneyText, t } from "./language.js";
 import { market, select } from "./market.js";
 import {
-  instrumentOf, kindText, orderOutcome, orderPriceText, orderText, reasonText, sideText, sideTone, statusText,
+  instrumentOf, kindText, limitText, orderOutcome, orderText, reasonText, sideText, sideTone, statusText, stopText,
   validityText,
 } from "./order_words.js";
 import { makeTable } from "./tables.js";
@@ -29,9 +29,10 @@ const ORDER_COLUMNS = [
   { name: "column.time", text: (order) => when(order.created_at), className: "dim nowrap" },
   { name: "column.symbol", text: (order) => order.symbol, className: "strong" },
   { name: "column.side", text: sideText, tone: (order) => sideTone(order.side) },
-  { name: "column.kind", text: (order) => kindText(order) },
-  { name: "column.validity", text: (order) => validityText(order), className: "dim" },
-  { name: "column.price", text: orderPriceText, right: true },
+  { name: "column.kind", text: kindText, className: "nowrap" },
+  { name: "column.validity", text: validityText, className: "dim nowrap optional" },
+  { name: "column.price", text: limitText, right: true },
+  { name: "column.stop", text: stopText, right: true },
   { name: "column.quantity", text: (order) => quantityText(order.quantity), right: true },
   { name: "column.filled", text: (order) => quantityText(order.filled_quantity), right: true },
 ];
@@ -105,7 +106,7 @@ function startTables() {
     "orders.open",
     [
       ...ORDER_COLUMNS,
-      { name: "column.status", text: statusText, className: "dim" },
+      { name: "column.status", text: statusText, className: "dim nowrap" },
       { className: "actions", create: createButtons, update: updateButtons },
     ],
     (order) => order.order_id,

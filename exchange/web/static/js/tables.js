@@ -6,12 +6,14 @@ import { keyedRows, make } from "./elements.js";
 import { setAttribute, setText } from "./frame.js";
 import { t } from "./language.js";
 
+const cellClass = (column) => `${column.right ? "right number" : ""} ${column.className ?? ""}`.trim();
+
 /**
  * A table in `panel`. `columns`: { name: dictionary key, text(item), right, tone(item), className, create(cell) }.
  * Returns draw(items, emptyText); it writes only what changed.
  */
 export function makeTable(panel, label, columns, key, mark = () => {}) {
-  const heads = columns.map((column) => make("th", { scope: "col", class: column.right ? "right" : "" }));
+  const heads = columns.map((column) => make("th", { scope: "col", class: cellClass(column) }));
   const body = make("tbody");
   const table = make("table", { class: "table" }, make("thead", {}, make("tr", {}, ...heads)), body);
   const empty = make("p", { class: "empty" });
@@ -19,7 +21,7 @@ export function makeTable(panel, label, columns, key, mark = () => {}) {
   const create = (item) => {
     const row = make("tr");
     for (const column of columns) {
-      const cell = make("td", { class: `${column.right ? "right number" : ""} ${column.className ?? ""}`.trim() });
+      const cell = make("td", { class: cellClass(column) });
       column.create?.(cell, item);
       row.append(cell);
     }

@@ -1,6 +1,6 @@
 # Sourced by scripts/up and scripts/test: the virtual environment with the pinned packages.
 #
-# set_up_environment REQUIREMENTS_FILE ...   makes or updates .venv; sets PYTHON
+# set_up_environment REQUIREMENTS_FILE ...   makes or updates .venv; sets PYTHON; puts the page's chart library in place
 #
 # Safe to run twice, also at the same time (a lock), as root and as an ordinary user. Wheels only: no
 # compiler is needed. A stamp with the hash of Python and requirements makes the second run immediate.
@@ -50,9 +50,27 @@ set_up_environment() {
             --root-user-action=ignore --only-binary=:all: --no-deps -r "$root/$file"
         echo "$wanted" >"$stamp"
     done
+    place_chart_library "$root" || return 1
     link_commands "$root" "$environment"
     flock -u 9
     exec 9>&-
+}
+
+# The page draws candles with a JavaScript file that is in no repository: it comes out of a pinned wheel
+# (requirements-page.txt), of which nothing is installed. hatch_build.py does the same for `pip install`.
+place_chart_library() {
+    local root=$1 folder
+    if "$PYTHON" "$root/hatch_build.py" --check; then
+        return 0
+    fi
+    folder=$(mktemp -d)
+    if "$PYTHON" -m pip download --quiet --disable-pip-version-check --no-input --only-binary=:all: --no-deps \
+        --dest "$folder" -r "$root/requirements-page.txt"; then
+        "$PYTHON" "$root/hatch_build.py" "$folder"/*.whl
+    else
+        echo "The page will have no candles: the chart library could not be downloaded" >&2
+    fi
+    rm -rf "$folder"
 }
 
 # `exchange` and `exchange-replay` in .venv/bin run the code of this checkout: nothing is built.

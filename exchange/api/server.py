@@ -18,6 +18,7 @@ from exchange.api.errors import Handler, answer_errors
 from exchange.api.health import health_response
 from exchange.api.rest import PREFIX
 from exchange.api.service import SERVICE, ApiService
+from exchange.web import routes as page
 
 # answered also while the models read the archive
 ALWAYS = frozenset({f"{PREFIX}/time", f"{PREFIX}/health", "/health"})
@@ -48,7 +49,12 @@ async def count(request: web.Request, handler: Handler) -> web.StreamResponse:
 async def gate(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Nobody gets more than the address's share, and no answer from models that are not ready."""
     service = request.app[SERVICE]
-    if service.limits is not None:
+    # the files of the page cost nothing: they are in memory, and a reload asks for forty
+    if (
+        service.limits is not None
+        and request.path != "/"
+        and not request.path.startswith(page.PREFIX)
+    ):
         service.limits.take_address(request)
     if request.path.startswith(PREFIX) and request.path not in ALWAYS:
         service.check_ready()
@@ -71,6 +77,7 @@ def make_application(service: ApiService) -> web.Application:
     app.on_response_prepare.append(add_headers)
     rest.add_routes(app)
     websocket.add_routes(app)
+    page.add_routes(app)
     return app
 
 

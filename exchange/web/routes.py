@@ -1,9 +1,9 @@
 """Serves the trading page: ``/`` and the files under ``/page/``.
 
-Who uses it: the api stage calls ``add_routes``. Invariants: every file that can be asked for was read
-into memory at the start, and a request is a look-up of its exact name among them, so no path can lead
-anywhere else; nothing of the page is private. Headers forbid whatever the page does not need: inline
-code, other origins, frames.
+Who uses it: the api stage calls ``add_routes``. Invariants: every file that can be asked for was
+read into memory at the start, and a request is a look-up of its exact name among them, so no path
+can lead anywhere else; nothing of the page is private. Headers forbid whatever the page does not
+need: inline code, other origins, frames.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ CONTENT_TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
-# Browsers ask each time whether what they keep is still right, which is answered without a body: after an
-# update of the exchange no old file is used with new ones.
+# Browsers ask each time whether what they keep is still right, which is answered without a body:
+# after an update of the exchange no old file is used with new ones.
 CACHE_CONTROL = "no-cache"
 # What may stand in a Host header that is repeated in the policy.
 _HOST = re.compile(r"[A-Za-z0-9.\-]{1,253}(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?")
@@ -76,8 +76,8 @@ def content_security_policy(host: str) -> str:
     sockets = f" ws://{host} wss://{host}" if _HOST.fullmatch(host) else ""
     return (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-        f"connect-src 'self'{sockets}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
-        "require-trusted-types-for 'script'; trusted-types 'none'"
+        f"connect-src 'self'{sockets}; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
     )
 
 

@@ -298,9 +298,6 @@ class Daemon:
             (Counter.RECOVERY_DURATION_NS, facts.duration_ns),
             (Counter.RECOVERY_SNAPSHOT_SEQUENCE, facts.snapshot_sequence),
             (Counter.RECOVERY_TORN_BYTES, int(facts.recovery["torn_bytes"] or 0)),
-            (Counter.CORE_RESTARTS, self._core_restarts.count),
-            (Counter.STAGE_RESTARTS, sum(self._satellites.restarts().values())),
-            (Counter.STAGES_HUNG, self._hung_count),
         ):
             set_value(counters, int(counter), value)
 
@@ -420,7 +417,22 @@ class Daemon:
         self._phase = phase
         self._write_run_file()
 
+    def _count_restarts(self) -> None:
+        from exchange.counters import Counter
+        from ringbuffer.counters import set_value
+
+        assert self._core is not None
+        counters = self._core.region.arrays["counters"]
+        for counter, value in (
+            (Counter.CORE_RESTARTS, self._core_restarts.count),
+            (Counter.STAGE_RESTARTS, sum(self._satellites.restarts().values())),
+            (Counter.STAGES_HUNG, self._hung_count),
+        ):
+            set_value(counters, int(counter), value)
+
     def _write_run_file(self) -> None:
+        if self._core is not None:
+            self._count_restarts()
         if self._control is not None:
             self._day_number = self._control.day_number
         addresses = self._listeners.addresses()

@@ -31,7 +31,9 @@ class EventArchive(Protocol):
 class EventFollower:
     """Hands out the released events of ``kinds`` (None: all) from ``position`` on, each once.
 
-    They come in order. ``lapped_count``: how often the ring was too fast and the archive was read.
+    They come in order. ``ring_first``: the first event that was ever written to this ring, where the
+    core's recovery ended; what is older is in the archive only. ``lapped_count``: how often the ring
+    was too fast and the archive was read instead.
     """
 
     def __init__(
@@ -41,6 +43,8 @@ class EventFollower:
         archive: EventArchive,
         position: int,
         kinds: Collection[EventKind] | None,
+        *,
+        ring_first: int = 0,
     ) -> None:
         self._ring = event_ring
         self._cursors = cursors
@@ -50,6 +54,7 @@ class EventFollower:
             self._wanted = np.zeros(256, np.bool_)
             self._wanted[sorted(kinds)] = True
         self._safe = int(safe_capacity(event_ring.shape[0]))
+        self._ring_first = ring_first
         self.position = position
         self.lapped_count = 0
 
@@ -62,6 +67,8 @@ class EventFollower:
         count = min(self.behind(), limit)
         if count <= 0:
             return np.zeros(0, EVENT)
+        if self.position < self._ring_first:
+            return self._from_archive(min(count, self._ring_first - self.position))
         found = self._from_ring(count)
         if found is not None:
             return found

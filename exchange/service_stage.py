@@ -48,6 +48,12 @@ assert _fields is not None
 KIND_OFFSET = int(_fields["kind"][1])
 
 
+class _Facts(msgspec.Struct, frozen=True):
+    """The part of engine_facts.EngineFacts that is needed here."""
+
+    next_event: int
+
+
 class ServiceStage:
     """One of these stages, attached to the core's region.
 
@@ -63,6 +69,8 @@ class ServiceStage:
         self.eventfd = spec.eventfds[spec.role]
         self.matcher_eventfd = spec.eventfds["matcher"]
         self.agent = AGENTS[spec.role]
+        # the ring of this core holds nothing older
+        self._ring_first = msgspec.json.decode(spec.facts, type=_Facts).next_event
         self._listeners = spec.listeners
         self._telephone = telephone
         rings = RingCapacities(**msgspec.structs.asdict(self.settings.rings))
@@ -123,7 +131,12 @@ class ServiceStage:
     def follower(self, position: int) -> EventFollower:
         """A follower of events of every kind from ``position`` on."""
         return EventFollower(
-            self.arrays["event_ring"], self.cursors, self.archive(), position, None
+            self.arrays["event_ring"],
+            self.cursors,
+            self.archive(),
+            position,
+            None,
+            ring_first=self._ring_first,
         )
 
     def listener(self, name: str) -> socket.socket:

@@ -97,3 +97,24 @@ def test_what_is_overwritten_while_it_is_read_is_read_again() -> None:
     follower._select = overtaken  # type: ignore[method-assign]
     assert everything(follower, 1000) == list(range(0, 130, 3))
     assert stream.reads > 0
+
+
+@pytest.mark.parametrize("limit", [1, 7, 1000])
+def test_a_new_core_s_ring_has_nothing_from_before_it(limit: int) -> None:
+    stream = Stream()
+    stream.release(100)
+    stream.ring[:] = np.zeros(1, EVENT)[0]  # as after recovery: the ring is new, the archive whole
+    follower = EventFollower(stream.ring, stream.cursors, stream, 0, None, ring_first=stream.end)
+    stream.release(20)
+    assert everything(follower, limit) == list(range(120))
+    assert follower.lapped_count == 0
+
+
+def test_all_kinds_are_copies() -> None:
+    stream = Stream()
+    follower = EventFollower(stream.ring, stream.cursors, stream, 0, None)
+    stream.release(10)
+    events = follower.read(100)
+    stream.ring["sequence"] = -1
+    assert events["sequence"].tolist() == list(range(10))
+    assert events.flags.writeable and events.flags.c_contiguous

@@ -160,7 +160,9 @@ def _demo(options: argparse.Namespace) -> int:
     from exchange.settings import ROOT
 
     config = options.config or ROOT / "config" / "demo" / "exchange.toml"
-    return run.run(options.data_dir, config, seed=options.seed, command=sys.argv[0])
+    beside = Path(sys.executable).with_name("exchange")  # of the virtual environment
+    here = os.path.relpath(beside) if beside.exists() else "exchange"
+    return run.run(options.data_dir, config, seed=options.seed, command=here)
 
 
 def _check_config(options: argparse.Namespace) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import random
 
-VOLATILITY = 2.2e-4  # relative change in a second, one standard deviation
+VOLATILITY = 1.3e-4  # relative change in a second, one standard deviation
 REVERSION_S = 5_400.0  # it is drawn back to where the day began within such a time
 FARTHEST = 0.08  # ... and never farther away than this (the price band is at 20 %)
 MOOD_S = 45.0  # how long buyers or sellers are in the majority

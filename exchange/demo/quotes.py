@@ -13,9 +13,10 @@ from typing import NamedTuple
 from exchange.client.types import Instrument
 
 LEVELS = 9  # orders on each side
-REACH_TICKS = 18  # how far from the best price they lie
+REACH_TICKS = 14  # how far from the best price they lie, at least
+REACH = 1.6e-3  # ... and relative to the price
 HALF_SPREAD = 1.2e-4  # relative to the price
-ACTIONS = 6
+ACTIONS = 8
 REFRESH = 0.35  # how often an order that could stay is replaced all the same
 
 
@@ -50,9 +51,14 @@ def best_prices(instrument: Instrument, fair: float, skew: float) -> tuple[int, 
     return bid, ask
 
 
+def reach_ticks(instrument: Instrument, fair: float) -> int:
+    """How far from its best price a maker's orders may lie."""
+    return max(REACH_TICKS, round(fair * REACH / instrument.tick))
+
+
 def ordinary_quantity(instrument: Instrument, fair: float) -> int:
     """A usual order's quantity: some ten thousand currency units, in whole lots."""
-    worth_units = 20_000 if instrument.lot == 1 else 1_500_000
+    worth_units = 20_000 if instrument.lot == 1 else 3_000_000
     worth = float(worth_units * int(10**instrument.price_decimals))
     return max(1, round(worth / fair / instrument.lot)) * instrument.lot
 
@@ -60,7 +66,7 @@ def ordinary_quantity(instrument: Instrument, fair: float) -> int:
 def some_quantity(instrument: Instrument, fair: float, choose: random.Random) -> int:
     """A quantity near the usual one; round numbers are more frequent, as with people."""
     lots = ordinary_quantity(instrument, fair) // instrument.lot
-    lots = max(1, round(lots * choose.lognormvariate(0, 0.6)))
+    lots = max(1, round(lots * min(choose.lognormvariate(0, 0.6), 5.0)))
     for unit in (100, 50, 10, 5):
         if lots > 2 * unit and choose.random() < 0.6:
             lots = lots // unit * unit
@@ -77,10 +83,11 @@ def decide(
 ) -> Decision:
     """What to cancel and what to enter now."""
     bid, ask = best_prices(instrument, fair, skew)
+    reach = reach_ticks(instrument, fair)
     cancels: list[int] = []
     orders: list[Wanted] = []
     for side, best, away in (("buy", bid, -instrument.tick), ("sell", ask, instrument.tick)):
-        farthest = best + REACH_TICKS * away
+        farthest = best + reach * away
         low, high = min(best, farthest), max(best, farthest)
         own = [order for order in resting if order.side == side]
         kept = [order for order in own if low <= order.price <= high]
@@ -92,14 +99,14 @@ def decide(
         taken = {order.price for order in kept}
         for _ in range(LEVELS - len(kept)):
             # near the best price there are more orders than far from it
-            steps = 0 if best not in taken else int(choose.triangular(1, REACH_TICKS, 2))
+            steps = 0 if best not in taken else int(choose.triangular(1, reach, 1))
             price = best + steps * away
             if price in taken or not (
                 instrument.minimum_price <= price <= instrument.maximum_price
             ):
                 continue
             taken.add(price)
-            quantity = some_quantity(instrument, fair * (1 - 0.03 * steps), choose)
+            quantity = some_quantity(instrument, fair * (1 - 0.5 * steps / reach), choose)
             orders.append(Wanted(side, price, quantity))
     # the most urgent first: prices that are too good, then the nearest
     orders.sort(key=lambda order: abs(order.price - fair))

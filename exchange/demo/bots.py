@@ -34,6 +34,8 @@ FIRST_STEP_S = 0.4  # ... in the beginning, until its book is full
 FIRST_STEPS = 8
 TAKER_PAUSE_S = 0.55  # between two trades of one taker, on average
 LOST_S = 5.0  # an order that was not answered within this is forgotten
+# an order that has just filled cannot be cancelled; a market order may find nobody
+EXPECTED = frozenset({4001, 4003})
 SKEW_QUANTITY = 40  # so many ordinary quantities too many move the quotes by half a spread
 
 
@@ -55,6 +57,7 @@ class Bot:
         self._choose = choose
         self._channels = ["orders"]
         self._renew_at_s = 0.0
+        self._said: set[int] = set()
         self.actions = 0
         self.reconnects = 0
 
@@ -104,7 +107,15 @@ class Bot:
                 self.forget()
                 await self._stream.cancel_all()
             else:
+                if isinstance(message, Error):
+                    self._say(message)
                 self.hear(message)
+
+    def _say(self, error: Error) -> None:
+        """Log an error that is not expected, once for each kind."""
+        if error.code not in self._said and error.code not in EXPECTED:
+            self._said.add(error.code)
+            log.warning("bot: %d %s", error.code, error.message)
 
     async def place(self, order: NewOrder) -> str:
         """Send an order."""

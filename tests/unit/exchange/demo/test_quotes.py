@@ -57,7 +57,7 @@ def test_a_maker_keeps_a_full_valid_book(instrument):
             assert 0 < quantity <= instrument.maximum_quantity
             # worth less than what an operator would have to review
             limit = 100_000_000 if instrument.currency == "TWD" else 10_000_000
-            assert price * quantity < limit * 10**instrument.price_decimals / 5
+            assert price * quantity < limit * 10**instrument.price_decimals / 3
             book[next_id] = Resting(next_id, side, price)
             next_id += 1
         bids = [order.price for order in book.values() if order.side == "buy"]

@@ -31,10 +31,10 @@ def rows(
     """The selected commands or events as dictionaries, in order."""
     if commands:
         for chunk in selected_commands(view, selection):
-            for i in range(len(chunk.sequences)):
-                yield command_fields(
-                    int(chunk.sequences[i]), chunk.commands[i], chunk.continuation(i), directory
-                )
+            for i, (sequence, command) in enumerate(
+                zip(chunk.sequences.tolist(), chunk.commands, strict=True)
+            ):
+                yield command_fields(sequence, command, chunk.continuation(i), directory)
     else:
         for events in selected_events(view, selection):
             for event in events:

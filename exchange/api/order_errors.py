@@ -14,6 +14,7 @@ from exchange.codes import Reject
 
 if TYPE_CHECKING:
     from exchange.read_model.accounts_types import Order
+    from exchange.read_model.market_types import Instrument
 
 Description = dict[str, Any]
 
@@ -43,6 +44,35 @@ def refused(reject: Reject, what: str, description: Description) -> ApiError:
     """The matcher's reject, found before the matcher was asked: the order stays as it is."""
     message = f"rejected: {what}; the order has not changed"
     return ApiError(REJECT_BASE + reject, message, data=description)
+
+
+def rejected_order(
+    order: Order, instrument: Instrument | None, description: Description
+) -> ApiError:
+    """The matcher's reject of ``order``, with what would have been allowed."""
+    reject = Reject(order.reason)
+    message = f"rejected: {reject.name.lower().replace('_', ' ')}"
+    allowed = None if instrument is None else _allowed(reject, instrument)
+    if allowed is not None:
+        message = f"{message}: {allowed}"
+    return ApiError(REJECT_BASE + reject, message, data=description)
+
+
+def _allowed(reject: Reject, instrument: Instrument) -> str | None:
+    limits = f"{instrument.minimum_price} to {instrument.maximum_price}"
+    steps = f"a multiple of {instrument.tick}"
+    return {
+        Reject.INVALID_PRICE: f"price must be {steps}",
+        Reject.PRICE_OUT_OF_RANGE: f"price must be from {limits}",
+        Reject.INVALID_QUANTITY: f"quantity must be a multiple of {instrument.lot}",
+        Reject.QUANTITY_TOO_LARGE: f"quantity must be at most {instrument.maximum_quantity}",
+        Reject.INVALID_STOP_PRICE: f"stop_price must be {steps}, from {limits}",
+        Reject.INVALID_MINIMUM_QUANTITY: "minimum_quantity must be at most quantity, of an ioc "
+        "limit or market order",
+        Reject.INVALID_DISPLAY: "post_only is for limit orders that may rest",
+        Reject.INVALID_DISPLAY_QUANTITY: f"display_quantity must be a multiple of {instrument.lot}"
+        ", at most quantity and at least a hundredth of it, of a limit order that may rest",
+    }.get(reject)
 
 
 def outcome_unknown() -> ApiError:

@@ -21,7 +21,7 @@ import numpy as np
 
 from exchange import pipeline
 from exchange.api import amendments, order_errors, order_records
-from exchange.api.errors import ApiError, ErrorCode, rejected
+from exchange.api.errors import ApiError, ErrorCode
 from exchange.api.order_json import CLOSED_STATUSES, STATUS_REJECTED, order_json
 from exchange.api.order_outcomes import OrderOutcomes
 from exchange.api.order_terms import (
@@ -99,6 +99,17 @@ class OrderGateway:
     def learn(self, events: Array) -> None:
         """Released events, consecutive EVENT records; the models have applied them."""
         self._outcomes.learn(events)
+
+    def warm_up(self) -> None:
+        """Load the compiled code of everything that a request may need: the first ones come soon.
+
+        Publishes what is published already.
+        """
+        self._flush()
+        self._accounts.order(1)
+        self._accounts.order_by_token(1, random_token())
+        self._accounts.orders(1, limit=1)
+        self._accounts.fills(1, limit=1)
 
     def close(self) -> None:
         """The stage ends: take nothing more, answer who waits."""
@@ -362,7 +373,8 @@ class OrderGateway:
     def _accepted(self, order: Order) -> Order:
         """``order``; raises the ApiError of a rejected one."""
         if order.status == STATUS_REJECTED:
-            raise rejected(order.reason, data=self.describe(order))
+            instrument = self._market.instruments.get(order.instrument)
+            raise order_errors.rejected_order(order, instrument, self.describe(order))
         return order
 
     def _require_same(self, found: Order, asked: NewOrder) -> None:

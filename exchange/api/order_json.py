@@ -81,7 +81,9 @@ def order_json(
     status = int(order.status)
     is_rejected = status == STATUS_REJECTED
     reason = int(order.reason)
-    name = time_in_force_name(order.time_in_force, order.quantity, order.minimum_quantity)
+    name = None  # of a rejected order no event tells it
+    if not is_rejected:
+        name = time_in_force_name(order.time_in_force, order.quantity, order.minimum_quantity)
     is_closed = status in CLOSED_STATUSES
     return {
         "order_id": order.order_id,

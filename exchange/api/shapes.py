@@ -115,14 +115,14 @@ class KlinesQuery(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
 
 class OrderAnswer(Struct, kw_only=True, forbid_unknown_fields=True):
     """An order. `quantity` is what its owner last asked for in all, `filled_quantity` included;
-    `filled_value` the sum of price x quantity of its fills."""
+    `filled_value` the sum of price x quantity of its fills. `time_in_force`: null when rejected."""
 
     order_id: OrderId
     client_order_id: str | None
     symbol: str
     side: SideName
     type: TypeName
-    time_in_force: TimeInForceName
+    time_in_force: TimeInForceName | None
     expire_seconds: Count | None
     quantity: Count
     price: Price | None

@@ -87,6 +87,7 @@ async def _live(stage: ServiceStage, service: ApiService) -> None:
         )
         stage.progress(f"read {pump.position:,} of {stage.released_at_start:,} events")
     if catching_up.done():
+        service.gateway.warm_up()
         service.hub.start()
         service.ready = True
         stage.ready()

@@ -163,9 +163,11 @@ def _in_one_process(directory: Path) -> Iterator[str]:
         for descriptor in eventfds.values():
             os.close(descriptor)
     yield "read models"
+    from exchange.read_model.accounts import compile_accounts
     from exchange.read_model.market import compile_market
 
     compile_market()
+    compile_accounts()
 
 
 def _trade(client_class: Any, port: int, work: Callable[[], None], life: str) -> None:

@@ -50,6 +50,7 @@ from exchange.read_model.accounts_types import (
     ReadModelFull,
 )
 from exchange.read_model.order_status import OrderStatus
+from exchange.records import EVENT
 
 TOKEN_BYTES = 14
 PAGE_MAXIMUM = 10_000
@@ -470,3 +471,20 @@ def _matrix(rows: np.ndarray) -> np.ndarray:
 def _padded_text(word: int) -> str:
     """Text of up to eight ASCII bytes, padded with spaces or zeros."""
     return word.to_bytes(8, "little", signed=True).rstrip(b"\0 ").decode("latin-1")
+
+
+def compile_accounts() -> None:
+    """Compile (or read back) all that an account model calls: ``exchange/compile.py``."""
+    two = AccountModelCapacity(
+        accounts=2, sessions=2, instruments=2, positions=2, orders=2, fills=2
+    )
+    model = AccountModel(two)
+    model.apply(np.zeros(1, EVENT))
+    model.order(1)
+    model.order_by_token(1, bytes(TOKEN_BYTES))
+    model.orders(1)
+    model.fills(1)
+    model.order_rows(np.zeros(1, np.int64))
+    model.balance_rows(np.zeros((1, 2), np.int64))
+    model.position_rows(np.zeros((1, 2), np.int64))
+    AccountModel(two).load(AccountModel(two).dump())

@@ -418,6 +418,13 @@ class MarketModel:
 
     # --- checkpoints --------------------------------------------------------------------------
 
+    @property
+    def layout_text(self) -> str:
+        """What another model must be like to load what this one dumps."""
+        rows = len(self._arrays.rows) // layout.ROW_WORDS
+        kept = f"trades={self.trades_kept} klines={self.klines_kept}"
+        return f"market format={layout.FORMAT} instruments={rows} {kept}"
+
     def dump(self) -> dict[str, np.ndarray]:
         """Everything but changes that were not taken, as int64 arrays; see ``load``.
 

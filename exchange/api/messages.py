@@ -215,7 +215,7 @@ class Received(msgspec.Struct, tag="received", omit_defaults=True):
     """An order action is on its way to the matcher; reports, or an error, follow."""
 
     action: Literal["order", "cancel", "amend", "mass_cancel", "cancel_after"]
-    status: Literal["received"] = "received"
+    status: Literal["received"]
     client_order_id: str | UnsetType | None = UNSET
     order_id: int | UnsetType = UNSET
     request_id: RequestId | UnsetType = UNSET

@@ -121,16 +121,16 @@ class PrivateSide:
         if isinstance(action, messages.Order):
             order = NewOrder(**{name: getattr(action, name) for name in _NEW_ORDER_FIELDS})
             client_order_id = gateway.send_enter(account, order)
-            received = messages.Received("order", client_order_id=client_order_id)
+            received = messages.Received("order", "received", client_order_id=client_order_id)
         elif isinstance(action, messages.Cancel):
-            received = messages.Received("cancel", order_id=action.order_id)
+            received = messages.Received("cancel", "received", order_id=action.order_id)
             self._start(connection, action, gateway.cancel(account, action.order_id))
         elif isinstance(action, messages.Amend):
             if action.quantity is action.price is action.stop_price is None:
                 raise ApiError(
                     ErrorCode.INVALID_FIELD, "quantity, price or stop_price: one must be there"
                 )
-            received = messages.Received("amend", order_id=action.order_id)
+            received = messages.Received("amend", "received", order_id=action.order_id)
             self._start(
                 connection,
                 action,
@@ -139,12 +139,12 @@ class PrivateSide:
                 ),
             )
         elif isinstance(action, messages.MassCancel):
-            received = messages.Received("mass_cancel")
+            received = messages.Received("mass_cancel", "received")
             self._start(
                 connection, action, gateway.mass_cancel(account, action.symbol, action.side)
             )
         else:
-            received = messages.Received("cancel_after")
+            received = messages.Received("cancel_after", "received")
             self._start(connection, action, gateway.cancel_after(account, action.seconds))
         received.request_id = action.request_id
         connection.subscriber.write(frame(received))

@@ -28,6 +28,7 @@ from exchange.api.errors import ApiError, ErrorCode, internal_error
 from exchange.api.frames import CloseCode, close_frame, pong_frame
 from exchange.api.messages import frame
 from exchange.api.origins import require_origin
+from exchange.api.private_side import PrivateAction, PrivateSide
 from exchange.api.rate_limit import bucket_name
 from exchange.api.service import SERVICE
 from exchange.api.subscriber import Subscriber
@@ -36,7 +37,6 @@ from exchange.read_model.market import INTERVALS
 if TYPE_CHECKING:
     from exchange.api.hub import Hub
     from exchange.api.private_channel import Member
-    from exchange.api.private_side import PrivateSide
     from exchange.api.rate_limit import RateLimits
 
 log = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ MESSAGES_BEFORE_YIELD = 32
 CHANNELS_BEFORE_YIELD = 50
 ERRORS_PAUSE_S = 0.001  # after as many refused channels
 
-Action = messages.Subscribe | messages.Unsubscribe | messages.Ping | messages.Auth
+Action = messages.Subscribe | messages.Unsubscribe | messages.Ping | PrivateAction
 CHANNEL = ORDERS.kind.value
 _decoder = msgspec.json.Decoder(Action)
 

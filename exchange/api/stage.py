@@ -50,6 +50,7 @@ async def _serve(stage: ServiceStage, service: ApiService) -> None:
             app,
             access_log=None,
             handle_signals=False,
+            auto_decompress=False,  # an encoded body is refused, and not unpacked before that
             shutdown_timeout=SHUTDOWN_S,
             keepalive_timeout=stage.settings.api.idle_timeout_ms / 1000,
             max_line_size=stage.settings.api.header_bytes,

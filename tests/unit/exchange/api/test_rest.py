@@ -1,0 +1,340 @@
+"""REST over HTTP, on the real engine and models: every route, every way to ask wrongly."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
+from typing import Any
+
+import msgspec
+import orjson
+import pytest
+from aiohttp import ClientResponse, web
+from aiohttp.test_utils import TestClient, TestServer
+from api_core import ApiCore, run
+from order_entry_core import SYMBOL
+
+from exchange.api import rest
+from exchange.api.errors import ErrorCode, answer_errors
+from exchange.api.health import Health
+from exchange.api.keys import READ, TRADE, Key
+from exchange.api.rest import PREFIX, ROUTES
+from exchange.api.service import SERVICE
+
+ORIGIN = "https://friend.example"
+NOW_NS = 1_795_280_912_632_415_076
+
+
+class Keys:
+    """Stands for the Authenticator: the header says the account, and "r" what it may do."""
+
+    def authenticate(self, request: web.Request, body: bytes, permission: str) -> Key:
+        text = request.headers.get("X-API-KEY", "")
+        permissions = frozenset({READ} if text.endswith("r") else {READ, TRADE})
+        key = Key(text, int(text.rstrip("r")), permissions, "", "", None)  # type: ignore[arg-type]
+        from exchange.api.auth import require
+
+        require(key, permission)  # type: ignore[arg-type]
+        return key
+
+
+class Caller:
+    """A client of one account."""
+
+    def __init__(self, client: TestClient[Any, Any], account: str) -> None:
+        self._client = client
+        self._account = account
+
+    async def raw(self, method: str, path: str, **options: Any) -> ClientResponse:
+        headers = {"X-API-KEY": self._account} | options.pop("headers", {})
+        return await self._client.request(method, PREFIX + path, headers=headers, **options)
+
+    async def __call__(self, method: str, path: str, body: Any = None, **options: Any) -> Any:
+        """The answer's data, checked against the route's shape; an error as (status, code)."""
+        if body is not None:
+            options["data"] = body if isinstance(body, bytes) else orjson.dumps(body)
+            options["headers"] = {"Content-Type": "application/json"} | options.get("headers", {})
+        response = await self.raw(method, path, **options)
+        assert response.content_type == "application/json"
+        answer = orjson.loads(await response.read())
+        assert set(answer) == {"code", "message", "data"}
+        if answer["code"]:
+            assert answer["message"]
+            return response.status, answer["code"]
+        route = next(each for each in ROUTES if each.method == method and fits(each.path, path))
+        assert response.status in route.statuses
+        msgspec.convert(answer["data"], route.answer)
+        return answer["data"]
+
+
+def fits(template: str, path: str) -> bool:
+    want, have = template.split("/"), path.partition("?")[0].split("/")
+    return len(want) == len(have) and all(
+        w == h or (w.startswith("{") and h != "cancel-after")
+        for w, h in zip(want, have, strict=True)
+    )
+
+
+def serve(
+    test: Callable[[ApiCore, Caller, Caller], Awaitable[None]],
+    allowed_origins: tuple[str, ...] = (),
+    **parameters: Any,
+) -> None:
+    """Run ``test`` with clients of accounts 1 and 2."""
+
+    async def main(core: ApiCore) -> None:
+        healthy = Health(
+            healthy=True, phase="running", problems=[], heartbeat_age_ms={}, lag={}, day=20260105
+        )
+        service = SimpleNamespace(
+            settings=SimpleNamespace(api=SimpleNamespace(allowed_origins=allowed_origins)),
+            market=core.market,
+            accounts=core.accounts,
+            gateway=core.gateway,
+            authenticator=Keys(),
+            clock=lambda: NOW_NS,
+            health=lambda: healthy,
+        )
+        app = web.Application(middlewares=[answer_errors], client_max_size=65_536)
+        app[SERVICE] = service  # type: ignore[assignment,misc]
+        rest.add_routes(app)
+        server = TestServer(app)
+        await server.start_server(auto_decompress=False)  # as the stage does
+        async with TestClient(server) as client:
+            await test(core, Caller(client, "1"), Caller(client, "2"))
+
+    run(main, **parameters)
+
+
+def bid(**fields: Any) -> dict[str, Any]:
+    return {"symbol": SYMBOL, "side": "buy", "quantity": 100, "price": 50} | fields
+
+
+def test_every_route_answers_in_its_shape():
+    async def test(core: ApiCore, one: Caller, two: Caller) -> None:
+        made = await one("POST", "/orders", bid(client_order_id="c"))
+        again = await one.raw("POST", "/orders", json=bid(client_order_id="c"))
+        assert again.status == 200
+        order_id = made["order_id"]
+        await two("POST", "/orders", bid(side="sell", quantity=30, type="market", price=None))
+        for method, path, body in (
+            ("GET", "/orders", None),
+            ("GET", "/orders?status=open", None),
+            ("GET", f"/orders/{order_id}", None),
+            ("PATCH", f"/orders/{order_id}", {"quantity": 90}),
+            ("GET", "/trades", None),
+            ("GET", f"/trades?symbol={SYMBOL}&order_id={order_id}", None),
+            ("GET", "/accounts/me", None),
+            ("GET", "/positions", None),
+            ("GET", "/instruments", None),
+            ("GET", f"/depth/{SYMBOL}?levels=5", None),
+            ("GET", f"/trades/{SYMBOL}?limit=5", None),
+            ("GET", f"/ticker/{SYMBOL}", None),
+            ("GET", "/ticker/S2", None),
+            ("GET", f"/klines/{SYMBOL}?interval=5m&from=0", None),
+            ("GET", "/time", None),
+            ("GET", "/health", None),
+            ("POST", "/orders/cancel-after", {"seconds": 10}),
+            ("POST", "/orders/cancel-after", {"seconds": 0}),
+            ("DELETE", f"/orders/{order_id}", None),
+            ("DELETE", f"/orders?symbol={SYMBOL}&side=sell", None),
+        ):
+            assert isinstance(await one(method, path, body), dict), (method, path)
+        tested = {(each.method, each.path) for each in ROUTES}
+        assert len(tested) == len(ROUTES) == 17
+
+    serve(test)
+
+
+def test_an_order_with_its_trades():
+    async def test(core: ApiCore, one: Caller, two: Caller) -> None:
+        made = await one("POST", "/orders", bid())
+        for quantity in (10, 20):
+            await two("POST", "/orders", bid(side="sell", quantity=quantity))
+        found = await one("GET", f"/orders/{made['order_id']}")
+        assert [fill["quantity"] for fill in found["trades"]] == [20, 10]
+        assert found["filled_quantity"] == 30
+        assert [fill["trade_id"] for fill in found["trades"]] == [
+            trade["trade_id"] for trade in (await one("GET", f"/trades/{SYMBOL}"))["trades"]
+        ]
+        (kline,) = (await one("GET", f"/klines/{SYMBOL}"))["klines"]
+        assert (kline["open"], kline["volume"], kline["trade_count"]) == (50, 30, 2)
+        depth = await one("GET", f"/depth/{SYMBOL}")
+        assert (depth["bids"], depth["asks"]) == ([[50, 70]], [])
+
+    serve(test)
+
+
+def test_pages_follow_each_other():
+    async def test(core: ApiCore, one: Caller, two: Caller) -> None:
+        ids = [(await one("POST", "/orders", bid(price=40 + i)))["order_id"] for i in range(7)]
+        await two("POST", "/orders", bid(side="sell", quantity=650, price=40))
+        for path, name, field, expected in (
+            ("/orders?limit=3", "orders", "order_id", ids[::-1]),
+            ("/orders?limit=3&status=filled", "orders", "order_id", ids[:0:-1]),
+            ("/orders?limit=2&status=open,cancelled", "orders", "order_id", ids[:1]),
+            ("/trades?limit=2", "trades", "order_id", ids),
+            (f"/trades/{SYMBOL}?limit=4", "trades", "price", list(range(40, 47))),
+        ):
+            found: list[int] = []
+            cursor = ""
+            for _ in range(10):
+                page = await one("GET", path + cursor)
+                found += [row[field] for row in page[name]]
+                if page["next_cursor"] is None:
+                    break
+                cursor = f"&cursor={page['next_cursor']}"
+            assert found == expected, path
+        page = await one("GET", "/orders?limit=3")
+        for other in ("/orders?limit=3&symbol=ACME", "/trades?limit=3"):
+            assert await one("GET", f"{other}&cursor={page['next_cursor']}") == (400, 1007)
+        assert await two("GET", f"/orders?cursor={page['next_cursor']}") == (400, 1007)
+
+    serve(test)
+
+
+def test_finding_an_order_by_its_client_order_id():
+    async def test(core: ApiCore, one: Caller, two: Caller) -> None:
+        long_id = "order-000000000000000000001"
+        for name in ("short", long_id):
+            made = await one("POST", "/orders", bid(client_order_id=name))
+            (found,) = (await one("GET", f"/orders?client_order_id={name}"))["orders"]
+            assert found == made and found["client_order_id"] == name
+            assert (await two("GET", f"/orders?client_order_id={name}"))["orders"] == []
+
+    serve(test)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "expected"),
+    [
+        ("GET", "/nothing", None, (404, 1005)),
+        ("PUT", "/orders", None, (405, 1006)),
+        ("OPTIONS", "/orders", None, (405, 1006)),
+        ("GET", "/orders/abc", None, (400, 1002)),
+        ("GET", "/orders/-1", None, (400, 1002)),
+        ("GET", "/orders/0", None, (404, 4001)),
+        ("GET", "/orders/9223372036854775807", None, (404, 4001)),
+        ("GET", "/orders/9999999999999999999", None, (404, 4001)),
+        ("GET", "/orders/99999999999999999999", None, (400, 1002)),
+        ("DELETE", "/orders/77", None, (404, 4001)),
+        ("PATCH", "/orders/77", {"quantity": 1}, (404, 4001)),
+        ("GET", "/orders?status=old", None, (400, 1002)),
+        ("GET", "/orders?symbol=NOPE", None, (404, 4002)),
+        ("GET", "/orders?cursor=x", None, (400, 1007)),
+        ("GET", "/orders?limit=1001", None, (400, 1002)),
+        ("GET", "/trades?order_id=77", None, (404, 4001)),
+        ("GET", "/accounts/me?x=1", None, (400, 1002)),
+        ("GET", "/depth/NOPE", None, (404, 4002)),
+        ("GET", "/depth/%00", None, (404, 4002)),
+        ("GET", "/depth/ACME?levels=1001", None, (400, 1002)),
+        ("GET", "/klines/ACME?interval=2m", None, (400, 1002)),
+        ("GET", "/klines/ACME?from=2&to=1", None, (400, 1002)),
+        ("GET", "/klines/ACME?from=9223372036855", None, (400, 1002)),
+        ("DELETE", "/orders?side=sell_short", None, (400, 1002)),
+        ("DELETE", "/orders", {"symbol": "ACME"}, (400, 1002)),
+        ("POST", "/orders", b"", (400, 1001)),
+        ("POST", "/orders", b"{", (400, 1001)),
+        ("POST", "/orders", {}, (400, 1002)),
+        ("POST", "/orders", b"x" * 70_000, (413, 1003)),
+        ("POST", "/orders", bid(symbol="NOPE"), (404, 4002)),
+        ("POST", "/orders", bid(price=1 << 40), (422, 10_003)),
+        ("POST", "/orders/cancel-after", {"seconds": 99_998}, (400, 1002)),
+    ],
+)
+def test_every_mistake_has_its_answer(method: str, path: str, body: Any, expected: tuple[int, int]):
+    async def test(core: ApiCore, one: Caller, two: Caller) -> None:
+        assert await one(method, path, body) == expected
+        assert core.gateway.under_way == 0
+
+    serve(test)
+
+
+def test_media_types_encodings_and_permissions():
+    async def test(core: ApiCore, one: Caller, two: Caller) -> None:
+        good = orjson.dumps(bid())
+        for headers, expected in (
+            ({"Content-Type": "text/plain"}, (415, 1004)),
+            ({"Content-Type": "application/json", "Content-Encoding": "gzip"}, (415, 1004)),
+            ({"Content-Type": "application/json", "Content-Encoding": "x"}, (415, 1004)),
+        ):
+            response = await one.raw("POST", "/orders", data=good, headers=headers)
+            code = orjson.loads(await response.read())["code"]
+            assert (response.status, code) == expected
+        read_only = Caller(one._client, "1r")
+        for method, path, body in (
+            ("POST", "/orders", bid()),
+            ("DELETE", "/orders", None),
+            ("DELETE", "/orders/1", None),
+            ("PATCH", "/orders/1", {"quantity": 1}),
+            ("POST", "/orders/cancel-after", {"seconds": 1}),
+        ):
+            assert await read_only(method, path, body) == (403, ErrorCode.PERMISSION_DENIED)
+        assert isinstance(await read_only("GET", "/orders"), dict)
+        assert core.gateway.under_way == 0
+
+    serve(test)
+
+
+def test_pages_of_other_sites_may_not_trade():
+    async def test(core: ApiCore, one: Caller, two: Caller) -> None:
+        own = str(one._client.make_url("/")).rstrip("/")
+        for origin, status in (
+            (own, 201),
+            ("https://evil.example", 403),
+            ("null", 403),
+            (own + "0", 403),
+            ("http://[", 403),
+        ):
+            response = await one.raw("POST", "/orders", json=bid(), headers={"Origin": origin})
+            assert response.status == status, origin
+            assert "Access-Control-Allow-Origin" not in response.headers
+        response = await one.raw("GET", "/orders", headers={"Origin": "https://evil.example"})
+        assert response.status == 200
+        assert "Access-Control-Allow-Origin" not in response.headers
+
+    serve(test)
+
+
+def test_pages_of_allowed_origins():
+    async def test(core: ApiCore, one: Caller, two: Caller) -> None:
+        for method in ("POST", "GET"):
+            options = {"json": bid()} if method == "POST" else {}
+            response = await one.raw(method, "/orders", headers={"Origin": ORIGIN}, **options)
+            assert response.status < 300
+            assert response.headers["Access-Control-Allow-Origin"] == ORIGIN
+            assert response.headers["Vary"] == "Origin"
+        response = await one.raw("OPTIONS", "/orders", headers={"Origin": ORIGIN})
+        assert response.status == 204
+        assert "PATCH" in response.headers["Access-Control-Allow-Methods"]
+        assert "X-SIGNATURE" in response.headers["Access-Control-Allow-Headers"]
+        response = await one.raw("OPTIONS", "/orders", headers={"Origin": "https://evil.example"})
+        assert response.status == 403
+        assert "Access-Control-Allow-Origin" not in response.headers
+
+    serve(test, allowed_origins=(ORIGIN,))
+
+
+def test_another_accounts_orders_are_not_there():
+    async def test(core: ApiCore, one: Caller, two: Caller) -> None:
+        made = (await one("POST", "/orders", bid()))["order_id"]
+        for method, path, body in (
+            ("GET", f"/orders/{made}", None),
+            ("DELETE", f"/orders/{made}", None),
+            ("PATCH", f"/orders/{made}", {"quantity": 5}),
+            ("GET", f"/trades?order_id={made}", None),
+        ):
+            assert await two(method, path, body) == (404, ErrorCode.ORDER_NOT_FOUND)
+        assert (await two("GET", "/orders"))["orders"] == []
+
+    serve(test)
+
+
+def test_many_orders_at_once():
+    async def test(core: ApiCore, one: Caller, two: Caller) -> None:
+        made = await asyncio.gather(*(one("POST", "/orders", bid()) for _ in range(200)))
+        assert len({each["order_id"] for each in made}) == 200
+        assert core.gateway.under_way == 0
+
+    serve(test)

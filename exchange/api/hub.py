@@ -3,11 +3,12 @@
 Who calls: the pump, ``publish`` after every batch that the models have applied; the endpoint, for
 everything that subscribers ask for. The public market data of all subscribers goes through here.
 
-A *tick* takes the market's changes, makes each frame once, joins for each *group* (subscribers with
-the same set of channels) what its channels have, and writes that once to each of its members. Ticks
-follow batches at once, but not sooner than ``tick_ms`` after the last one, so under load a tick has
-many frames and a write costs the same. Channels of states (depth, ticker, kline) have rhythms of
-their own: what is due goes out with a tick, what is not waits for the latest state.
+A *tick* takes the market's changes, makes each frame once, and gives each *group* (subscribers with
+the same set of channels) what its channels have; the fan-out (``fan_out.py``) joins that and writes
+it once to each member. Ticks follow batches at once, but not sooner than ``tick_ms`` after the last
+one, so under load a write has many frames and costs the same. Channels of states (depth, ticker,
+kline) have rhythms of their own: what is due goes out with a tick, what is not waits for the latest
+state.
 
 Invariants: a subscriber is sent every event after the ``sequence`` of its acknowledgement once and
 in order, or is told of the gap; diffs of a channel follow each other without a gap; nobody waits
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING
 
 from exchange.api import messages
 from exchange.api.channels import ChannelKey, ChannelKind
+from exchange.api.fan_out import FanOut
 from exchange.api.feed_parameters import FeedParameters
 from exchange.api.frames import CloseCode, ping_frame
 from exchange.api.messages import frame
@@ -83,6 +85,12 @@ class Hub:
         self._next_slice = 0
         self._every_second: list[Callable[[], None]] = []
         self._changed = False
+        self._fan_out = FanOut(
+            parameters.soft_buffer_bytes,
+            sequence=market.next_event - 1,
+            lag=self._lag,
+            count=lambda frames: count("frames_sent", frames),
+        )
         self._tick_timer: asyncio.TimerHandle | None = None
         self._not_before_s = 0.0
         self._heartbeat_timer: asyncio.TimerHandle | None = None
@@ -104,6 +112,7 @@ class Hub:
             if timer is not None:
                 timer.cancel()
         self._tick_timer = self._heartbeat_timer = None
+        self._fan_out.finish()
         for subscriber in list(self.subscribers):
             subscriber.close(CloseCode.GOING_AWAY, "the exchange's interface stops: connect again")
 
@@ -135,11 +144,11 @@ class Hub:
 
     @property
     def sequence(self) -> int:
-        """The newest event that subscribers have been told of."""
-        return self.market.next_event - 1
+        """The newest event of which everything has been made that subscribers are told."""
+        return self._fan_out.sequence
 
     def settle(self) -> None:
-        """Send what has happened: after it, what is sent and what the market model says agree."""
+        """Make frames of all that has happened: they and the market model agree then."""
         if self._changed:
             self._tick()
 
@@ -171,7 +180,8 @@ class Hub:
         if old is not None:
             if old.channels == channels:
                 return
-            old.members.discard(subscriber)
+            self._fan_out.flush(old)
+            old.discard(subscriber)
             subscriber.group = None
         if channels:
             group = self._groups.get(channels)
@@ -179,7 +189,8 @@ class Hub:
                 group = self._groups[channels] = Group(channels)
                 for key in channels:
                     self._channel(key).groups.add(group)
-            group.members.add(subscriber)
+            self._fan_out.flush(group)
+            group.add(subscriber)
             subscriber.group = group
         if old is not None and not old.members:
             self._drop(old)
@@ -233,32 +244,27 @@ class Hub:
             self._tick_timer.cancel()
             self._tick_timer = None
         now_s = loop.time()
-        touched: dict[Group, None] = {}
         if self._changed:
             self._changed = False
             for change in self.market.take_changes(self._by_instrument):
                 for channel in self._by_instrument[change.instrument]:
                     frames = self._event_frames(channel, change)
                     count = len(change.trades) if channel.is_trades else 1
-                    self._add(channel, frames, touched, count)
-        next_s = self._add_due(now_s, touched)
-        for group in touched:
-            self._send(group, now_s)
+                    self._add(channel, frames, count)
+            self._fan_out.sequence = self.market.next_event - 1
+        next_s = self._add_due(now_s)
         if self._laggards:
             self._look_after_laggards(now_s)
             next_s = min(next_s, now_s + self.parameters.depth_interval_ms * MS)
+        self._fan_out.work()
         self._not_before_s = loop.time() + self.parameters.tick_ms * MS
         if next_s != float("inf"):
             self._tick_at(max(next_s, self._not_before_s))
 
-    def _add(
-        self, channel: Channel, frames: bytes, touched: dict[Group, None], count: int = 1
-    ) -> None:
+    def _add(self, channel: Channel, frames: bytes, count: int = 1) -> None:
         if frames:
             for group in channel.groups:
-                group.parts.append(frames)
-                group.frames += count
-                touched[group] = None
+                self._fan_out.add(group, frames, count)
 
     def _event_frames(self, channel: Channel, change: Change) -> bytes:
         """What a change means to a channel: frames now, or a note that its state is due."""
@@ -281,7 +287,7 @@ class Hub:
             return self._candle_changed(channel, change)
         return b""
 
-    def _add_due(self, now_s: float, touched: dict[Group, None]) -> float:
+    def _add_due(self, now_s: float) -> float:
         """Add the states that may be sent by now. Returns when the next ones may be."""
         next_s = float("inf")
         if not self._due:
@@ -293,7 +299,7 @@ class Hub:
             del self._due[channel]
             channel.next_s = now_s + self._intervals_s[channel.key.kind]
             made = self.frames.present(channel.key, sequence=0, now_ms=self.clock_ms())
-            self._add(channel, made, touched)
+            self._add(channel, made)
         return next_s
 
     # --- candles ----------------------------------------------------------------------------------
@@ -325,34 +331,20 @@ class Hub:
         if not self._candles:
             return
         self.settle()
-        now_s = asyncio.get_running_loop().time()
-        touched: dict[Group, None] = {}
         for key, kline in list(self._candles.items()):
             if self._ended(key, kline):
                 del self._candles[key]
                 channel = self._channels[key]
                 self._due.pop(channel, None)
                 made = self.frames.kline(key.instrument, key.interval, kline, closed=True)
-                self._add(channel, made, touched)
-        for group in touched:
-            self._send(group, now_s)
+                self._add(channel, made)
+        self._fan_out.work()
 
     # --- sending ----------------------------------------------------------------------------------
 
-    def _send(self, group: Group, now_s: float) -> None:
-        """Write what the tick has for a group, once to each member that keeps up."""
-        parts = group.parts
-        payload = parts[0] if len(parts) == 1 else b"".join(parts)
-        self._count("frames_sent", group.frames * len(group.members))
-        group.parts, group.frames = [], 0
-        soft_bytes = self.parameters.soft_buffer_bytes
-        for subscriber in group.members:
-            if subscriber.lagging_since_s is None and subscriber.write(payload) > soft_bytes:
-                self._lag(subscriber, now_s)
-
-    def _lag(self, subscriber: Subscriber, now_s: float) -> None:
-        subscriber.lagging_since_s = now_s
-        subscriber.sent_sequence = self.sequence
+    def _lag(self, subscriber: Subscriber, sent_sequence: int) -> None:
+        subscriber.lagging_since_s = asyncio.get_running_loop().time()
+        subscriber.sent_sequence = sent_sequence
         self._laggards.add(subscriber)
 
     def _look_after_laggards(self, now_s: float) -> None:
@@ -364,9 +356,11 @@ class Hub:
                 self._laggards.discard(subscriber)
             elif subscriber.unsent_bytes() <= enough:
                 self._laggards.discard(subscriber)
+                if subscriber.group is not None:
+                    self._fan_out.flush(subscriber.group)  # what it gets below, for the others
                 subscriber.lagging_since_s = None
                 if self._catch_up(subscriber) > self.parameters.soft_buffer_bytes:
-                    self._lag(subscriber, now_s)
+                    self._lag(subscriber, self.sequence)
             elif now_s - subscriber.lagging_since_s > self.parameters.slow_seconds:
                 subscriber.close(
                     CloseCode.TOO_SLOW,
@@ -400,9 +394,15 @@ class Hub:
             return
         now_s = asyncio.get_running_loop().time()
         parameters = self.parameters
-        beat = frame(messages.Heartbeat(timestamp=self.clock_ms(), sequence=self.sequence))
+        now_ms = self.clock_ms()
+        beats: dict[int, bytes] = {}
         for subscriber in members:
             if subscriber.lagging_since_s is None:
+                sequence = self._fan_out.told(subscriber.group)
+                beat = beats.get(sequence)
+                if beat is None:
+                    beat = frame(messages.Heartbeat(timestamp=now_ms, sequence=sequence))
+                    beats[sequence] = beat
                 subscriber.write(beat)
             silent_s = now_s - subscriber.heard_s
             if silent_s > parameters.silence_seconds:

@@ -9,6 +9,9 @@ nothing more until half of that is read), over the hard limit it is closed.
 from __future__ import annotations
 
 import asyncio
+import socket
+
+import numpy as np
 
 from exchange.api.channels import ChannelKey
 from exchange.api.feed_parameters import FeedParameters
@@ -18,13 +21,32 @@ from exchange.api.frames import CloseCode, close_frame
 class Group:
     """Subscribers with the same set of channels, and what this tick has for them."""
 
-    __slots__ = ("channels", "frames", "members", "parts")
+    __slots__ = ("_now", "channels", "frames", "members", "parts", "told_sequence")
 
     def __init__(self, channels: frozenset[ChannelKey]) -> None:
         self.channels = channels
         self.members: set[Subscriber] = set()
+        self._now: tuple[list[Subscriber], np.ndarray] | None = None
         self.parts: list[bytes] = []
         self.frames = 0  # in parts
+        self.told_sequence = -1  # of the fan-out: what all members had been told at the last write
+
+    def add(self, subscriber: Subscriber) -> None:
+        """Make it a member."""
+        self.members.add(subscriber)
+        self._now = None
+
+    def discard(self, subscriber: Subscriber) -> None:
+        """It is no member any more."""
+        self.members.discard(subscriber)
+        self._now = None
+
+    def members_now(self) -> tuple[list[Subscriber], np.ndarray]:
+        """The members and their descriptors (int64), which stay as they are when members change."""
+        if self._now is None:
+            members = list(self.members)
+            self._now = members, np.array([each.descriptor for each in members], np.int64)
+        return self._now
 
 
 class Subscriber:
@@ -36,6 +58,7 @@ class Subscriber:
         "_transport",
         "channels",
         "closing",
+        "descriptor",
         "dropped",
         "group",
         "heard_s",
@@ -62,6 +85,20 @@ class Subscriber:
         self._transport = transport
         self._parameters = parameters
         self._close_timer: asyncio.TimerHandle | None = None
+        # of the socket, for writes past the transport; -1: only the transport may write
+        connected: socket.socket | None = transport.get_extra_info("socket")
+        encrypted = transport.get_extra_info("sslcontext") is not None
+        self.descriptor = -1 if connected is None or encrypted else connected.fileno()
+
+    def is_clear(self) -> bool:
+        """Whether ``descriptor`` may be written to: nothing waits before it, nothing closes it."""
+        transport = self._transport
+        return (
+            not self.closing
+            and self.lagging_since_s is None
+            and not transport.is_closing()
+            and transport.get_write_buffer_size() == 0
+        )
 
     def unsent_bytes(self) -> int:
         """How much the client has not read, beyond what the kernel holds for it."""

@@ -1,0 +1,156 @@
+"""Frames to groups of subscribers: joined, and written once to each socket, a bounded part a time.
+
+Who uses it: the hub puts frames in; they go out in the order in which groups first had any. What is
+put in while a group waits for its turn joins what it has, so the longer a round over all sockets
+takes, the more frames a write has, and nobody waits longer than a round. After SLICE_S the event
+loop does everything else once.
+
+Where nothing waits in a transport's buffer the bytes go straight to the socket, by a jitted loop of
+send(2) over the descriptors of many members; what a socket does not take goes to its transport,
+and so does everything after it until that is written. So the order is the transport's, whichever
+way the bytes go.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+import numpy as np
+
+from exchange.api.fan_out_send import send_to_each
+from exchange.api.subscriber import Group, Subscriber
+
+SLICE_S = 0.001
+MEMBERS_AT_ONCE = 128
+
+
+class _Round:
+    """A group's frames on their way to its members; ``at``: the first that has not got them.
+
+    ``sequence``: the newest event that they, or frames before them, tell of.
+    """
+
+    __slots__ = ("at", "descriptors", "group", "members", "payload", "sequence")
+
+    def __init__(self, group: Group, sequence: int) -> None:
+        parts = group.parts
+        self.group = group
+        self.sequence = sequence
+        self.payload = parts[0] if len(parts) == 1 else b"".join(parts)
+        self.members, self.descriptors = group.members_now()
+        self.at = 0
+
+
+class FanOut:
+    """``lag``: told of each subscriber that has more than ``soft_bytes`` unsent, and up to which
+    event it has been told. ``count``: told how many frames were sent. ``sequence``: the newest
+    event whose frames have been put in; whoever puts frames in sets it afterwards.
+    """
+
+    def __init__(
+        self,
+        soft_bytes: int,
+        *,
+        sequence: int,
+        lag: Callable[[Subscriber, int], None],
+        count: Callable[[int], None],
+    ) -> None:
+        self.sequence = sequence
+        self._soft_bytes = soft_bytes
+        self._lag = lag
+        self._count = count
+        self._queue: deque[Group] = deque()
+        self._round: _Round | None = None
+        self._scheduled: asyncio.Handle | None = None
+        self._sent = np.zeros(MEMBERS_AT_ONCE, np.int64)
+
+    def add(self, group: Group, frames: bytes, count: int) -> None:
+        """Put whole frames in; they are sent by ``work``, or before the group is flushed."""
+        if not group.parts:
+            self._queue.append(group)
+            if self._round is None or self._round.group is not group:
+                group.told_sequence = self.sequence
+        group.parts.append(frames)
+        group.frames += count
+
+    def told(self, group: Group | None) -> int:
+        """The newest event up to which all members of a group have been sent everything."""
+        if group is None:
+            return self.sequence
+        under_way = self._round is not None and self._round.group is group
+        return group.told_sequence if under_way or group.parts else self.sequence
+
+    def flush(self, group: Group) -> None:
+        """Send now what a group still has to get. To be called before its members change."""
+        if self._round is not None and self._round.group is group:
+            self._send_to(len(self._round.members))
+        if group.parts:
+            self._queue.remove(group)
+            self._begin(group)
+            self._send_to(len(group.members))
+
+    def work(self) -> None:
+        """Send for SLICE_S, and go on later with what is left."""
+        loop = asyncio.get_running_loop()
+        if self._scheduled is not None:
+            self._scheduled.cancel()
+            self._scheduled = None
+        end_s = loop.time() + SLICE_S
+        while self._round is not None or self._queue:
+            if self._round is None:
+                self._begin(self._queue.popleft())
+            self._send_to(MEMBERS_AT_ONCE)
+            if loop.time() >= end_s:
+                break
+        if self._round is not None or self._queue:
+            self._scheduled = loop.call_soon(self.work)
+
+    def finish(self) -> None:
+        """Send all that there is."""
+        if self._scheduled is not None:
+            self._scheduled.cancel()
+            self._scheduled = None
+        while self._round is not None or self._queue:
+            if self._round is None:
+                self._begin(self._queue.popleft())
+            self._send_to(MEMBERS_AT_ONCE)
+
+    def _begin(self, group: Group) -> None:
+        if self._round is not None:
+            self._send_to(len(self._round.members))
+        self._round = _Round(group, self.sequence)
+        self._count(group.frames * len(group.members))
+        group.parts, group.frames = [], 0
+
+    def _send_to(self, count: int) -> None:
+        """Write the round's frames to its next ``count`` members; at its end it is over."""
+        current = self._round
+        assert current is not None
+        end = min(len(current.members), current.at + count)
+        while current.at < end:
+            first = current.at
+            current.at = min(end, first + MEMBERS_AT_ONCE)
+            self._send(current, first, current.at)
+        if current.at == len(current.members):
+            current.group.told_sequence = current.sequence
+            self._round = None
+
+    def _send(self, current: _Round, first: int, end: int) -> None:
+        payload = current.payload
+        members = current.members[first:end]
+        descriptors = current.descriptors[first:end]
+        waiting = [place for place, member in enumerate(members) if not member.is_clear()]
+        if waiting:
+            descriptors = descriptors.copy()
+            descriptors[waiting] = -1
+        sent = self._sent
+        address = np.frombuffer(payload, np.uint8).ctypes.data
+        send_to_each(descriptors, address, len(payload), sent)
+        for place in np.flatnonzero(sent[: len(members)] < len(payload)).tolist():
+            member = members[place]
+            if member.lagging_since_s is None:
+                unsent = member.write(payload[max(0, int(sent[place])) :])
+                if unsent > self._soft_bytes:
+                    self._lag(member, current.sequence)

@@ -163,11 +163,13 @@ def _in_one_process(directory: Path) -> Iterator[str]:
         for descriptor in eventfds.values():
             os.close(descriptor)
     yield "read models"
+    from exchange.api.fan_out_send import compile_sending
     from exchange.read_model.accounts import compile_accounts
     from exchange.read_model.market import compile_market
 
     compile_market()
     compile_accounts()
+    compile_sending()
 
 
 def _trade(client_class: Any, port: int, work: Callable[[], None], life: str) -> None:

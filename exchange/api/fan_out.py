@@ -19,7 +19,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from exchange.api.fan_out_send import send_to_each
+from exchange.api.fan_out_send import compile_sending, send_to_each
 from exchange.api.subscriber import Group, Subscriber
 
 SLICE_S = 0.001
@@ -57,6 +57,7 @@ class FanOut:
         lag: Callable[[Subscriber, int], None],
         count: Callable[[int], None],
     ) -> None:
+        compile_sending()
         self.sequence = sequence
         self._soft_bytes = soft_bytes
         self._lag = lag

@@ -351,10 +351,10 @@ def _idle(place: venue.Venue, port: int, count: int) -> dict[str, float]:
 
 @contextmanager
 def _lowered() -> Iterator[None]:
-    """This thread, and what it starts meanwhile, at the worker's priority."""
+    """This thread, and the threads that it starts meanwhile, at the worker's priority."""
     thread = threading.get_native_id()
     before = os.getpriority(os.PRIO_PROCESS, thread)
-    os.setpriority(os.PRIO_PROCESS, thread, max(before, NICE))
+    os.setpriority(os.PRIO_PROCESS, thread, before + NICE)
     try:
         yield
     finally:

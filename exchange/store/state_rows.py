@@ -153,7 +153,7 @@ def _tokens(orders: np.ndarray) -> np.ndarray:
 
 def symbols(instruments: np.ndarray, names: Names) -> np.ndarray:
     """The column of symbols of ``instruments``; one that is not defined is called by its number."""
-    found = names.symbols[instruments]
+    found: np.ndarray = names.symbols[instruments]
     for at in np.flatnonzero(found == NO_TEXT).tolist():
         found[at] = names.texts.number(f"#{int(instruments[at])}")
     return found

@@ -1,0 +1,88 @@
+"""The archive of a data directory as the publisher's world: for runs without a daemon.
+
+Who uses it: ``exchange store rebuild`` and ``check``, the benchmark and tests. What is in the archive
+is durable and can be released; it is followed to an end that was fixed at the beginning.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from exchange.archive_check import open_archive
+from exchange.data_directory import archive_directory
+from exchange.store.models import model_at
+from exchange.store.publisher import Progress
+from exchange.store.state_rows import AccountState
+from journal.archive import ArchiveReader
+
+
+class ArchiveSource:
+    """Reads an archive from ``position`` to ``end``, in order; ``publisher.Source``."""
+
+    def __init__(self, archive: ArchiveReader, position: int, end: int) -> None:
+        self._archive = archive
+        self._end = end
+        self.position = position
+
+    def behind(self) -> int:
+        return self._end - self.position
+
+    def read(self, limit: int) -> np.ndarray:
+        found = self._archive.view(self.position, min(limit, self.behind())).copy()
+        self.position += len(found)
+        return found
+
+
+class ArchivedEvents:
+    """``publisher.Surroundings`` of an archive that does not grow; ``end``: None: all of it."""
+
+    def __init__(
+        self,
+        data_directory: Path,
+        batch_events: int,
+        *,
+        end: int | None = None,
+        on_progress: Callable[[Progress], None] = lambda progress: None,
+    ) -> None:
+        self._data_directory = data_directory
+        self._batch_events = batch_events
+        self._archive = open_archive(archive_directory(data_directory))
+        self._on_progress = on_progress
+        self.end = end if end is not None else archive_end(self._archive)
+        self.next_event = 0
+
+    def source(self, position: int) -> ArchiveSource:
+        return ArchiveSource(self._archive, position, self.end)
+
+    def archive(self) -> ArchiveReader:
+        return self._archive
+
+    def released(self) -> int:
+        return self.end
+
+    def model(self, position: int) -> AccountState:
+        return model_at(self._data_directory, self._batch_events, position)
+
+    def should_stop(self) -> bool:
+        return self.next_event >= self.end
+
+    def wait(self, timeout_s: float, ready: Callable[[], bool]) -> None:
+        if not ready():
+            time.sleep(timeout_s)
+
+    def beat(self) -> None:
+        """Nobody listens."""
+
+    def report(self, progress: Progress) -> None:
+        self.next_event = progress.next_event
+        self._on_progress(progress)
+
+
+def archive_end(archive: ArchiveReader) -> int:
+    """The sequence after the archive's last event."""
+    last = archive.last()
+    return 0 if last is None else int(last["sequence"]) + 1

@@ -1,7 +1,7 @@
 """The archive of a data directory as the publisher's world: for runs without a daemon.
 
-Who uses it: ``exchange store rebuild`` and ``check``, the benchmark and tests. What is in the archive
-is durable and can be released; it is followed to an end that was fixed at the beginning.
+Who uses it: ``exchange store rebuild`` and ``check``, the benchmark and tests. What is in the
+archive is durable and can be released; it is followed to an end that was fixed at the beginning.
 """
 
 from __future__ import annotations

@@ -28,6 +28,7 @@ from exchange.store.event_rows import (
     trade_rows,
     trades_of,
 )
+from exchange.store.event_words import MAKES_ORDER
 from exchange.store.klines import kline_rows, lines_of
 from exchange.store.partitions import month_of, months_of
 from exchange.store.state_rows import (
@@ -49,7 +50,7 @@ class Batch(NamedTuple):
     months: tuple[int, ...]  # of all times that rows are partitioned by, ascending
     month: int  # of the newest event
     definitions: Definitions
-    copied: list[tuple[Table, Rows]]  # straight into their tables
+    copied: list[tuple[Table, Rows]]  # straight into their tables: what is new
     merged: list[tuple[Table, Rows]]  # into what is there: the state after the batch
     added: list[tuple[Table, Rows]]  # K-lines of this batch alone, added to what is there
 
@@ -58,6 +59,18 @@ class Batch(NamedTuple):
         """How many rows are written."""
         groups = (self.copied, self.merged, self.added)
         return sum(rows.number for group in groups for _, rows in group)
+
+
+def split_orders(orders: np.ndarray, events: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(orders that ``events`` have made, those that were there before), by ascending id."""
+    made = events["order_id"][MAKES_ORDER[events["kind"]]]  # ascending: ids are command sequences
+    orders = orders[np.argsort(orders["order_id"])]
+    ids = orders["order_id"]
+    at = np.searchsorted(made, ids)
+    new = np.zeros(len(ids), np.bool_)
+    inside = at < len(made)
+    new[inside] = made[at[inside]] == ids[inside]
+    return orders[new], orders[~new]
 
 
 class Encoder:
@@ -92,8 +105,11 @@ class Encoder:
             copied.append((TRADES, trade_rows(trades, names)))
             lines = lines_of(trades)
             added = [(KLINES[name], kline_rows(name, lines[name], names)) for name in lines]
+        new, old = split_orders(changes.orders, events)
+        if len(new):
+            copied.append((ORDERS, order_rows(new, names, self._state_texts)))
         merged = [
-            (ORDERS, order_rows(changes.orders, names, self._state_texts)),
+            (ORDERS, order_rows(old, names, self._state_texts)),
             (ACCOUNTS, account_rows(changes.accounts, names)),
             (POSITIONS, position_rows(changes.positions, names)),
         ]

@@ -60,6 +60,8 @@ ABOUT_ORDER = _flags(
     E.SELF_TRADE_PREVENTED,
     E.CANCEL_REJECTED,
 )
+# an order begins with one of these
+MAKES_ORDER = _flags(E.ACCEPTED, E.REPLACED, E.REJECTED)
 HAS_SIDE = ABOUT_ORDER | _flags(E.LEVEL)
 HAS_REMAINING = _flags(
     E.CANCELED,

@@ -1,8 +1,8 @@
 """``store``: how fast released events become rows, beside bare COPY of the same rows.
 
-A day of trading in ten books (that of ``recovery``) is written to a journal and an archive. Then the
-publisher, as it runs in the stage, empties that backlog into an embedded Postgres with the product's
-settings (fsync on):
+A day of trading in ten books (that of ``recovery``) is written to a journal and an archive. Then
+the publisher, as it runs in the stage, empties that backlog into an embedded Postgres with the
+product's settings (fsync on):
 
 - ``events_per_s``: events that are committed with all that follows from them;
 - ``rows_per_s``: rows of all tables, upserts included;
@@ -12,8 +12,8 @@ settings (fsync on):
 - ``publisher_mib``: resident memory of the publisher at a tenth, at half and at the end.
 
 Checked: every event has its row, every trade, and the position is at the end; ``--check`` has
-``exchange store check`` compare everything with the archive. ``--events 10_000_000`` is the backlog of
-the requirements.
+``exchange store check`` compare everything with the archive. ``--events 10_000_000`` is the backlog
+of the requirements.
 """
 
 from __future__ import annotations

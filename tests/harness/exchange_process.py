@@ -354,6 +354,22 @@ class RunningExchange:
         assert isinstance(found, dict)
         return found
 
+    def make_key(self, account: int, *, read_only: bool = False) -> tuple[str, str]:
+        """An API key: its id and secret. As `exchange admin key make`, without a process for it."""
+        answer = self._control("key_make", account=account, read_only=read_only)
+        return answer["key"]["id"], answer["secret"]
+
+    def revoke_key(self, key_id: str) -> None:
+        """As `exchange admin key revoke`."""
+        self._control("key_revoke", key_id=key_id)
+
+    def _control(self, command: str, **fields: Any) -> dict[str, Any]:
+        from exchange.control_socket import Request, ask
+
+        answer = ask(self.data_directory, Request(command=command, **fields))
+        assert answer["ok"], answer
+        return answer
+
     @property
     def region_path(self) -> Path:
         from exchange.core import region_name

@@ -31,9 +31,9 @@ class EventArchive(Protocol):
 class EventFollower:
     """Hands out the released events of ``kinds`` (None: all) from ``position`` on, each once.
 
-    They come in order. ``ring_first``: the first event that was ever written to this ring, where the
-    core's recovery ended; what is older is in the archive only. ``lapped_count``: how often the ring
-    was too fast and the archive was read instead.
+    They come in order. ``ring_first``: the first event that was ever written to this ring, where
+    the core's recovery ended; what is older is in the archive only. ``lapped_count``: how often the
+    ring was too fast and the archive was read instead.
     """
 
     def __init__(

@@ -228,7 +228,7 @@ def _serve(route: Route) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def serve(request: web.Request) -> web.Response:
         service = request.app[SERVICE]
         if route.is_command:
-            require_origin(request, service.settings.api.allowed_origins)
+            require_origin(request, service.allowed_origins)
         raw = await _read_body(request, route)
         key = None
         if route.permission is not None:
@@ -248,12 +248,12 @@ def _serve(route: Route) -> Callable[[web.Request], Awaitable[web.Response]]:
 async def _preflight(request: web.Request) -> web.Response:
     """OPTIONS: what a page of an allowed origin asks before its request."""
     service = request.app[SERVICE]
-    allowed = service.settings.api.allowed_origins
+    allowed = service.allowed_origins
     return web.Response(status=204, headers=preflight_headers(request, allowed))
 
 
 async def _add_cors(request: web.Request, response: web.StreamResponse) -> None:
-    allowed = request.app[SERVICE].settings.api.allowed_origins
+    allowed = request.app[SERVICE].allowed_origins
     response.headers.update(cors_headers(request, allowed))
 
 
@@ -261,7 +261,7 @@ def add_routes(app: web.Application) -> None:
     """Register every route, and /openapi.json."""
     for route in ROUTES:
         app.router.add_route(route.method, PREFIX + route.path, _serve(route))
-    if app[SERVICE].settings.api.allowed_origins:
+    if app[SERVICE].allowed_origins:
         for path in {route.path for route in ROUTES}:
             app.router.add_route("OPTIONS", PREFIX + path, _preflight)
         app.on_response_prepare.append(_add_cors)

@@ -11,6 +11,9 @@ Who uses it: stage.py, feed_stage.py and tests. Each part registers its routes t
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from aiohttp import web
 
 from exchange.api import rest, websocket
@@ -20,6 +23,7 @@ from exchange.api.rest import PREFIX
 from exchange.api.service import SERVICE, ApiService
 from exchange.web import routes as page
 
+Asked = Callable[[web.BaseRequest], None]
 # answered also while the models read the archive
 ALWAYS = frozenset({f"{PREFIX}/time", f"{PREFIX}/health", "/health"})
 HEADERS = {
@@ -67,11 +71,20 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
         response.headers.setdefault(name, value)
 
 
-def make_application(service: ApiService) -> web.Application:
-    """The application of the process api."""
+def _noticing(asked: Asked) -> Any:
+    @web.middleware
+    async def notice(request: web.Request, handler: Handler) -> web.StreamResponse:
+        asked(request)
+        return await handler(request)
+
+    return notice
+
+
+def make_application(service: ApiService, asked: Asked = lambda request: None) -> web.Application:
+    """The application of the process api. ``asked`` is told of each request (connections.py)."""
     app = web.Application(
-        middlewares=[count, answer_errors, gate],
-        client_max_size=service.settings.api.body_bytes,
+        middlewares=[_noticing(asked), count, answer_errors, gate],
+        client_max_size=service.body_bytes,
     )
     app[SERVICE] = service
     app.on_response_prepare.append(add_headers)
@@ -81,9 +94,21 @@ def make_application(service: ApiService) -> web.Application:
     return app
 
 
-def make_health_application(service: ApiService) -> web.Application:
-    """The application of the health port: one path, no limits, no envelope of its own."""
-    app = web.Application(middlewares=[answer_errors])
+def make_feed_application(
+    service: ApiService, asked: Asked = lambda request: None
+) -> web.Application:
+    """The application of a feed worker: its WebSocket."""
+    app = web.Application(middlewares=[_noticing(asked), answer_errors])
+    app[SERVICE] = service
+    websocket.add_routes(app)
+    return app
+
+
+def make_health_application(
+    service: ApiService, asked: Asked = lambda request: None
+) -> web.Application:
+    """The application of the health port: one path, no rate limits."""
+    app = web.Application(middlewares=[_noticing(asked), answer_errors])
     app[SERVICE] = service
     for path in ("/", "/health", f"{PREFIX}/health"):
         app.router.add_get(path, get_health)

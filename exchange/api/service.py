@@ -7,7 +7,7 @@ WebSocket. All of it lives in one thread, on one loop: between two awaits nothin
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +16,6 @@ from aiohttp import web
 from exchange.api.errors import ApiError, ErrorCode
 from exchange.api.health import Health, HealthWatch
 from exchange.api.pump import EventPump
-from exchange.settings import Configuration, Settings
 from ringbuffer.counters import COUNTER_STRIDE
 
 if TYPE_CHECKING:
@@ -42,18 +41,22 @@ class Counters:
         """Add to the counter ``name``, for example "requests" for API_REQUESTS."""
         self._words[self._at[name]] += amount
 
+    def set(self, name: str, value: int) -> None:
+        """Set the gauge ``name``."""
+        self._words[self._at[name]] = value
+
 
 class ApiService:
     """``market``, ``accounts``: the read models; ``gateway``: sends orders and knows their outcome.
 
     ``role``: "api" or "feed_<n>". A feed worker has no accounts, gateway and keys.
+    ``allowed_origins``: of other sites whose pages may ask; ``body_bytes``: of a request at most.
     """
 
     def __init__(
         self,
         *,
         role: str,
-        configuration: Configuration,
         pump: EventPump,
         counters: Counters,
         watch: HealthWatch,
@@ -64,10 +67,12 @@ class ApiService:
         keys: KeyStore | None = None,
         limits: RateLimits | None = None,
         authenticator: Authenticator | None = None,
+        allowed_origins: Sequence[str] = (),
+        body_bytes: int = 65_536,
     ) -> None:
         self.role = role
-        self.configuration = configuration
-        self.settings: Settings = configuration.settings
+        self.allowed_origins = tuple(allowed_origins)
+        self.body_bytes = body_bytes
         self.pump = pump
         self.counters = counters
         self.market = market

@@ -105,7 +105,6 @@ def make_api_service(
     authenticator = Authenticator(keys, limits, receive_window_ms=api.receive_window_ms)
     service = ApiService(
         role=stage.role,
-        configuration=stage.configuration,
         pump=pump,
         counters=counters,
         watch=make_watch(stage),

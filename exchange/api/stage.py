@@ -1,19 +1,15 @@
 """The body of the stage api: read models, order gateway and web server in one asyncio loop.
 
-Who uses it: exchange/stage.py. Life: the servers answer at once (503, "starting"), the models read
-what has happened (archive, then ring), then the stage is ready. At a graceful stop it takes nothing
-more, lets outcomes that somebody waits for come, tells WebSockets, and ends.
+Who uses it: exchange/stage.py. life.py says how it lives.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 
-from aiohttp import web
-
+from exchange.api.connections import ConnectionLimits
+from exchange.api.life import Door, Life, load_models
 from exchange.api.server import make_application, make_health_application
-from exchange.api.service import ApiService
 from exchange.api.service_parts import (
     account_capacity,
     capacity_in_use,
@@ -25,75 +21,46 @@ from exchange.service_stage import ServiceStage, run_asyncio
 from exchange.stage_line import Telephone
 from exchange.supervisor import StageSpec
 
-log = logging.getLogger(__name__)
-
-SHUTDOWN_S = 2.0  # for requests that are being answered when the server closes
 OUTCOME_POLL_S = 0.005
+PROBES = 256  # connections to the health port
 
 
 def run(spec: StageSpec, telephone: Telephone) -> int:
     """Run the stage. Returns its exit status."""
     stage = ServiceStage(spec, telephone)
+    return run_asyncio(stage, lambda: _live(stage))
+
+
+async def _live(stage: ServiceStage) -> None:
+    settings = stage.settings
     capacity = capacity_in_use(stage.data_directory)
-    market = make_market(stage.settings, capacity)
-    accounts = AccountModel(account_capacity(stage.settings, capacity))
-    return run_asyncio(stage, lambda: _serve(stage, make_api_service(stage, market, accounts)))
+    (market, accounts), checkpoints = load_models(
+        stage,
+        "api",
+        lambda: [
+            make_market(settings, capacity),
+            AccountModel(account_capacity(settings, capacity)),
+        ],
+    )
+    service = make_api_service(stage, market, accounts)
+    limits = ConnectionLimits(settings.api.connections, settings.api.connections_per_ip)
+    # probes are answered also when the API has no room
+    of_probes = ConnectionLimits(PROBES, PROBES)
+    life = Life(
+        stage,
+        service,
+        [
+            Door("api", make_application(service, limits.asked), limits),
+            Door("health", make_health_application(service, of_probes.asked), of_probes),
+        ],
+        backlog=settings.api.listen_backlog,
+        checkpoints=checkpoints,
+    )
 
-
-async def _serve(stage: ServiceStage, service: ApiService) -> None:
-    runners = []
-    for name, app in (
-        ("api", make_application(service)),
-        ("health", make_health_application(service)),
-    ):
-        runner = web.AppRunner(
-            app,
-            access_log=None,
-            handle_signals=False,
-            auto_decompress=False,  # an encoded body is refused, and not unpacked before that
-            shutdown_timeout=SHUTDOWN_S,
-            keepalive_timeout=stage.settings.api.idle_timeout_ms / 1000,
-            max_line_size=stage.settings.api.header_bytes,
-            max_field_size=stage.settings.api.header_bytes,
-        )
-        await runner.setup()
-        backlog = stage.settings.api.listen_backlog
-        await web.SockSite(runner, stage.listener(name), backlog=backlog).start()
-        runners.append(runner)
-    pump = service.pump
-    pump.start()
-    assert pump.failure is not None
-    life = asyncio.create_task(_live(stage, service))
-    try:
-        done, _ = await asyncio.wait({life, pump.failure}, return_when=asyncio.FIRST_COMPLETED)
-        for each in done:
-            each.result()
-    finally:
-        life.cancel()
+    async def last_words() -> None:
+        # what clients have been told is under way gets its answer; each has a timeout of its own
+        while service.gateway.under_way:
+            await asyncio.sleep(OUTCOME_POLL_S)
         service.gateway.close()
-        service.hub.stop()
-        for runner in runners:
-            await runner.cleanup()
-        pump.close()
 
-
-async def _live(stage: ServiceStage, service: ApiService) -> None:
-    """From the start to the end of intake, and until nobody waits for an outcome any more."""
-    pump = service.pump
-    catching_up = asyncio.create_task(pump.reached(stage.released_at_start))
-    stopping = asyncio.create_task(pump.intake_stopped.wait())
-    while not catching_up.done() and not stopping.done():
-        await asyncio.wait(
-            {catching_up, stopping}, timeout=1.0, return_when=asyncio.FIRST_COMPLETED
-        )
-        stage.progress(f"read {pump.position:,} of {stage.released_at_start:,} events")
-    if catching_up.done():
-        service.gateway.warm_up()
-        service.hub.start()
-        service.ready = True
-        stage.ready()
-    await stopping
-    service.stopping = True
-    catching_up.cancel()
-    while service.gateway.under_way:
-        await asyncio.sleep(OUTCOME_POLL_S)  # each has a timeout of its own
+    await life.live(service.pump.intake_stopped, last_words)

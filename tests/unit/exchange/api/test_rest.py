@@ -88,7 +88,7 @@ def serve(
             healthy=True, phase="running", problems=[], heartbeat_age_ms={}, lag={}, day=20260105
         )
         service = SimpleNamespace(
-            settings=SimpleNamespace(api=SimpleNamespace(allowed_origins=allowed_origins)),
+            allowed_origins=allowed_origins,
             market=core.market,
             accounts=core.accounts,
             gateway=core.gateway,

@@ -1,0 +1,96 @@
+"""How many TCP connections a web server holds, of whom, and how long one may say nothing.
+
+Who uses it: the processes api and feed (life.py). A connection beyond a limit is answered with 503
+and closed before its request is read; one that asks for nothing for FIRST_REQUEST_S is closed, so
+that silent ones cannot use up the limit. WebSockets and connections that wait for their next
+request have limits of their own (feed_parameters.py, idle_timeout_ms).
+
+It stands between aiohttp's server and the connections' protocols: the two methods that each
+protocol calls when its connection is made and lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+
+from aiohttp import web
+
+from exchange.api.errors import ErrorCode, error_body
+from exchange.api.rate_limit import bucket_name
+
+FIRST_REQUEST_S = 10.0
+Protocol = web.RequestHandler
+
+
+def _refusal() -> bytes:
+    """The whole HTTP answer for a connection too many."""
+    body = error_body(ErrorCode.TOO_MANY_CONNECTIONS, "too many connections: try again in a moment")
+    return (
+        b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n"
+        b"Content-Length: %d\r\nRetry-After: 1\r\nConnection: close\r\n\r\n%s" % (len(body), body)
+    )
+
+
+class ConnectionLimits:
+    """``total``: connections at one time; ``per_address``: of one address (IPv6: one /64)."""
+
+    def __init__(self, total: int, per_address: int) -> None:
+        self._total = total
+        self._per_address = per_address
+        self._addresses: Counter[str] = Counter()
+        self._open: dict[Protocol, str] = {}
+        # in the order in which they came; a Python dict keeps it
+        self._silent: dict[Protocol, tuple[float, asyncio.Transport]] = {}
+        self._refusal = _refusal()
+
+    def __len__(self) -> int:
+        """Connections that are open and within the limits."""
+        return len(self._open)
+
+    def attach(self, server: web.Server) -> None:
+        """Count the connections of ``server``, and keep them within the limits."""
+        made, lost = server.connection_made, server.connection_lost
+
+        def connection_made(handler: Protocol, transport: asyncio.Transport) -> None:
+            made(handler, transport)
+            self._made(handler, transport)
+
+        def connection_lost(handler: Protocol, exc: BaseException | None = None) -> None:
+            self._lost(handler)
+            lost(handler, exc)
+
+        server.connection_made = connection_made  # type: ignore[method-assign]
+        server.connection_lost = connection_lost  # type: ignore[method-assign]
+
+    def asked(self, request: web.BaseRequest) -> None:
+        """The connection of ``request`` has asked for something: it is not silent."""
+        self._silent.pop(request.protocol, None)
+
+    def close_silent(self, now_s: float) -> None:
+        """Close what has not asked for anything since FIRST_REQUEST_S; to be called regularly."""
+        for handler, (since_s, transport) in list(self._silent.items()):
+            if now_s - since_s < FIRST_REQUEST_S:
+                return
+            del self._silent[handler]
+            transport.abort()
+
+    def _made(self, handler: Protocol, transport: asyncio.Transport) -> None:
+        peer = transport.get_extra_info("peername")
+        address = bucket_name(peer[0]) if peer else ""
+        if len(self._open) >= self._total or self._addresses[address] >= self._per_address:
+            transport.write(self._refusal)
+            transport.close()
+            return
+        self._open[handler] = address
+        self._addresses[address] += 1
+        self._silent[handler] = (time.monotonic(), transport)
+
+    def _lost(self, handler: Protocol) -> None:
+        self._silent.pop(handler, None)
+        address = self._open.pop(handler, None)
+        if address is not None:
+            self._addresses[address] -= 1
+            if not self._addresses[address]:
+                del self._addresses[address]

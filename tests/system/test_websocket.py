@@ -33,6 +33,7 @@ def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningExchan
         directory,
         web=True,
         settings={
+            "risk": {"taker_fee_basis_points": 1},
             "feed": {"workers": 1, "conflate_bytes": 65_536, "stall_timeout_ms": 300},
             "api": {
                 "requests_per_second_per_ip": 100_000,

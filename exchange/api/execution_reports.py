@@ -8,7 +8,7 @@ reports whatever pieces the events came in.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -16,7 +16,7 @@ import numpy as np
 
 from exchange.api import messages
 from exchange.api.errors import REJECT_BASE
-from exchange.codes import CancelReason, EventKind, OrderType, Reject
+from exchange.codes import FLAG_LEVEL, CancelReason, EventKind, OrderType, Reject
 from exchange.read_model.order_status import OrderStatus
 
 if TYPE_CHECKING:
@@ -37,13 +37,18 @@ EVENT_NAMES: dict[int, messages.ReportEvent] = {
     EventKind.SELF_TRADE_PREVENTED: "prevented",
     EventKind.CANCEL_REJECTED: "cancel_rejected",
 }
-REPORTED = np.zeros(256, np.bool_)
-REPORTED[list(EVENT_NAMES)] = True
+# REMOVED says what REPLACED says too, and is needed to undo it
+FOLLOWED = np.zeros(256, np.bool_)
+FOLLOWED[[*EVENT_NAMES, EventKind.REMOVED]] = True
 _STOPS = (OrderType.STOP, OrderType.STOP_LIMIT)
 
 
 class Step(NamedTuple):
-    """One event as it concerns one order of the account."""
+    """One event as it concerns one order of the account.
+
+    ``side``: the order's own. ``remaining``: of the aggressor of a trade it is the maker's.
+    ``has_level``: the event has level fields, so the order is (or was) in the book.
+    """
 
     sequence: int
     timestamp_ns: int
@@ -53,6 +58,9 @@ class Step(NamedTuple):
     quantity: int
     remaining: int
     reason: int
+    side: int
+    has_level: bool = True
+    is_aggressor: bool = False
 
 
 def steps_of(events: np.ndarray, is_own: np.ndarray) -> list[Step]:
@@ -61,7 +69,7 @@ def steps_of(events: np.ndarray, is_own: np.ndarray) -> list[Step]:
     A trade between two orders of the account is two steps, the maker's first.
     """
     kinds = events["kind"]
-    own = REPORTED[kinds] & is_own[events["session"]]
+    own = FOLLOWED[kinds] & is_own[events["session"]]
     contra = (kinds == EventKind.TRADE) & is_own[events["contra_session"]]
     at = np.flatnonzero(own | contra)
     rows = zip(
@@ -73,18 +81,23 @@ def steps_of(events: np.ndarray, is_own: np.ndarray) -> list[Step]:
         events["quantity"][at].tolist(),
         events["remaining"][at].tolist(),
         events["reason"][at].tolist(),
+        events["side"][at].tolist(),
+        (events["flags"][at] & FLAG_LEVEL != 0).tolist(),
         events["contra_order_id"][at].tolist(),
+        events["contra_side"][at].tolist(),
         own[at].tolist(),
         contra[at].tolist(),
         strict=True,
     )
     found: list[Step] = []
-    for *fields, contra_order_id, is_maker, is_taker in rows:
+    for *fields, contra_order_id, contra_side, is_own_order, is_own_contra in rows:
         step = Step(*fields)
-        if is_maker:
+        if is_own_order:
             found.append(step)
-        if is_taker:
-            found.append(step._replace(order_id=contra_order_id))
+        if is_own_contra:
+            found.append(
+                step._replace(order_id=contra_order_id, side=contra_side, is_aggressor=True)
+            )
     return found
 
 
@@ -110,38 +123,95 @@ def orders_after(steps: list[Step], find: Callable[[int], Order | None]) -> list
                 order = _as_after(step, order)
         if order is None:
             continue  # closed so long ago that it is forgotten
-        found.append(Reported(step, order))
+        if step.kind != EventKind.REMOVED:
+            found.append(Reported(step, order))
         states[step.order_id] = _undone(step, order)
     found.reverse()
-    return found
+    return list(_with_known_quantities(found))
+
+
+def _with_known_quantities(found: Iterable[Reported]) -> Iterator[Reported]:
+    """Quantities told forwards: for orders that have arrived in these steps that is exact."""
+    known: dict[int, tuple[int, int]] = {}  # order id -> wanted in all, open
+    for step, order in found:
+        if step.kind in (EventKind.ACCEPTED, EventKind.REPLACED):
+            known[order.order_id] = (order.quantity, order.open)
+        elif order.order_id in known:
+            quantity, open_quantity = known[order.order_id]
+            if _lowers(step):
+                quantity = order.quantity
+            is_aggressor = step.kind == EventKind.TRADE and step.is_aggressor
+            open_quantity = open_quantity - step.quantity if is_aggressor else order.open
+            known[order.order_id] = (quantity, open_quantity)
+            if (quantity, open_quantity) != (order.quantity, order.open):
+                order = msgspec.structs.replace(order, quantity=quantity, open=open_quantity)
+        yield Reported(step, order)
+
+
+def _lowers(step: Step) -> bool:
+    """Whether a step lowers what its order wants in all."""
+    return step.kind == EventKind.MODIFIED or (
+        step.kind == EventKind.CANCELED and step.remaining > 0
+    )
 
 
 def _undone(step: Step, after: Order) -> Order:
-    """Quantities before ``step``; the rest is set by the step before it, see ``_as_after``."""
-    if step.kind == EventKind.TRADE:
-        return msgspec.structs.replace(
+    """The order before ``step``, as far as ``_as_after`` of the step before does not set it."""
+    kind, status = step.kind, after.status
+    if kind == EventKind.TRADE:
+        before = msgspec.structs.replace(
             after,
             open=after.open + step.quantity,
             filled=after.filled - step.quantity,
             filled_value=after.filled_value - step.price * step.quantity,
         )
-    if step.kind in (EventKind.CANCELED, EventKind.SELF_TRADE_PREVENTED):
-        # a reduction lowers what is wanted in all, a cancel to nothing does not
-        lowered = step.quantity if step.remaining else 0
+        return msgspec.structs.replace(before, status=_live_status(before))
+    if kind in (EventKind.CANCELED, EventKind.SELF_TRADE_PREVENTED, EventKind.REMOVED):
+        # a reduction lowers what is wanted in all; a cancel to nothing and a decrement do not
         return msgspec.structs.replace(
-            after, open=after.open + step.quantity, quantity=after.quantity + lowered
+            after,
+            open=after.open + step.quantity,
+            quantity=after.quantity + (step.quantity if _lowers(step) else 0),
+            status=_status_of_resting(step, after),
         )
-    return after
+    if kind == EventKind.TRIGGERED:
+        status = OrderStatus.WAITING
+    elif kind == EventKind.RELEASED:
+        status = OrderStatus.PENDING_REVIEW
+    return msgspec.structs.replace(after, status=status)
 
 
 def _as_after(step: Step, order: Order) -> Order:
-    """``order``, with the quantities that it had after ``step``, with all else as it was then."""
+    """``order``, whose quantities are those after ``step``, with all else as it was then.
+
+    Most events say the open quantity themselves, and that is better than what was undone: how far
+    MODIFIED lowered it, nobody says.
+    """
+    kind, open_quantity, quantity = step.kind, order.open, order.quantity
+    if kind == EventKind.CANCEL_REJECTED:
+        updated_ns = min(order.updated_ns, step.timestamp_ns)
+        return msgspec.structs.replace(
+            order, reason=0, updated_ns=updated_ns, filled_ns=0, cancelled_ns=0, replaced_by=0
+        )
+    if kind in (EventKind.ACCEPTED, EventKind.REPLACED):
+        open_quantity = step.quantity
+        quantity = order.filled + open_quantity
+    elif _lowers(step):
+        open_quantity = step.remaining
+        quantity = order.filled + open_quantity
+    elif not (kind == EventKind.TRADE and step.is_aggressor):
+        open_quantity = step.remaining
+    order = msgspec.structs.replace(order, open=open_quantity, quantity=quantity, side=step.side)
     status, closed = _status_after(step, order)
     is_filled = status is OrderStatus.FILLED
+    reason = 0
+    if closed and not is_filled:
+        prevented = kind == EventKind.SELF_TRADE_PREVENTED
+        reason = int(CancelReason.SELF_MATCH) if prevented else step.reason
     return msgspec.structs.replace(
         order,
         status=status,
-        reason=step.reason if closed and not is_filled else 0,
+        reason=reason,
         updated_ns=step.timestamp_ns,
         filled_ns=step.timestamp_ns if is_filled else 0,
         cancelled_ns=step.timestamp_ns if closed and not is_filled else 0,
@@ -149,9 +219,23 @@ def _as_after(step: Step, order: Order) -> Order:
     )
 
 
+def _live_status(order: Order) -> OrderStatus:
+    """Of an order in the market."""
+    return OrderStatus.PARTIAL_FILLED if order.filled else OrderStatus.NEW
+
+
+def _status_of_resting(step: Step, order: Order) -> OrderStatus:
+    """Of an order that an event reduces: without level fields it is not in the book (yet)."""
+    if step.has_level or step.kind == EventKind.SELF_TRADE_PREVENTED:
+        return _live_status(order)
+    return OrderStatus.WAITING if order.order_type in _STOPS else OrderStatus.PENDING_REVIEW
+
+
 def _status_after(step: Step, order: Order) -> tuple[OrderStatus, bool]:
     """The status after a step that was not the order's last one, and whether it was closed."""
     kind = step.kind
+    if kind == EventKind.REMOVED:
+        return OrderStatus.REPLACED, True
     if order.open == 0 and kind in (EventKind.CANCELED, EventKind.SELF_TRADE_PREVENTED):
         expired = kind == EventKind.CANCELED and step.reason == CancelReason.TIMEOUT
         return (OrderStatus.EXPIRED if expired else OrderStatus.CANCELLED), True
@@ -159,10 +243,12 @@ def _status_after(step: Step, order: Order) -> tuple[OrderStatus, bool]:
         return OrderStatus.FILLED, True
     if kind == EventKind.HELD:
         return OrderStatus.PENDING_REVIEW, False
+    if kind == EventKind.CANCELED:
+        return _status_of_resting(step, order), False
     arrived = kind in (EventKind.ACCEPTED, EventKind.REPLACED, EventKind.RELEASED)
     if arrived and order.order_type in _STOPS:
         return OrderStatus.WAITING, False
-    return (OrderStatus.PARTIAL_FILLED if order.filled else OrderStatus.NEW), False
+    return _live_status(order), False
 
 
 def event_name(step: Step) -> messages.ReportEvent:

@@ -21,7 +21,7 @@ from msgspec import UNSET, UnsetType
 
 from exchange.api import messages
 from exchange.api.errors import ApiError, ErrorCode
-from exchange.api.execution_reports import REPORTED, Step, orders_after, reports, steps_of
+from exchange.api.execution_reports import FOLLOWED, Step, orders_after, reports, steps_of
 from exchange.api.frames import CloseCode
 from exchange.api.keys import KeysDamaged
 from exchange.api.messages import frame
@@ -215,7 +215,7 @@ class PrivateChannel:
         if (kinds == EventKind.SESSION_DEFINED).any():
             self._find_sessions()
         watched = self._is_watched_session
-        mask = REPORTED[kinds] & watched[events["session"]]
+        mask = FOLLOWED[kinds] & watched[events["session"]]
         mask |= (kinds == EventKind.TRADE) & watched[events["contra_session"]]
         of_accounts = np.flatnonzero(_OF_ACCOUNTS[kinds])
         touched = {

@@ -9,17 +9,17 @@ pieces they came, and after ``dump`` and ``load`` too.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Container
 
 import numpy as np
 
 from exchange.codes import InstrumentState
 from exchange.read_model import market_layout as layout
 from exchange.read_model.market_book import best_levels
+from exchange.read_model.market_changes import Change, as_kline, changes_of, sum_of
 from exchange.read_model.market_dump import dumped, loaded
 from exchange.read_model.market_kernel import follow, forget_changes, index_changed_levels
 from exchange.read_model.market_types import (
-    Change,
     Depth,
     Instrument,
     Kline,
@@ -45,6 +45,7 @@ __all__ = [
 INTERVALS: dict[str, int] = dict(
     zip(("1m", "5m", "15m", "1h", "1d"), layout.INTERVALS_NS.tolist(), strict=True)
 )
+_INTERVAL_NAMES = tuple(INTERVALS)
 _PLACE_OF_INTERVAL = {name: place for place, name in enumerate(INTERVALS)}
 _GROWING = {
     layout.NEED_BLOCKS: ("levels", "block_sizes"),
@@ -255,8 +256,8 @@ class MarketModel:
             open=words[layout.DAY_FIRST] or None,
             high=words[layout.DAY_HIGH] or None,
             low=words[layout.DAY_LOW] or None,
-            volume=_sum(words, layout.DAY_VOLUME),
-            turnover=_sum(words, layout.DAY_TURNOVER),
+            volume=sum_of(words, layout.DAY_VOLUME),
+            turnover=sum_of(words, layout.DAY_TURNOVER),
             trade_count=words[layout.DAY_TRADES],
             previous_close=words[layout.PREVIOUS_CLOSE] or None,
             reference_price=words[layout.REFERENCE_PRICE] or None,
@@ -324,7 +325,7 @@ class MarketModel:
             at = at[int(np.searchsorted(starts, from_ns)) :][:limit]
         else:
             at = at[max(0, len(at) - limit) :]
-        return [_kline(words) for words in ring[at].tolist()]
+        return [as_kline(words) for words in ring[at].tolist()]
 
     def newest_kline(self, instrument: int, interval: str) -> Kline | None:
         """The kline of the newest trade; None when there is none."""
@@ -335,7 +336,7 @@ class MarketModel:
     def _kline(self, counter: int, number: int) -> Kline:
         at = counter * self.klines_kept + number % self.klines_kept
         at *= layout.KLINE_WORDS
-        return _kline(self._arrays.klines[at : at + layout.KLINE_WORDS].tolist())
+        return as_kline(self._arrays.klines[at : at + layout.KLINE_WORDS].tolist())
 
     # --- changes ------------------------------------------------------------------------------
 
@@ -352,69 +353,13 @@ class MarketModel:
         if instruments is not None:
             wanted = [row for row in touched.tolist() if self._numbers[row] in instruments]
             touched = np.array(wanted, np.int64)
-        changes = [
-            self._change(row, levels, trades)
-            for row, levels, trades in zip(
-                touched.tolist(), *self._changed(touched, instruments is not None), strict=True
-            )
-        ]
+        changes = changes_of(arrays, touched, instruments is not None, _INTERVAL_NAMES)
         forget_changes(arrays)
         return changes
 
     def discard_changes(self) -> None:
         """As ``take_changes``, for nobody: while a model catches up, and while no one listens."""
         forget_changes(self._arrays)
-
-    def _changed(
-        self, touched: np.ndarray, select: bool
-    ) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """Changed levels and trades of each touched row, in the order in which they came.
-
-        ``select``: there may be some of other rows.
-        """
-        scalars, arrays = self._arrays.scalars, self._arrays
-        levels = arrays.changed_levels.reshape(-1, layout.CHANGED_LEVEL_WORDS)
-        levels = levels[: int(scalars[layout.CHANGED_LEVELS])]
-        trades = arrays.changed_trades.reshape(-1, layout.CHANGED_TRADE_WORDS)
-        trades = trades[: int(scalars[layout.CHANGED_TRADES])]
-        if select:
-            levels = levels[np.isin(levels[:, 0] >> 1, touched)]
-            trades = trades[np.isin(trades[:, 0], touched)]
-        return (
-            list(_by_row(levels, levels[:, 0] >> 1, touched)),
-            list(_by_row(trades, trades[:, 0], touched)),
-        )
-
-    def _change(self, row: int, levels: np.ndarray, trades: np.ndarray) -> Change:
-        words = self._row(row)
-        touches = words[layout.TOUCHES]
-        klines: dict[str, Kline] = {}
-        closed: dict[str, list[Kline]] = {}
-        if touches & layout.TOUCH_TRADES:
-            for name, k in _PLACE_OF_INTERVAL.items():
-                klines[name], earlier = self._changed_klines(row * layout.INTERVALS + k)
-                if earlier:
-                    closed[name] = earlier
-        return Change(
-            self._numbers[row],
-            words[layout.FIRST_SEQUENCE],
-            words[layout.SEQUENCE],
-            words[layout.TIMESTAMP_NS],
-            list(zip((levels[:, 0] & 1).tolist(), *levels[:, 1:].T.tolist(), strict=True)),
-            [Trade._make(trade) for trade in trades[:, 1:].tolist()],
-            klines,
-            closed,
-            bool(touches & layout.TOUCH_TICKER),
-            bool(touches & layout.TOUCH_STATE),
-        )
-
-    def _changed_klines(self, counter: int) -> tuple[Kline, list[Kline]]:
-        """The newest kline, and those before it that were open when changes were last taken."""
-        total = int(self._arrays.kline_counts[counter])
-        taken = int(self._arrays.kline_taken[counter])
-        first = max(taken - 1, 0, total - self.klines_kept)
-        found = [self._kline(counter, number) for number in range(first, total)]
-        return found[-1], found[:-1]
 
     # --- checkpoints --------------------------------------------------------------------------
 
@@ -457,33 +402,3 @@ def compile_market() -> None:
 
 def _text(word: int) -> str:
     return word.to_bytes(8, "little").rstrip(b"\0 ").decode("ascii", "replace")
-
-
-def _sum(words: list[int], at: int) -> int:
-    return (words[at + 1] << layout.WORD_BITS) + words[at]
-
-
-def _kline(words: list[int]) -> Kline:
-    return Kline(
-        words[layout.KLINE_START],
-        words[layout.KLINE_OPEN],
-        words[layout.KLINE_HIGH],
-        words[layout.KLINE_LOW],
-        words[layout.KLINE_CLOSE],
-        _sum(words, layout.KLINE_VOLUME),
-        _sum(words, layout.KLINE_TURNOVER),
-        words[layout.KLINE_TRADES],
-    )
-
-
-def _by_row(entries: np.ndarray, rows: np.ndarray, wanted: np.ndarray) -> Iterator[np.ndarray]:
-    """``entries`` of each of the ``wanted`` rows; ``rows``: the row of each entry."""
-    if len(wanted) == 1:
-        yield entries
-        return
-    order = np.argsort(rows, kind="stable")
-    ordered, rows = entries[order], rows[order]
-    starts = np.searchsorted(rows, wanted, side="left").tolist()
-    ends = np.searchsorted(rows, wanted, side="right").tolist()
-    for start, end in zip(starts, ends, strict=True):
-        yield ordered[start:end]

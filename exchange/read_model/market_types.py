@@ -95,24 +95,3 @@ class Ticker(NamedTuple):
     auction_ns: int | None
     sequence: int
     timestamp_ns: int
-
-
-class Change(NamedTuple):
-    """What happened to one instrument between two calls of ``take_changes``.
-
-    ``first_sequence``, ``last_sequence``: the first and the last event about it. ``levels``: each
-    level that changed with what it shows now. ``trades``: all of them, oldest first. ``klines``: by
-    interval, those that have changed, as they are now; ``closed_klines``: those before them that
-    had not ended, for all that is known, when changes were last taken, oldest first.
-    """
-
-    instrument: int
-    first_sequence: int
-    last_sequence: int
-    timestamp_ns: int
-    levels: list[ChangedLevel]
-    trades: list[Trade]
-    klines: dict[str, Kline]
-    closed_klines: dict[str, list[Kline]]
-    ticker_changed: bool
-    state_changed: bool

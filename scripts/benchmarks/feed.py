@@ -1,6 +1,6 @@
 """``feed``: trades to a thousand WebSockets, from the matcher to the clients.
 
-A whole exchange with one feed worker. One client enters orders over OUCH at a fixed rate (open
+A whole exchange with feed workers. One client enters orders over OUCH at a fixed rate (open
 loop), in pairs that trade, spread over many instruments; each of the subscribers is subscribed to
 the trades of one of them. Every subscriber must get every trade of its instrument once and in
 order: all are counted, and of a sample of the connections every sequence is compared with the
@@ -9,8 +9,8 @@ client has received it is ``trade_to_client``.
 
 The limit, in the same run: the same frames, as many in a write as the feed had, written to as many
 plain TCP sockets by a loop that does nothing else, and received by the same clients. At last idle
-connections are opened and held, and the memory of the worker is looked at. Clients run at the
-worker's priority: they share its cores.
+connections are opened and held, and the memory of the workers is looked at. Clients run at the
+workers' priority: they share their cores.
 """
 
 from __future__ import annotations
@@ -48,7 +48,6 @@ from scripts.benchmarks.feed_client import (
 )
 from scripts.benchmarks.result import check, progress
 
-NICE = 10  # the worker's: [feed] nice
 SAMPLE_EVERY = 16  # of so many connections one is looked at closely
 WARM_SECONDS = 1.0
 ANSWERS_PER_TRADE = 4  # accepted, accepted, executed twice: one session has both sides
@@ -76,6 +75,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--trades-per-second", type=int, default=20_000)
     parser.add_argument("--seconds", type=float, default=8.0, help="length of the measured load")
     parser.add_argument("--idle", type=int, default=10_000, help="idle connections at the end")
+    parser.add_argument(
+        "--nice", type=int, default=10, help="[feed] nice, of the workers; clients have it too"
+    )
+    parser.add_argument("--workers", type=int, default=1, help="[feed] workers")
     parser.add_argument("--tick-ms", type=int, default=5, help="[feed] tick_ms")
 
 
@@ -146,12 +149,15 @@ class Loader:
         self._client.close()
 
 
-def _worker(daemon: int) -> psutil.Process:
+def _workers(daemon: int) -> list[psutil.Process]:
+    found = []
     for child in psutil.Process(daemon).children():
         words = child.cmdline()
-        if "exchange.stage" in words and words[words.index("exchange.stage") + 1] == "feed_1":
-            return child
-    raise AssertionError("no feed worker")
+        if "exchange.stage" in words:
+            role = words[words.index("exchange.stage") + 1]
+            found += [child] if role.startswith("feed_") else []
+    check(bool(found), "there is no feed worker")
+    return found
 
 
 def _cpu_seconds(daemon: int) -> dict[str, float]:
@@ -213,6 +219,7 @@ def _steady(
         region.close()
         loader.close()
         clients.close()
+    lapped = [f"feed_{worker}_lapped" for worker in range(1, arguments.workers + 1)]
     latencies_ms = _check_samples(place, clients, instruments, warm, trades)
     p50, p99, p999 = (float(each) for each in np.percentile(latencies_ms, [50, 99, 99.9]))
     figures = {
@@ -224,10 +231,12 @@ def _steady(
         "trade_to_client_ms_max": float(latencies_ms.max()),
         "trades_per_s": trades / elapsed_s,
         "instruments": instruments,
+        "workers": arguments.workers,
+        "tick_ms": arguments.tick_ms,
         "samples": len(latencies_ms),
         "frames_per_receive": int(totals[FRAMES]) / int(totals[RECEIVES]),
         "megabytes_per_s": int(totals[BYTES]) / elapsed_s / 1e6,
-        "lapped": counted["feed_1_lapped"] - counters["feed_1_lapped"],
+        "lapped": sum(counted[name] - counters[name] for name in lapped),
         "cpu_share": {name: (after[name] - cpu[name]) / elapsed_s for name in after},
     }
     per_frame = int(totals[BYTES]) // int(totals[FRAMES])
@@ -327,8 +336,8 @@ def _bare_send(subscribers: int, frame_bytes: int, frames_per_write: int) -> dic
 
 def _idle(place: venue.Venue, port: int, count: int) -> dict[str, float]:
     """Open ``count`` connections, let two heartbeats pass, see what the worker takes."""
-    worker = _worker(place.process.pid)
-    before = worker.memory_info().rss
+    workers = _workers(place.process.pid)
+    before = sum(worker.memory_info().rss for worker in workers)
     clients = Clients(count, count + 1, 1)
     try:
         started_s = time.monotonic()
@@ -338,23 +347,23 @@ def _idle(place: venue.Venue, port: int, count: int) -> dict[str, float]:
             clients.wait_for(
                 lambda: int(clients.totals[FRAMES]) >= 2 * count, "heartbeats of the idle", 60.0
             )
-        memory = worker.memory_info().rss
+        memory = sum(worker.memory_info().rss for worker in workers)
     finally:
         clients.close()
     return {
         "idle_connections": count,
-        "idle_worker_mebibytes": memory / (1 << 20),
+        "idle_workers_mebibytes": memory / (1 << 20),
         "idle_kibibytes_per_connection": (memory - before) / 1024 / max(1, count),
         "idle_connected_per_s": count / connected_s,
     }
 
 
 @contextmanager
-def _lowered() -> Iterator[None]:
+def _lowered(by: int) -> Iterator[None]:
     """This thread, and the threads that it starts meanwhile, at the worker's priority."""
     thread = threading.get_native_id()
     before = os.getpriority(os.PRIO_PROCESS, thread)
-    os.setpriority(os.PRIO_PROCESS, thread, before + NICE)
+    os.setpriority(os.PRIO_PROCESS, thread, before + by)
     try:
         yield
     finally:
@@ -367,7 +376,8 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     port = venue.free_port()
     overrides = (
         f'[api]\nenabled = false\n[health]\nport = {venue.free_port()}\n[store]\ndsn = "off"\n'
-        f"[feed]\nworkers = 1\nport = {port}\nnice = {NICE}\ntick_ms = {arguments.tick_ms}\n"
+        f"[feed]\nworkers = {arguments.workers}\nport = {port}\nnice = {arguments.nice}\n"
+        f"tick_ms = {arguments.tick_ms}\n"
     )
     with (
         venue.running(
@@ -375,7 +385,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
             instruments=_instruments(arguments.instruments),
             accounts=_accounts(arguments.instruments),
         ) as place,
-        _lowered(),
+        _lowered(arguments.nice),
     ):
         _wait_until_served(port)
         progress(f"{arguments.subscribers} subscribers, {arguments.trades_per_second} trades/s")

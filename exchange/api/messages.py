@@ -49,6 +49,11 @@ RequestId = Annotated[str, Meta(max_length=64, description="returned in the answ
 OrderId = Annotated[int, Meta(ge=0, le=terms.MAXIMUM_ORDER_ID)]
 ChannelName = Annotated[str, Meta(description="for example trade.2330.TW or kline.2330.TW.1m")]
 
+# order_json.py makes it; OrderAnswer of the REST interface describes it
+OrderJson = Annotated[
+    dict[str, Any], Meta(extra_json_schema={"$ref": "#/components/schemas/OrderAnswer"})
+]
+
 _encoder = msgspec.json.Encoder()
 
 
@@ -227,7 +232,7 @@ class ExecutionReport(msgspec.Struct, tag="execution_report"):
     event: ReportEvent
     sequence: Sequence
     timestamp: Milliseconds
-    order: dict[str, Any]
+    order: OrderJson
     last_price: int | None = None
     last_quantity: int | None = None
     fee: Annotated[
@@ -243,7 +248,7 @@ class OrdersSnapshot(msgspec.Struct, tag="orders_snapshot"):
     """Open orders, newest first, 500 in a message; balances and positions follow the ``last``."""
 
     account: int
-    orders: list[dict[str, Any]]
+    orders: list[OrderJson]
     last: bool
     sequence: Sequence
     timestamp: Milliseconds
@@ -278,13 +283,13 @@ class Position(msgspec.Struct, tag="position"):
 # --- what clients send ---------------------------------------------------------------------------
 
 
-class _Action(msgspec.Struct, tag_field="action", forbid_unknown_fields=True, kw_only=True):
+class Action(msgspec.Struct, tag_field="action", forbid_unknown_fields=True, kw_only=True):
     """What all actions have."""
 
     request_id: RequestId | UnsetType = UNSET
 
 
-class Subscribe(_Action, tag="subscribe"):
+class Subscribe(Action, tag="subscribe"):
     """Subscribe to channels; each is acknowledged, or refused, by itself.
 
     ``since``: with trade channels and ``orders`` what has happened after this sequence is sent
@@ -295,17 +300,17 @@ class Subscribe(_Action, tag="subscribe"):
     since: Annotated[int, Meta(ge=0)] | UnsetType = UNSET
 
 
-class Unsubscribe(_Action, tag="unsubscribe"):
+class Unsubscribe(Action, tag="unsubscribe"):
     """Leave channels."""
 
     channels: list[str]
 
 
-class Ping(_Action, tag="ping"):
+class Ping(Action, tag="ping"):
     """Answered with a ``pong``."""
 
 
-class Auth(_Action, tag="auth"):
+class Auth(Action, tag="auth"):
     """Sign in with an API key; the signature is that of a GET of /ws with an empty body."""
 
     key: str
@@ -314,7 +319,7 @@ class Auth(_Action, tag="auth"):
     signature: str
 
 
-class Order(_Action, tag="order"):
+class Order(Action, tag="order"):
     """Enter an order: the fields of ``POST /orders``."""
 
     symbol: terms.Symbol
@@ -332,13 +337,13 @@ class Order(_Action, tag="order"):
     client_order_id: terms.ClientOrderId | None = None
 
 
-class Cancel(_Action, tag="cancel"):
+class Cancel(Action, tag="cancel"):
     """Cancel an order of the account."""
 
     order_id: OrderId
 
 
-class Amend(_Action, tag="amend"):
+class Amend(Action, tag="amend"):
     """Change an order: the fields of ``PATCH /orders/{id}``."""
 
     order_id: OrderId
@@ -347,14 +352,14 @@ class Amend(_Action, tag="amend"):
     stop_price: terms.Price | None = None
 
 
-class MassCancel(_Action, tag="mass_cancel"):
+class MassCancel(Action, tag="mass_cancel"):
     """Cancel all open orders of the account, of one instrument or side if it says so."""
 
     symbol: terms.Symbol | None = None
     side: Literal["buy", "sell"] | None = None
 
 
-class CancelAfter(_Action, tag="cancel_after"):
+class CancelAfter(Action, tag="cancel_after"):
     """Cancel the account's API orders in ``seconds`` unless sent again before; 0: never mind."""
 
     seconds: Annotated[int, Meta(ge=0, le=terms.TIME_IN_FORCE_MAXIMUM_SECONDS)]

@@ -23,6 +23,7 @@ from aiohttp import WSMsgType, web
 from msgspec import UNSET, UnsetType
 
 from exchange.api import messages
+from exchange.api.asyncapi import document
 from exchange.api.channels import ORDERS, ChannelKey, UnknownChannel, resolve, shortened
 from exchange.api.errors import ApiError, ErrorCode, internal_error
 from exchange.api.frames import CloseCode, close_frame, pong_frame
@@ -147,7 +148,7 @@ class WebSocketEndpoint:
 
 
 def add_routes(app: web.Application) -> None:
-    """Serve /ws, of the service's hub."""
+    """Serve /ws, of the service's hub, and /asyncapi.json, which describes it."""
     service = app[SERVICE]
     endpoint = WebSocketEndpoint(
         service.hub,
@@ -156,6 +157,12 @@ def add_routes(app: web.Application) -> None:
         check_ready=service.check_ready,
     )
     app.router.add_get("/ws", endpoint.handle)
+
+    async def get_asyncapi(request: web.Request) -> web.Response:
+        body = document(request.host, private=service.private is not None)
+        return web.Response(body=body, content_type="application/json")
+
+    app.router.add_get("/asyncapi.json", get_asyncapi)
 
 
 class Connection:

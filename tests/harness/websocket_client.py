@@ -1,4 +1,7 @@
-"""A client of the WebSocket for tests: sends dicts, receives dicts, waits with a deadline."""
+"""A client of the WebSocket for tests: sends dicts, receives dicts, waits with a deadline.
+
+Everything that it receives is checked with the AsyncAPI document.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from typing import Any
 
 import aiohttp
 import orjson
+import websocket_schema
 
 TIMEOUT_S = 20.0
 
@@ -27,6 +31,7 @@ class Client:
             assert message.type is aiohttp.WSMsgType.TEXT, message
             found = orjson.loads(message.data)
             assert isinstance(found, dict)
+            websocket_schema.check(found)
             if heartbeats or found["type"] != "heartbeat":
                 return found
 

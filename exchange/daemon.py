@@ -107,7 +107,10 @@ class Daemon:
         self._core_restarts = RestartWindow(
             supervision.restart_limit, supervision.restart_window_ms / 1000
         )
-        self._watchdog = Watchdog(supervision.hang_timeout_ms)
+        # a stage that sleeps beats once in idle_timeout_ms
+        hang_ms = supervision.hang_timeout_ms
+        self._hang_timeout_ms = max(hang_ms, 3 * supervision.idle_timeout_ms) if hang_ms else 0
+        self._watchdog = Watchdog(self._hang_timeout_ms)
         self._hung_count = 0
         self._satellites_due_s: float | None = None
         self._selector = selectors.DefaultSelector()
@@ -368,7 +371,7 @@ class Daemon:
             log.error(
                 "%s hangs: no heartbeat for %g s; killing it",
                 role,
-                self._settings.supervision.hang_timeout_ms / 1000,
+                self._hang_timeout_ms / 1000,
             )
             self._hung_count += 1
             self._crew.stages[role].kill()

@@ -284,7 +284,3 @@ def check_settings(path: Path, text: str, settings: Settings) -> None:
     if feed.drop_bytes < feed.conflate_bytes:
         what = f"must not be below conflate_bytes ({feed.conflate_bytes})"
         raise problem(path, text, "feed", "drop_bytes", what)
-    hang_ms, idle_ms = settings.supervision.hang_timeout_ms, settings.supervision.idle_timeout_ms
-    if 0 < hang_ms < 3 * idle_ms:
-        what = f"must be 0, or at least three times idle_timeout_ms ({idle_ms})"
-        raise problem(path, text, "supervision", "hang_timeout_ms", what)

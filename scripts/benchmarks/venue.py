@@ -105,6 +105,15 @@ def free_port() -> int:
         return int(server.getsockname()[1])
 
 
+def without_web(overrides: str) -> str:
+    """TOML that switches off what ``overrides`` does not mention: api and store.
+
+    What is measured is the core and order entry, unless a benchmark says otherwise.
+    """
+    sections = {"[api]": "enabled = false", "[store]": 'dsn = "off"'}
+    return "".join(f"{name}\n{line}\n" for name, line in sections.items() if name not in overrides)
+
+
 def overrides(path: Path | None) -> str:
     """The text of ``path``; its sections must be others than those that ``running`` writes."""
     return "" if path is None else path.read_text()
@@ -122,7 +131,8 @@ def running(
     """Start `exchange run` with the default configuration and ``overrides`` (TOML text).
 
     ``controls``: with every risk control, or without any; the account is funded in both cases.
-    ``accounts``, ``instruments``: texts of these files; instruments None: the shipped ones.
+    ``accounts``, ``instruments``: texts of these files; instruments None: the shipped ones. Without
+    ``[api]`` and ``[store]`` in ``overrides`` neither runs.
     """
     folder = Path(tempfile.mkdtemp(prefix="exchange-bench-", dir=directory))
     port = free_port()
@@ -133,7 +143,8 @@ def running(
     settings.write_text(
         f'[exchange]\nsessions_file = "bench_sessions.toml"\n{own_instruments}'
         f'accounts_file = "bench_accounts.toml"\n[day]\nroll = "manual"\n'
-        f"[order_entry]\nport = {port}\n{CONTROLS_ON if controls else CONTROLS_OFF}{overrides}"
+        f"[order_entry]\nport = {port}\n{CONTROLS_ON if controls else CONTROLS_OFF}"
+        f"{without_web(overrides)}{overrides}"
     )
     (folder / "bench_sessions.toml").write_text(
         f'[[session]]\nid = 1\nusername = "{USERNAME}"\n'

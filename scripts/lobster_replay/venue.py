@@ -87,6 +87,7 @@ def _write_settings(folder: Path, port: int, symbol: str, tick: int, maximum_pri
     (folder / "exchange.toml").write_text(
         '[exchange]\ninstruments_file = "instruments.toml"\nsessions_file = "sessions.toml"\n'
         f'[day]\nroll = "manual"\n[order_entry]\nport = {port}\n'
+        '[api]\nenabled = false\n[store]\ndsn = "off"\n'
         "[risk]\nprice_band_percent = 0\ncollar_percent = 0\nreview_value = 0\n"
         "breaker_percent = 0\norders_per_day = 0\norders_per_second = 0\n"
         "session_orders_per_second = 0\ncancel_ratio_percent = 0\n"

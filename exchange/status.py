@@ -32,8 +32,24 @@ _CURSORS = {
     "event_published": pipeline.EVENT_PUBLISHED,
     "event_released": pipeline.EVENT_RELEASED,
 }
-_INGRESS = {"control": pipeline.INGRESS_CONTROL, "order_entry": pipeline.INGRESS_ORDER_ENTRY}
-_RATES = ("command_published", "event_published", "commits", "messages_received", "messages_sent")
+_INGRESS = {
+    "control": pipeline.INGRESS_CONTROL,
+    "order_entry": pipeline.INGRESS_ORDER_ENTRY,
+    "api": pipeline.INGRESS_API,
+}
+_RATES = (
+    "command_published",
+    "event_published",
+    "commits",
+    "messages_received",
+    "messages_sent",
+    "api_requests",
+    "api_frames_sent",
+    "store_rows",
+)
+# stages that follow released events
+_CONSUMERS = [name for name in AGENTS if name not in ("matcher", "journaler", "daemon")]
+_STORE_STATES = ("off", "starting", "catching up", "following", "retrying", "refused")
 
 
 def _process(pid: int) -> dict[str, Any]:
@@ -67,7 +83,7 @@ class Observer:
         status = self._describe(state)
         try:
             with Region.attach_read_only(region_name(self._data_directory)) as region:
-                status |= self._read(region)
+                status |= self._read(region, list(state.stages))
         except RegionError as error:
             status["region_error"] = str(error)
         if self._before is not None:
@@ -84,6 +100,7 @@ class Observer:
             "phase": state.phase,
             "data_directory": str(self._data_directory),
             "order_entry": state.order_entry,
+            "addresses": state.addresses,
             "day": state.day,
             "uptime_seconds": round(time.time() - state.started, 3),
             "restarts": state.restarts,
@@ -92,16 +109,18 @@ class Observer:
         }
 
     @staticmethod
-    def _read(region: Region) -> dict[str, Any]:
+    def _read(region: Region, stages: list[str]) -> dict[str, Any]:
         words = region.arrays["cursors"]
         cursors = {name: int(words[index]) for name, index in _CURSORS.items()}
-        consumed = int(words[pipeline.consumed(pipeline.AGENT_ORDER_ENTRY)])
         lag = {
             "journaler_commands": cursors["command_published"] - cursors["command_durable"],
             "matcher_commands": cursors["command_published"] - cursors["command_applied"],
             "release_events": cursors["event_published"] - cursors["event_released"],
-            "order_entry_events": cursors["event_released"] - consumed,
         }
+        for name in _CONSUMERS:
+            if name in stages:
+                seen = int(words[pipeline.consumed(AGENTS[name])])
+                lag[f"{name}_events"] = cursors["event_released"] - seen
         for name, ring in _INGRESS.items():
             published = int(words[pipeline.ingress_published(ring)])
             taken = int(words[pipeline.ingress_consumed(ring)])
@@ -112,7 +131,9 @@ class Observer:
         return {
             "cursors": cursors,
             "lag": lag,
-            "sleeping": {name: bool(words[pipeline.sleeping(i)]) for name, i in AGENTS.items()},
+            "sleeping": {
+                name: bool(words[pipeline.sleeping(AGENTS[name])]) for name in ("daemon", *stages)
+            },
             "counters": read_counters(region.arrays["counters"], Counter),
             "histograms": {
                 member.name.lower(): summary(
@@ -142,11 +163,15 @@ class Observer:
 def render(status: dict[str, Any]) -> Group:
     """The status as tables for a terminal."""
     rates = status.get("rates", {})
+    addresses = ", ".join(
+        f"{name.replace('_', ' ')} {address}" for name, address in status["addresses"].items()
+    )
+    restarts = ", ".join(
+        f"{name.replace('_', ' ')} {count}" for name, count in status["restarts"].items() if count
+    )
     head = Text(
         f"{status['name']}: {status['phase']}, day {status['day'] or 'none'}, "
-        f"order entry on {status['order_entry']}, up {status['uptime_seconds']:.0f} s, "
-        f"restarts: core {status['restarts'].get('core', 0)}, "
-        f"order entry {status['restarts'].get('order_entry', 0)}"
+        f"up {status['uptime_seconds']:.0f} s, restarts: {restarts or 'none'}\n{addresses}"
     )
     stages = Table("stage", "pid", "state", "CPUs", "CPU %", "resident MiB", title="Stages")
     for role, stage in status["stages"].items():
@@ -173,7 +198,24 @@ def render(status: dict[str, Any]) -> Group:
             speeds.add_row(name.removesuffix("_per_s"), f"{value:,.0f}")
     side_by_side = Table.grid(padding=(0, 2))
     side_by_side.add_row(cursors, lags, speeds)
-    return Group(head, stages, side_by_side)
+    return Group(head, stages, side_by_side, *_interfaces(status))
+
+
+def _interfaces(status: dict[str, Any]) -> list[Text]:
+    """Lines about the interfaces that run."""
+    counters, lines = status["counters"], []
+    if "api" in status["stages"]:
+        lines.append(
+            Text(
+                f"api: {counters['api_connections']:,} connections, "
+                f"{counters['api_websockets']:,} of them WebSockets; "
+                f"{counters['api_requests']:,} requests, {counters['api_requests_failed']:,} failed"
+            )
+        )
+    if "store" in status["stages"]:
+        state = _STORE_STATES[min(counters["store_state"], len(_STORE_STATES) - 1)]
+        lines.append(Text(f"store: {state}, {counters['store_rows']:,} rows written"))
+    return lines
 
 
 def _cpu_list(cpus: list[int]) -> str:

@@ -1,0 +1,230 @@
+"""Which satellites there are, and what happens when one dies: policy, without processes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from exchange import satellites as module
+from exchange.errors import ExitStatus, RestartLimitReached, StageFailed
+from exchange.satellites import RestartWindow, Satellites, StageError, roles_of
+from exchange.settings import Settings, load_settings
+
+
+def settings(**sections: dict[str, Any]) -> Settings:
+    """The shipped settings with other values."""
+    shipped = load_settings(None)
+    return msgspec.structs.replace(
+        shipped,
+        **{
+            name: msgspec.structs.replace(getattr(shipped, name), **keys)
+            for name, keys in sections.items()
+        },
+    )
+
+
+class FakeStage:
+    def __init__(self, clock: Clock) -> None:
+        self.pid = 1
+        self.ready: object | None = None
+        self.status: int | None = None
+        self.last_sign_s = clock.now_s
+
+    def exit_status(self) -> int | None:
+        return self.status
+
+    def kill(self) -> None:
+        self.status = -9
+
+
+class Clock:
+    now_s = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now_s
+
+
+class FakeCrew:
+    """What satellites see of exchange.crew.Crew."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.stages: dict[str, FakeStage] = {}
+        self.launched: list[str] = []
+        self.told: list[str] = []
+
+    def launch(self, role: str, nice: int = 0) -> FakeStage:
+        assert role not in self.stages
+        self.launched.append(role)
+        self.stages[role] = FakeStage(self.clock)
+        return self.stages[role]
+
+    def tell(self, role: str) -> None:
+        assert role in self.stages
+        self.told.append(role)
+
+    def ready(self, role: str) -> bool:
+        stage = self.stages.get(role)
+        return stage is not None and stage.ready is not None and stage.status is None
+
+    def remove(self, role: str) -> None:
+        del self.stages[role]
+
+    def death(self, role: str) -> str:
+        return f"{role} ended with status {self.stages[role].status}"
+
+    def reason(self, role: str, status: int) -> str:
+        return f"{role}: status {status}"
+
+
+class Scene:
+    """Satellites that have begun; all are ready."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, **supervision: int) -> None:
+        self.clock = Clock()
+        monkeypatch.setattr(module, "time", self.clock)
+        self.crew = FakeCrew(self.clock)
+        self.satellites = Satellites(
+            self.crew,  # type: ignore[arg-type]
+            settings(supervision={"restart_limit": 3, "retry_maximum_ms": 2_000, **supervision}),
+            lambda: None,
+        )
+        self.satellites.launch()
+        assert not self.crew.told, "the core does not stand yet"
+        self.satellites.begin()
+        self.all_ready()
+
+    def all_ready(self) -> None:
+        for stage in self.crew.stages.values():
+            stage.ready = object()
+        self.satellites.work()
+
+    def die(self, role: str, status: int = -9) -> float | None:
+        self.crew.stages[role].status = status
+        return self.satellites.work()
+
+
+@pytest.fixture
+def scene(monkeypatch: pytest.MonkeyPatch) -> Scene:
+    return Scene(monkeypatch)
+
+
+def test_roles_of_the_configuration() -> None:
+    def names(**sections: dict[str, Any]) -> list[str]:
+        return [role.name for role in roles_of(settings(**sections))]
+
+    assert names() == ["order_entry", "api", "store"]
+    assert names(api={"enabled": False}, store={"dsn": "off"}) == ["order_entry"]
+    assert names(feed={"workers": 2})[2:4] == ["feed_1", "feed_2"]
+
+
+def test_niceness_is_the_configuration_s() -> None:
+    found = roles_of(settings(api={"nice": 5}, store={"nice": 7}))
+    assert [(role.name, role.nice) for role in found] == [
+        ("order_entry", 0),
+        ("api", 5),
+        ("store", 7),
+    ]
+
+
+def test_the_exchange_is_ready_without_api_and_store(scene: Scene) -> None:
+    for role in ("api", "store"):
+        scene.crew.stages[role].ready = None
+    assert scene.satellites.ready()
+    scene.crew.stages["order_entry"].ready = None
+    assert not scene.satellites.ready()
+
+
+@pytest.mark.parametrize("role", ["order_entry", "api", "store"])
+def test_the_first_death_restarts_at_once_and_alone(scene: Scene, role: str) -> None:
+    scene.die(role)
+    scene.satellites.work()
+    assert scene.crew.launched.count(role) == 2 and scene.crew.told.count(role) == 2
+    assert sum(scene.satellites.restarts().values()) == 1
+    assert len(scene.crew.launched) == 4
+
+
+def test_one_that_keeps_dying_waits_longer_and_longer(scene: Scene) -> None:
+    pauses = []
+    for _ in range(8):
+        due_s = scene.die("store")
+        pauses.append(due_s)
+        scene.clock.now_s += due_s or 0
+        scene.satellites.work()
+        assert scene.satellites.ready(), "trading goes on"
+    # the fourth is one more than the limit: from there on as seldom as possible
+    assert pauses == [None, 0.25, 0.5, 2.0, 2.0, 2.0, 2.0, 2.0]
+    assert scene.crew.launched.count("order_entry") == 1
+
+
+def test_one_that_lasted_restarts_at_once_again(scene: Scene) -> None:
+    for _ in range(3):
+        due_s = scene.die("api") or 0
+        scene.clock.now_s += due_s
+        scene.satellites.work()
+    scene.all_ready()
+    scene.clock.now_s += 61  # longer than the window
+    scene.satellites.work()
+    launched = scene.crew.launched.count("api")
+    assert not scene.die("api")
+    scene.satellites.work()
+    assert scene.crew.launched.count("api") == launched + 1
+
+
+def test_order_entry_that_keeps_dying_ends_the_daemon(scene: Scene) -> None:
+    for _ in range(3):
+        scene.die("order_entry")
+        scene.satellites.work()
+    with pytest.raises(RestartLimitReached, match="order_entry died 4 times"):
+        scene.die("order_entry")
+
+
+@pytest.mark.parametrize(
+    "status", [ExitStatus.CONFIGURATION, ExitStatus.DATA_DIRECTORY_UNAVAILABLE]
+)
+def test_a_status_that_would_come_again(scene: Scene, status: ExitStatus) -> None:
+    scene.die("store", status)
+    scene.satellites.work()
+    assert scene.crew.launched.count("store") == 2, "whatever it is, trading goes on"
+    with pytest.raises(StageError) as raised:
+        scene.die("order_entry", status)
+    assert raised.value.status == status
+
+
+def test_one_that_does_not_get_ready(scene: Scene) -> None:
+    for role in ("api", "order_entry"):
+        scene.crew.stages[role].ready = None
+    api = scene.crew.stages["api"]
+    scene.crew.stages["order_entry"].last_sign_s += 1
+    scene.clock.now_s += 120.5
+    scene.satellites.work()
+    assert api.status == -9 and scene.crew.stages.get("api") is not api
+    scene.clock.now_s += 1
+    with pytest.raises(StageFailed, match="order_entry was not ready within 120 s"):
+        scene.satellites.work()
+
+
+def test_a_new_core_starts_all_of_them_again(scene: Scene) -> None:
+    scene.die("store")
+    scene.satellites.work()
+    scene.die("store")  # it waits now
+    scene.crew.stages.clear()
+    scene.crew.launched.clear()
+    scene.crew.told.clear()
+    scene.satellites.launch()
+    assert scene.crew.launched == ["order_entry", "api", "store"]
+    scene.satellites.work()
+    assert not scene.crew.told
+    scene.satellites.begin()
+    assert scene.crew.told == ["order_entry", "api", "store"]
+
+
+def test_restart_window_forgets() -> None:
+    window = RestartWindow(2, 10.0)
+    assert window.note(0.0) and window.note(1.0)
+    assert not window.note(2.0)
+    assert window.count == 2
+    assert window.note(10.5), "the first one is out of the window"
+    assert window.count == 3

@@ -1,0 +1,138 @@
+"""Healthy means that the core moves; what is wrong is said in words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from exchange import pipeline
+from exchange.api.health import RUN_FILE_NS, Health, HealthWatch, health_response
+from exchange.counters import COUNTER_WORDS, Counter
+from exchange.run_file import RunFile
+from ringbuffer.counters import COUNTER_STRIDE
+
+MS = 1_000_000
+STALE_MS, LAG_MS = 2_000, 10_000
+
+
+class Core:
+    """What the health watch looks at; time goes by when a test says so."""
+
+    def __init__(self, directory: Path) -> None:
+        self.cursors = np.zeros(pipeline.CURSOR_WORDS, np.int64)
+        self.counters = np.zeros(COUNTER_WORDS, np.int64)
+        self.now_ns = 1_000_000 * MS
+        self.run_file = RunFile(directory)
+        self.service: Any = SimpleNamespace(
+            ready=True, stopping=False, pump=SimpleNamespace(position=0, lag=lambda: 0)
+        )
+        self.watch = HealthWatch(
+            self.cursors,
+            self.counters,
+            directory,
+            stale_ms=STALE_MS,
+            lag_ms=LAG_MS,
+            clock_ns=lambda: self.now_ns,
+        )
+        self.phase("running")
+        self.beat()
+
+    def phase(self, phase: str) -> None:
+        self.run_file.write(
+            phase=phase,
+            name="test",
+            order_entry="127.0.0.1:1",
+            addresses={},
+            day=20261121,
+            restarts={},
+            stages={},
+        )
+
+    def beat(self, *stages: str) -> None:
+        for stage in stages or ("matcher", "journaler"):
+            word = Counter[f"{stage.upper()}_HEARTBEAT_NS"] * COUNTER_STRIDE
+            self.counters[word] = self.now_ns
+
+    def go_on(self, milliseconds: int, *stages: str) -> Health:
+        """Let time pass in steps; ``stages`` beat. The look at the end."""
+        for _ in range(0, milliseconds, 100):
+            self.now_ns += 100 * MS
+            if stages:
+                self.beat(*stages)
+            health = self.watch.look(self.service)
+        return health
+
+
+@pytest.fixture
+def core(tmp_path: Path) -> Core:
+    return Core(tmp_path)
+
+
+def test_all_is_well(core: Core) -> None:
+    health = core.watch.look(core.service)
+    assert health.healthy and health.problems == []
+    assert (health.phase, health.day) == ("running", 20261121)
+    assert health_response(health).status == 200
+    assert core.go_on(60_000, "matcher", "journaler").healthy
+
+
+@pytest.mark.parametrize("silent", ["matcher", "journaler"])
+def test_a_silent_stage(core: Core, silent: str) -> None:
+    other = "journaler" if silent == "matcher" else "matcher"
+    assert core.go_on(STALE_MS, other).healthy
+    health = core.go_on(100, other)
+    assert health.problems == [f"{silent} is silent for 2,100 ms"]
+    response = health_response(health)
+    assert response.status == 503 and response.headers["Retry-After"] == "1"
+    core.beat()
+    assert core.watch.look(core.service).healthy
+
+
+@pytest.mark.parametrize("phase", ["recovering", "stopping", "compiling"])
+def test_the_daemon_s_phase(core: Core, phase: str) -> None:
+    assert core.watch.look(core.service).healthy
+    core.phase(phase)
+    core.now_ns += RUN_FILE_NS + 1
+    assert core.watch.look(core.service).problems == [f"the exchange is {phase}"]
+
+
+def test_nothing_runs(core: Core) -> None:
+    core.run_file.remove()
+    assert core.watch.look(core.service).problems == ["the exchange is not running"]
+
+
+def test_a_disk_that_does_not_answer(core: Core) -> None:
+    core.cursors[pipeline.COMMAND_PUBLISHED] = 7
+    assert core.go_on(LAG_MS, "matcher", "journaler").healthy
+    health = core.go_on(200, "matcher", "journaler")
+    assert health.problems == ["7 commands wait for the disk"]
+    assert health.lag["commands_to_disk"] == 7
+    core.cursors[pipeline.COMMAND_DURABLE] = 7
+    assert core.watch.look(core.service).healthy
+
+
+def test_under_load_the_disk_is_always_behind_and_moves(core: Core) -> None:
+    for step in range(300):
+        core.cursors[pipeline.COMMAND_PUBLISHED] = 1_000 + step
+        core.cursors[pipeline.COMMAND_DURABLE] = step
+        assert core.go_on(100, "matcher", "journaler").healthy
+
+
+def test_models_that_do_not_follow(core: Core) -> None:
+    core.cursors[pipeline.EVENT_RELEASED] = 50
+    core.service.pump.lag = lambda: 50
+    assert core.go_on(LAG_MS, "matcher", "journaler").healthy
+    health = core.go_on(200, "matcher", "journaler")
+    assert health.problems == ["the API is 50 events behind"]
+
+
+def test_while_it_starts_and_stops(core: Core) -> None:
+    core.service.ready = False
+    core.service.pump.lag = lambda: 1_234
+    assert core.watch.look(core.service).problems == ["starting: 1,234 events are still to be read"]
+    core.service.ready, core.service.stopping = True, True
+    assert core.watch.look(core.service).problems == ["the exchange is stopping"]

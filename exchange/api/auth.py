@@ -15,7 +15,6 @@ import hmac
 import logging
 import secrets
 import time
-from collections import deque
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -24,13 +23,13 @@ from aiohttp import web
 from exchange.api import signature
 from exchange.api.errors import ApiError, ErrorCode
 from exchange.api.keys import READ, Key, KeysDamaged, KeyStore, Permission
+from exchange.api.nonces import NonceFile, NonceMemory
 from exchange.api.rate_limit import RateLimits
 
 log = logging.getLogger(__name__)
 
 NONCE_CHARACTERS = 64
 TIMESTAMP_DIGITS = 15
-NONCES_PER_KEY = 1 << 20  # also when no rate is set
 MILLISECONDS = 1_000_000  # in nanoseconds
 
 
@@ -43,39 +42,11 @@ class Credentials(NamedTuple):
     signature: str
 
 
-class NonceMemory:
-    """Nonces that were used, per key, each until its timestamp leaves the window."""
-
-    def __init__(self, window_ms: int) -> None:
-        self._window_ms = window_ms
-        self._used: dict[str, dict[str, None]] = {}
-        self._until: deque[tuple[int, str, str]] = deque()  # (forget at ms, key, nonce)
-
-    def __len__(self) -> int:
-        return len(self._until)
-
-    def use(self, key_id: str, nonce: str, now_ms: int) -> bool:
-        """Remember a nonce. Returns whether it is new. Raises ApiError when a key has too many."""
-        until = self._until
-        while until and until[0][0] < now_ms:
-            _, old_key, old_nonce = until.popleft()
-            of_key = self._used[old_key]
-            del of_key[old_nonce]
-            if not of_key:
-                del self._used[old_key]
-        of_key = self._used.setdefault(key_id, {})
-        if nonce in of_key:
-            return False
-        if len(of_key) >= NONCES_PER_KEY:
-            raise ApiError(ErrorCode.RATE_LIMITED, "too many requests from this API key")
-        of_key[nonce] = None
-        # the timestamp may lie a window ahead, and is then accepted for two windows from now
-        until.append((now_ms + 2 * self._window_ms, key_id, nonce))
-        return True
-
-
 class Authenticator:
-    """Turns credentials into a ``Key``, or an ApiError 2001 to 2006, 3001, 5002."""
+    """Turns credentials into a ``Key``, or an ApiError 2001 to 2006, 3001, 5002.
+
+    ``nonce_file``: where nonces outlive this process; None: they do not.
+    """
 
     def __init__(
         self,
@@ -83,13 +54,14 @@ class Authenticator:
         limits: RateLimits,
         *,
         receive_window_ms: int = 5_000,
+        nonce_file: NonceFile | None = None,
         clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._keys = keys
         self._limits = limits
         self._window_ms = receive_window_ms
         self._clock_ns = clock_ns
-        self._nonces = NonceMemory(receive_window_ms)
+        self._nonces = NonceMemory(receive_window_ms, nonce_file, clock_ns() // MILLISECONDS)
         self._nobody = secrets.token_hex(32).encode()  # the secret of every unknown key
         self._told: KeysDamaged | None = None
 

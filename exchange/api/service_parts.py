@@ -13,6 +13,8 @@ from exchange.api.feed_settings import feed_parameters
 from exchange.api.health import HealthWatch
 from exchange.api.hub import Hub
 from exchange.api.keys import KeyStore
+from exchange.api.nonces import FILE as NONCE_FILE
+from exchange.api.nonces import NonceFile
 from exchange.api.order_gateway import OrderGateway
 from exchange.api.private_channel import PrivateChannel
 from exchange.api.private_side import PrivateSide
@@ -102,7 +104,12 @@ def make_api_service(
         burst=api.burst,
         trusted_proxies=api.trusted_proxies,
     )
-    authenticator = Authenticator(keys, limits, receive_window_ms=api.receive_window_ms)
+    authenticator = Authenticator(
+        keys,
+        limits,
+        receive_window_ms=api.receive_window_ms,
+        nonce_file=NonceFile(stage.data_directory / NONCE_FILE),
+    )
     service = ApiService(
         role=stage.role,
         pump=pump,

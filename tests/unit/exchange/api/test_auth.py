@@ -8,10 +8,11 @@ import pytest
 from aiohttp.test_utils import make_mocked_request
 from multidict import CIMultiDict
 
-from exchange.api import auth, signature
-from exchange.api.auth import Authenticator, Credentials, NonceMemory, require
+from exchange.api import signature
+from exchange.api.auth import Authenticator, Credentials, require
 from exchange.api.errors import ApiError, ErrorCode
 from exchange.api.keys import FILE, READ, TRADE, KeyFile, KeyStore
+from exchange.api.nonces import NonceFile
 from exchange.api.rate_limit import RateLimits
 
 NOW_NS = 1_795_000_000_123_000_000
@@ -136,26 +137,29 @@ def test_the_same_nonce_of_another_key_is_another_one(world):
     assert world.code(key_id=world.other.id, secret=world.other_secret) == 0
 
 
+def test_a_request_is_not_replayed_against_a_new_process(world, tmp_path):
+    def process():
+        file = NonceFile(tmp_path / "nonces")
+        limits = RateLimits(per_address=0, per_key=0, burst=1)
+        clock = Authenticator(
+            KeyStore(tmp_path), limits, nonce_file=file, clock_ns=lambda: world.now_ns
+        )
+        return clock, file
+
+    world.auth, first = process()
+    assert world.code() == 0
+    world.auth, second = process()
+    assert world.code() == ErrorCode.NONCE_USED
+    assert world.code(nonce="new") == 0
+    first.close()
+    second.close()
+
+
 def test_strangers_leave_no_nonces_behind(world):
     for number in range(100):
         world.code(nonce=str(number), signature="0" * 64)
         world.code(nonce=str(number), key_id="A" * 20)
     assert len(world.auth._nonces) == 0
-
-
-def test_nonces_are_forgotten_and_bounded(monkeypatch):
-    memory = NonceMemory(5_000)
-    for now_ms in range(50_000):
-        assert memory.use("k", str(now_ms), now_ms)
-        assert len(memory) <= 10_001
-    assert memory.use("k", "0", 100_000)
-    assert len(memory) == 1
-    assert list(memory._used) == ["k"]
-    monkeypatch.setattr(auth, "NONCES_PER_KEY", 2)
-    assert memory.use("k", "1", 100_000)
-    with pytest.raises(ApiError):
-        memory.use("k", "2", 100_000)
-    assert not memory.use("k", "1", 100_000)
 
 
 def test_a_keys_rate_is_counted_only_for_its_holder(tmp_path):

@@ -47,6 +47,7 @@ def test_numbers_are_never_changed():
         "CLIENT_ORDER_ID_USED": 4004,
         "CHANNEL_UNKNOWN": 4005,
         "NOT_SUBSCRIBED": 4006,
+        "ORDER_OF_ANOTHER_SESSION": 4007,
         "INTERNAL": 5001,
         "UNAVAILABLE": 5002,
         "OUTCOME_UNKNOWN": 5003,

@@ -62,7 +62,7 @@ def choose_congestion_control(listener: socket.socket, name: str) -> None:
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, name.encode())
     except OSError as error:
         log.warning(
-            "order entry keeps the system's TCP congestion control",
+            "clients' connections keep the system's TCP congestion control",
             extra={"fields": {"wanted": name, "reason": error.strerror}},
         )
 
@@ -120,10 +120,12 @@ class Listeners:
         if settings.api.enabled:
             api = self._of_stage["api"] = {}
             api[API] = bind(settings.api.host, settings.api.port, "api")
+            choose_congestion_control(api[API], section.congestion_control)
             api[HEALTH] = bind(settings.health.host, settings.health.port, "the health port")
         feed = settings.feed
         for number, shared in enumerate(_bind_shared(feed.host, feed.port, feed.workers), start=1):
             self._of_stage[f"feed_{number}"] = {FEED: shared}
+            choose_congestion_control(shared, section.congestion_control)
 
     def listen(self) -> None:
         """From here on clients may connect. Raises PortInUse."""

@@ -317,6 +317,7 @@ def _bare_send(subscribers: int, frame_bytes: int, frames_per_write: int) -> dic
                 clients.add(socket.create_connection(listener.getsockname()))
                 peer, _ = listener.accept()
                 peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, venue.CONGESTION_CONTROL)
                 accepted.append(peer)
             descriptors = np.array([peer.fileno() for peer in accepted], np.int64)
             _write_all(descriptors[:0], payload, 0)  # compile

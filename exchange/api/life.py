@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 
 from aiohttp import web
 
+from exchange.api import malformed
 from exchange.api.connections import ConnectionLimits
 from exchange.api.service import ApiService
 from exchange.data_directory import read_model_directory
@@ -124,6 +125,7 @@ class Life:
         )
         await runner.setup()
         assert runner.server is not None
+        malformed.attach(runner.server)
         door.limits.attach(runner.server)
         await web.SockSite(runner, self._stage.listener(door.name), backlog=self._backlog).start()
         return runner

@@ -22,6 +22,7 @@ LOBSTER_DIRECTORY = Path(
 )
 # These use atomics, eventfds or system calls from jitted code, which plain Python does not have.
 NEEDS_JIT = (
+    "tests/browser/",
     "tests/fault/",
     "tests/system/",
     "tests/unit/engine/test_matcher_agent.py",

@@ -4,15 +4,18 @@
 // after each (re)connect everything is read again by REST. Invariant: of an order the newest version counts,
 // by the sequence of its report or its time of update. Topics: "session", "orders", "fills", "balances".
 
-import { getAccount, getFills, getOrders, getPositions } from "./api.js";
+import { getAccount, getFills, getOrder, getOrders, getPositions } from "./api.js";
 import { authenticate, connection, onMessage, onOpen, reconnect } from "./connection.js";
 import { forgetKey, rememberKey, restoreKey, signedIn, useKey } from "./credentials.js";
 import { touch } from "./frame.js";
 
 const FILLS_KEPT = 200;
 const ORDERS_KEPT = 500;
-const RELOAD_MS = 250; // balances are read again at most this often after fills
+const OPEN_ASKED = 500;
+const RECENT_ASKED = 100;
 const RETRY_MS = 1_500;
+const CODE_KEY_UNKNOWN = 2002;
+const CODE_ORDER_NOT_FOUND = 4001;
 const OPEN_STATUSES = new Set(["new", "partial_filled", "pending_review", "waiting"]);
 
 export const account = {
@@ -25,7 +28,6 @@ export const account = {
 };
 const reportListeners = [];
 let loading = 0;
-let reloadTimer = 0;
 
 export const isOpen = (order) => OPEN_STATUSES.has(order.status);
 const newestFirst = (a, b) => b.order_id - a.order_id;
@@ -46,8 +48,14 @@ export function onReport(tell) {
 export function takeOrder(order) {
   const known = account.orders.get(order.order_id);
   // times are RFC 3339 of one length: they compare as texts
-  if (known && (known.updated_at ?? "") > (order.updated_at ?? "")) return;
+  if (known && known.updated_at > order.updated_at) return;
   account.orders.set(order.order_id, order);
+  const replaced = account.orders.get(order.replaces);
+  if (replaced && isOpen(replaced)) {
+    // nothing more is told of the order that this one stands for
+    const changes = { status: "replaced", remaining_quantity: 0, replaced_by: order.order_id };
+    account.orders.set(replaced.order_id, { ...replaced, ...changes });
+  }
   if (account.orders.size > ORDERS_KEPT * 2) {
     for (const old of closedOrders().slice(ORDERS_KEPT)) account.orders.delete(old.order_id);
   }
@@ -94,68 +102,74 @@ async function loadMoney() {
 export async function loadAccount() {
   loading += 1;
   const mine = loading;
+  const before = openOrders();
   try {
     const [open, recent, fills] = await Promise.all([
-      getOrders({ status: "open", limit: 500 }),
-      getOrders({ limit: 100 }),
-      getFills({ limit: 100 }),
+      getOrders({ status: "open", limit: OPEN_ASKED }),
+      getOrders({ limit: RECENT_ASKED }),
+      getFills({ limit: RECENT_ASKED }),
       loadMoney(),
     ]);
     if (mine !== loading || !signedIn()) return;
-    account.orders = new Map(); // reports that came meanwhile are in the answers, or follow
-    for (const order of [...open, ...recent]) takeOrder(order);
-    account.fills = fills.map(readFill);
+    // what reports have said meanwhile stays: they may be newer
+    for (const order of [...recent, ...open]) takeOrder(order);
+    for (const fill of fills.map(readFill)) takeFill(fill);
     account.loaded = true;
     for (const topic of ["session", "orders", "fills", "balances"]) touch(topic);
+    const told = new Set([...open, ...recent].map((order) => order.order_id));
+    await Promise.all(before.filter((order) => !told.has(order.order_id)).map(findOut));
   } catch (error) {
     if (mine !== loading || !signedIn()) return;
-    if (error.code === 2002) signOut();
+    if (error.code === CODE_KEY_UNKNOWN) signOut();
     else setTimeout(() => mine === loading && signedIn() && loadAccount(), RETRY_MS);
   }
 }
 
-function reloadMoneySoon() {
-  if (reloadTimer !== 0) return;
-  reloadTimer = setTimeout(async () => {
-    reloadTimer = 0;
-    if (!signedIn()) return;
-    try {
-      await loadMoney();
-    } catch {
-      // the next report or connection asks again
-    }
-  }, RELOAD_MS);
+// What became of an order that was open before the connection broke.
+async function findOut(order) {
+  try {
+    takeOrder(await getOrder(order.order_id));
+  } catch (error) {
+    if (error.code !== CODE_ORDER_NOT_FOUND) throw error;
+    account.orders.delete(order.order_id);
+    touch("orders");
+  }
+}
+
+function takeFill(fill) {
+  const place = account.fills.findIndex((other) => other.sequence <= fill.sequence);
+  const at = place < 0 ? account.fills.length : place;
+  for (let index = at; account.fills[index]?.sequence === fill.sequence; index += 1) {
+    if (account.fills[index].orderId === fill.orderId) return; // told twice
+  }
+  account.fills.splice(at, 0, fill);
+  account.fills.length = Math.min(FILLS_KEPT, account.fills.length);
+  touch("fills");
 }
 
 function takeReport(report) {
   takeOrder(report.order);
   if (report.last_quantity) {
-    const fill = readFill({
-      ...report.order,
-      sequence: report.sequence,
-      timestamp: report.timestamp ?? Date.parse(report.order.updated_at),
-      price: report.last_price,
-      quantity: report.last_quantity,
-      liquidity: report.liquidity,
-      fee: report.fee,
-    });
-    const known = account.fills.some(
-      (other) => other.sequence === fill.sequence && other.orderId === fill.orderId,
+    takeFill(
+      readFill({
+        ...report.order,
+        sequence: report.sequence,
+        timestamp: report.timestamp,
+        price: report.last_price,
+        quantity: report.last_quantity,
+        liquidity: report.liquidity,
+        fee: report.fee,
+      }),
     );
-    if (!known) {
-      account.fills.unshift(fill);
-      account.fills.length = Math.min(FILLS_KEPT, account.fills.length);
-      touch("fills");
-    }
   }
-  reloadMoneySoon();
   for (const tell of reportListeners) tell(report);
 }
 
 function takeBalance(message) {
-  const known = balanceOf(message.currency);
-  if (known === null) return reloadMoneySoon();
-  Object.assign(known, readBalance({ decimals: known.decimals, ...message }));
+  const balance = readBalance(message);
+  account.balances = account.balances.filter((other) => other.currency !== balance.currency);
+  account.balances.push(balance);
+  account.balances.sort((a, b) => (a.currency < b.currency ? -1 : 1));
   touch("balances");
 }
 
@@ -195,8 +209,16 @@ export async function startAccount() {
   onMessage("execution_report", takeReport);
   onMessage("balance", takeBalance);
   onMessage("position", takePosition);
+  onMessage("gap", (message) => {
+    if (message.channel === "orders") loadAccount();
+  });
+  onMessage("error", (message) => {
+    if (message.code === CODE_KEY_UNKNOWN && signedIn()) signOut();
+  });
   onMessage("subscribed", (message) => {
-    if (message.channel === "orders") connection.authenticated = true;
+    if (message.channel !== "orders") return;
+    connection.authenticated = true;
+    touch("connection");
   });
   onOpen(() => {
     if (signedIn()) loadAccount();

@@ -105,6 +105,7 @@ export const getPositions = async () =>
   (await ask("GET", "/positions", undefined, true)).positions;
 export const getOrders = async (filter) =>
   (await ask("GET", `/orders${query(filter)}`, undefined, true)).orders;
+export const getOrder = (orderId) => ask("GET", `/orders/${orderId}`, undefined, true);
 export const getFills = async (filter) =>
   (await ask("GET", `/trades${query(filter)}`, undefined, true)).trades;
 

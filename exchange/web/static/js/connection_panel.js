@@ -19,6 +19,7 @@ function bannerText() {
 
 function draw() {
   setAttribute(document.body, "data-connection", connection.state);
+  setAttribute(document.body, "data-orders", connection.authenticated ? "live" : null);
   setText(byId("connection-text"), t(`connection.${connection.state}`));
   const text = bannerText();
   byId("banner").hidden = text === "";

@@ -214,7 +214,9 @@ export function startMarket() {
   onMessage("depth_snapshot", takeDepth);
   onMessage("depth_diff", takeDepth);
   onMessage("trade", takeTrade);
-  onMessage("gap", (message) => message.channel === `trade.${market.selected}` && loadTrades());
+  onMessage("gap", (message) => {
+    if (message.channel === `trade.${market.selected}`) loadTrades();
+  });
   onMessage("kline", takeKline);
   onMessage("ticker", (message) => {
     market.tickers.set(message.symbol, message);

@@ -90,7 +90,8 @@ def test_language_and_theme_are_kept(open_page: OpenPage) -> None:
 
 
 @pytest.mark.parametrize(
-    "size", [(320, 568), (390, 844), (844, 390), (768, 1024), (1024, 768), (1280, 720), (1920, 1080)]
+    "size",
+    [(320, 568), (390, 844), (844, 390), (768, 1024), (1024, 768), (1280, 720), (1920, 1080)],
 )
 def test_every_size_of_screen(open_page: OpenPage, size: tuple[int, int]) -> None:
     page = open_page(SELLER, viewport={"width": size[0], "height": size[1]})

@@ -1,8 +1,10 @@
-"""The page comes back by itself: restarts and kills of the exchange, gaps, and messages that are wrong."""
+"""The page comes back by itself: after restarts and kills of the exchange, gaps, wrong messages."""
 
 from __future__ import annotations
 
 import json
+import os
+import signal
 from collections.abc import Callable
 from typing import Any
 
@@ -23,9 +25,7 @@ def book_is_right(page: TradingPage, exchange: RunningExchange, symbol: str) -> 
 
 
 @pytest.mark.parametrize("how", ["stop", "kill"])
-def test_restart_of_the_exchange(
-    open_page: OpenPage, exchange: RunningExchange, how: str
-) -> None:
+def test_restart_of_the_exchange(open_page: OpenPage, exchange: RunningExchange, how: str) -> None:
     page = open_page(BUYER, "GOOG")
     _, answer = page.place(side="buy", kind="limit", price="120", quantity="11")
     order_id = str(answer["data"]["order_id"])
@@ -66,7 +66,7 @@ def test_restart_of_the_api_alone(open_page: OpenPage, exchange: RunningExchange
             new MutationObserver(() => states.push(document.body.dataset.connection))
                 .observe(document.body, {attributes: true, attributeFilter: ['data-connection']}) }"""
     )
-    exchange.kill_stage("api")
+    os.kill(exchange.pid("api"), signal.SIGKILL)
     page.page.wait_for_function("states.includes('offline') && states.at(-1) === 'live'")
     expect(page.at("body[data-orders=live]")).to_be_attached(timeout=RESTART_MS)
     page.place(side="buy", kind="limit", price="121", quantity="3")
@@ -182,7 +182,6 @@ def test_wrong_keys(open_page: OpenPage, keys: dict[int, ApiKeyPair]) -> None:
     expect(page.at("#sign-error")).to_have_text("The secret does not belong to this API key.")
     page.try_key(keys[BUYER].key, "")
     expect(page.at("#sign-error")).to_have_text("Please fill in key and secret.")
-    assert page.page.evaluate("sessionStorage.length + Object.keys(localStorage).join().length") >= 0
     assert page.page.evaluate("sessionStorage.getItem('exchange.key')") is None
 
 

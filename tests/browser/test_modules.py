@@ -1,4 +1,4 @@
-"""The page's own arithmetic in the browser, against Python's: decimals, checksums, the book, texts."""
+"""The page's arithmetic in the browser, against Python's: decimals, checksums, the book, texts."""
 
 from __future__ import annotations
 
@@ -79,12 +79,12 @@ def test_decimals_there_and_back(run: Any) -> None:
         values.append([str(value), decimals, chance.randrange(0, decimals + 1)])
     texts = run(
         "decimal",
-        "(m, v) => v.map(([value, decimals, shown]) => m.formatMinor(BigInt(value), decimals, shown))",
+        "(m, v) => v.map(([value, ...digits]) => m.formatMinor(BigInt(value), ...digits))",
         values,
     )
     plain = run(
         "decimal",
-        "(m, v) => v.map(([value, decimals, shown]) => m.plainDecimal(BigInt(value), decimals, shown))",
+        "(m, v) => v.map(([value, ...digits]) => m.plainDecimal(BigInt(value), ...digits))",
         values,
     )
     for (value, decimals, shown), text, bare in zip(values, texts, plain, strict=True):
@@ -173,13 +173,14 @@ def test_the_book_notices_what_does_not_fit(run: Any) -> None:
     outcomes = run(
         "book",
         """(m) => {
-            const diff = (first, last, checksum) => ({type: "depth_diff", first_sequence: first,
-                last_sequence: last, bids: [], asks: [], checksum});
-            const snapshot = {type: "depth_snapshot", sequence: 10, bids: [], asks: [], checksum: 0};
+            const empty = {bids: [], asks: []};
+            const diff = (first, last, checksum) => ({type: "depth_diff", ...empty, checksum,
+                first_sequence: first, last_sequence: last});
+            const snapshot = {type: "depth_snapshot", ...empty, sequence: 10, checksum: 0};
             const book = new m.Book("X");
             return [diff(1, 2, 0), snapshot, diff(9, 10, 0), diff(11, 12, 0), diff(14, 15, 0),
-                diff(13, 13, 0), snapshot, diff(11, 11, 7), diff(12, 12, 0), {...snapshot, checksum: 1}]
-                .map(message => book.apply(message));
+                diff(13, 13, 0), snapshot, diff(11, 11, 7), diff(12, 12, 0),
+                {...snapshot, checksum: 1}].map(message => book.apply(message));
         }""",
     )
     assert outcomes == [

@@ -63,8 +63,8 @@ def test_restart_of_the_api_alone(open_page: OpenPage, exchange: RunningExchange
     page = open_page(SELLER, "GOOG")
     page.page.evaluate(
         """() => { window.states = [];
-            new MutationObserver(() => states.push(document.body.dataset.connection))
-                .observe(document.body, {attributes: true, attributeFilter: ['data-connection']}) }"""
+            const note = () => states.push(document.body.dataset.connection);
+            new MutationObserver(note).observe(document.body, {attributes: true}) }"""
     )
     os.kill(exchange.pid("api"), signal.SIGKILL)
     page.page.wait_for_function("states.includes('offline') && states.at(-1) === 'live'")
@@ -97,7 +97,7 @@ def test_an_order_whose_answer_is_lost_is_entered_once(open_page: OpenPage) -> N
 
 
 class TamperedPage(TradingPage):
-    """Stands between exchange and page: ``change`` may alter a message, or return None to lose it."""
+    """Between exchange and page: ``change`` may alter a message, or return None to lose it."""
 
     change: Callable[[dict[str, Any]], dict[str, Any] | None] | None = None
     sent_by_page: list[dict[str, Any]]

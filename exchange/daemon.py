@@ -45,7 +45,7 @@ from exchange.process import (
 from exchange.run_file import RunFile
 from exchange.satellites import FATAL_STATUSES, RestartWindow, Satellites, StageError, roles_of
 from exchange.settings import Configuration
-from exchange.watchdog import Watchdog
+from exchange.watchdog import Watchdog, read_process
 
 if TYPE_CHECKING:
     from exchange.control_room import ControlRoom
@@ -110,7 +110,7 @@ class Daemon:
         # a stage that sleeps beats once in idle_timeout_ms
         hang_ms = supervision.hang_timeout_ms
         self._hang_timeout_ms = max(hang_ms, 3 * supervision.idle_timeout_ms) if hang_ms else 0
-        self._watchdog = Watchdog(self._hang_timeout_ms)
+        self._watchdog = Watchdog(self._hang_timeout_ms, log.warning)
         self._hung_count = 0
         self._satellites_due_s: float | None = None
         self._selector = selectors.DefaultSelector()
@@ -367,14 +367,18 @@ class Daemon:
             for role in self._crew.stages
             if self._crew.ready(role)
         }
-        for role in self._watchdog.look(time.monotonic_ns(), beats):
+        stages = self._crew.stages
+        hung = self._watchdog.look(
+            time.monotonic_ns(), beats, lambda role: read_process(stages[role].pid)
+        )
+        for role in hung:
             log.error(
                 "%s hangs: no heartbeat for %g s; killing it",
                 role,
                 self._hang_timeout_ms / 1000,
             )
             self._hung_count += 1
-            self._crew.stages[role].kill()
+            stages[role].kill()
             if role in CORE_STAGES:
                 raise CoreDied(f"{role} hung")
 

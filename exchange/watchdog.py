@@ -1,45 +1,115 @@
-"""Which stages hang: a heartbeat that has not moved for too long.
+"""Which stages hang: a heartbeat that has not moved for too long, though it could.
 
 Who uses it: the daemon's one thread. A stage beats while it works and while it sleeps
-(``supervision.idle_timeout_ms``), so silence means that it is stopped (SIGSTOP), spins, or waits in
-a system call. Invariant: only time in which the daemon itself looked counts. When the whole machine
-was suspended, or the daemon had no processor, everyone gets the full time again.
+(``supervision.idle_timeout_ms``), so silence means that it is stopped (SIGSTOP), waits for
+something that does not come, or spins. Three kinds of silence are nobody's fault, and killing would
+make them worse:
+
+    the daemon itself did not run    a suspended machine: everyone gets the full time again
+    the stage gets no processor      it could run, and has used hardly any CPU time
+    it waits for the disk            SIGKILL would wait as well, and so would its successor
+
+So a stage that is stopped is found at once when its time is over, any other is looked at a second
+time a little later (PROBATION_PARTS).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 NANOSECONDS_PER_MILLISECOND = 1_000_000
 # a pause of the daemon itself longer than this part of the timeout starts everyone's time anew
 PAUSE_PARTS = 3
+PROBATION_PARTS = 3  # so long a second look comes after the first
+BUSY = 0.5  # of the time: one that uses less CPU is not spinning
+
+_TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+STOPPED = frozenset("TtZX")
+RUNNABLE = "R"
+DISK = "D"
+
+
+class Process(NamedTuple):
+    """A process as the system sees it: its state's letter, and CPU time used in ns."""
+
+    state: str
+    cpu_ns: int
+
+
+def read_process(pid: int) -> Process:
+    """The process ``pid`` from /proc; one that is gone counts as stopped."""
+    try:
+        with open(f"/proc/{pid}/stat") as stream:
+            fields = stream.read().rpartition(")")[2].split()
+    except OSError:
+        return Process("X", 0)
+    ticks = int(fields[11]) + int(fields[12])
+    return Process(fields[0], ticks * (1_000_000_000 // _TICKS_PER_SECOND))
+
+
+class _Silence(NamedTuple):
+    heartbeat: int
+    since_ns: int
+    suspected_ns: int = 0  # when it was looked at for the first time, 0: not yet
+    cpu_ns: int = 0  # then
 
 
 class Watchdog:
-    """``timeout_ms``: how long a heartbeat may stay the same; 0: nobody ever hangs."""
+    """``timeout_ms``: how long a heartbeat may stay the same; 0: nobody ever hangs.
 
-    def __init__(self, timeout_ms: int) -> None:
+    ``report`` is told of those that are silent and left alone.
+    """
+
+    def __init__(self, timeout_ms: int, report: Callable[[str], None] = lambda text: None) -> None:
         self._timeout_ns = timeout_ms * NANOSECONDS_PER_MILLISECOND
-        self._seen: dict[str, tuple[int, int]] = {}  # stage -> heartbeat, since when it is that
+        self._report = report
+        self._seen: dict[str, _Silence] = {}
         self._looked_ns = 0
 
-    def look(self, now_ns: int, heartbeats: Mapping[str, int]) -> list[str]:
+    def look(
+        self, now_ns: int, heartbeats: Mapping[str, int], process: Callable[[str], Process]
+    ) -> list[str]:
         """The stages that hang at ``now_ns`` (CLOCK_MONOTONIC).
 
         ``heartbeats``: stage -> the value it reported last, of every stage that is to be watched
-        now. A stage that is not in it is forgotten.
+        now; a stage that is not in it is forgotten. ``process``: the process of a stage.
         """
         if self._timeout_ns == 0:
             return []
         paused = now_ns - self._looked_ns > self._timeout_ns // PAUSE_PARTS
         self._looked_ns = now_ns
-        seen = {}
+        hung, seen = [], {}
         for stage, heartbeat in heartbeats.items():
-            before, since_ns = self._seen.get(stage, (-1, now_ns))
-            if paused or heartbeat != before:
-                since_ns = now_ns
-            seen[stage] = (heartbeat, since_ns)
+            silence = self._seen.get(stage)
+            if silence is None or paused or heartbeat != silence.heartbeat:
+                silence = _Silence(heartbeat, now_ns)
+            elif now_ns - silence.since_ns > self._timeout_ns:
+                judged = self._judge(stage, silence, now_ns, process(stage))
+                if judged is None:
+                    hung.append(stage)
+                    continue
+                silence = judged
+            seen[stage] = silence
         self._seen = seen
-        return [
-            stage for stage, (_, since_ns) in seen.items() if now_ns - since_ns > self._timeout_ns
-        ]
+        return hung
+
+    def _judge(self, stage: str, silence: _Silence, now_ns: int, at: Process) -> _Silence | None:
+        """What is known of a silent stage from now on; None: it hangs."""
+        if at.state in STOPPED:
+            return None
+        if silence.suspected_ns == 0:
+            return silence._replace(suspected_ns=now_ns, cpu_ns=at.cpu_ns)
+        elapsed_ns = now_ns - silence.suspected_ns
+        if elapsed_ns <= self._timeout_ns // PROBATION_PARTS:
+            return silence
+        if at.state == DISK:
+            why = "it waits for the disk"
+        elif at.state == RUNNABLE and at.cpu_ns - silence.cpu_ns < BUSY * elapsed_ns:
+            why = "it gets no processor"
+        else:
+            return None
+        seconds = (now_ns - silence.since_ns) // 1_000_000_000
+        self._report(f"{stage} is silent for {seconds} s and left alone: {why}")
+        return silence._replace(suspected_ns=now_ns, cpu_ns=at.cpu_ns)

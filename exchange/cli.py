@@ -8,6 +8,7 @@
     exchange cancel        operator: cancel an order by its order id
     exchange demo          an exchange with bots that trade, to look at
     exchange admin         operators: accounts, deposits, halts, kill switches, reviews, limits, ...
+    exchange store         the database: rebuild it, compare it with the archive, psql
     exchange check-config  decode the configuration and say what is wrong
     exchange hash-password a password's hash for sessions.toml
 
@@ -109,8 +110,10 @@ def build_parser() -> argparse.ArgumentParser:
     cancel.add_argument("order_id", type=int)
 
     from exchange.admin.parser import add_admin
+    from exchange.store.cli import add_store
 
     add_admin(commands, DEFAULT_DATA_DIRECTORY)
+    add_store(commands, DEFAULT_DATA_DIRECTORY)
 
     order = command("order", "Send one order over the network and print the answers.")
     order.add_argument("--host", default="127.0.0.1")
@@ -254,6 +257,12 @@ def _admin(options: argparse.Namespace) -> int:
     return run(options)
 
 
+def _store(options: argparse.Namespace) -> int:
+    from exchange.store.cli import run
+
+    return run(options)
+
+
 def _order(options: argparse.Namespace) -> int:
     from exchange.order_command import send_order
 
@@ -280,6 +289,7 @@ _COMMANDS = {
     "day": _day,
     "cancel": _cancel,
     "admin": _admin,
+    "store": _store,
     "order": _order,
     "hash-password": _hash_password,
 }

@@ -245,6 +245,7 @@ def accepted(m: np.ndarray, e: np.ndarray, i: int, is_replacement: bool) -> int:
         filled, value = m[replaced + O_FILLED], m[replaced + O_VALUE]
         value_high = m[replaced + O_VALUE_HIGH]
         m[replaced + O_REPLACED_BY] = order_id
+        touch_order(m, replaced)  # what touched it before may have been taken already
     at = new_order_slot(m)
     if at < 0:
         return ERROR_NOT_TAKEN if at == ORDER_NOT_TAKEN else ERROR_ORDERS

@@ -14,7 +14,7 @@ import numpy as np
 
 from exchange.archive_check import open_archive
 from exchange.data_directory import archive_directory
-from exchange.store.models import model_at
+from exchange.store.models import new_state
 from exchange.store.publisher import Progress
 from exchange.store.state_rows import AccountState
 from journal.archive import ArchiveReader
@@ -51,7 +51,7 @@ class ArchivedEvents:
         self._data_directory = data_directory
         self._batch_events = batch_events
         self._archive = open_archive(archive_directory(data_directory))
-        self._on_progress = on_progress
+        self.on_progress = on_progress
         self.end = end if end is not None else archive_end(self._archive)
         self.next_event = 0
 
@@ -65,7 +65,13 @@ class ArchivedEvents:
         return self.end
 
     def model(self, position: int) -> AccountState:
-        return model_at(self._data_directory, self._batch_events, position)
+        return new_state(self._data_directory, self._batch_events)
+
+    def settled(self, state: AccountState) -> None:
+        """No checkpoint: the stage writes its own."""
+
+    def ended(self, state: AccountState) -> None:
+        """As above."""
 
     def should_stop(self) -> bool:
         return self.next_event >= self.end
@@ -79,7 +85,7 @@ class ArchivedEvents:
 
     def report(self, progress: Progress) -> None:
         self.next_event = progress.next_event
-        self._on_progress(progress)
+        self.on_progress(progress)
 
 
 def archive_end(archive: ArchiveReader) -> int:

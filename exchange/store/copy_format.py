@@ -6,6 +6,7 @@ columns here are those of the migrations, in any order; COPY always names them.
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -53,6 +54,12 @@ def or_null(values: np.ndarray) -> Nullable:
 def timestamps(time_ns: np.ndarray) -> Nullable:
     """Times (int64, ns since 1970) as a timestamptz column; 0 is null."""
     return Nullable(time_ns // 1_000 - _EPOCH_US, time_ns == 0)
+
+
+def timestamp_text(time_ns: int) -> str:
+    """A time as Postgres reads it, with its microseconds; as the column has it."""
+    moment = datetime.datetime(1970, 1, 1) + datetime.timedelta(microseconds=time_ns // 1_000)
+    return f"{moment.isoformat(timespec='microseconds')}+00"
 
 
 class Rows(NamedTuple):

@@ -7,11 +7,11 @@ Columns are built with numpy, rows by compiled code: 0.3 us an event.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import orjson
 
 from exchange.codes import FLAG_LEVEL, EventKind, Side
 from exchange.records import EVENT
@@ -83,6 +83,11 @@ class Names:
             self.symbols[instrument.number] = self.texts.number(instrument.symbol)
         for session in definitions.sessions:
             self.accounts[session.number] = session.user_id
+
+    def symbol(self, instrument: int) -> str:
+        """The symbol of an instrument; one that is not defined is called by its number."""
+        number = int(self.symbols[instrument])
+        return f"#{instrument}" if number < 0 else self.texts.text(number)
 
     def currency_texts(self) -> np.ndarray:
         """Numbers of the currencies' texts, by currency: int64[256], NO_TEXT where there is
@@ -180,8 +185,16 @@ def _details(events: np.ndarray, kind: np.ndarray, names: Names) -> np.ndarray:
     for at in np.flatnonzero(words.HAS_DETAILS[kind]).tolist():
         said: dict[str, Any] = details(events[at], names.currencies)
         if said:
-            column[at] = names.texts.number(JSONB_VERSION + orjson.dumps(said))
+            column[at] = names.texts.number(JSONB_VERSION + jsonb_text(said).encode())
     return column
+
+
+def jsonb_text(said: dict[str, Any]) -> str:
+    """``said`` as Postgres prints it: keys by length, then by bytes. So a row has one form only."""
+    return json.dumps(
+        {key: said[key] for key in sorted(said, key=lambda key: (len(key), key))},
+        ensure_ascii=False,
+    )
 
 
 def trade_rows(trades: np.ndarray, names: Names) -> Rows:

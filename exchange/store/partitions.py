@@ -78,8 +78,23 @@ def attached(connection: psycopg.Connection, schema: str) -> set[Partition]:
     for (name,) in rows:
         match = _NAME.match(name)
         if match:
-            found.add(Partition(match[1], int(match[2]) * 12 + int(match[3]) - 1))
+            found.add(Partition(match[1], _month(match)))
     return found
+
+
+def detached(connection: psycopg.Connection, schema: str) -> set[Partition]:
+    """The tables in ``schema`` that were partitions once."""
+    rows = connection.execute(
+        "SELECT relname FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace"
+        " WHERE nspname = %s AND relkind = 'r' AND NOT relispartition",
+        [schema],
+    ).fetchall()
+    matches = [match for (name,) in rows if (match := _NAME.match(name))]
+    return {Partition(match[1], _month(match)) for match in matches}
+
+
+def _month(match: re.Match[str]) -> int:
+    return int(match[2]) * 12 + int(match[3]) - 1
 
 
 def create(connection: psycopg.Connection, schema: str, partition: Partition) -> None:

@@ -21,6 +21,7 @@ it is whole; a directory of another major version is never opened.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import logging
 import os
@@ -29,7 +30,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -113,12 +114,7 @@ class EmbeddedPostgres:
 
     def conninfo(self, database: str = DATABASE) -> str:
         """How to connect from this process (and from those that inherit its descriptors)."""
-        return psycopg.conninfo.make_conninfo(
-            host=f"/proc/{os.getpid()}/fd/{self._descriptor}",
-            port=PORT,
-            user=SUPERUSER,
-            dbname=database,
-        )
+        return _conninfo(self._descriptor, database)
 
     def start(self, should_stop: Callable[[], bool] = lambda: False) -> None:
         """Make the data directory if there is none, end what is left of before, start, wait.
@@ -350,8 +346,36 @@ class EmbeddedPostgres:
                 ).fetchone()
                 if found is None:
                     connection.execute(f"CREATE DATABASE {DATABASE}")
+                    # so that whoever looks around finds the tables
+                    connection.execute(
+                        f"ALTER DATABASE {DATABASE} SET search_path TO exchange, public"
+                    )
         except psycopg.Error as error:
             raise PostgresUnavailable(f"Postgres does not answer: {error}") from None
+
+
+@contextlib.contextmanager
+def running_server(data_directory: Path) -> Iterator[str]:
+    """How to connect to the embedded server that a daemon on ``data_directory`` runs.
+
+    Raises PostgresUnavailable when there is none, or it is not ours to look into.
+    """
+    directory = Path(data_directory) / DIRECTORY
+    try:
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise PostgresUnavailable(f"{directory}: {error.strerror}") from None
+    try:
+        yield _conninfo(descriptor, DATABASE)
+    finally:
+        os.close(descriptor)
+
+
+def _conninfo(descriptor: int, database: str) -> str:
+    """By way of the directory's descriptor: the path of a socket has 107 characters at most."""
+    return psycopg.conninfo.make_conninfo(
+        host=f"/proc/{os.getpid()}/fd/{descriptor}", port=PORT, user=SUPERUSER, dbname=database
+    )
 
 
 def _as_user(user: User | None) -> dict[str, Any]:

@@ -18,6 +18,7 @@ The database decides what is written, never the clock; the flush interval only m
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from collections import deque
 from collections.abc import Callable
@@ -39,6 +40,7 @@ log = logging.getLogger(__name__)
 
 BEAT_S = 0.25  # the longest time without a word to the daemon
 FIRST_RETRY_S = 0.05
+SETTLED_S = 1.0  # between two looks whether a checkpoint is due
 REFUSED_RETRY_S = 30.0
 ABORT_AFTER_S = 2.0  # a stop waits this long for a statement, then cuts the connection
 
@@ -119,6 +121,12 @@ class Surroundings(Protocol):
     def model(self, position: int) -> AccountState:
         """A model that has seen no event from ``position`` on: new, or from a checkpoint."""
 
+    def settled(self, state: AccountState) -> None:
+        """The database stands where ``state`` does: a checkpoint may be made of it."""
+
+    def ended(self, state: AccountState) -> None:
+        """As ``settled``, at the end."""
+
     def should_stop(self) -> bool:
         """Whether to write what is released now and end."""
 
@@ -166,6 +174,7 @@ class Publisher:
         self._written_at_s = 0.0
         self._outage_since_s = 0.0
         self._stop_at_s = 0.0
+        self._settled_at_s = 0.0
         self._progress = Progress(State.STARTING, 0, 0, 0, 0, 0, "")
 
     # --- the loop -------------------------------------------------------------------------------
@@ -218,6 +227,10 @@ class Publisher:
         assert source is not None
         if self._progress.state != State.FOLLOWING:
             self._become(State.FOLLOWING)
+        now_s = time.monotonic()
+        if self._encoder is not None and now_s - self._settled_at_s > SETTLED_S:
+            self._settled_at_s = now_s
+            self._around.settled(self._encoder.model)
         self._around.wait(BEAT_S, lambda: source.behind() > 0)
 
     # --- batches --------------------------------------------------------------------------------
@@ -397,6 +410,8 @@ class Publisher:
         job = self._job
         if job is not None and not job.wait(ABORT_AFTER_S) and self._session is not None:
             self._session.abort()
+        elif self._encoder is not None and not self._unwritten and sys.exc_info()[0] is None:
+            self._around.ended(self._encoder.model)
         self._job = None
 
         def end() -> None:

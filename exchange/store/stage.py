@@ -13,7 +13,7 @@ from exchange.errors import ExitStatus
 from exchange.event_follower import EventFollower
 from exchange.service_stage import ServiceStage
 from exchange.stage_line import Telephone
-from exchange.store.models import model_at
+from exchange.store.models import Checkpoints, state_at
 from exchange.store.postgres import EmbeddedPostgres
 from exchange.store.publisher import Progress, Publisher, PublisherParameters
 from exchange.store.session import SessionParameters
@@ -32,6 +32,9 @@ class StageSurroundings:
     def __init__(self, stage: ServiceStage) -> None:
         self._stage = stage
         self._archive = stage.archive()
+        self._checkpoints = Checkpoints(
+            stage.data_directory, stage.archive(), stage.settings.read_model.checkpoint_events
+        )
 
     def source(self, position: int) -> EventFollower:
         return self._stage.follower(position)
@@ -43,9 +46,18 @@ class StageSurroundings:
         return self._stage.released()
 
     def model(self, position: int) -> AccountState:
-        return model_at(
-            self._stage.data_directory, self._stage.settings.store.batch_events, position
+        return state_at(
+            self._stage.data_directory,
+            self._stage.settings.store.batch_events,
+            self._archive,
+            position,
         )
+
+    def settled(self, state: AccountState) -> None:
+        self._checkpoints.settled(state)
+
+    def ended(self, state: AccountState) -> None:
+        self._checkpoints.ended(state)
 
     def should_stop(self) -> bool:
         return self._stage.stopped()

@@ -155,7 +155,7 @@ def symbols(instruments: np.ndarray, names: Names) -> np.ndarray:
     """The column of symbols of ``instruments``; one that is not defined is called by its number."""
     found: np.ndarray = names.symbols[instruments]
     for at in np.flatnonzero(found == NO_TEXT).tolist():
-        found[at] = names.texts.number(f"#{int(instruments[at])}")
+        found[at] = names.texts.number(names.symbol(int(instruments[at])))
     return found
 
 

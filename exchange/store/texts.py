@@ -43,6 +43,10 @@ class Texts:
             self._parts.append(encoded)
         return found
 
+    def text(self, number: int) -> str:
+        """The text that ``number`` stands for."""
+        return self._parts[number].decode()
+
     def arrays(self) -> tuple[np.ndarray, np.ndarray]:
         """(all texts joined, their places), see ``copy_kernel.write_rows``."""
         if len(self._places) != len(self._parts) + 1:

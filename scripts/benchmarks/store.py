@@ -32,7 +32,7 @@ import psycopg
 from exchange.store.archived import ArchivedEvents
 from exchange.store.copy_format import HEADER, ORDER_EVENTS, TRAILER, Rows
 from exchange.store.event_rows import Names, definitions_of, event_rows
-from exchange.store.models import model_at
+from exchange.store.models import new_state
 from exchange.store.partitions import Partition, create, month_of
 from exchange.store.postgres import EmbeddedPostgres
 from exchange.store.publisher import Progress, Publisher, PublisherParameters
@@ -97,7 +97,7 @@ def measure(data_dir: Path, arguments: argparse.Namespace) -> dict[str, Any]:
 def warm_up(data_dir: Path, batch: int) -> None:
     """Have everything compiled before anything is measured."""
     around = ArchivedEvents(data_dir, batch, end=1_000)
-    model = model_at(data_dir, batch, 0)
+    model = new_state(data_dir, batch)
     events = around.source(0).read(1_000)
     model.apply(events)
     model.take_changes()
@@ -214,6 +214,6 @@ def compare(data_dir: Path, server: EmbeddedPostgres) -> float:
     from exchange.store.check import check_database
 
     started = time.perf_counter()
-    differences = check_database(data_dir, server.conninfo())
+    differences = check_database(data_dir, server.conninfo()).differences
     check(not differences, "\n".join(differences))
     return time.perf_counter() - started

@@ -276,4 +276,5 @@ def assert_tables(connection: psycopg.Connection, expected: Expected) -> None:
         found = rows_in(connection, table, rows[0], order)
         assert len(found) == len(rows), table
         for left, right in zip(found, rows, strict=True):
-            assert left == right, table
+            differing = {name: (left[name], right[name]) for name in left if left[name] != right[name]}
+            assert not differing, f"{table}, {next(iter(right.items()))}: {differing}"

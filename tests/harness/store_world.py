@@ -84,6 +84,12 @@ class MemoryArchive:
         self.models_made += 1
         return AccountState(self.capacity)
 
+    def settled(self, state: AccountState) -> None:
+        """No checkpoints."""
+
+    def ended(self, state: AccountState) -> None:
+        """No checkpoints."""
+
     def should_stop(self) -> bool:
         return self.stop.is_set()
 

@@ -276,5 +276,7 @@ def assert_tables(connection: psycopg.Connection, expected: Expected) -> None:
         found = rows_in(connection, table, rows[0], order)
         assert len(found) == len(rows), table
         for left, right in zip(found, rows, strict=True):
-            differing = {name: (left[name], right[name]) for name in left if left[name] != right[name]}
+            differing = {
+                each: (left[each], right[each]) for each in left if left[each] != right[each]
+            }
             assert not differing, f"{table}, {next(iter(right.items()))}: {differing}"

@@ -79,7 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--nice", type=int, default=10, help="[feed] nice, of the workers; clients have it too"
     )
     parser.add_argument("--workers", type=int, default=1, help="[feed] workers")
-    parser.add_argument("--tick-ms", type=int, default=5, help="[feed] tick_ms")
+    parser.add_argument("--tick-ms", type=int, default=2, help="[feed] tick_ms")
 
 
 def symbol(number: int) -> str:
@@ -305,10 +305,12 @@ def _trade_frame(size: int) -> bytes:
     return b"\x81\x7e" + len(payload).to_bytes(2, "big") + payload
 
 
-def _bare_send(subscribers: int, frame_bytes: int, frames_per_write: int) -> dict[str, float]:
-    """The same bytes to as many plain sockets, with nothing behind them: frames a second."""
+def _bare_send(
+    subscribers: int, frame_bytes: int, frames_per_write: int, frames: int
+) -> dict[str, float]:
+    """About ``frames`` of the same to as many plain sockets, with nothing behind: frames a second."""
     payload = np.frombuffer(_trade_frame(frame_bytes) * frames_per_write, np.uint8).copy()
-    rounds = max(10, 3_000_000 // (subscribers * frames_per_write))
+    rounds = max(10, frames // (subscribers * frames_per_write))
     clients = Clients(subscribers, subscribers + 1, 1)
     accepted = []
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as listener:
@@ -392,7 +394,8 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         progress(f"{arguments.subscribers} subscribers, {arguments.trades_per_second} trades/s")
         figures, frame_bytes, per_write = _steady(place, port, arguments)
         progress("the same bytes to plain sockets")
-        figures |= _bare_send(arguments.subscribers, frame_bytes, per_write)
+        frames = int(figures["frames_per_s"] * arguments.seconds)
+        figures |= _bare_send(arguments.subscribers, frame_bytes, per_write, frames)
         figures["share_of_bare_send"] = figures["frames_per_s"] / figures["bare_send_frames_per_s"]
         if arguments.idle:
             progress(f"{arguments.idle} idle connections")

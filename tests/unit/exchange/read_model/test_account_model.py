@@ -401,6 +401,23 @@ def test_what_changed_is_enough_to_keep_a_copy(stream: np.ndarray) -> None:
     assert not orders and not positions and not balances
 
 
+def test_what_one_event_changes_is_known_after_it(stream: np.ndarray) -> None:
+    """Taken after every single event, also between those of one command."""
+    model, history = AccountModel(capacity(), track_dirty=True), NaiveHistory()
+    before: dict[int, Any] = {}
+    part = stream[:1_500]
+    for number in range(len(part)):
+        event = part[number : number + 1]
+        model.apply(event)
+        history.apply(event)
+        taken = set(model.take_dirty().orders.tolist())
+        ids = {int(event["order_id"][0]), int(event["contra_order_id"][0])}
+        for order_id in ids & history.orders.keys():
+            now = history.order(order_id)
+            assert order_id in taken or before.get(order_id) == now, event
+            before[order_id] = now
+
+
 def check_order_row(row: np.void, order: Order) -> None:
     for name, value in fields(order).items():
         if name == "display":

@@ -308,7 +308,7 @@ def _trade_frame(size: int) -> bytes:
 def _bare_send(
     subscribers: int, frame_bytes: int, frames_per_write: int, frames: int
 ) -> dict[str, float]:
-    """About ``frames`` of the same to as many plain sockets, with nothing behind: frames a second."""
+    """About ``frames`` such frames to plain sockets with nothing behind: frames a second."""
     payload = np.frombuffer(_trade_frame(frame_bytes) * frames_per_write, np.uint8).copy()
     rounds = max(10, frames // (subscribers * frames_per_write))
     clients = Clients(subscribers, subscribers + 1, 1)

@@ -11,14 +11,19 @@ import functools
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from exchange.data_directory import archive_directory, save_capacity
+from exchange.engine.state import EngineCapacity
 from exchange.read_model.accounts_types import AccountModelCapacity
 from exchange.records import EVENT
+from exchange.service_stage import EVENT_LAYOUT, KIND_OFFSET
 from exchange.store.publisher import Progress
 from exchange.store.state_rows import AccountState
+from journal.archive import ArchiveWriter
 
 DEADLINE_S = 30.0
 MODEL_CAPACITY = AccountModelCapacity(
@@ -38,6 +43,30 @@ def random_events(seed: int, commands: int) -> np.ndarray:
     events = np.frombuffer(bytearray(b"".join(parts)), EVENT)
     events.flags.writeable = False
     return events
+
+
+def write_archive(directory: Path, events: np.ndarray) -> None:
+    """A data directory with these events, as the daemon leaves it."""
+    save_capacity(
+        directory,
+        EngineCapacity(
+            instruments=MODEL_CAPACITY.instruments,
+            sessions=MODEL_CAPACITY.sessions,
+            accounts=MODEL_CAPACITY.accounts,
+            positions=MODEL_CAPACITY.positions,
+            orders=1 << 12,
+        ),
+    )
+    writer = ArchiveWriter(
+        archive_directory(directory),
+        EVENT,
+        EVENT_LAYOUT,
+        KIND_OFFSET,
+        segment_records=2_048,
+        next_sequence=0,
+    )
+    writer.append(events)
+    writer.close()
 
 
 class MemoryArchive:

@@ -23,9 +23,7 @@ Start = Callable[..., RunningPublisher]
 
 
 @pytest.fixture
-def publish(
-    postgres: EmbeddedPostgres, session_parameters: SessionParameters
-) -> Iterator[Start]:
+def publish(postgres: EmbeddedPostgres, session_parameters: SessionParameters) -> Iterator[Start]:
     """Start a publisher of an archive; all are ended after the test."""
     running: list[RunningPublisher] = []
 
@@ -38,9 +36,7 @@ def publish(
         }
         parameters = PublisherParameters(**(fields | changes))
         running.append(
-            RunningPublisher(
-                Publisher(parameters, archive, conninfo=postgres.conninfo()), archive
-            )
+            RunningPublisher(Publisher(parameters, archive, conninfo=postgres.conninfo()), archive)
         )
         return running[-1]
 
@@ -305,4 +301,3 @@ def test_without_postgres(events: np.ndarray, caplog: pytest.LogCaptureFixture) 
     with RunningPublisher(publisher, archive):
         archive.await_progress(lambda each: each.retries >= 10, "ten failures")
     assert archive.position == 0 and len(warnings_of(caplog)) == 1
-

@@ -139,18 +139,14 @@ class Subscriber:
             )
 
     def hang_up(self) -> None:
-        """Close the connection itself, after what is still unsent. Idempotent."""
+        """Close the connection itself, after what is still unsent. To be called at the end."""
         self.closing = True
         if not self._transport.is_closing():
             self._transport.close()
-        if self._close_timer is None:
+        if self._close_timer is not None:
+            self._close_timer.cancel()
+        if self._transport.get_write_buffer_size():
             # a client that never reads must not keep the connection for ever
             self._close_timer = asyncio.get_running_loop().call_later(
                 self._parameters.close_seconds, self._transport.abort
             )
-
-    def gone(self) -> None:
-        """The connection is closed: nothing is left to time out."""
-        if self._close_timer is not None:
-            self._close_timer.cancel()
-            self._close_timer = None

@@ -348,12 +348,14 @@ class MarketModel:
         """
         arrays = self._arrays
         touched = arrays.touched[: int(arrays.scalars[layout.TOUCHED])]
-        if len(touched) == 0:
-            return []
+        everything = instruments is None
         if instruments is not None:
             wanted = [row for row in touched.tolist() if self._numbers[row] in instruments]
+            everything = len(wanted) == len(touched)
             touched = np.array(wanted, np.int64)
-        changes = changes_of(arrays, touched, instruments is not None, _INTERVAL_NAMES)
+        changes: list[Change] = []
+        if len(touched):
+            changes = changes_of(arrays, touched, not everything, _INTERVAL_NAMES)
         forget_changes(arrays)
         return changes
 

@@ -98,7 +98,7 @@ def _levels(
     count = int(arrays.scalars[layout.CHANGED_LEVELS])
     entries = arrays.changed_levels.reshape(-1, layout.CHANGED_LEVEL_WORDS)[:count]
     entries, ends = _grouped(entries, entries[:, 0] >> 1, touched, select)
-    columns = entries[:, 1:].T.tolist()
+    columns = entries[:, 1:4].T.tolist()
     return list(zip((entries[:, 0] & 1).tolist(), *columns, strict=True)), ends
 
 

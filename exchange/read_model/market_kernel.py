@@ -144,6 +144,7 @@ def _note_level(v: Any, book: int, price: int, quantity: int, orders: int) -> No
         v.change_index[slot] = entry
         v.changed_levels[(entry - 1) * CHANGED_LEVEL_WORDS] = book
         v.changed_levels[(entry - 1) * CHANGED_LEVEL_WORDS + 1] = price
+        v.changed_levels[(entry - 1) * CHANGED_LEVEL_WORDS + 4] = slot
     at = (entry - 1) * CHANGED_LEVEL_WORDS
     v.changed_levels[at + 2] = quantity
     v.changed_levels[at + 3] = orders
@@ -157,11 +158,14 @@ def index_changed_levels(model: Any) -> None:
         at = entry * CHANGED_LEVEL_WORDS
         slot = _slot_of(model, model.changed_levels[at], model.changed_levels[at + 1])
         model.change_index[slot] = entry + 1
+        model.changed_levels[at + 4] = slot
 
 
 @jit_borrowed
 def forget_changes(model: Any) -> None:
-    """What has changed has been taken."""
+    """What has changed has been taken. Costs what has changed, however large the index is."""
+    for entry in range(model.scalars[CHANGED_LEVELS]):
+        model.change_index[model.changed_levels[entry * CHANGED_LEVEL_WORDS + 4]] = 0
     model.scalars[CHANGED_LEVELS] = 0
     model.scalars[CHANGED_TRADES] = 0
     for i in range(model.scalars[TOUCHED]):
@@ -170,8 +174,6 @@ def forget_changes(model: Any) -> None:
         for k in range(row * INTERVALS, (row + 1) * INTERVALS):
             model.kline_taken[k] = model.kline_counts[k]
     model.scalars[TOUCHED] = 0
-    for i in range(len(model.change_index)):
-        model.change_index[i] = 0
 
 
 @jit_borrowed_inline

@@ -137,7 +137,7 @@ KLINE_WORDS = 10
 WORD_BITS = 62  # of the low word of a sum
 LOW_LIMIT = 1 << WORD_BITS
 
-CHANGED_LEVEL_WORDS = 4  # book, price, quantity, orders
+CHANGED_LEVEL_WORDS = 5  # book, price, quantity, orders, place in change_index
 CHANGED_TRADE_WORDS = 1 + TRADE_WORDS  # row, then as in the ring
 CURRENCY_WORDS = 2  # code, decimals
 CURRENCIES = 256  # numbers that there is room for; the engine has 8

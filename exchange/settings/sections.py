@@ -6,6 +6,7 @@ Invariant: no default value stands here; the shipped ``config/exchange.toml`` ho
 
 from __future__ import annotations
 
+import ipaddress
 import zoneinfo
 from decimal import Decimal
 from pathlib import Path
@@ -20,6 +21,7 @@ Count = Annotated[int, Meta(ge=1, le=1 << 40)]
 Milliseconds = Annotated[int, Meta(ge=1, le=86_400_000)]
 SmallCount = Annotated[int, Meta(ge=1, le=65_535)]
 PowerOfTwo = Annotated[int, Meta(ge=16, le=1 << 30, description="a power of two")]
+Origin = Annotated[str, Meta(pattern=r"^https?://[a-z0-9.:\[\]-]+\Z")]
 Niceness = Annotated[int, Meta(ge=0, le=19)]
 Port = Annotated[int, Meta(ge=0, le=65_535)]
 CpuNumbers = list[Annotated[int, Meta(ge=0, le=4_095)]]
@@ -122,7 +124,7 @@ class ApiSection(Section, frozen=True, kw_only=True):
     receive_window_ms: Milliseconds
     outcome_timeout_ms: Milliseconds
     idle_timeout_ms: Milliseconds
-    allowed_origins: list[Annotated[str, Meta(min_length=1)]]
+    allowed_origins: list[Origin]
     trusted_proxies: list[Annotated[str, Meta(min_length=1)]]
     master_key_file: str
 
@@ -166,7 +168,7 @@ class ReadModelSection(Section, frozen=True, kw_only=True):
 class StoreSection(Section, frozen=True, kw_only=True):
     """Postgres."""
 
-    dsn: Annotated[str, Meta(min_length=1)]
+    dsn: Annotated[str, Meta(pattern=r"^(embedded|off|postgres(ql)?://\S+)\Z")]
     nice: Niceness
     batch_events: Annotated[int, Meta(ge=64, le=1 << 20)]
     flush_ms: Milliseconds
@@ -280,6 +282,12 @@ def check_settings(path: Path, text: str, settings: Settings) -> None:
     if settings.matcher.batch * 2 > settings.rings.commands:
         what = f"must not exceed half of rings.commands ({settings.rings.commands})"
         raise problem(path, text, "matcher", "batch", what)
+    for network in settings.api.trusted_proxies:
+        try:
+            ipaddress.ip_network(network)
+        except ValueError as error:
+            what = f"not an address or network such as 10.0.0.0/8: {error}"
+            raise problem(path, text, "api", "trusted_proxies", what) from None
     feed = settings.feed
     if feed.drop_bytes < feed.conflate_bytes:
         what = f"must not be below conflate_bytes ({feed.conflate_bytes})"

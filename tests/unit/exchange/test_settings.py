@@ -127,6 +127,17 @@ def test_a_file_names_only_what_differs(tmp_path: Path) -> None:
         ("[risk]\norders_per_day = -1", "orders_per_day: must be an integer from 0 to 2147483647"),
         ('[risk]\nself_trade_prevention = "x"', 'must be one of "cancel_both"'),
         ("[risk]\nmay_short = 1", "[risk]: may_short: must be true or false, not 1"),
+        ("[api]\nport = 65536", "a.toml:2: [api]: port: must be an integer from 0 to 65535"),
+        ("[api]\nnice = -1", "[api]: nice: must be an integer from 0 to 19, not -1"),
+        ('[api]\nallowed_origins = ["example.org"]', "[api]: allowed_origins: must be a list"),
+        (
+            '[api]\ntrusted_proxies = ["10.0.0.0/8", "proxy"]',
+            "a.toml:2: [api]: trusted_proxies: not an address or network such as 10.0.0.0/8:",
+        ),
+        ("[feed]\nworkers = 5", "[feed]: workers: must be an integer from 0 to 4, not 5"),
+        ("[feed]\ndrop_bytes = 2048", "drop_bytes: must not be below conflate_bytes (262144)"),
+        ('[store]\ndsn = "localhost"', "[store]: dsn: must be a string that matches"),
+        ("[rings]\ningress_api = 1000", "must be a power of two, for example 512 or 1024"),
         ('[exchange]\nname = "a b"', "[exchange]: name: must be a string that matches"),
     ],
 )

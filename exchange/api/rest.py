@@ -8,6 +8,7 @@ of them have passed.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
@@ -26,6 +27,7 @@ from exchange.api.shapes import NoQuery
 PREFIX = "/api/v1"
 JSON = "application/json"
 _HEADERS = {"Content-Type": JSON}
+BODY_TIMEOUT_S = 10  # from the head of a request to the end of its body
 Handler = Callable[[Call], Awaitable[Any]]
 
 _PRIVATE = (
@@ -209,6 +211,12 @@ ROUTES: tuple[Route, ...] = (
 )
 
 
+def _too_large(maximum: int) -> ApiError:
+    return ApiError(
+        ErrorCode.BODY_TOO_LARGE, f"the body is too large: at most {maximum} bytes are allowed"
+    )
+
+
 async def _read_body(request: web.Request, route: Route) -> bytes:
     """The body as it was signed. Raises ApiError."""
     if request.headers.get("Content-Encoding", "identity") != "identity":
@@ -221,7 +229,19 @@ async def _read_body(request: web.Request, route: Route) -> bytes:
     is_json = request.headers.get("Content-Type") == JSON or request.content_type == JSON
     if route.body is not None and not is_json:
         raise ApiError(ErrorCode.UNSUPPORTED_MEDIA_TYPE, f"Content-Type: must be {JSON}")
-    body = await request.read()
+    maximum = request.client_max_size
+    if (request.content_length or 0) > maximum:
+        raise _too_large(maximum)
+    if request.content.is_eof():
+        body = await request.read()  # it has come with the head: no timer is needed
+    else:
+        try:
+            async with asyncio.timeout(BODY_TIMEOUT_S):
+                body = await request.read()
+        except (TimeoutError, ConnectionError):
+            raise ApiError(
+                ErrorCode.INVALID_FIELD, f"body: is not complete after {BODY_TIMEOUT_S} s"
+            ) from None
     if body and route.body is None:
         raise ApiError(ErrorCode.INVALID_FIELD, f"body: {route.method} {route.path} has none")
     return body

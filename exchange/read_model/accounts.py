@@ -14,7 +14,7 @@ from collections.abc import Collection
 
 import numpy as np
 
-from exchange.codes import EventKind, OrderType, TradeReason
+from exchange.codes import EventKind
 from exchange.read_model import accounts_layout as layout
 from exchange.read_model.accounts_apply import apply_events
 from exchange.read_model.accounts_find import (
@@ -30,6 +30,7 @@ from exchange.read_model.accounts_memory import (
     make_memory,
     take_dirty,
 )
+from exchange.read_model.accounts_read import fill_of, order_at, padded_text, position_at
 from exchange.read_model.accounts_rows import (
     BALANCE_ROW,
     ORDER_ROW,
@@ -44,7 +45,9 @@ from exchange.read_model.accounts_types import (
     Currency,
     Dirty,
     Fill,
+    FillPage,
     Order,
+    OrderPage,
     Position,
     ReadModelBroken,
     ReadModelFull,
@@ -54,10 +57,9 @@ from exchange.records import EVENT
 
 TOKEN_BYTES = 14
 PAGE_MAXIMUM = 10_000
+PAGE_LOOKS = 20_000  # orders or fills that one page looks at: about a millisecond
+_UNLIMITED = 1 << 62
 
-_STATUSES = {int(status): status for status in OrderStatus}
-_PRICELESS = (int(OrderType.MARKET), int(OrderType.STOP))
-_CLOSED_BY_CANCEL = (OrderStatus.CANCELLED, OrderStatus.EXPIRED)
 _ERRORS = {
     layout.ERROR_UNKNOWN_ORDER: "names an order that does not live",
     layout.ERROR_UNKNOWN_SESSION: "names an unknown session",
@@ -166,7 +168,7 @@ class AccountModel:
         rows = self._m[start : start + self.capacity.sessions * layout.SESSION_WORDS]
         rows = rows.reshape(-1, layout.SESSION_WORDS)
         self._usernames = {
-            _padded_text(int(rows[session, layout.S_USERNAME])): session
+            padded_text(int(rows[session, layout.S_USERNAME])): session
             for session in np.flatnonzero(rows[:, layout.S_DEFINED]).tolist()
         }
         self._usernames_of = self._header(layout.H_SESSIONS_DEFINED)
@@ -209,7 +211,7 @@ class AccountModel:
             if row[layout.C_DEFINED]:
                 found[number] = Currency(
                     number,
-                    _padded_text(row[layout.C_CODE]),
+                    padded_text(row[layout.C_CODE]),
                     row[layout.C_DECIMALS],
                     row[layout.C_FEE_ACCOUNT],
                 )
@@ -251,25 +253,8 @@ class AccountModel:
         found = []
         at = int(self._m[self._account_at(account) + layout.A_NEWEST_POSITION])
         while at:
-            row = self._m[at : at + layout.POSITION_WORDS].tolist()
-            quantity, frozen = row[layout.P_QUANTITY], row[layout.P_FROZEN]
-            cost = row[layout.P_COST]
-            found.append(
-                Position(
-                    account=account,
-                    instrument=row[layout.P_NAME] & layout.SHORT,
-                    quantity=quantity,
-                    frozen=frozen,
-                    available=quantity - frozen,
-                    total_cost=cost,
-                    average_cost=abs(cost) // abs(quantity) if quantity else 0,
-                    open_buys=row[layout.P_OPEN_BUYS],
-                    open_shorts=row[layout.P_OPEN_SHORTS],
-                    created_ns=row[layout.P_CREATED_NS],
-                    updated_ns=row[layout.P_UPDATED_NS],
-                )
-            )
-            at = row[layout.P_OLDER]
+            found.append(position_at(self._m, account, at))
+            at = int(self._m[at + layout.P_OLDER])
         return sorted(found, key=lambda position: position.instrument)
 
     # --- orders -----------------------------------------------------------------------------------
@@ -279,7 +264,7 @@ class AccountModel:
         if not 0 <= order_id < 1 << 63:
             return None
         at = order_address(self._m, order_id)
-        return self._order_at(at) if at else None
+        return order_at(self._m, at) if at else None
 
     def order_by_token(self, session: int, token: bytes) -> Order | None:
         """The newest order of the current trading day with this token, from this session."""
@@ -288,7 +273,7 @@ class AccountModel:
         token_0 = int.from_bytes(token[:8], "little", signed=True)
         token_1 = int.from_bytes(token[8:], "little")
         at = find_token(self._m, session, token_0, token_1)
-        return self._order_at(at) if at else None
+        return order_at(self._m, at) if at else None
 
     def orders(
         self,
@@ -300,20 +285,51 @@ class AccountModel:
         before_order_id: int | None = None,
         limit: int = 100,
     ) -> list[Order]:
-        """The account's orders, newest first, at most ``limit`` (1 to PAGE_MAXIMUM).
+        """As ``orders_page``, whole: fewer than ``limit`` means that there are no more.
 
-        ``before_order_id``: only older ones, to go on after a page. Fewer than ``limit``: there
-        are no more.
+        It takes as long as it takes: some 50 ns for each order that is kept of the account.
         """
+        selection = (instrument, open_only, statuses, before_order_id, limit)
+        return self._find_orders(account, _UNLIMITED, *selection).orders
+
+    def orders_page(
+        self,
+        account: int,
+        *,
+        instrument: int | None = None,
+        open_only: bool = False,
+        statuses: Collection[OrderStatus] | None = None,
+        before_order_id: int | None = None,
+        limit: int = 100,
+    ) -> OrderPage:
+        """The account's orders, newest first, and where to go on; bounded in time.
+
+        ``instrument``, ``open_only``, ``statuses``: only these; ``before_order_id``: only older
+        ones, to go on after a page; ``limit``: 1 to PAGE_MAXIMUM. Raises KeyError for a number that
+        no account can have.
+        """
+        selection = (instrument, open_only, statuses, before_order_id, limit)
+        return self._find_orders(account, PAGE_LOOKS, *selection)
+
+    def _find_orders(
+        self,
+        account: int,
+        looks: int,
+        instrument: int | None,
+        open_only: bool,
+        statuses: Collection[OrderStatus] | None,
+        before_order_id: int | None,
+        limit: int,
+    ) -> OrderPage:
         self._account_at(account)
         bits = 0
         for status in statuses or ():
             bits |= 1 << status
         if statuses is not None and not bits:
-            return []
+            return OrderPage([], None)
         if before_order_id is not None and before_order_id <= 0:
-            return []
-        found = np.zeros(min(max(limit, 1), PAGE_MAXIMUM), np.int64)
+            return OrderPage([], None)
+        found = np.zeros(min(max(limit, 1), PAGE_MAXIMUM) + 1, np.int64)
         count = find_orders(
             self._m,
             account,
@@ -321,46 +337,11 @@ class AccountModel:
             bits,
             open_only,
             min(before_order_id or 0, (1 << 63) - 1),
+            looks,
             found,
         )
-        return [self._order_at(at) for at in found[:count].tolist()]
-
-    def _order_at(self, at: int) -> Order:
-        row = self._m[at : at + layout.ORDER_WORDS].tolist()
-        what, owner, terms = row[layout.O_WHAT], row[layout.O_OWNER], row[layout.O_TERMS]
-        status = _STATUSES[what & layout.STATUS_MASK]
-        order_type = (what >> layout.TYPE_SHIFT) & layout.BYTE
-        updated_ns = row[layout.O_UPDATED_NS]
-        priceless = order_type in _PRICELESS and status is not OrderStatus.REJECTED
-        return Order(
-            order_id=row[layout.O_ID],
-            account=owner & layout.HALF,
-            session=(owner >> layout.SESSION_SHIFT) & layout.SHORT,
-            instrument=(what >> layout.INSTRUMENT_SHIFT) & layout.SHORT,
-            side=(what >> layout.SIDE_SHIFT) & layout.BYTE,
-            order_type=order_type,
-            time_in_force=terms & layout.HALF,
-            minimum_quantity=(terms >> layout.HALF_BITS) & layout.HALF,
-            display=chr((what >> layout.DISPLAY_SHIFT) & layout.BYTE),
-            token=row[layout.O_TOKEN_0].to_bytes(8, "little", signed=True)
-            + row[layout.O_TOKEN_1].to_bytes(6, "little"),
-            price=0 if priceless else row[layout.O_PRICE],
-            stop_price=row[layout.O_STOP_PRICE],
-            display_quantity=row[layout.O_DISPLAY_QUANTITY],
-            quantity=row[layout.O_QUANTITY],
-            open=row[layout.O_OPEN],
-            filled=row[layout.O_FILLED],
-            filled_value=row[layout.O_VALUE]
-            + (row[layout.O_VALUE_HIGH] << layout.VALUE_CARRY_BITS),
-            status=status,
-            reason=(what >> layout.REASON_SHIFT) & layout.BYTE,
-            created_ns=row[layout.O_CREATED_NS],
-            updated_ns=updated_ns,
-            filled_ns=updated_ns if status is OrderStatus.FILLED else 0,
-            cancelled_ns=updated_ns if status in _CLOSED_BY_CANCEL else 0,
-            replaces=row[layout.O_REPLACES],
-            replaced_by=row[layout.O_REPLACED_BY],
-        )
+        addresses = found.tolist()
+        return OrderPage([order_at(self._m, at) for at in addresses[:count]], addresses[-1] or None)
 
     # --- fills ------------------------------------------------------------------------------------
 
@@ -373,42 +354,44 @@ class AccountModel:
         before_sequence: int | None = None,
         limit: int = 100,
     ) -> list[Fill]:
-        """The account's fills, newest first, at most ``limit`` (1 to PAGE_MAXIMUM).
+        """As ``fills_page``, whole: fewer than ``limit`` means that there are no more."""
+        selection = (instrument, order_id, before_sequence, limit)
+        return self._find_fills(account, _UNLIMITED, *selection).fills
 
-        ``before_sequence``: only those of older events, to go on after a page. The two fills of a
-        trade of the account with itself are never on two pages: there may be one more than limit.
+    def fills_page(
+        self,
+        account: int,
+        *,
+        instrument: int | None = None,
+        order_id: int | None = None,
+        before_sequence: int | None = None,
+        limit: int = 100,
+    ) -> FillPage:
+        """The account's fills, newest first, and where to go on; bounded in time.
+
+        ``instrument``, ``order_id``: only of these; ``before_sequence``: only of older events, to
+        go on after a page; ``limit``: 1 to PAGE_MAXIMUM. The two fills of a trade of the account
+        with itself are never on two pages: there may be one more than limit.
         """
-        self._account_at(account)
-        limit = min(max(limit, 1), PAGE_MAXIMUM)
-        found = np.zeros(limit + 1, np.int64)
-        before = -1 if before_sequence is None else max(0, min(before_sequence, (1 << 63) - 1))
-        count = find_fills(self._m, account, instrument or 0, order_id or 0, before, limit, found)
-        return [self._fill_of(number) for number in found[:count].tolist()]
+        selection = (instrument, order_id, before_sequence, limit)
+        return self._find_fills(account, PAGE_LOOKS, *selection)
 
-    def _fill_of(self, number: int) -> Fill:
-        trade = (number - 1) >> 1
-        at = self._header(layout.H_TRADES)
-        at += trade % self._header(layout.H_TRADES_MAXIMUM) * layout.TRADE_WORDS
-        row = self._m[at : at + layout.TRADE_WORDS].tolist()
-        role = (number - 1) & 1
-        own = layout.T_ROLES + role * layout.ROLE_WORDS
-        other = layout.T_ROLES + (1 - role) * layout.ROLE_WORDS
-        what = row[layout.T_WHAT]
-        resting = role == 0 and what >> 32 == TradeReason.CONTINUOUS
-        return Fill(
-            sequence=row[layout.T_SEQUENCE],
-            timestamp_ns=row[layout.T_TIMESTAMP_NS],
-            order_id=row[own + layout.R_ORDER],
-            contra_order_id=row[other + layout.R_ORDER],
-            account=row[own + layout.R_ACCOUNT],
-            instrument=what & layout.SHORT,
-            side=(what >> (16 + 8 * role)) & layout.BYTE,
-            price=row[layout.T_PRICE],
-            quantity=row[layout.T_QUANTITY],
-            liquidity="maker" if resting else "taker",
-            fee=row[own + layout.R_FEE],
-            match_number=row[layout.T_SEQUENCE] + 1,
-        )
+    def _find_fills(
+        self,
+        account: int,
+        looks: int,
+        instrument: int | None,
+        order_id: int | None,
+        before_sequence: int | None,
+        limit: int,
+    ) -> FillPage:
+        self._account_at(account)
+        found = np.zeros(min(max(limit, 1), PAGE_MAXIMUM) + 2, np.int64)
+        before = -1 if before_sequence is None else max(0, min(before_sequence, (1 << 63) - 1))
+        count = find_fills(self._m, account, instrument or 0, order_id or 0, before, looks, found)
+        numbers = found.tolist()
+        fills = [fill_of(self._m, number) for number in numbers[:count]]
+        return FillPage(fills, numbers[-1] if numbers[-1] >= 0 else None)
 
     # --- for the store and the checkpoint ---------------------------------------------------------
 
@@ -466,11 +449,6 @@ def _words(array: np.ndarray) -> np.ndarray:
 def _matrix(rows: np.ndarray) -> np.ndarray:
     """Structured rows as rows of words."""
     return rows.view(np.int64).reshape(len(rows), rows.dtype.itemsize // 8)
-
-
-def _padded_text(word: int) -> str:
-    """Text of up to eight ASCII bytes, padded with spaces or zeros."""
-    return word.to_bytes(8, "little", signed=True).rstrip(b"\0 ").decode("latin-1")
 
 
 def compile_accounts() -> None:

@@ -1,8 +1,9 @@
 """Look-ups in the account model's memory: an order, pages of orders and fills; its rebuilding.
 
 Who uses it: ``accounts.py``. ``m`` and addresses as in ``accounts_lists.py``. Pages are newest
-first and go on before the last one of the page before; a page that begins at an order or a trade
-that is still kept begins there at once, another one is found by walking from the newest on.
+first and go on before the last one that the page before looked at; where that is still kept the
+page begins there at once, otherwise the place has to be searched for. A page may end before it is
+full when it has looked at many that were not wanted: nobody else is answered meanwhile.
 """
 
 from __future__ import annotations
@@ -62,11 +63,26 @@ from exchange.read_model.accounts_lists import (
 )
 from ringbuffer.jit import jit_borrowed, jit_borrowed_inline
 
+_PROBES = 1 << 12
+
 
 @jit_borrowed
 def order_address(m: np.ndarray, order_id: int) -> int:
     """Address of the order, 0 when it is unknown or no longer kept."""
     return find_order(m, order_id)
+
+
+@jit_borrowed
+def _newest_below(m: np.ndarray, account: int, open_only: bool, order_id: int) -> int:
+    """The order itself or one a little older that is in the account's list; 0: none is near.
+
+    Ids lie close together, and so do their places in the index: trying many is cheap.
+    """
+    for lower in range(order_id, max(0, order_id - _PROBES), -1):
+        at = find_order(m, lower)
+        if at != 0 and low(m[at + O_OWNER]) == account and (not open_only or m[at + O_OPEN] != 0):
+            return at
+    return 0
 
 
 @jit_borrowed
@@ -77,29 +93,28 @@ def find_orders(
     statuses: int,
     open_only: bool,
     before_order_id: int,
+    looks: int,
     found: np.ndarray,
 ) -> int:
     """Addresses of an account's newest orders into ``found``; how many.
 
     ``instrument`` 0: any; ``statuses``: bit per status, 0: any; ``before_order_id`` 0: from the
-    newest on, else only orders with a lower id.
+    newest on, else only orders with a lower id; ``looks``: at how many orders to look at most. The
+    last element of ``found`` becomes the id before which the next page goes on, 0: there is none.
     """
+    limit = found.shape[0] - 1
     row = account_at(m, account)
     links = O_OPEN_LINKS if open_only else O_LINKS
     at = m[row + (A_NEWEST_OPEN if open_only else A_NEWEST_ORDER)]
     if before_order_id != 0:
-        cursor = find_order(m, before_order_id)
-        if (
-            cursor != 0
-            and low(m[cursor + O_OWNER]) == account
-            and (not open_only or m[cursor + O_OPEN] != 0)
-        ):
-            at = low(m[cursor + links])
-        else:
-            while at != 0 and m[at + O_ID] >= before_order_id:
-                at = low(m[at + links])
-    count = 0
-    while at != 0 and count < found.shape[0]:
+        near = _newest_below(m, account, open_only, before_order_id)
+        at = near if near != 0 else at
+        while at != 0 and m[at + O_ID] >= before_order_id:
+            at = low(m[at + links])
+    count, last = 0, 0
+    while at != 0 and count < limit and looks > 0:
+        looks -= 1
+        last = m[at + O_ID]
         what = m[at + O_WHAT]
         if (instrument == 0 or (what >> INSTRUMENT_SHIFT) & SHORT == instrument) and (
             statuses == 0 or (statuses >> (what & STATUS_MASK)) & 1 != 0
@@ -107,6 +122,7 @@ def find_orders(
             found[count] = at
             count += 1
         at = low(m[at + links])
+    found[limit] = last if at != 0 else 0
     return count
 
 
@@ -149,14 +165,18 @@ def find_fills(
     instrument: int,
     order_id: int,
     before_sequence: int,
-    limit: int,
+    looks: int,
     found: np.ndarray,
 ) -> int:
-    """Numbers of an account's newest fills into ``found`` (limit + 1 long); how many.
+    """Numbers of an account's newest fills into ``found``; how many.
 
-    ``instrument`` and ``order_id`` 0: any; ``before_sequence`` < 0: from the newest on. Both fills
-    of a trade of an account with itself are on one page, which then has limit + 1.
+    ``instrument`` and ``order_id`` 0: any; ``before_sequence`` < 0: from the newest on; ``looks``
+    as in ``find_orders``. Both fills of a trade of an account with itself are on one page, which
+    then has one more than its limit: ``found`` is two longer. Its last element becomes the sequence
+    before which the next page goes on, -1: there is none.
     """
+    limit = found.shape[0] - 2
+    found[limit + 1] = -1
     fill = m[account_at(m, account) + A_NEWEST_FILL]
     link = R_OLDER_OF_ACCOUNT
     if order_id != 0:
@@ -168,6 +188,8 @@ def find_fills(
             link = R_OLDER_OF_ORDER
     if before_sequence >= 0:
         end = _trade_before(m, before_sequence)
+        if end <= m[H_TRADES_SEEN] - m[H_TRADES_MAXIMUM]:
+            return 0
         if end < m[H_TRADES_SEEN]:
             cursor = m[H_TRADES] + end % m[H_TRADES_MAXIMUM] * TRADE_WORDS + T_ROLES
             for _ in range(2):
@@ -181,21 +203,23 @@ def find_fills(
             if trade == 0:
                 return 0
             fill = m[role_of(trade, fill) + link]
-    count = 0
-    while count <= limit:
+    count, last = 0, 0
+    while True:
         trade = trade_of(m, fill)
         if trade == 0:
-            break
+            return count
+        if (count >= limit or looks <= 0) and (fill - 1) >> 1 != (last - 1) >> 1:
+            found[limit + 1] = m[trade_of(m, last) + T_SEQUENCE]
+            return count
         own = role_of(trade, fill)
         if (instrument == 0 or m[trade + T_WHAT] & SHORT == instrument) and (
             order_id == 0 or m[own + R_ORDER] == order_id
         ):
-            if count == limit and (count == 0 or (found[count - 1] - 1) >> 1 != (fill - 1) >> 1):
-                break
             found[count] = fill
             count += 1
+        last = fill
+        looks -= 1
         fill = m[own + link]
-    return count
 
 
 # --- after loading --------------------------------------------------------------------------------

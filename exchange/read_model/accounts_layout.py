@@ -161,7 +161,7 @@ P_ACCOUNT = 10  # address
 P_OLDER = 11  # address of the account's position before this one
 P_DIRTY = 12
 
-# --- orders: three cache lines, of which fills and cancels touch the first two --------------------
+# --- orders: three cache lines; listings touch the first one, fills and cancels the first two -----
 ORDER_WORDS = 24
 O_ID = 0
 # status | side | type | display | reason (8 bits each) | flags (8 bits) | instrument (16 bits)
@@ -169,11 +169,11 @@ O_WHAT = 1
 O_PRICE = 2  # limit or protection price; 0 where a market order tells nobody
 O_OPEN = 3
 O_FILLED = 4
-O_VALUE = 5  # sum of price x quantity of its fills, below VALUE_CARRY
+O_LINKS = 5  # in the account's list: older (low half), newer (high half)
 O_POSITION = 6  # address; 0: it was rejected
 O_UPDATED_NS = 7
 O_NEWEST_FILL = 8  # fill number
-O_LINKS = 9  # in the account's list: older (low half), newer (high half)
+O_VALUE = 9  # sum of price x quantity of its fills, below VALUE_CARRY
 O_OPEN_LINKS = 10  # in the account's open list, as above
 O_CHAINS = 11  # next in the chain of the order index (low), of the token index (high)
 O_NEXT_CLOSED = 12  # address of the order that closed next

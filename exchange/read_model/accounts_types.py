@@ -6,6 +6,8 @@ quantities in the instrument's units, money in the currency's minor unit, times 
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import msgspec
 import numpy as np
 
@@ -85,6 +87,23 @@ class Fill(msgspec.Struct, frozen=True):
     liquidity: str  # "maker" or "taker"; in an auction both are takers
     fee: int
     match_number: int
+
+
+class OrderPage(NamedTuple):
+    """Part of a listing, newest first. ``before_order_id``: to go on from here; None: all seen.
+
+    A page may have fewer orders than asked for, or none, and others may follow all the same.
+    """
+
+    orders: list[Order]
+    before_order_id: int | None
+
+
+class FillPage(NamedTuple):
+    """As OrderPage, of fills; ``before_sequence``: to go on from here; None: all seen."""
+
+    fills: list[Fill]
+    before_sequence: int | None
 
 
 class Account(msgspec.Struct, frozen=True):

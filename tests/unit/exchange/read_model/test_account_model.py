@@ -16,6 +16,7 @@ import pytest
 
 from exchange.codes import EventKind
 from exchange.ledger import Ledger
+from exchange.read_model import accounts
 from exchange.read_model.accounts import AccountModel
 from exchange.read_model.accounts_types import (
     AccountModelCapacity,
@@ -264,6 +265,30 @@ def test_listings(stream: np.ndarray) -> None:
             )
             assert [fields(fill) for fill in found_fills] == matching[: len(found_fills)]
             assert limit <= len(found_fills) <= limit + 1 or len(found_fills) == len(matching)
+
+
+def test_bounded_pages_come_to_everything(
+    stream: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However few records a page looks at, all pages together are the whole listing."""
+    monkeypatch.setattr(accounts, "PAGE_LOOKS", 7)
+    model = AccountModel(capacity())
+    model.apply(stream)
+    for account in model.accounts():
+        for filters in ({}, {"instrument": 2}, {"statuses": [OrderStatus.FILLED]}):
+            found, before, pages = [], None, 0
+            while pages == 0 or before is not None:
+                page = model.orders_page(account, before_order_id=before, limit=5, **filters)
+                found += page.orders
+                before, pages = page.before_order_id, pages + 1
+            assert found == model.orders(account, limit=10_000, **filters)
+        for filters in ({}, {"instrument": 2}):
+            fills, last, pages = [], None, 0
+            while pages == 0 or last is not None:
+                some = model.fills_page(account, before_sequence=last, limit=3, **filters)
+                fills += some.fills
+                last, pages = some.before_sequence, pages + 1
+            assert fills == model.fills(account, limit=10_000, **filters)
 
 
 def test_another_accounts_order_has_no_fills_here(stream: np.ndarray) -> None:

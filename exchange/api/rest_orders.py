@@ -81,7 +81,7 @@ async def get_orders(call: Call) -> dict[str, Any]:
     statuses = _statuses(query.status)
     instrument = find_instrument(call, query.symbol)
     name = f"orders {call.account} {query.status} {query.symbol}"
-    orders = call.accounts.orders(
+    page = call.accounts.orders_page(
         call.account,
         instrument=instrument,
         open_only=statuses is not None and statuses <= OPEN_STATUSES,
@@ -89,8 +89,8 @@ async def get_orders(call: Call) -> dict[str, Any]:
         before_order_id=read_cursor(query.cursor, name),
         limit=query.limit,
     )
-    more = make_cursor(orders[-1].order_id, name) if len(orders) >= query.limit else None
-    return {"orders": [call.gateway.describe(order) for order in orders], "next_cursor": more}
+    more = None if page.before_order_id is None else make_cursor(page.before_order_id, name)
+    return {"orders": [call.gateway.describe(order) for order in page.orders], "next_cursor": more}
 
 
 async def delete_orders(call: Call) -> dict[str, Any]:
@@ -120,16 +120,16 @@ async def get_fills(call: Call) -> dict[str, Any]:
     if query.order_id is not None:
         call.gateway.own_order(call.account, query.order_id)
     name = f"trades {call.account} {query.symbol} {query.order_id}"
-    fills = call.accounts.fills(
+    page = call.accounts.fills_page(
         call.account,
         instrument=instrument,
         order_id=query.order_id,
         before_sequence=read_cursor(query.cursor, name),
         limit=query.limit,
     )
-    more = make_cursor(fills[-1].sequence, name) if len(fills) >= query.limit else None
+    more = None if page.before_sequence is None else make_cursor(page.before_sequence, name)
     symbols = call.market.instruments
     return {
-        "trades": [fill_json(fill, symbols[fill.instrument].symbol) for fill in fills],
+        "trades": [fill_json(fill, symbols[fill.instrument].symbol) for fill in page.fills],
         "next_cursor": more,
     }

@@ -65,8 +65,7 @@ class World:
 
     async def end(self) -> None:
         for reader in self.readers:
-            reader.subscriber.hang_up()
-            reader.subscriber.gone()
+            reader.subscriber._transport.abort()
             reader.end.close()
         await asyncio.sleep(0.01)
 

@@ -21,6 +21,7 @@ from exchange.read_model.accounts_find import (
     find_fills,
     find_orders,
     order_address,
+    position_address,
 )
 from exchange.read_model.accounts_lists import find_token
 from exchange.read_model.accounts_memory import (
@@ -157,6 +158,18 @@ class AccountModel:
         at = self._header(layout.H_SESSIONS) + session * layout.SESSION_WORDS
         return int(self._m[at + layout.S_ACCOUNT])
 
+    def sessions_of(self, account: int) -> list[int]:
+        """The sessions whose orders are this account's, ascending."""
+        rows = self._sessions()
+        mine = (rows[:, layout.S_DEFINED] != 0) & (rows[:, layout.S_ACCOUNT] == account)
+        found: list[int] = np.flatnonzero(mine).tolist()
+        return found
+
+    def _sessions(self) -> np.ndarray:
+        start = self._header(layout.H_SESSIONS)
+        rows = self._m[start : start + self.capacity.sessions * layout.SESSION_WORDS]
+        return rows.reshape(-1, layout.SESSION_WORDS)
+
     def session_by_username(self, username: str) -> int | None:
         """The session with this user name, None when there is none."""
         if self._usernames_of != self._header(layout.H_SESSIONS_DEFINED):
@@ -164,9 +177,7 @@ class AccountModel:
         return self._usernames.get(username)
 
     def _read_usernames(self) -> None:
-        start = self._header(layout.H_SESSIONS)
-        rows = self._m[start : start + self.capacity.sessions * layout.SESSION_WORDS]
-        rows = rows.reshape(-1, layout.SESSION_WORDS)
+        rows = self._sessions()
         self._usernames = {
             padded_text(int(rows[session, layout.S_USERNAME])): session
             for session in np.flatnonzero(rows[:, layout.S_DEFINED]).tolist()
@@ -247,6 +258,14 @@ class AccountModel:
             killed=bool(row[layout.A_KILLED]),
             open_orders=row[layout.A_OPEN_COUNT],
         )
+
+    def position(self, account: int, instrument: int) -> Position | None:
+        """What the account holds of one instrument; None when it never had to do with it."""
+        self._account_at(account)
+        if not 0 < instrument < self.capacity.instruments:
+            return None
+        at = position_address(self._m, account, instrument)
+        return position_at(self._m, account, at) if at else None
 
     def positions(self, account: int) -> list[Position]:
         """All positions that the account has ever had, by instrument."""
@@ -459,6 +478,7 @@ def compile_accounts() -> None:
     model = AccountModel(two)
     model.apply(np.zeros(1, EVENT))
     model.order(1)
+    model.position(1, 1)
     model.order_by_token(1, bytes(TOKEN_BYTES))
     model.orders(1)
     model.fills(1)

@@ -57,6 +57,7 @@ from exchange.read_model.accounts_lists import (
     find_order,
     high,
     low,
+    position_of,
     position_place,
     set_high,
     token_bucket,
@@ -70,6 +71,12 @@ _PROBES = 1 << 12
 def order_address(m: np.ndarray, order_id: int) -> int:
     """Address of the order, 0 when it is unknown or no longer kept."""
     return find_order(m, order_id)
+
+
+@jit_borrowed
+def position_address(m: np.ndarray, account: int, instrument: int) -> int:
+    """Address of the position, 0 when there is none."""
+    return position_of(m, account, instrument, False)
 
 
 @jit_borrowed

@@ -26,6 +26,7 @@ from exchange.read_model.accounts_layout import (
     DISPLAY_SHIFT,
     H_ACCOUNTS_MAXIMUM,
     H_CURRENCIES_MAXIMUM,
+    H_INSTRUMENTS_MAXIMUM,
     HALF,
     HALF_BITS,
     INSTRUMENT_SHIFT,
@@ -167,12 +168,15 @@ def fill_balance_rows(m: np.ndarray, pairs: np.ndarray, rows: np.ndarray) -> Non
 def fill_position_rows(m: np.ndarray, pairs: np.ndarray, rows: np.ndarray) -> None:
     """As ``fill_order_rows`` for pairs (account, instrument)."""
     for number in range(pairs.shape[0]):
-        at = position_of(m, pairs[number, 0], pairs[number, 1], False)
+        account, instrument = pairs[number, 0], pairs[number, 1]
+        if not (0 < account < m[H_ACCOUNTS_MAXIMUM] and 0 < instrument < m[H_INSTRUMENTS_MAXIMUM]):
+            continue
+        at = position_of(m, account, instrument, False)
         if at == 0:
             continue
         row = rows[number]
-        row[0] = pairs[number, 0]
-        row[1] = pairs[number, 1]
+        row[0] = account
+        row[1] = instrument
         row[2] = m[at + P_QUANTITY]
         row[3] = m[at + P_FROZEN]
         row[4] = m[at + P_COST]

@@ -15,7 +15,7 @@ from exchange.client.types import Instrument
 LEVELS = 9  # orders on each side
 REACH_TICKS = 14  # how far from the best price they lie, at least
 REACH = 1.6e-3  # ... and relative to the price
-HALF_SPREAD = 1.2e-4  # relative to the price
+HALF_SPREAD = 0.7e-4  # relative to the price
 ACTIONS = 8
 REFRESH = 0.35  # how often an order that could stay is replaced all the same
 

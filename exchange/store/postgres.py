@@ -131,7 +131,7 @@ class EmbeddedPostgres:
             self._create(binaries, user)
         self._check_version()
         self._check_owner(user)
-        self._end_orphan()
+        self._end_orphans()
         self._descriptor = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._launch(binaries, user)
         self._await_connections(should_stop)
@@ -224,35 +224,58 @@ class EmbeddedPostgres:
 
     # --- an earlier life ------------------------------------------------------------------------
 
-    def _end_orphan(self) -> None:
-        """End a server that still runs here; take away the pid file of one that does not."""
-        path = self.directory / "postmaster.pid"
-        try:
-            pid = int(path.read_text().split("\n", 1)[0])
-            descriptor = os.pidfd_open(pid)
-        except (OSError, ValueError, IndexError):
-            # no server, or its pid is free again. A pid that somebody else has got since would keep
-            # the new server from starting, and an empty file too
-            path.unlink(missing_ok=True)
-            return
-        try:
-            if not self._is_our_server(pid):
-                path.unlink(missing_ok=True)
-                return
-            log.warning("ending a Postgres of an earlier life", extra={"fields": {"pid": pid}})
-            for number in (signal.SIGQUIT, signal.SIGKILL):
-                signal.pidfd_send_signal(descriptor, number)
-                if select.select([descriptor], [], [], ORPHAN_TIMEOUT_S)[0]:
-                    return  # its children follow it; the new server waits for their memory
-        except ProcessLookupError:
-            return
-        finally:
-            os.close(descriptor)
-        raise PostgresUnavailable(f"an earlier Postgres (process {pid}) does not end")
+    def _end_orphans(self) -> None:
+        """End whatever of an earlier server still runs here, then take away its pid file.
 
-    def _is_our_server(self, pid: int) -> bool:
+        A server that is killed leaves its children behind for a moment, and a child that is busy
+        goes on writing. Two servers on one directory would destroy it, so the pid file, by which
+        Postgres itself notices such children, goes only when none of them is left.
+        """
+        for number in (signal.SIGQUIT, signal.SIGKILL):
+            found = self._servers()
+            if not found:
+                break
+            log.warning(
+                "ending processes of an earlier Postgres", extra={"fields": {"pids": [*found]}}
+            )
+            deadline_s = time.monotonic() + ORPHAN_TIMEOUT_S
+            try:
+                for descriptor in found.values():
+                    with contextlib.suppress(ProcessLookupError):
+                        signal.pidfd_send_signal(descriptor, number)
+                for descriptor in found.values():
+                    select.select([descriptor], [], [], max(deadline_s - time.monotonic(), 0))
+            finally:
+                for descriptor in found.values():
+                    os.close(descriptor)
+        left = self._servers()
+        for descriptor in left.values():
+            os.close(descriptor)
+        if left:
+            raise PostgresUnavailable(f"processes {[*left]} of an earlier Postgres do not end")
+        # its pid may be somebody else's by now, which would keep the new server from starting
+        (self.directory / "postmaster.pid").unlink(missing_ok=True)
+
+    def _servers(self) -> dict[int, int]:
+        """The processes of Postgres that work in our directory: pid -> pidfd, to be closed."""
+        found = {}
+        for entry in os.listdir("/proc"):
+            if not entry.isdigit():
+                continue
+            with contextlib.suppress(OSError):
+                descriptor = os.pidfd_open(int(entry))
+                if self._works_here(entry):
+                    found[int(entry)] = descriptor
+                else:
+                    os.close(descriptor)
+        return found
+
+    def _works_here(self, pid: str) -> bool:
         try:
-            return os.path.samefile(f"/proc/{pid}/cwd", self.directory)
+            program = os.path.basename(os.readlink(f"/proc/{pid}/exe"))
+            return program.startswith("postgres") and os.path.samefile(
+                f"/proc/{pid}/cwd", self.directory
+            )
         except OSError:
             return False
 

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 
@@ -90,6 +91,23 @@ def test_it_keeps_what_was_committed_when_it_is_killed(server: EmbeddedPostgres)
     server.start()
     assert server.pid not in (None, first)
     assert query(server, "SELECT number FROM kept") == 7
+
+
+def test_children_of_a_server_that_was_killed(server: EmbeddedPostgres) -> None:
+    """They go on for a moment, and a second server beside them would destroy the data."""
+    server.start()
+    assert server.pid is not None
+    children = psutil.Process(server.pid).children()
+    with psycopg.connect(server.conninfo(), autocommit=True) as connection:
+        backend = psutil.Process(connection.info.backend_pid)
+        # nothing that is stopped can notice that its parent has gone
+        for each in (*children, backend):
+            each.suspend()
+        os.kill(server.pid, signal.SIGKILL)
+        server._process.wait()  # type: ignore[union-attr]
+        server.start()
+        assert query(server, "SELECT 1") == 1
+        assert not any(each.is_running() for each in (*children, backend))
 
 
 def test_a_server_of_an_earlier_life(server: EmbeddedPostgres, tmp_path: Path) -> None:

@@ -164,12 +164,14 @@ def _in_one_process(directory: Path) -> Iterator[str]:
             os.close(descriptor)
     yield "read models"
     from exchange.api.fan_out_send import compile_sending
+    from exchange.api.trade_frames import compile_trade_frames
     from exchange.read_model.accounts import compile_accounts
     from exchange.read_model.market import compile_market
 
     compile_market()
     compile_accounts()
     compile_sending()
+    compile_trade_frames()
 
 
 def _trade(client_class: Any, port: int, work: Callable[[], None], life: str) -> None:

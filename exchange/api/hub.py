@@ -249,7 +249,7 @@ class Hub:
             for change in self.market.take_changes(self._by_instrument):
                 for channel in self._by_instrument[change.instrument]:
                     frames = self._event_frames(channel, change)
-                    count = len(change.trades) if channel.is_trades else 1
+                    count = len(change.trade_words) if channel.is_trades else 1
                     self._add(channel, frames, count)
             self._fan_out.sequence = self.market.next_event - 1
         next_s = self._add_due(now_s)
@@ -270,18 +270,19 @@ class Hub:
         """What a change means to a channel: frames now, or a note that its state is due."""
         kind = channel.key.kind
         if kind is ChannelKind.TRADE:
-            return self.frames.trades(change.instrument, change.trades) if change.trades else b""
+            words = change.trade_words
+            return self.frames.trades(change.instrument, words) if len(words) else b""
         if kind is ChannelKind.DEPTH_DIFF:
-            if not change.levels:
+            if not len(change.level_words):
                 return b""
             first_sequence = channel.sequence + 1
             channel.sequence = change.last_sequence
             return self.frames.depth_diff(change, first_sequence)
         if kind is ChannelKind.DEPTH:
-            if change.levels:
+            if len(change.level_words):
                 self._due[channel] = None
         elif kind is ChannelKind.TICKER:
-            if change.ticker_changed or change.state_changed or change.levels:
+            if change.ticker_changed or change.state_changed or len(change.level_words):
                 self._due[channel] = None
         elif kind is ChannelKind.KLINE:
             return self._candle_changed(channel, change)

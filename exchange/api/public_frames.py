@@ -10,18 +10,20 @@ import zlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from exchange.api import messages
 from exchange.api.channels import ChannelKey, ChannelKind, name_of
-from exchange.api.messages import PriceLevel, SideName, StateName, frame
+from exchange.api.messages import PriceLevel, StateName, frame
+from exchange.api.trade_frames import TradeFrames
 from exchange.codes import InstrumentState, Side
-from exchange.read_model.market import INTERVALS
+from exchange.read_model.market import INTERVALS, Trade
 
 if TYPE_CHECKING:
-    from exchange.read_model.market import Change, Kline, MarketModel, Trade
+    from exchange.read_model.market import Change, Kline, MarketModel
 
 CHECKSUM_LEVELS = 10
 NANOSECONDS_PER_MS = 1_000_000
-SIDE_NAMES: tuple[SideName, SideName] = ("buy", "sell")
 STATE_NAMES: dict[int, StateName] = {
     InstrumentState.OPEN: "open",
     InstrumentState.AUCTION: "auction",
@@ -51,6 +53,7 @@ class PublicFrames:
     def __init__(self, market: MarketModel, depth_levels: int) -> None:
         self._market = market
         self._depth_levels = depth_levels
+        self._trade_frames: dict[int, TradeFrames] = {}
         self._snapshot: dict[int, tuple[int, int, bytes]] = {}
 
     def name(self, key: ChannelKey) -> str:
@@ -62,25 +65,12 @@ class PublicFrames:
 
     # --- events -----------------------------------------------------------------------------------
 
-    def trades(self, instrument: int, trades: Sequence[Trade]) -> bytes:
-        """One frame for each trade, joined, in their order."""
-        symbol = self._symbol(instrument)
-        return b"".join(
-            [
-                frame(
-                    messages.Trade(
-                        symbol=symbol,
-                        price=trade.price,
-                        quantity=trade.quantity,
-                        side=SIDE_NAMES[trade.side],
-                        trade_id=trade.sequence + 1,
-                        sequence=trade.sequence,
-                        timestamp=_milliseconds(trade.timestamp_ns),
-                    )
-                )
-                for trade in trades
-            ]
-        )
+    def trades(self, instrument: int, trades: Sequence[Trade] | np.ndarray) -> bytes:
+        """One frame for each trade, joined, in their order; also of Change.trade_words."""
+        made = self._trade_frames.get(instrument)
+        if made is None:
+            made = self._trade_frames[instrument] = TradeFrames(self._symbol(instrument))
+        return made.make(np.asarray(trades, np.int64).reshape(-1, len(Trade._fields)))
 
     def trades_since(self, key: ChannelKey, since: int) -> bytes:
         """Trades after event ``since`` as far as they are kept; a gap first if some may not be."""
@@ -101,13 +91,14 @@ class PublicFrames:
     def depth_diff(self, change: Change, first_sequence: int) -> bytes:
         """What changed in the book since the event before ``first_sequence``."""
         best = self._market.depth(change.instrument, CHECKSUM_LEVELS)
+        levels = change.levels
         return frame(
             messages.DepthDiff(
                 symbol=self._symbol(change.instrument),
                 first_sequence=first_sequence,
                 last_sequence=change.last_sequence,
-                bids=[(price, size) for side, price, size, _ in change.levels if side == Side.BUY],
-                asks=[(price, size) for side, price, size, _ in change.levels if side != Side.BUY],
+                bids=[(price, size) for side, price, size, _ in levels if side == Side.BUY],
+                asks=[(price, size) for side, price, size, _ in levels if side != Side.BUY],
                 checksum=checksum(_levels(best.bids), _levels(best.asks)),
                 timestamp=_milliseconds(change.timestamp_ns),
             )

@@ -1,13 +1,12 @@
 """What changed in the market model since it was last asked, as objects for people.
 
 Who uses it: MarketModel. Everything is gathered for all instruments at once, so that a change of
-one instrument costs a few microseconds beside the tuples that it has.
+one instrument costs a few microseconds; what it is asked for comes on top.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
@@ -20,56 +19,99 @@ ClosedKlines = dict[str, list[Kline]]
 _HEAD = np.array([layout.NUMBER, layout.FIRST_SEQUENCE, layout.SEQUENCE, layout.TIMESTAMP_NS])
 
 
-class Change(NamedTuple):
+class Change:
     """What happened to one instrument between two calls of ``take_changes``.
 
-    ``first_sequence``, ``last_sequence``: the first and the last event about it. ``levels``: each
-    level that changed with what it shows now. ``trades``: all of them, oldest first. ``klines``: by
-    interval, those that have changed, as they are now; ``closed_klines``: those before them that
-    had not ended, for all that is known, when changes were last taken, oldest first.
+    ``first_sequence``, ``last_sequence``: the first and the last event about it. ``level_words``,
+    ``trade_words``: as the arrays have them (see ``market_layout.py``); ``levels``, ``trades`` and
+    ``klines`` are made of such words when they are asked for, since most are wanted by nobody.
     """
 
-    instrument: int
-    first_sequence: int
-    last_sequence: int
-    timestamp_ns: int
-    levels: list[ChangedLevel]
-    trades: list[Trade]
-    klines: Klines
-    closed_klines: ClosedKlines
-    ticker_changed: bool
-    state_changed: bool
+    __slots__ = (
+        "_intervals",
+        "_kline_words",
+        "closed_klines",
+        "first_sequence",
+        "instrument",
+        "last_sequence",
+        "level_words",
+        "state_changed",
+        "ticker_changed",
+        "timestamp_ns",
+        "trade_words",
+    )
+
+    def __init__(
+        self,
+        head: Sequence[int],
+        touches: int,
+        level_words: np.ndarray,
+        trade_words: np.ndarray,
+        intervals: Sequence[str],
+        kline_words: np.ndarray,
+        closed_klines: ClosedKlines,
+    ) -> None:
+        self.instrument, self.first_sequence, self.last_sequence, self.timestamp_ns = head
+        self.ticker_changed = bool(touches & layout.TOUCH_TICKER)
+        self.state_changed = bool(touches & layout.TOUCH_STATE)
+        self.level_words = level_words
+        self.trade_words = trade_words
+        # by interval, those before the newest that had not ended, for all that is known, when
+        # changes were last taken, oldest first
+        self.closed_klines = closed_klines
+        self._intervals = intervals
+        self._kline_words = kline_words
+
+    @property
+    def levels(self) -> list[ChangedLevel]:
+        """Each level that changed with what it shows now, in no order."""
+        words = self.level_words
+        return list(zip((words[:, 0] & 1).tolist(), *words[:, 1:4].T.tolist(), strict=True))
+
+    @property
+    def trades(self) -> list[Trade]:
+        """All of them, oldest first."""
+        return [Trade._make(words) for words in self.trade_words.tolist()]
+
+    @property
+    def klines(self) -> Klines:
+        """By interval, as they were then; empty when there was no trade."""
+        newest = [as_kline(words) for words in self._kline_words.tolist()]
+        return dict(zip(self._intervals, newest, strict=True)) if newest else {}
 
 
 def changes_of(
     arrays: MarketArrays, touched: np.ndarray, select: bool, intervals: Sequence[str]
 ) -> list[Change]:
     """The changes of the ``touched`` rows (int64). ``select``: others have changed, too."""
+    scalars = arrays.scalars
     rows = arrays.rows.reshape(-1, layout.ROW_WORDS)
     touches = rows[touched, layout.TOUCHES]
+    entries = arrays.changed_levels.reshape(-1, layout.CHANGED_LEVEL_WORDS)
+    entries = entries[: int(scalars[layout.CHANGED_LEVELS])]
+    levels, level_ends = _grouped(entries, entries[:, 0] >> 1, touched, select)
+    entries = arrays.changed_trades.reshape(-1, layout.CHANGED_TRADE_WORDS)
+    entries = entries[: int(scalars[layout.CHANGED_TRADES])]
+    trades, trade_ends = _grouped(entries, entries[:, 0], touched, select)
     traded = touched[(touches & layout.TOUCH_TRADES) != 0]
-    levels, level_ends = _levels(arrays, touched, select)
-    trades, trade_ends = _trades(arrays, touched, select)
     klines = iter(_klines(arrays, traded, intervals))
+    untraded: tuple[np.ndarray, ClosedKlines] = np.zeros((0, layout.KLINE_WORDS), np.int64), {}
+    heads = rows[np.ix_(touched, _HEAD)].tolist()
     changes = []
     level_start = trade_start = 0
-    heads = rows[np.ix_(touched, _HEAD)].tolist()
-    for (number, first, last, timestamp_ns), bits, level_end, trade_end in zip(
+    for head, bits, level_end, trade_end in zip(
         heads, touches.tolist(), level_ends, trade_ends, strict=True
     ):
-        current, closed = next(klines) if bits & layout.TOUCH_TRADES else ({}, {})
+        kline_words, closed = next(klines) if bits & layout.TOUCH_TRADES else untraded
         changes.append(
             Change(
-                number,
-                first,
-                last,
-                timestamp_ns,
+                head,
+                bits,
                 levels[level_start:level_end],
-                trades[trade_start:trade_end],
-                current,
+                trades[trade_start:trade_end, 1:],
+                intervals,
+                kline_words,
                 closed,
-                bool(bits & layout.TOUCH_TICKER),
-                bool(bits & layout.TOUCH_STATE),
             )
         )
         level_start, trade_start = level_end, trade_end
@@ -79,9 +121,9 @@ def changes_of(
 def _grouped(
     entries: np.ndarray, rows: np.ndarray, touched: np.ndarray, select: bool
 ) -> tuple[np.ndarray, list[int]]:
-    """Entries sorted by the place of their row in ``touched``, and where each place ends."""
+    """A copy of the entries by the place of their row in ``touched``; where each place ends."""
     if len(touched) == 1 and not select:
-        return entries, [len(entries)]
+        return entries.copy(), [len(entries)]
     place_of_row = np.full(int(max(rows.max(initial=0), touched.max(initial=0))) + 1, -1)
     place_of_row[touched] = np.arange(len(touched))
     places = place_of_row[rows]
@@ -92,38 +134,17 @@ def _grouped(
     return entries, np.cumsum(np.bincount(places, minlength=len(touched))).tolist()
 
 
-def _levels(
-    arrays: MarketArrays, touched: np.ndarray, select: bool
-) -> tuple[list[ChangedLevel], list[int]]:
-    count = int(arrays.scalars[layout.CHANGED_LEVELS])
-    entries = arrays.changed_levels.reshape(-1, layout.CHANGED_LEVEL_WORDS)[:count]
-    entries, ends = _grouped(entries, entries[:, 0] >> 1, touched, select)
-    columns = entries[:, 1:4].T.tolist()
-    return list(zip((entries[:, 0] & 1).tolist(), *columns, strict=True)), ends
-
-
-def _trades(
-    arrays: MarketArrays, touched: np.ndarray, select: bool
-) -> tuple[list[Trade], list[int]]:
-    count = int(arrays.scalars[layout.CHANGED_TRADES])
-    entries = arrays.changed_trades.reshape(-1, layout.CHANGED_TRADE_WORDS)[:count]
-    entries, ends = _grouped(entries, entries[:, 0], touched, select)
-    return [Trade._make(words) for words in entries[:, 1:].tolist()], ends
-
-
 def _klines(
     arrays: MarketArrays, traded: np.ndarray, intervals: Sequence[str]
-) -> list[tuple[Klines, ClosedKlines]]:
-    """For each row its newest klines, and those that were open when changes were last taken."""
+) -> list[tuple[np.ndarray, ClosedKlines]]:
+    """For each row the words of its newest klines, and those that were open at the last look."""
     kept = int(arrays.scalars[layout.KLINES_KEPT])
     counters = (traded[:, None] * layout.INTERVALS + np.arange(layout.INTERVALS)).reshape(-1)
     totals = arrays.kline_counts[counters]
     ring = arrays.klines.reshape(-1, layout.KLINE_WORDS)
-    newest = [as_kline(words) for words in ring[counters * kept + (totals - 1) % kept].tolist()]
-    found: list[tuple[Klines, ClosedKlines]] = [
-        (dict(zip(intervals, newest[at : at + layout.INTERVALS], strict=True)), {})
-        for at in range(0, len(newest), layout.INTERVALS)
-    ]
+    newest = ring[counters * kept + (totals - 1) % kept]
+    newest = newest.reshape(-1, layout.INTERVALS, layout.KLINE_WORDS)
+    found: list[tuple[np.ndarray, ClosedKlines]] = [(words, {}) for words in newest]
     taken = arrays.kline_taken[counters]
     for at in np.flatnonzero((totals != taken) & (totals > 1)).tolist():
         total = int(totals[at])

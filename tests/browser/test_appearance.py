@@ -16,6 +16,29 @@ CONTRAST = (HARNESS / "page_contrast.js").read_text()
 NAMELESS = (HARNESS / "page_names.js").read_text()
 
 
+# Orders as wide as they become; only shown, the exchange does not know them.
+WIDE_ORDERS = [
+    {
+        "order_id": 10**9 + number,
+        "symbol": "2330.TW",
+        "side": "sell_short_exempt",
+        "type": "stop_limit",
+        "time_in_force": "day",
+        "quantity": 1_000_000,
+        "filled_quantity": 500_000,
+        "remaining_quantity": 500_000,
+        "filled_value": 10**12,
+        "price": 9_999_950,
+        "stop_price": 9_999_950,
+        "status": status,
+        "cancel_reason": "supervisory",
+        "created_at": "2026-01-01T12:00:00.000000Z",
+        "updated_at": "2026-01-01T12:00:00.000000Z",
+    }
+    for number, status in enumerate(("partial_filled", "cancelled"))
+]
+
+
 @pytest.mark.parametrize("theme", ["dark", "light"])
 @pytest.mark.parametrize("language", ["en-US", "zh-TW"])
 def test_colours_and_names(open_page: OpenPage, theme: str, language: str) -> None:
@@ -66,6 +89,10 @@ def test_language_and_theme_are_kept(open_page: OpenPage) -> None:
 )
 def test_every_size_of_screen(open_page: OpenPage, size: tuple[int, int]) -> None:
     page = open_page(SELLER, viewport={"width": size[0], "height": size[1]})
+    for order in WIDE_ORDERS:
+        page.page.evaluate(
+            "order => import('/page/js/account.js').then(m => m.takeOrder(order))", order
+        )
     views = page.at("#views button")
     for view in range(views.count() if views.first.is_visible() else 1):
         if views.first.is_visible():

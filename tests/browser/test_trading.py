@@ -205,6 +205,17 @@ def test_amend_and_cancel(open_page: OpenPage) -> None:
 
     row.get_by_role("button", name="Cancel").click()
     expect(page.open_orders()).to_have_count(0)
+
+    page.place(side="buy", kind="stop_limit", stop_price="600", price="601", quantity="10")
+    row.get_by_role("button", name="Amend").click()
+    page.at("#amend-stop").fill("605")
+    page.at("#amend-price").fill("606")
+    page.at("#amend-submit").click()
+    expect(page.at("#amend-dialog")).to_be_hidden()
+    expect(row).to_contain_text("605.00")
+    expect(row).to_contain_text("606.00")
+    row.get_by_role("button", name="Cancel").click()
+    expect(page.open_orders()).to_have_count(0)
     page.tab("history")
     expect(page.at("#panel-history tbody tr").first).to_contain_text("Cancelled")
 

@@ -187,4 +187,9 @@ class TradingPage:
                 .map(e => `${e.tagName}#${e.id}.${e.className}`)"""
         )
         assert not wide, f"wider than the window: {wide}"
-        assert self.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        cut = self.page.evaluate(
+            """() => [document.documentElement, ...document.querySelectorAll('.scroll, .ticket')]
+                .filter(e => e.scrollWidth > e.clientWidth + 1)
+                .map(e => `${e.tagName}#${e.id} ${e.scrollWidth} > ${e.clientWidth}`)"""
+        )
+        assert not cut, f"wider than what shows it: {cut}"

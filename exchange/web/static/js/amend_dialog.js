@@ -1,4 +1,4 @@
-// Amending an open order: another price or total quantity.
+// Amending an open order: another price, stop price or total quantity.
 
 import { account, takeOrder } from "./account.js";
 import { amendOrder } from "./api.js";
@@ -13,19 +13,27 @@ import { toast } from "./toasts.js";
 
 let order = null;
 
+// field of the dialog -> field of the order
+const PRICES = { price: "price", stop: "stop_price" };
+
 export function openAmend(orderId) {
   order = account.orders.get(orderId) ?? null;
   const instrument = order && instrumentOf(order);
   if (!instrument) return;
   setText(byId("amend-order"), `#${order.order_id} · ${orderText(order)}`);
-  const price = byId("amend-price");
-  price.value = order.price ? plainDecimal(order.price, instrument.priceDecimals, instrument.shownDecimals) : "";
-  price.disabled = !order.price; // market and stop orders have no price to change
+  for (const [field, name] of Object.entries(PRICES)) {
+    const price = order[name];
+    byId(`amend-${field}-field`).hidden = !price;
+    byId(`amend-${field}`).value = price
+      ? plainDecimal(price, instrument.priceDecimals, instrument.shownDecimals)
+      : "";
+    show(field, null);
+  }
   byId("amend-quantity").value = String(order.quantity);
-  for (const field of ["price", "quantity"]) show(field, null);
+  show("quantity", null);
   setText(byId("amend-error"), "");
   byId("amend-dialog").showModal();
-  (order.price ? price : byId("amend-quantity")).select();
+  byId("amend-dialog").querySelector(".field:not([hidden]) input").select();
 }
 
 function show(field, problem) {
@@ -33,18 +41,31 @@ function show(field, problem) {
   setAttribute(byId(`amend-${field}`), "aria-invalid", problem ? "true" : null);
 }
 
+// What differs from the order: `{ changes }`, or null when a field is wrong (and marked).
+function readChanges() {
+  const instrument = instrumentOf(order);
+  const read = { quantity: readQuantity(byId("amend-quantity").value, instrument) };
+  for (const [field, name] of Object.entries(PRICES)) {
+    if (order[name]) read[field] = readPrice(byId(`amend-${field}`).value, instrument);
+  }
+  for (const [field, { problem }] of Object.entries(read)) show(field, problem);
+  if (Object.values(read).some(({ problem }) => problem)) return null;
+  const changes = {};
+  for (const [field, { value }] of Object.entries(read)) {
+    const name = PRICES[field] ?? field;
+    if (value !== order[name]) changes[name] = value;
+  }
+  return changes;
+}
+
 async function submit(event) {
   event.preventDefault();
-  const instrument = instrumentOf(order);
-  const quantity = readQuantity(byId("amend-quantity").value, instrument);
-  const price = order.price ? readPrice(byId("amend-price").value, instrument) : { value: undefined };
-  show("quantity", quantity.problem);
-  show("price", price.problem);
-  if (quantity.problem || price.problem) return;
-  const changes = {};
-  if (quantity.value !== order.quantity) changes.quantity = quantity.value;
-  if (order.price && price.value !== order.price) changes.price = price.value;
-  if (Object.keys(changes).length === 0) return byId("amend-dialog").close();
+  const changes = readChanges();
+  if (changes === null) return;
+  if (Object.keys(changes).length === 0) {
+    byId("amend-dialog").close();
+    return;
+  }
   byId("amend-submit").disabled = true;
   try {
     const amended = await amendOrder(order.order_id, changes);

@@ -20,26 +20,36 @@ export function toggleTheme() {
   const theme = isDark() ? "light" : "dark";
   document.documentElement.dataset.theme = theme;
   localStorage.setItem(THEME, theme);
-  touch("theme");
+  changed();
 }
 
 export function setRising(colour) {
   document.documentElement.dataset.rising = colour;
   localStorage.setItem(RISING, colour);
-  touch("theme");
+  changed();
 }
+
+const known = new Map(); // asking for a computed style in a frame would make the browser compute it at once
 
 /** The value of a CSS variable, for canvases. */
 export function colour(name) {
-  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  if (!known.has(name)) {
+    known.set(name, getComputedStyle(document.documentElement).getPropertyValue(name).trim());
+  }
+  return known.get(name);
+}
+
+function changed() {
+  known.clear();
+  touch("theme");
 }
 
 export function startAppearance() {
-  systemDark.addEventListener("change", () => touch("theme"));
+  systemDark.addEventListener("change", changed);
   const byLanguage = () => {
     if (localStorage.getItem(RISING) !== null) return;
     document.documentElement.dataset.rising = currentLanguage() === "zh-TW" ? "red" : "green";
-    touch("theme");
+    changed();
   };
   onFrame(["language"], byLanguage);
   byLanguage();

@@ -10,6 +10,7 @@ const LEVELS = 60; // of each side at most
 const MARGIN = { top: 26, right: 64, bottom: 22, left: 8 };
 let size = { width: 0, height: 0 };
 let pointer = null; // x in CSS pixels
+let font = "11px sans-serif";
 
 function accumulate(levels) {
   let total = 0;
@@ -77,7 +78,7 @@ function drawSide(context, levels, edge, x, y, tone) {
 
 function drawAxes(context, { low, high, most, x, y }) {
   const instrument = selectedInstrument();
-  context.font = `11px ${getComputedStyle(document.body).fontFamily}`;
+  context.font = font;
   context.textBaseline = "middle";
   context.strokeStyle = colour("--line-soft");
   context.lineWidth = 1;
@@ -142,6 +143,7 @@ function describe(canvas, bids, asks) {
 
 export function startDepthChart() {
   const canvas = byId("depth-canvas");
+  font = `11px ${getComputedStyle(document.body).fontFamily}`;
   new ResizeObserver(([entry]) => {
     size = { width: entry.contentRect.width, height: entry.contentRect.height };
     touch("book");

@@ -28,7 +28,7 @@ export function reasonText(order) {
     const code = order.reject_code < 10_000 ? order.reject_code + 10_000 : order.reject_code;
     return hasText(`error.${code}`) ? t(`error.${code}`) : String(order.reject_reason ?? order.reject_code);
   }
-  if (order.cancel_reason && order.cancel_reason !== "user") {
+  if (order.status !== "expired" && order.cancel_reason && order.cancel_reason !== "user") {
     const key = `cancelled.${order.cancel_reason}`;
     return hasText(key) ? t(key) : String(order.cancel_reason);
   }

@@ -26,7 +26,7 @@ export let chooseOrderTab = () => {};
 const when = (text) => dateTimeText(Date.parse(text));
 
 const ORDER_COLUMNS = [
-  { name: "column.time", text: (order) => when(order.created_at), className: "dim nowrap" },
+  { name: "column.time", text: (order) => when(order.created_at), className: "dim nowrap seldom" },
   { name: "column.symbol", text: (order) => order.symbol, className: "strong" },
   { name: "column.side", text: sideText, tone: (order) => sideTone(order.side) },
   { name: "column.kind", text: kindText, className: "nowrap" },
@@ -51,7 +51,7 @@ function updateButtons(cell, order) {
   setText(cancel, t(cancelling.has(order.order_id) ? "button.cancelling" : "button.cancel"));
   amend.setAttribute("aria-label", t("label.amend", { order: orderText(order) }));
   cancel.setAttribute("aria-label", t("label.cancel", { order: orderText(order) }));
-  amend.disabled = order.status === "waiting" || order.status === "pending_review" || cancelling.has(order.order_id);
+  amend.disabled = cancelling.has(order.order_id);
   cancel.disabled = cancelling.has(order.order_id);
 }
 

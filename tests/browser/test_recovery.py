@@ -63,10 +63,9 @@ def test_restart_of_the_api_alone(open_page: OpenPage, exchange: RunningExchange
     page = open_page(SELLER, "GOOG")
     page.page.evaluate(
         """() => {
-            const note = () => {
-                if (document.body.dataset.connection === 'offline') document.body.id = 'was-offline';
-            };
-            new MutationObserver(note).observe(document.body, {attributes: true}) }"""
+            const body = document.body;
+            const note = () => body.dataset.connection === 'offline' && (body.id = 'was-offline');
+            new MutationObserver(note).observe(body, {attributes: true}) }"""
     )
     os.kill(exchange.pid("api"), signal.SIGKILL)
     recovered = page.at("body#was-offline[data-connection=live][data-orders=live]")

@@ -23,6 +23,10 @@ const INPUTS = {
   minimum_quantity: "ticket-minimum",
   expire: "ticket-expire",
 };
+// Of the money that is available, in 1/1000: the rest is for fees, and for orders without a limit also for
+// the price up to which the exchange lets them trade, which is above the one that is seen.
+const FUNDS_LIMIT = 998n;
+const FUNDS_MARKET = 880n;
 let side = "buy";
 let sending = 0; // orders on their way
 let outcome = null; // { tone, text() }
@@ -215,7 +219,8 @@ function pickShare(percent) {
     const price = estimatePrice(fields(), instrument);
     const balance = balanceOf(instrument.currency);
     if (!price || !balance) return showProblem("price", ["problem.empty", {}]);
-    most = balance.available / orderValue(price, 1, instrument);
+    const share = kind() === "market" || kind() === "stop" ? FUNDS_MARKET : FUNDS_LIMIT;
+    most = (balance.available * share) / 1000n / orderValue(price, 1, instrument);
   } else most = BigInt(positionOf(instrument.symbol)?.available ?? 0);
   const lot = BigInt(instrument.lot);
   const limit = BigInt(instrument.maximumQuantity);

@@ -65,7 +65,7 @@ def test_restart_of_the_api_alone(open_page: OpenPage, exchange: RunningExchange
         """() => {
             const body = document.body;
             const note = () => body.dataset.connection === 'offline' && (body.id = 'was-offline');
-            new MutationObserver(note).observe(body, {attributes: true}) }"""
+            new MutationObserver(note).observe(body, {attributeFilter: ['data-connection']}) }"""
     )
     os.kill(exchange.pid("api"), signal.SIGKILL)
     recovered = page.at("body#was-offline[data-connection=live][data-orders=live]")

@@ -10,6 +10,7 @@ import { touch } from "./frame.js";
 
 const STALE_MS = 3_000; // the exchange sends a heartbeat every second
 const DEAD_MS = 9_000;
+const SIGN_IN_AGAIN_MS = 2_000;
 const FIRST_RETRY_MS = 200;
 const LAST_RETRY_MS = 4_000;
 
@@ -67,10 +68,13 @@ export function resubscribe(channel) {
   send({ action: "subscribe", channels: [channel] });
 }
 
+let askedAt = 0; // when the connection was last signed in, our clock
+
 /** Sign the connection in (after the user did) so that the private channel can be subscribed to. */
 export async function authenticate() {
   const opened = socket;
   if (!signedIn() || opened?.readyState !== WebSocket.OPEN) return;
+  askedAt = Date.now();
   const signed = await sign("GET", "/ws");
   if (socket !== opened) return; // it broke meanwhile; the next one signs in by itself
   send({ action: "auth", ...signed });
@@ -135,6 +139,8 @@ function watch() {
     } else if (silent > STALE_MS) {
       setState("stale");
     }
+    // refused for a reason that passes: an exchange that is starting, a clock that is off
+    if (!connection.authenticated && Date.now() - askedAt > SIGN_IN_AGAIN_MS) authenticate();
   }
   if (connection.state !== "live") touch("connection");
 }

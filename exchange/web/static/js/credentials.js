@@ -5,6 +5,7 @@
 // localhost only ("secure contexts").
 
 const STORED = "exchange.key";
+const CLOCK_CHANGED_MS = 2_000; // a clock that differs by more was set, or is the first that we hear of
 const text = new TextEncoder();
 
 let current = null; // { key, signer }
@@ -54,9 +55,14 @@ export function forgetKey() {
   sessionStorage.removeItem(STORED);
 }
 
-/** Tell what the exchange's clock showed just now, so that a wrong clock here does no harm. */
+/**
+ * Tell what the exchange's clock showed just now, so that a wrong clock here does no harm.
+ *
+ * Messages come late, never early: of readings that nearly agree the one that was least late counts.
+ */
 export function learnClock(exchangeMilliseconds) {
-  clockOffset = exchangeMilliseconds - Date.now();
+  const offset = exchangeMilliseconds - Date.now();
+  if (offset > clockOffset || clockOffset - offset > CLOCK_CHANGED_MS) clockOffset = offset;
 }
 
 export const exchangeNow = () => Math.round(Date.now() + clockOffset);

@@ -22,7 +22,7 @@ from typing import Any, TextIO
 
 import msgspec
 
-from exchange.client import ApiKey, NotReached, RestClient
+from exchange.client import ApiKey, NotReached, RequestFailed, RestClient
 from exchange.client.types import Instrument
 from exchange.control_socket import Request, ask
 from exchange.demo.bots import Bot, Maker, Taker
@@ -91,14 +91,17 @@ class _Demonstration:
         daemon = await self._launch()
         ended = asyncio.create_task(daemon.wait())
         try:
-            trading = asyncio.create_task(self._trade())
+            trading = asyncio.create_task(self._trade(daemon.pid))
             await asyncio.wait({ended, trading}, return_when=asyncio.FIRST_COMPLETED)
             if ended.done():
                 trading.cancel()
                 await asyncio.gather(trading, return_exceptions=True)
                 self._say(f"the exchange ended: see {self._data_directory}/exchange.log")
                 return ended.result()
-            trading.result()
+            try:
+                trading.result()
+            except (NotReached, RequestFailed) as error:
+                raise StageFailed(f"the API does not answer: {error}") from error
             return ExitStatus.OK
         finally:
             if not ended.done():
@@ -125,8 +128,8 @@ class _Demonstration:
             preexec_fn=stop_with_parent,
         )
 
-    async def _trade(self) -> None:
-        url = await self._url()
+    async def _trade(self, daemon_pid: int) -> None:
+        url = await self._url(daemon_pid)
         if url is None:
             return
         keys = await self._keys()
@@ -174,11 +177,13 @@ class _Demonstration:
                 log.warning("bot of account %d: %s", key.account, error)
                 await asyncio.sleep(RETRY_PAUSE_S)
 
-    async def _url(self) -> str | None:
+    async def _url(self, daemon_pid: int) -> str | None:
         """Where the API listens; None when a signal came first."""
         end_s = time.monotonic() + START_PATIENCE_S
         while not self._stopping.is_set():
             state = read_run_file(self._data_directory)
+            if state is not None and state.pid != daemon_pid:
+                state = None  # left behind by one that was killed
             api = state.stages.get("api") if state is not None else None
             if state is not None and state.phase == "running" and api is not None and api.ready:
                 return f"http://{state.addresses['api']}"
@@ -229,7 +234,7 @@ class _Demonstration:
         lines = ["", f"The market is open. Its page:  {url}/", ""]
         lines.append("Sign in there with one of these keys; with both, in two windows, you can")
         lines += [
-            "trade with yourself. Each account has 1,000,000 USD, 30,000,000 TWD and stock.",
+            "trade with yourself. Each began with 1,000,000 USD, 30,000,000 TWD and stock.",
             "",
         ]
         for account in VISITORS:
@@ -245,7 +250,7 @@ class _Demonstration:
             "From another terminal, over the binary protocol:",
             f"  {self._command} order --port {port} --user DEMO1 --password demo1pass buy 10 AAPL",
             "",
-            "Ctrl-C stops everything.",
+            "A bot of your own: docs/client.md. Ctrl-C stops everything.",
         ]
         self._say(*lines)
 

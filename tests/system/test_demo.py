@@ -66,7 +66,7 @@ class Demonstration:
                 stderr=output,
             )
         wait_until(
-            lambda: "Ctrl-C" in self.text or process.poll() is not None,
+            lambda: "Ctrl-C stops" in self.text or process.poll() is not None,
             START_TIMEOUT_S,
             "the demonstration's keys",
         )

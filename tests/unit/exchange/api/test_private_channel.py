@@ -210,7 +210,7 @@ def test_clients_that_come_at_any_time_know_their_account(seed: int):
             listeners.append(Listener(int(random.choice(known))))
             world.subscribe(listeners[-1])
             world.check(listeners[-1])
-    assert sum(len(listener.reports) for listener in listeners) > 100
+    assert JIT_DISABLED or sum(len(listener.reports) for listener in listeners) > 100
     for listener in listeners:
         for report in listener.reports:
             order = world.accounts.order(report["order"]["order_id"])

@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 from feed_server import Client, FeedServer, serve
 from market_events import START_NS
+from websocket_client import TIMEOUT_S
 
 from exchange.api.frames import CloseCode
 from exchange.codes import Side
@@ -290,10 +291,13 @@ def test_100_000_subscriptions_are_an_error_each():
                 await client.send(
                     action="subscribe", channels=[f"trade.{n}" for n in range(first, first + 4_000)]
                 )
-                for _ in range(4_000):
-                    message = await client.receive()
-                    assert message["type"] == "error" and message["code"] == 4005
-                    errors += 1
+                answered = 0
+                while answered < 4_000:
+                    # not client.receive(): checking each with its schema takes longer than all else
+                    text = (await client.socket.receive(TIMEOUT_S)).data
+                    assert '"code":4005' in text or '"type":"heartbeat"' in text
+                    answered += '"code":4005' in text
+                errors += answered
             return errors
 
         flooding = asyncio.create_task(flood())

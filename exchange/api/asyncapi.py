@@ -7,6 +7,7 @@ really sent. Invariant: nothing in it is written twice: a message or field that 
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -84,6 +85,7 @@ def _message(kind: type[msgspec.Struct]) -> dict[str, Any]:
     return made
 
 
+@functools.cache
 def schemas() -> dict[str, Any]:
     """The JSON schemas of all messages and of what they refer to, by class name."""
     kinds = [*PUBLIC, *PRIVATE, *ACTIONS, *PRIVATE_ACTIONS, OrderAnswer]

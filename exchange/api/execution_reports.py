@@ -63,14 +63,15 @@ class Step(NamedTuple):
     is_aggressor: bool = False
 
 
-def steps_of(events: np.ndarray, is_own: np.ndarray) -> list[Step]:
-    """The steps in ``events`` (EVENT) of sessions with ``is_own[session]`` True, oldest first.
+def steps_of(events: np.ndarray, owner: np.ndarray, account: int) -> list[Step]:
+    """The steps of ``account`` in ``events`` (EVENT), oldest first.
 
-    A trade between two orders of the account is two steps, the maker's first.
+    ``owner``: account by session, 0 where it does not matter. A trade between two orders of the
+    account is two steps, the maker's first.
     """
     kinds = events["kind"]
-    own = FOLLOWED[kinds] & is_own[events["session"]]
-    contra = (kinds == EventKind.TRADE) & is_own[events["contra_session"]]
+    own = FOLLOWED[kinds] & (owner[events["session"]] == account)
+    contra = (kinds == EventKind.TRADE) & (owner[events["contra_session"]] == account)
     at = np.flatnonzero(own | contra)
     rows = zip(
         events["sequence"][at].tolist(),

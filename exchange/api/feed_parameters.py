@@ -26,7 +26,6 @@ class FeedParameters(NamedTuple):
 
     connections: int = 20_000
     connections_per_address: int = 1_000
-    # A socket that neither subscribes nor signs in is closed: it costs memory and does nothing.
     subscriptions_per_connection: int = 1_000
     message_bytes: int = 65_536
     messages_per_second: int = 200

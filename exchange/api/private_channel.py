@@ -82,7 +82,6 @@ class _Watched:
 
     def __init__(self) -> None:
         self.members: set[Member] = set()
-        self.is_own = np.zeros(SESSION_NUMBERS, np.bool_)
         self.balances: dict[int, tuple[int, int]] = {}
         self.positions: dict[int, tuple[int, int, int]] = {}
 
@@ -106,7 +105,7 @@ class PrivateChannel:
         self._history = history
         self._members: set[Member] = set()
         self._watched: dict[int, _Watched] = {}
-        self._is_watched_session = np.zeros(SESSION_NUMBERS, np.bool_)
+        self._owner = np.zeros(SESSION_NUMBERS, np.int32)  # watched account by session, else 0
         self._generation = -1
         self._replaying = asyncio.Lock()
 
@@ -175,8 +174,7 @@ class PrivateChannel:
         watched = self._watched.get(member.account)
         if watched is None:
             watched = self._watched[member.account] = _Watched()
-            watched.is_own = self._sessions_of(member.account)
-            self._is_watched_session |= watched.is_own
+            self._owner[self._sessions_of(member.account)] = member.account
             self._changes(member.account, watched)
         watched.members.add(member)
 
@@ -188,22 +186,19 @@ class PrivateChannel:
             watched.members.discard(member)
             if not watched.members:
                 del self._watched[member.account]
-                self._find_sessions()
+                self._owner[self._owner == member.account] = 0
 
-    def _find_sessions(self) -> None:
-        """Which sessions belong to watched accounts."""
-        self._is_watched_session[:] = False
-        for account, watched in self._watched.items():
-            watched.is_own = self._sessions_of(account)
-            self._is_watched_session |= watched.is_own
-
-    def _sessions_of(self, account: int) -> np.ndarray:
-        """bool[SESSION_NUMBERS]: which sessions are the account's."""
+    def _sessions_of(self, account: int) -> list[int]:
+        """The numbers of the account's sessions."""
         account_of = self._accounts.account_of_session
         sessions = range(1, min(self._accounts.capacity.sessions, SESSION_NUMBERS))
-        found = np.zeros(SESSION_NUMBERS, np.bool_)
-        found[[session for session in sessions if account_of(session) == account]] = True
-        return found
+        return [session for session in sessions if account_of(session) == account]
+
+    def _owner_alone(self, account: int) -> np.ndarray:
+        """Account by session, of one account only."""
+        owner = np.zeros(SESSION_NUMBERS, np.int32)
+        owner[self._sessions_of(account)] = account
+        return owner
 
     # --- what happens -----------------------------------------------------------------------------
 
@@ -213,27 +208,25 @@ class PrivateChannel:
             return
         kinds = events["kind"]
         if (kinds == EventKind.SESSION_DEFINED).any():
-            self._find_sessions()
-        watched = self._is_watched_session
-        mask = FOLLOWED[kinds] & watched[events["session"]]
-        mask |= (kinds == EventKind.TRADE) & watched[events["contra_session"]]
+            for account in self._watched:
+                self._owner[self._sessions_of(account)] = account
+        owner = self._owner
+        owners = np.where(FOLLOWED[kinds], owner[events["session"]], 0)
+        contra_owners = np.where(kinds == EventKind.TRADE, owner[events["contra_session"]], 0)
+        own = np.flatnonzero(owners | contra_owners)
         of_accounts = np.flatnonzero(_OF_ACCOUNTS[kinds])
-        touched = {
-            account
-            for account in events["account"][of_accounts].tolist()
-            if account in self._watched
-        }
-        own = np.flatnonzero(mask)
+        touched = self._watched.keys() & set(events["account"][of_accounts].tolist())
         if not len(own) and not touched:
             return
         self.check_keys()
+        touched |= set(owners[own].tolist()) | set(contra_owners[own].tolist())
         # as bytes: numpy would copy record by record and field by field
         octets = events.view(np.uint8).reshape(-1, events.dtype.itemsize)[own]
         events = np.ascontiguousarray(octets).reshape(-1).view(events.dtype)
-        for account, of_account in list(self._watched.items()):
-            steps = steps_of(events, of_account.is_own)
-            if steps or account in touched:
-                self._tell(account, of_account, steps)
+        for account in touched:
+            watched = self._watched.get(account)
+            if watched is not None:  # 0: the other side of a trade; or signed out just now
+                self._tell(account, watched, steps_of(events, owner, account))
 
     def _tell(self, account: int, watched: _Watched, steps: list[Step]) -> None:
         if len(steps) > REPORTS_AT_ONCE:
@@ -244,23 +237,23 @@ class PrivateChannel:
             out = self._reports(account, steps)
             out += [frame(change) for change in self._changes(account, watched)]
         frames = b"".join(out)
-        for member in watched.members:
-            member.subscriber.write(frames)
+        if frames:
+            for member in watched.members:
+                member.subscriber.write(frames)
 
     def look_after(self) -> None:
-        """Every second: sign out whose key was revoked; send what no event of the account says.
+        """Every second: sign out whose key was revoked; tell what fees have brought in.
 
-        An account that others' fees are paid to has a new balance with every trade.
+        An account that others' fees are paid to has a new balance with every trade, and no event
+        of its own says so.
         """
         if not self._members:
             return
         self.check_keys()
-        for account, watched in self._watched.items():
-            changes = self._changes(account, watched)
-            if changes:
-                frames = b"".join([frame(change) for change in changes])
-                for member in watched.members:
-                    member.subscriber.write(frames)
+        for account in {each.fee_account for each in self._accounts.currencies().values()}:
+            watched = self._watched.get(account)
+            if watched is not None:
+                self._tell(account, watched, [])
 
     def _reports(self, account: int, steps: list[Step]) -> list[bytes]:
         trades = [step for step in steps if step.kind == EventKind.TRADE]
@@ -361,7 +354,7 @@ class PrivateChannel:
             return []
         if self._history is None or end - position > REPLAYED_EVENTS:
             return None
-        is_own = self._sessions_of(account)
+        owner = self._owner_alone(account)
         found: list[Step] = []
         while position < self._accounts.next_event:
             wanted = min(HISTORY_CHUNK_EVENTS, self._accounts.next_event - position)
@@ -369,8 +362,8 @@ class PrivateChannel:
             if len(events) == 0:
                 return None  # the archive was cut: nothing can be said
             if (events["kind"] == EventKind.SESSION_DEFINED).any():
-                is_own = self._sessions_of(account)
-            found += steps_of(events, is_own)
+                owner = self._owner_alone(account)
+            found += steps_of(events, owner, account)
             if len(found) > REPLAYED_REPORTS:
                 return None
             position += len(events)

@@ -12,6 +12,7 @@ import pytest
 import websocket_schema
 
 from exchange.api import asyncapi, messages, websocket
+from exchange.api.order_terms import Amendment, CancelAfter, NewOrder
 
 
 def document(private: bool = True) -> dict[str, Any]:
@@ -109,3 +110,19 @@ def test_what_the_document_refuses_the_endpoint_refuses():
         except msgspec.ValidationError:
             decoded = False
         assert valid == decoded == right, text
+
+
+@pytest.mark.parametrize(
+    ("action", "terms"),
+    [(messages.Order, NewOrder), (messages.Amend, Amendment), (messages.CancelAfter, CancelAfter)],
+)
+def test_order_actions_have_the_fields_of_rest(action: Any, terms: Any):
+    def fields(kind: Any) -> dict[str, Any]:
+        return {
+            each.name: (each.type, each.default) for each in msgspec.inspect.type_info(kind).fields
+        }
+
+    found = fields(action)
+    del found["request_id"]
+    found.pop("order_id", None)  # in REST it is in the path
+    assert found == fields(terms)

@@ -271,8 +271,12 @@ def test_a_message_that_is_too_big_closes_the_socket():
         client, other = await server.connect(), await server.connect()
         await other.subscribe("trade.AAPL")
         await client.socket.send_str("x" * 70_000)
-        code, _ = await client.receive_close()
-        assert code == CloseCode.MESSAGE_TOO_BIG
+        message = await client.socket.receive(TIMEOUT_S)
+        # what is unread when a connection is closed resets it, and may overtake the close frame
+        if message.type is aiohttp.WSMsgType.CLOSE:
+            assert message.data == CloseCode.MESSAGE_TOO_BIG
+        else:
+            assert message.type in (aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR)
         server.events.trade(1, 1, instrument=2)
         server.apply()
         assert (await other.receive())["price"] == 1

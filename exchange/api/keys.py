@@ -184,6 +184,7 @@ class KeyStore:
     def __init__(self, data_directory: Path, master_key_file: Path | None = None) -> None:
         self._path = data_directory / FILE
         self._master_path = master_key_file or data_directory / MASTER_KEY_FILE
+        self._looked_at = (str(self._path), str(self._master_path))  # at every request
         self._identity: tuple[int, ...] | None = None
         self._problem: KeysDamaged | None = None
         self._live: dict[str, _Live] = {}
@@ -223,7 +224,7 @@ class KeyStore:
     def _look(self) -> tuple[int, ...]:
         """What changes when either file is replaced or written."""
         identity: list[int] = []
-        for path in (self._path, self._master_path):
+        for path in self._looked_at:
             try:
                 found = os.stat(path)
             except OSError:

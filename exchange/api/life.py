@@ -159,7 +159,10 @@ class Life:
             if self._service.role == "api":
                 self._service.counters.set("connections", len(self._doors[0].limits))
             if self._checkpoints is not None:
-                self._checkpoints.step()
+                try:
+                    self._checkpoints.step()
+                except OSError as error:  # no memory for a child, no descriptor for its pipe
+                    log.error("no checkpoint was begun: %s", error)
 
     def _save(self) -> None:
         new = self._service.pump.position - self._began_at

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
 import os
 import signal
@@ -41,6 +42,7 @@ def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningExchan
             "feed": {"workers": 1},
             "store": {"dsn": NOBODY, "drain_timeout_ms": 1_000},
             "health": {"stale_ms": 1_500},
+            "read_model": {"checkpoint_events": 1_024, "orders": 8_192, "fills": 8_192},
             "supervision": {"hang_timeout_ms": HANG_MS, "idle_timeout_ms": 500},
         },
     )
@@ -160,6 +162,34 @@ def test_health_says_what_is_wrong(exchange: RunningExchange) -> None:
     with contextlib.suppress(ProcessLookupError):  # the watchdog may have been faster
         os.kill(matcher, signal.SIGCONT)
     wait_until(lambda: healthy(exchange), LIMIT_S, "the exchange to be healthy again")
+
+
+def test_the_models_go_on_from_a_checkpoint(exchange: RunningExchange) -> None:
+    before = exchange.wait_ready()
+    orders = 1_100
+    with OrderEntryClient("127.0.0.1", exchange.port) as client:
+        client.login("S2", PASSWORD, sequence=1)
+        for i in range(orders):
+            client.enter(f"book{i}", "B", 100, "MSFT", 1_000_000 + 100 * (i % 15))
+        accepted = sum(1 for m in itertools.islice(client.messages(LIMIT_S), orders))
+        assert accepted == orders
+    checkpoints = exchange.data_directory / "read_model" / "api"
+    wait_until(
+        lambda: checkpoints.is_dir() and any(checkpoints.glob("*.checkpoint")),
+        LIMIT_S,
+        "a checkpoint",
+    )
+    depth = get(exchange.address("api"), "/api/v1/depth/MSFT?levels=20")
+    assert depth[0] == 200 and len(depth[1]["data"]["bids"]) == 15
+    log_at = exchange.log_file.stat().st_size
+    os.kill(before.stages["api"].pid, signal.SIGKILL)
+    replaced(exchange, "api", before.stages["api"].pid)
+    assert get(exchange.address("api"), "/api/v1/depth/MSFT?levels=20") == depth
+    with exchange.log_file.open() as log:
+        log.seek(log_at)
+        lines = [json.loads(line) for line in log if line.startswith("{")]
+    loaded = [line["next_event"] for line in lines if line["message"] == "models loaded"]
+    assert loaded and loaded[0] > 1_024
 
 
 @pytest.mark.parametrize("name", ["api", "health", "feed"])

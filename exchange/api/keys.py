@@ -175,7 +175,7 @@ class _Live(NamedTuple):
 
 
 class KeyStore:
-    """The api stage's view of the keys. ``find`` costs one stat when nothing has changed.
+    """The api stage's view of the keys. ``find`` costs two stats when nothing has changed.
 
     ``generation`` grows whenever the file was read again: who holds a ``Key`` for long (a
     WebSocket) compares it, and asks ``is_live`` when it differs.

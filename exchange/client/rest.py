@@ -43,6 +43,7 @@ from exchange.client.types import (
 
 Decoded = TypeVar("Decoded")
 PREFIX = "/api/v1"
+TIME_PATH = f"{PREFIX}/time"
 TIMESTAMP_OUTSIDE_WINDOW = 2004
 FIRST_PAUSE_S = 0.05
 LONGEST_PAUSE_S = 2.0
@@ -61,6 +62,12 @@ class _PublicTrades(msgspec.Struct):
 
 class _Klines(msgspec.Struct):
     klines: list[Kline]
+
+
+def clock_ahead_ns(time_answer: bytes | msgspec.Raw) -> int:
+    """The exchange's clock minus ours, from the data of ``GET /time`` that came just now."""
+    said = msgspec.json.decode(time_answer, type=dict[str, int])
+    return said["timestamp"] * 1_000_000 - time.time_ns()
 
 
 def made_up_id() -> str:
@@ -324,11 +331,8 @@ class RestClient:
 
     async def _set_clock(self) -> None:
         """Our clock is wrong: sign with the exchange's from now on."""
-        raw = await self._once("GET", f"{PREFIX}/time", b"", False)
-        said = msgspec.json.decode(raw, type=dict[str, Any])
-        moment = said.get("timestamp")
-        if isinstance(moment, int):
-            self._clock_ahead_ns = moment * 1_000_000 - time.time_ns()
+        raw = await self._once("GET", TIME_PATH, b"", False)
+        self._clock_ahead_ns = clock_ahead_ns(raw)
 
 
 def _quoted(symbol: str) -> str:

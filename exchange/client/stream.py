@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import AsyncIterator
 from types import TracebackType
 from typing import Any
@@ -29,21 +30,26 @@ import msgspec
 from exchange.api.signature import signed_websocket
 from exchange.client import messages
 from exchange.client.messages import Message
-from exchange.client.rest import made_up_id
-from exchange.client.types import ApiKey, NewOrder, NotReached
+from exchange.client.rest import (
+    TIME_PATH,
+    TIMESTAMP_OUTSIDE_WINDOW,
+    clock_ahead_ns,
+    made_up_id,
+)
+from exchange.client.types import ApiKey, NewOrder, NotReached, RequestFailed
 
 PATH = "/ws"
 SILENCE_S = 5.0  # the exchange's heartbeat comes every second
 FIRST_PAUSE_S = 0.05
 LONGEST_PAUSE_S = 5.0
 MAXIMUM_MESSAGE_BYTES = 16 << 20  # a snapshot of a whole book
-TOO_OLD_CODES = (1007, 1002)  # what was asked for by sequence is kept no more
+KEY_REFUSED = (2002, 2003)  # unknown or revoked, wrong secret: trying again changes nothing
 
 
 class Stream:
     """``base_url``: as of RestClient. ``reconnect`` False: the iteration ends with the connection.
 
-    ``heartbeats``: yield them too.
+    ``heartbeats``: yield them too. The iteration raises RequestFailed when the key is refused.
     """
 
     def __init__(
@@ -54,7 +60,10 @@ class Stream:
         reconnect: bool = True,
         heartbeats: bool = False,
     ) -> None:
-        self._url = base_url.rstrip("/").replace("http", "ws", 1) + PATH
+        self._base_url = base_url.rstrip("/")
+        self._url = self._base_url.replace("http", "ws", 1) + PATH
+        self._clock_ahead_ns = 0  # the exchange's clock minus ours
+        self._clock_set = False
         self._key = key
         self._reconnect = reconnect
         self._heartbeats = heartbeats
@@ -190,8 +199,14 @@ class Stream:
         if message is None:
             return None, ""
         self._note(message)
-        if isinstance(message, messages.Error) and self._channels.get(message.channel or ""):
-            return await self._resume_refused(message), ""
+        if isinstance(message, messages.Error):
+            if self._key is not None and message.code in KEY_REFUSED:
+                await self.close()
+                raise RequestFailed(message.code, message.message)
+            if message.code == TIMESTAMP_OUTSIDE_WINDOW and not self._clock_set:
+                return None, await self._set_clock()
+            if self._channels.get(message.channel or ""):
+                return await self._resume_refused(message), ""
         if isinstance(message, messages.Heartbeat) and not self._heartbeats:
             return None, ""
         return message, ""
@@ -217,6 +232,19 @@ class Stream:
         self._channels[error.channel] = None
         await self.subscribe(error.channel)
         return messages.Gap(channel=error.channel, first_sequence=(since or 0) + 1)
+
+    async def _set_clock(self) -> str:
+        """Our clock is wrong: take the exchange's and connect again. Why the connection ends."""
+        assert self._session is not None
+        self._clock_set = True
+        try:
+            async with self._session.get(self._base_url + TIME_PATH) as answer:
+                said = msgspec.json.decode(await answer.read(), type=dict[str, msgspec.Raw])
+            self._clock_ahead_ns = clock_ahead_ns(said["data"])
+        except (aiohttp.ClientError, OSError, msgspec.DecodeError, KeyError) as error:
+            self._clock_set = False
+            return f"the exchange's clock cannot be asked for: {error}"
+        return "this machine's clock is wrong: signing in again by the exchange's"
 
     # --- the connection -----------------------------------------------------------------------
 
@@ -244,7 +272,8 @@ class Stream:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise NotReached(f"{self._url}: {error or type(error).__name__}") from error
         if self._key is not None:
-            await self._send(signed_websocket(self._key.id, self._key.secret))
+            now_ns = time.time_ns() + self._clock_ahead_ns
+            await self._send(signed_websocket(self._key.id, self._key.secret, now_ns=now_ns))
         fresh = [name for name, since in self._channels.items() if not since]
         if fresh:
             await self._send({"action": "subscribe", "channels": fresh})

@@ -176,6 +176,9 @@ class _Demonstration:
             except NotReached as error:
                 log.warning("bot of account %d: %s", key.account, error)
                 await asyncio.sleep(RETRY_PAUSE_S)
+            except RequestFailed as error:
+                log.warning("bot of account %d ends: its key is refused: %s", key.account, error)
+                return
 
     async def _url(self, daemon_pid: int) -> str | None:
         """Where the API listens; None when a signal came first."""

@@ -2,13 +2,15 @@
 
 import asyncio
 import json
+import time
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from exchange.client import ApiKey, NewOrder, NotReached, Stream, stream
+from exchange.client import ApiKey, NewOrder, NotReached, RequestFailed, Stream, stream
 from exchange.client.messages import (
+    Authenticated,
     Connected,
     Disconnected,
     Error,
@@ -51,10 +53,16 @@ class Script:
         return socket
 
 
+async def clock(request):
+    hour_ahead_ms = time.time_ns() // 1_000_000 + 3_600_000
+    return web.json_response({"code": 0, "data": {"timestamp": hour_ahead_ms}})
+
+
 def run(script, test, key=None, **options):
     async def main():
         app = web.Application()
         app.router.add_get("/ws", script.handle)
+        app.router.add_get("/api/v1/time", clock)
         async with TestServer(app) as server:
             url = f"http://{server.host}:{server.port}"
             async with Stream(url, key, **options) as client:
@@ -154,6 +162,40 @@ def test_signs_in_first_and_sends_orders():
         assert [type(message) for message in seen] == [Received, Error]
 
     run(Script(only), test, ApiKey("id", "secret"), reconnect=False)
+
+
+def test_a_revoked_key_ends_it():
+    async def first(socket, receive):
+        await receive()
+        await socket.send_json({"type": "error", "code": 2002, "message": "was revoked"})
+        await socket.receive()
+
+    async def test(client):
+        with pytest.raises(RequestFailed, match="2002: was revoked"):
+            await collect(client, Connected)
+
+    run(Script(first), test, ApiKey("id", "secret"))
+
+
+def test_a_wrong_clock_is_mended(monkeypatch):
+    seen = []
+
+    async def first(socket, receive):
+        seen.append((await receive())["timestamp"])
+        await socket.send_json({"type": "error", "code": 2004, "message": "old"})
+        await socket.receive()
+
+    async def second(socket, receive):
+        seen.append((await receive())["timestamp"])
+        await socket.send_json({"type": "authenticated", "account": 7})
+        await socket.receive()
+
+    async def test(client):
+        found = await collect(client, Authenticated)
+        assert [type(message) for message in found] == [Disconnected, Connected, Authenticated]
+        assert seen[1] - seen[0] > 3_000_000
+
+    run(Script(first, second), test, ApiKey("id", "secret"))
 
 
 def test_silence_is_a_lost_connection(monkeypatch):

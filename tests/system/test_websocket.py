@@ -1,6 +1,6 @@
 """The WebSocket of a running exchange: private reports, order entry, restarts, bad clients.
 
-One exchange for all tests of this file, with a feed worker; each test uses an instrument or an
+One exchange for all tests of this file, with two feed workers; each test uses an instrument or an
 account of its own.
 """
 
@@ -36,7 +36,7 @@ def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningExchan
         web=True,
         settings={
             "risk": {"taker_fee_basis_points": 1},
-            "feed": {"workers": 1, "conflate_bytes": 65_536, "stall_timeout_ms": 300},
+            "feed": {"workers": 2, "conflate_bytes": 65_536, "stall_timeout_ms": 300},
             "api": {
                 "requests_per_second_per_ip": 100_000,
                 "requests_per_second_per_key": 100_000,
@@ -282,16 +282,19 @@ def test_a_revoked_key_loses_its_socket(exchange):
 
 @pytest.mark.parametrize("name", ["api", "feed"])
 def test_a_restart_loses_nobody_a_trade(exchange, make_key, name):
-    """kill -9 of the process that serves the sockets, while there is trading."""
+    """kill -9 of the processes that serve the sockets, while there is trading."""
     symbol = {"api": "AMZN", "feed": "GOOG"}[name]
     account = {"api": 8, "feed": 9}[name]
-    stage = {"api": "api", "feed": "feed_1"}[name]
-    pid = exchange.pid(stage)
+    stages = {"api": ["api"], "feed": ["feed_1", "feed_2"]}[name]
+    pids = {stage: exchange.pid(stage) for stage in stages}
 
     def restarted() -> bool:
         state = exchange.state()
-        found = None if state is None else state.stages.get(stage)
-        return found is not None and found.pid != pid and found.ready
+        found = {} if state is None else state.stages
+        return all(
+            stage in found and found[stage].pid != pid and found[stage].ready
+            for stage, pid in pids.items()
+        )
 
     async def trade(tcp: OrderEntryClient, number: int) -> None:
         tcp.enter(f"B{name}{number}", "B", 1, symbol, 1_000_000 + 100 * number)
@@ -314,7 +317,8 @@ def test_a_restart_loses_nobody_a_trade(exchange, make_key, name):
             if private is not None:
                 while len(reports) < 40:  # 2 accepted, 2 filled for each trade
                     reports.append(await private.receive_type("execution_report"))
-            os.kill(pid, signal.SIGKILL)
+            for pid in pids.values():
+                os.kill(pid, signal.SIGKILL)
             for number in range(10, 20):
                 await trade(tcp, number)
             beaten_s = time.monotonic()
@@ -385,7 +389,8 @@ def test_a_client_that_does_not_read_is_dropped_and_the_others_get_everything(ex
         counting = [asyncio.create_task(count(i)) for i in range(2)]
 
         def dropped() -> int:
-            return int(exchange.status()["counters"]["feed_1_subscribers_dropped"])
+            counters = exchange.status()["counters"]
+            return sum(int(counters[f"feed_{n}_subscribers_dropped"]) for n in (1, 2))
 
         trades = 0
         with OrderEntryClient("127.0.0.1", exchange.port) as tcp:

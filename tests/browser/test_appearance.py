@@ -115,3 +115,20 @@ def test_chart_and_attribution(open_page: OpenPage) -> None:
         page.at(f'[data-interval="{interval}"]').click()
         expect(page.at(f'[data-interval="{interval}"]')).to_have_attribute("aria-checked", "true")
     expect(page.at("#candles canvas").first).to_be_visible()
+
+
+class PageWithoutLibrary(TradingPage):
+    """The chart library was not put in place."""
+
+    def prepare(self) -> None:
+        self.page.route("**/vendor/**", lambda route: route.fulfill(status=404, body=""))
+
+
+def test_without_the_chart_library(open_page: OpenPage) -> None:
+    page = open_page(None, "AAPL", page=PageWithoutLibrary)
+    expect(page.at("#candles-cover")).to_contain_text("scripts/up")
+    expect(page.at("#ladder")).to_be_visible()
+    page.at("#theme-button").click()
+    page.at('[data-interval="5m"]').click()
+    page.at("#tab-depth").click()
+    expect(page.at("#depth-canvas")).to_be_visible()

@@ -35,6 +35,9 @@ def test_two_users_trade_with_each_other(open_page: OpenPage) -> None:
         expect(row).to_contain_text(role)
         expect(page.at("#tape-rows tr").first).to_contain_text("150.25")
         expect(page.at("#headline-last")).to_have_text("150.25")
+    expect(
+        seller.page.locator(".toast", has_text="Sell AAPL: 100 filled at 150.25")
+    ).to_be_visible()
     seller.tab("open")
     expect(seller.open_orders().first).to_contain_text("Partly filled")
     expect(seller.at("#ladder-asks .ladder-mine").first).to_have_text("200")

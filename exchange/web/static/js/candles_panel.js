@@ -1,7 +1,6 @@
 // Candles with volume, drawn by the lightweight-charts library (window.LightweightCharts).
 //
-// Prices go into it as integers of minor units, and its labels are made by our own formatter: no price is
-// rounded. The library is put in place when the exchange is installed; without it the panel says so.
+// Prices go into it as integers, and its labels are made by our own formatter: no price is rounded. The library is put in place when the exchange is installed; without it the panel says so.
 
 import { colour } from "./appearance.js";
 import { byId, make, markChosen, rovingGroup, startTabs } from "./elements.js";
@@ -50,9 +49,19 @@ function seriesColours() {
 }
 
 const seconds = (candle) => candle.start / 1000;
-const asCandle = (candle) => ({
-  time: seconds(candle), open: candle.open, high: candle.high, low: candle.low, close: candle.close,
-});
+
+// Prices are shown to the library as numbers of ticks: integers, so that it labels whole ticks only.
+function asCandle(candle) {
+  const tick = selectedInstrument()?.tick ?? 1;
+  return {
+    time: seconds(candle),
+    open: candle.open / tick,
+    high: candle.high / tick,
+    low: candle.low / tick,
+    close: candle.close / tick,
+  };
+}
+
 const asVolume = (candle) => ({
   time: seconds(candle),
   value: candle.volume,
@@ -81,8 +90,8 @@ function draw() {
     candles.applyOptions({
       priceFormat: {
         type: "custom",
-        minMove: instrument?.tick ?? 1,
-        formatter: (value) => priceText(Math.round(value), instrument),
+        minMove: 1,
+        formatter: (ticks) => priceText(Math.round(ticks) * (instrument?.tick ?? 1), instrument),
       },
     });
     const all = [...market.klines.values()].sort((a, b) => a.start - b.start);

@@ -20,6 +20,7 @@ import { showView } from "./views.js";
 
 const HISTORY_SHOWN = 100;
 const FILLS_SHOWN = 100;
+const FILLS_TOGETHER_MS = 400; // an order that is filled in many parts is told once
 const cancelling = new Set(); // ids of orders whose cancel is on its way
 export let chooseOrderTab = () => {};
 
@@ -239,19 +240,39 @@ function pressed(event) {
   }
 }
 
-// What others or the exchange do to our orders is told; what we do here has been told by the ticket.
-function tellReport(report) {
-  const order = report.order;
-  if (report.last_quantity) {
+// Fills that were not told yet: `{ order, quantity, value }` by order id.
+const untold = new Map();
+
+function tellFills() {
+  for (const { order, quantity, value } of untold.values()) {
     const values = {
-      quantity: quantityText(report.last_quantity),
+      quantity: quantityText(quantity),
       symbol: order.symbol,
-      price: priceText(report.last_price, instrumentOf(order)),
+      price: priceText(value / BigInt(quantity), instrumentOf(order)),
       side: sideText(order),
     };
     toast(t("report.filled", values), "good");
+  }
+  untold.clear();
+}
+
+function noteFill(report) {
+  if (untold.size === 0) setTimeout(tellFills, FILLS_TOGETHER_MS);
+  const known = untold.get(report.order.order_id) ?? { quantity: 0, value: 0n };
+  known.order = report.order;
+  known.quantity += report.last_quantity;
+  known.value += BigInt(report.last_price) * BigInt(report.last_quantity);
+  untold.set(report.order.order_id, known);
+}
+
+// What others or the exchange do to our orders is told; what an order did at once, the ticket has told.
+function tellReport(report) {
+  const order = report.order;
+  const entered = report.liquidity === "taker" && (order.type === "limit" || order.type === "market");
+  if (report.last_quantity) {
+    if (!entered) noteFill(report);
   } else if (order.status === "cancelled" && order.cancel_reason && order.cancel_reason !== "user") {
-    toast(orderOutcome(order), "bad");
+    if (order.time_in_force !== "ioc" && order.time_in_force !== "fok") toast(orderOutcome(order), "bad");
   } else if (report.event === "triggered") {
     toast(t("report.triggered", { order: orderText(order) }), "plain");
   }

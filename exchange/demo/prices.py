@@ -13,15 +13,15 @@ VOLATILITY = 1.3e-4  # relative change in a second, one standard deviation
 REVERSION_S = 5_400.0  # it is drawn back to where the day began within such a time
 FARTHEST = 0.08  # ... and never farther away than this (the price band is at 20 %)
 MOOD_S = 45.0  # how long buyers or sellers are in the majority
-IMPACT_TICKS = 0.35  # of one ordinary trade
+IMPACT = 2e-5  # relative change by one ordinary trade; grows with the root of its size
+LARGEST_TRADE = 400.0  # ordinary trades; what is larger moves it no more than that
 
 
 class FairPrice:
     """One instrument's worth in minor units (a float) and its mood (-1 sellers .. 1 buyers)."""
 
-    def __init__(self, reference: int, tick: int, choose: random.Random) -> None:
+    def __init__(self, reference: int, choose: random.Random) -> None:
         self._reference = float(reference)
-        self._tick = tick
         self._choose = choose
         self.value = float(reference) * (1 + choose.gauss(0, 0.002))
         self.mood = 0.0
@@ -43,5 +43,5 @@ class FairPrice:
 
     def traded(self, side: str, size: float) -> None:
         """Somebody bought or sold aggressively; ``size`` 1 is an ordinary trade."""
-        ticks = IMPACT_TICKS * math.sqrt(min(size, 25.0))
-        self.value += self._tick * ticks * (1 if side == "buy" else -1)
+        change = IMPACT * math.sqrt(min(size, LARGEST_TRADE))
+        self.value *= 1 + (change if side == "buy" else -change)

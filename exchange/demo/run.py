@@ -139,9 +139,7 @@ class _Demonstration:
         choose = random.Random(self._seed)
         fair = {
             each.symbol: FairPrice(
-                each.reference_price or each.minimum_price,
-                each.tick,
-                random.Random(choose.random()),
+                each.reference_price or each.minimum_price, random.Random(choose.random())
             )
             for each in instruments
         }

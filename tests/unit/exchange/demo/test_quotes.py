@@ -42,7 +42,7 @@ INSTRUMENTS = [client_instrument(each) for each in CONFIGURATION.instruments]
 @pytest.mark.parametrize("instrument", INSTRUMENTS, ids=lambda each: each.symbol)
 def test_a_maker_keeps_a_full_valid_book(instrument):
     choose = random.Random(instrument.symbol)
-    fair = FairPrice(instrument.reference_price, instrument.tick, random.Random(1))
+    fair = FairPrice(instrument.reference_price, random.Random(1))
     book, next_id = {}, 1
     for turn in range(500):
         value = fair.advance(choose.choice([0.5, 1.5]))
@@ -93,7 +93,7 @@ def test_orders_out_of_reach_are_cancelled():
 
 def test_prices_are_the_same_with_the_same_seed_and_stay_near():
     def walk(seed):
-        fair = FairPrice(60_000, 100, random.Random(seed))
+        fair = FairPrice(60_000, random.Random(seed))
         values = []
         for step in range(20_000):
             values.append(fair.advance(1.0))

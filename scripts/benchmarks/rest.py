@@ -30,6 +30,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import psutil
 from aiohttp import web
 
 from exchange.settings import ROOT
@@ -62,6 +63,16 @@ def _wait_until_ready(port: int) -> None:
             return
         check(time.monotonic() < deadline_s, "the exchange does not become healthy")
         time.sleep(0.05)
+
+
+def _cpu_seconds(daemon: int) -> dict[str, float]:
+    """CPU time of every stage, and of this process (the client), so far."""
+    seconds = {"client": sum(psutil.Process().cpu_times()[:2])}
+    for child in psutil.Process(daemon).children():
+        words = child.cmdline()
+        if "exchange.stage" in words:
+            seconds[words[words.index("exchange.stage") + 1]] = sum(child.cpu_times()[:2])
+    return seconds
 
 
 def _accounts(count: int) -> str:
@@ -206,7 +217,9 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         made = _check_answers(answers, WARM_ORDERS)
         progress(f"{count:,} orders over {arguments.connections} connections")
         source = Source(keys, WARM_ORDERS, count)
+        before = _cpu_seconds(place.process.pid)
         answers, seconds = _measure(port, arguments.connections, source.next)
+        after = _cpu_seconds(place.process.pid)
         made |= _check_answers(answers, count)
         check(len(made) == WARM_ORDERS + count, "an order id was given twice")
         progress("the same requests to an empty handler")
@@ -225,6 +238,9 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         "orders": count,
         "connections": arguments.connections,
         "keys": arguments.keys,
+        "cpu_us_per_order": {
+            name: (after[name] - before[name]) / count * 1e6 for name in sorted(after)
+        },
         "empty_handler": limit,
         "of_empty_handler": count / seconds / limit["per_s"],
     }

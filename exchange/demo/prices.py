@@ -20,10 +20,13 @@ LARGEST_TRADE = 400.0  # ordinary trades; what is larger moves it no more than t
 class FairPrice:
     """One instrument's worth in minor units (a float) and its mood (-1 sellers .. 1 buyers)."""
 
-    def __init__(self, reference: int, choose: random.Random) -> None:
+    def __init__(
+        self, reference: int, choose: random.Random, last_price: int | None = None
+    ) -> None:
+        """``last_price``: where it goes on, when it has traded before."""
         self._reference = float(reference)
         self._choose = choose
-        self.value = float(reference) * (1 + choose.gauss(0, 0.002))
+        self.value = float(last_price or reference * (1 + choose.gauss(0, 0.002)))
         self.mood = 0.0
         self._excitement = 0.0  # logarithm of how much livelier than usual it is
 

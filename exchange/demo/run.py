@@ -139,7 +139,9 @@ class _Demonstration:
         choose = random.Random(self._seed)
         fair = {
             each.symbol: FairPrice(
-                each.reference_price or each.minimum_price, random.Random(choose.random())
+                each.reference_price or each.minimum_price,
+                random.Random(choose.random()),
+                each.last_price,
             )
             for each in instruments
         }

@@ -45,7 +45,7 @@ MS = 1e-3
 class Channel:
     """A public channel that somebody subscribes to."""
 
-    __slots__ = ("groups", "is_trades", "key", "next_s", "sequence")
+    __slots__ = ("groups", "is_trades", "key", "next_s", "sequence", "shown")
 
     def __init__(self, key: ChannelKey, sequence: int) -> None:
         self.key = key
@@ -53,6 +53,7 @@ class Channel:
         self.groups: set[Group] = set()
         self.sequence = sequence  # depth_diff: of the last diff
         self.next_s = 0.0  # channels of states: not sent before
+        self.shown: object = None  # ... and what was last sent of them
 
 
 class Hub:
@@ -172,6 +173,7 @@ class Hub:
                 return b""
             return self.frames.trades_since(key, since)
         channel = self._channels[key]
+        channel.shown = None  # one of them has been shown something else than the others
         return self.frames.present(key, sequence=channel.sequence, now_ms=self.clock_ms())
 
     def _move(self, subscriber: Subscriber, channels: frozenset[ChannelKey]) -> None:
@@ -179,6 +181,8 @@ class Hub:
         old = subscriber.group
         if old is not None:
             if old.channels == channels:
+                # what it is sent now must not be followed by what was made before
+                self._fan_out.flush(old)
                 return
             self._fan_out.flush(old)
             old.discard(subscriber)
@@ -298,6 +302,10 @@ class Hub:
                 next_s = min(next_s, channel.next_s)
                 continue
             del self._due[channel]
+            shown = self.frames.shown(channel.key)
+            if shown == channel.shown:
+                continue  # a level far from the best has changed, or one has changed back
+            channel.shown = shown
             channel.next_s = now_s + self._intervals_s[channel.key.kind]
             made = self.frames.present(channel.key, sequence=0, now_ms=self.clock_ms())
             self._add(channel, made)

@@ -199,6 +199,16 @@ class PublicFrames:
         newest = self._market.klines(instrument, interval, limit=1)
         return newest[0] if newest else None
 
+    def shown(self, key: ChannelKey) -> object:
+        """What a channel of states shows now: as long as it is equal, there is nothing to send."""
+        instrument = key.instrument
+        if key.kind is ChannelKind.DEPTH:
+            depth = self._market.depth(instrument, self._depth_levels)
+            return _levels(depth.bids), _levels(depth.asks)
+        if key.kind is ChannelKind.TICKER:
+            return self._market.ticker(instrument)._replace(sequence=0, timestamp_ns=0)
+        return self.newest_kline(instrument, key.interval)
+
     def present(self, key: ChannelKey, *, sequence: int, now_ms: int) -> bytes:
         """What a channel's subscriber has to know to begin; nothing for channels of events.
 

@@ -140,6 +140,55 @@ def test_ticker_and_candles():
     serve(test, kline_interval_ms=1, ticker_interval_ms=1)
 
 
+def test_what_does_not_show_is_not_sent():
+    """Depth of 20 levels and the ticker stay as they are when a level far away changes."""
+
+    async def test(server: FeedServer) -> None:
+        client = await server.connect()
+        for i in range(25):
+            server.events.level(Side.BUY, 1_000 - i, 5)
+        server.apply()
+        await client.send(action="subscribe", channels=[f"depth.{SYMBOL}", f"ticker.{SYMBOL}"])
+        await client.receive_all(4)
+        server.events.level(Side.BUY, 1_000, 6)
+        server.apply()
+        assert {m["type"] for m in await client.receive_all(2)} == {"depth", "ticker"}
+        server.events.level(Side.BUY, 976, 9)
+        server.apply()
+        server.events.level(Side.BUY, 1_000, 7)
+        server.apply()
+        found = {m["type"]: m for m in await client.receive_all(2)}
+        assert found["depth"]["bids"][0] == [1_000, 7]
+        assert found["ticker"]["best_bid_quantity"] == 7
+
+    serve(test, tick_ms=0.0, depth_interval_ms=0, ticker_interval_ms=0)
+
+
+def test_subscribing_again_begins_anew():
+    async def test(server: FeedServer) -> None:
+        client, other = await server.connect(), await server.connect()
+        for each in (client, other):
+            await each.subscribe(f"depth_diff.{SYMBOL}")
+            assert (await each.receive())["type"] == "depth_snapshot"
+        sequence = 0
+        for quantity in range(1, 30):
+            server.events.level(Side.BUY, 100, quantity)
+            server.apply()
+            if quantity == 15:
+                await client.send(action="subscribe", channels=[f"depth_diff.{SYMBOL}"])
+        while True:
+            message = await client.receive()
+            if message["type"] == "depth_snapshot":
+                sequence = message["sequence"]
+                break
+        while sequence < server.market.next_event - 1:
+            message = await client.receive()
+            assert message["first_sequence"] == sequence + 1
+            sequence = message["last_sequence"]
+
+    serve(test, tick_ms=0.0)
+
+
 def test_halt_is_told_by_the_ticker():
     async def test(server: FeedServer) -> None:
         client = await server.connect()

@@ -22,8 +22,8 @@ position, a position the balance that pays for it, without another look-up. Addr
 All of it comes from the operating system as zeros that take no memory until they are touched.
 
 Invariants: order ids grow along each account's list from oldest to newest; a live order is in its
-account's open list, a closed one in the queue of closed orders, in the order in which they closed;
-an order that is nobody's is in no list. Two addresses share a word as low and high half.
+account's open list, a closed one in a queue of closed orders, in the order in which they closed; an
+order that is nobody's is in no list. Two addresses share a word as low and high half.
 """
 
 from __future__ import annotations
@@ -78,13 +78,15 @@ H_TOKEN_MASK = 33
 H_POSITIONS_USED = 34
 H_ORDERS_USED = 35  # slots ever used; from the maximum on, the oldest closed order makes room
 H_LIVE_ORDERS = 36
-H_CLOSED_OLDEST = 37
+H_CLOSED_OLDEST = 37  # with H_TRACK_DIRTY one queue of all closed orders, else one per account
 H_CLOSED_NEWEST = 38
 H_TRADES_SEEN = 39  # of all time; the ring holds the last of them
 H_DIRTY_ORDERS_COUNT = 40
 H_DIRTY_ACCOUNTS_COUNT = 41
 H_DIRTY_POSITIONS_COUNT = 42
 H_ORDERS_EVICTED = 43
+H_HOLDERS = 44  # accounts of which at least one order is kept
+H_VICTIM = 45  # address of the account whose closed orders made room last
 
 # --- why following stopped before an event (H_ERROR) ----------------------------------------------
 ERROR_UNKNOWN_ORDER = 1
@@ -138,7 +140,9 @@ A_NEWEST_FILL = 11  # fill number, see below
 A_NEWEST_POSITION = 12  # address
 A_ORDER_COUNT = 13  # kept orders
 A_DIRTY = 14
-A_BALANCES = 16  # currency 0 is none; BALANCE_WORDS per currency from here on
+A_CLOSED_OLDEST = 16  # queue of its closed orders
+A_CLOSED_NEWEST = 17
+A_BALANCES = 20  # currency 0 is none; BALANCE_WORDS per currency from here on
 BALANCE_WORDS = 4
 B_BALANCE = 0
 B_FROZEN = 1
@@ -257,6 +261,9 @@ def account_words(currencies: int) -> int:
     """Words of an account's row, a multiple of 8."""
     return -(-(A_BALANCES + BALANCE_WORDS * currencies) // 8) * 8
 
+
+# a queue is named by the word of its oldest, the newest is in the next
+assert H_CLOSED_NEWEST == H_CLOSED_OLDEST + 1 and A_CLOSED_NEWEST == A_CLOSED_OLDEST + 1
 
 for _name, _word, _shift in (
     ("sequence", E_SEQUENCE, 0),

@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from exchange.read_model.accounts_layout import (
+    A_CLOSED_OLDEST,
     A_NEWEST_OPEN,
     A_NEWEST_ORDER,
     A_NEWEST_POSITION,
@@ -22,13 +23,14 @@ from exchange.read_model.accounts_layout import (
     FLAG_DIRTY,
     H_ACCOUNT_WORDS,
     H_ACCOUNTS,
-    H_CLOSED_NEWEST,
+    H_ACCOUNTS_MAXIMUM,
     H_CLOSED_OLDEST,
     H_DAY,
     H_DIRTY_ACCOUNTS,
     H_DIRTY_ACCOUNTS_COUNT,
     H_DIRTY_ORDERS,
     H_DIRTY_ORDERS_COUNT,
+    H_HOLDERS,
     H_LIVE_ORDERS,
     H_ORDER_INDEX,
     H_ORDER_MASK,
@@ -45,6 +47,7 @@ from exchange.read_model.accounts_layout import (
     H_TOKEN_MASK,
     H_TOKEN_SEED,
     H_TRACK_DIRTY,
+    H_VICTIM,
     HALF,
     HALF_BITS,
     O_CHAINS,
@@ -220,14 +223,25 @@ def open_order(m: np.ndarray, at: int) -> None:
 
 
 @jit_borrowed_inline
+def _queue_of(m: np.ndarray, account: int) -> int:
+    """Where the oldest of the queue that an account's closed orders are in is named.
+
+    Whoever takes what changed must find it in time, so there the order that closed first leaves
+    first. Everybody else wants each account's latest orders, however many others have.
+    """
+    return H_CLOSED_OLDEST if m[H_TRACK_DIRTY] != 0 else account + A_CLOSED_OLDEST
+
+
+@jit_borrowed_inline
 def queue_closed(m: np.ndarray, at: int) -> None:
-    """The order will never change again: it may leave when all that closed before it have left."""
-    newest = m[H_CLOSED_NEWEST]
+    """The order will never change again: it may leave when its time has come."""
+    queue = _queue_of(m, account_at(m, low(m[at + O_OWNER])))
+    newest = m[queue + 1]
     if newest != 0:
         m[newest + O_NEXT_CLOSED] = at
     else:
-        m[H_CLOSED_OLDEST] = at
-    m[H_CLOSED_NEWEST] = at
+        m[queue] = at
+    m[queue + 1] = at
     m[at + O_NEXT_CLOSED] = 0
 
 
@@ -243,13 +257,16 @@ def close_order(m: np.ndarray, at: int) -> None:
 
 @jit_borrowed
 def _evict(m: np.ndarray, at: int) -> None:
-    """Take a closed order, the first in the queue, out of everything that names it."""
-    m[H_CLOSED_OLDEST] = m[at + O_NEXT_CLOSED]
-    if m[at + O_NEXT_CLOSED] == 0:
-        m[H_CLOSED_NEWEST] = 0
+    """Take a closed order, the first in its queue, out of everything that names it."""
     account = account_at(m, low(m[at + O_OWNER]))
+    queue = _queue_of(m, account)
+    m[queue] = m[at + O_NEXT_CLOSED]
+    if m[at + O_NEXT_CLOSED] == 0:
+        m[queue + 1] = 0
     unlink(m, account + A_NEWEST_ORDER, at, O_LINKS)
     m[account + A_ORDER_COUNT] -= 1
+    if m[account + A_ORDER_COUNT] == 0:
+        m[H_HOLDERS] -= 1
 
     bucket = m[H_ORDER_INDEX] + (m[at + O_ID] & m[H_ORDER_MASK])
     other = m[bucket]
@@ -272,9 +289,41 @@ def _evict(m: np.ndarray, at: int) -> None:
     m[H_ORDERS_EVICTED] += 1
 
 
+@jit_borrowed_inline
+def _closed_count(m: np.ndarray, account: int) -> int:
+    return m[account + A_ORDER_COUNT] - m[account + A_OPEN_COUNT]
+
+
 @jit_borrowed
-def new_order_slot(m: np.ndarray) -> int:
-    """Room for an order: a slot never used, or that of the order that closed first.
+def _makes_room(m: np.ndarray, account: int) -> int:
+    """The account whose oldest closed order is to leave for a new one of ``account``.
+
+    One that has more than its share of those that are kept: itself, else the one that made room
+    last, else another one. So an account that trades a lot forgets its own orders and not those of
+    the others. There is a closed order.
+    """
+    share = (m[H_ORDERS_USED] - m[H_LIVE_ORDERS]) // m[H_HOLDERS]
+    if _closed_count(m, account) > share:
+        return account
+    victim = m[H_VICTIM]
+    if victim != 0 and _closed_count(m, victim) > share:
+        return victim
+    first, size = m[H_ACCOUNTS], m[H_ACCOUNT_WORDS]
+    end = first + m[H_ACCOUNTS_MAXIMUM] * size
+    # somebody has at least the average
+    least = max(share, 1)
+    victim = max(victim, first)
+    while _closed_count(m, victim) < least:
+        victim += size
+        if victim == end:
+            victim = first
+    m[H_VICTIM] = victim
+    return victim
+
+
+@jit_borrowed
+def new_order_slot(m: np.ndarray, account: int) -> int:
+    """Room for an order of account number ``account``: unused, or that of a closed order.
 
     ORDERS_FULL when all orders live, ORDER_NOT_TAKEN when that order is still in the list of
     touched orders.
@@ -283,9 +332,11 @@ def new_order_slot(m: np.ndarray) -> int:
     if used < m[H_ORDERS_MAXIMUM]:
         m[H_ORDERS_USED] = used + 1
         return m[H_ORDERS] + used * ORDER_WORDS
-    at = m[H_CLOSED_OLDEST]
-    if at == 0:
+    if m[H_LIVE_ORDERS] == used:
         return ORDERS_FULL
+    at = m[H_CLOSED_OLDEST]
+    if m[H_TRACK_DIRTY] == 0:
+        at = m[_makes_room(m, account_at(m, account)) + A_CLOSED_OLDEST]
     if m[at + O_WHAT] & FLAG_DIRTY != 0:
         return ORDER_NOT_TAKEN
     _evict(m, at)
@@ -298,6 +349,8 @@ def enlist_order(m: np.ndarray, at: int, account: int, session: int) -> None:
     owner = account_at(m, account)
     link_newest(m, owner + A_NEWEST_ORDER, at, O_LINKS)
     m[owner + A_ORDER_COUNT] += 1
+    if m[owner + A_ORDER_COUNT] == 1:
+        m[H_HOLDERS] += 1
     by_id = m[H_ORDER_INDEX] + (m[at + O_ID] & m[H_ORDER_MASK])
     by_token = token_bucket(m, session, m[at + O_TOKEN_0], m[at + O_TOKEN_1])
     m[at + O_CHAINS] = m[by_id] | (m[by_token] << HALF_BITS)

@@ -14,7 +14,7 @@ from exchange.read_model import accounts_layout as layout
 from exchange.read_model.accounts_find import rebuild_indexes
 from exchange.read_model.accounts_types import AccountModelCapacity, Dirty
 
-FORMAT = 2  # of the memory; raised with every change of what a word means
+FORMAT = 3  # of the memory; raised with every change of what a word means
 _WORDS_MAXIMUM = 1 << 31  # addresses share a word in pairs
 _LINE_WORDS = 8
 

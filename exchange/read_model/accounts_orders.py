@@ -246,7 +246,7 @@ def accepted(m: np.ndarray, e: np.ndarray, i: int, is_replacement: bool) -> int:
         value_high = m[replaced + O_VALUE_HIGH]
         m[replaced + O_REPLACED_BY] = order_id
         touch_order(m, replaced)  # what touched it before may have been taken already
-    at = new_order_slot(m)
+    at = new_order_slot(m, account)
     if at < 0:
         return ERROR_NOT_TAKEN if at == ORDER_NOT_TAKEN else ERROR_ORDERS
     _write_order(m, e, i, at, account, _PARTIAL_FILLED if filled != 0 else _NEW)
@@ -273,7 +273,7 @@ def rejected(m: np.ndarray, e: np.ndarray, i: int) -> int:
     account = account_of(m, e[i + E_WHAT] & SHORT)
     if account == 0:
         return ERROR_UNKNOWN_SESSION
-    at = new_order_slot(m)
+    at = new_order_slot(m, account)
     if at < 0:
         return ERROR_NOT_TAKEN if at == ORDER_NOT_TAKEN else ERROR_ORDERS
     _write_order(m, e, i, at, account, _IS_REJECTED)

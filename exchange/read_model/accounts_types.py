@@ -19,10 +19,11 @@ class AccountModelCapacity(msgspec.Struct, frozen=True, kw_only=True):
     """How many of each the model has room for. Numbers of accounts etc. are below these.
 
     ``accounts``, ``sessions``, ``instruments``, ``positions``: at least as many as the engine has.
-    ``orders``: live ones and kept closed ones together; when there is no room for another one, the
-    order that closed first is forgotten. A live order never is: with fewer than the engine's live
-    orders + 1, following stops with ReadModelFull when they are reached. ``fills``: the newest that
-    are kept, an even number.
+    ``orders``: live ones and kept closed ones together; when there is no room for another one, a
+    closed order is forgotten: the oldest of an account that has more than its share, or, in a model
+    that tracks changes, the one that closed first. A live order never is: with fewer than the
+    engine's live orders + 1, following stops with ReadModelFull when they are reached. ``fills``:
+    the newest that are kept, an even number.
     """
 
     accounts: int

@@ -14,6 +14,7 @@ from exchange.read_model.accounts_types import (
     Order,
     ReadModelFull,
 )
+from exchange.records import EVENT
 from tests.model.naive_history import CLOSED, NaiveHistory
 from tests.unit.exchange.read_model.account_streams import (
     ACCOUNTS,
@@ -71,6 +72,63 @@ def test_the_orders_that_closed_first_are_forgotten(stream: np.ndarray) -> None:
     for account in ACCOUNTS:
         assert all_orders(resumed, account) == all_orders(model, account)
         assert all_fills(resumed, account) == all_fills(model, account)
+
+
+def test_every_account_keeps_its_own_latest_orders(stream: np.ndarray) -> None:
+    """Without changes to take: live orders stay, and of each account those that closed last."""
+    history = NaiveHistory()
+    history.apply(stream)
+    live = {o.order_id for o in history.orders.values() if o.status not in CLOSED}
+    model = AccountModel(capacity(orders=len(stream) // 8))
+    random = np.random.default_rng(3)
+    resumed = None
+    for piece in in_pieces(stream, random):
+        model.apply(piece)
+        if resumed is not None:
+            resumed.apply(piece)
+        elif model.evicted_order_count > 100:
+            resumed = AccountModel(capacity(orders=len(stream) // 8))
+            resumed.load(model.dump())
+    assert resumed is not None and model.evicted_order_count > 200
+    kept_closed = 0
+    for account in ACCOUNTS:
+        mine = all_orders(model, account)
+        assert all_orders(resumed, account) == mine
+        kept = {order.order_id for order in mine}
+        for order_id in kept:
+            check_order(model, history, order_id)
+        closed = [i for i in history.closed if history.orders[i].account == account]
+        assert kept - set(closed) == {i for i in live if history.orders[i].account == account}
+        latest = closed[len(closed) - len(kept & set(closed)) :]
+        assert kept & set(closed) == set(latest)
+        kept_closed += len(latest)
+    assert kept_closed + len(live) == model.capacity.orders
+
+
+def test_who_trades_a_lot_forgets_his_own_orders() -> None:
+    """Twenty orders of three accounts each outlive twenty thousand of a fourth."""
+    events = [np.zeros(1, EVENT) for _ in range(9)]
+    for account in (1, 2, 3, 4):
+        events[account]["kind"] = EventKind.ACCOUNT_DEFINED
+        events[account]["account"] = account
+        events[4 + account]["kind"] = EventKind.SESSION_DEFINED
+        events[4 + account]["session"] = events[4 + account]["quantity"] = account
+    for count, session in ((20, 1), (10_000, 4), (20, 2), (10_000, 4), (20, 3), (2_000, 4)):
+        some = np.zeros(count, EVENT)
+        some["kind"], some["session"] = EventKind.REJECTED, session
+        events.append(some)
+    whole = np.frombuffer(b"".join(part.tobytes() for part in events), EVENT).copy()
+    whole["sequence"] = whole["order_id"] = np.arange(len(whole))
+    model = AccountModel(capacity(orders=500))
+    for start in range(0, len(whole), 700):
+        model.apply(whole[start : start + 700])
+    counts = [len(model.orders(account, limit=1_000)) for account in (1, 2, 3, 4)]
+    assert counts == [20, 20, 20, 440]
+    assert model.orders(4)[0].order_id == len(whole) - 1
+    # it has the room to itself when the others are not there
+    alone = AccountModel(capacity(orders=500))
+    alone.apply(whole[:10_000])
+    assert len(alone.orders(4, limit=1_000)) == 480
 
 
 @pytest.mark.parametrize(

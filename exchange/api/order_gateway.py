@@ -87,6 +87,7 @@ class OrderGateway:
             client_order_id=self.client_order_id,
             timeout_s=outcome_timeout_s,
         )
+        self._sessions: dict[int, int] = {}  # account: its API session
         self._long_ids: OrderedDict[bytes, str] = OrderedDict()
         self._flushing = False
         self._closed = False
@@ -252,9 +253,12 @@ class OrderGateway:
     # --- commands ---------------------------------------------------------------------------------
 
     def _session(self, account: int) -> int:
-        session = self._accounts.session_by_username(api_username(account))
-        if not session:
-            raise order_errors.unavailable(f"account {account} has no API session yet")
+        session = self._sessions.get(account)
+        if session is None:
+            session = self._accounts.session_by_username(api_username(account))
+            if session is None:
+                raise order_errors.unavailable(f"account {account} has no API session yet")
+            self._sessions[account] = session  # for ever: a session is never taken away
         return session
 
     def _instrument(self, symbol: str) -> int:

@@ -8,6 +8,7 @@ when several commands about one order are under way, the first that an event fit
 from __future__ import annotations
 
 import asyncio
+import struct
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from exchange.api.errors import ApiError, ErrorCode, rejected
 from exchange.api.order_json import CLOSED_STATUSES
 from exchange.api.outcomes import Barrier, Outcome, Sent, SentQueue
 from exchange.codes import MASS_CANCEL_ANY_SIDE, CancelReason, CommandKind, EventKind, Side
-from exchange.records import EVENT, EVENT_SIZE_BYTES
+from exchange.records import EVENT_SIZE_BYTES
 
 if TYPE_CHECKING:
     from exchange.read_model.accounts import AccountModel
@@ -29,19 +30,23 @@ Array = np.ndarray[Any, Any]
 SETTLE_INTERVAL_S = 0.002  # while an outcome is not known: some commands cause no event
 _EVERY_COMMAND = (1 << 63) - 1
 _SESSIONS = 1 << 16
-assert EVENT.fields is not None
-_TOKEN_AT = EVENT.fields["token_0"][1]
-_TOKEN_END = _TOKEN_AT + 14
-_WANTED = np.zeros(256, np.bool_)
-_WANTED[
-    [
+_WANTED_KINDS = frozenset(
+    {
         EventKind.ACCEPTED,
         EventKind.REJECTED,
         EventKind.REPLACED,
         EventKind.CANCELED,
         EventKind.CANCEL_REJECTED,
-    ]
-] = True
+    }
+)
+_WANTED = np.zeros(256, np.bool_)
+_WANTED[sorted(_WANTED_KINDS)] = True
+# Batches of up to so many events are looked at as bytes; each numpy call costs as much as an event.
+_FEW_EVENTS = 64
+# command_sequence, order_id, token, session, kind, reason, remaining
+_FIELDS = struct.Struct("<8xq8xq32x14s2xHBxB11xq24x")
+assert _FIELDS.size == EVENT_SIZE_BYTES
+_SESSION_AT, _KIND_AT = 80, 82
 
 
 class OrderOutcomes:
@@ -69,7 +74,8 @@ class OrderOutcomes:
         self._by_token: dict[tuple[int, bytes], Sent] = {}
         self._by_order: dict[int, list[Sent]] = {}
         self._mass_cancels: list[Sent] = []
-        self._watched = np.zeros(_SESSIONS, np.int32)  # commands under way, by session
+        self._watched: dict[int, int] = {}  # session: commands under way
+        self._is_watched = np.zeros(_SESSIONS, np.bool_)  # the same, for many events at once
         # (command, Sent, Outcome) of commands that may have further events
         self._ready: list[tuple[int, Sent, Outcome]] = []
         self._timer: asyncio.TimerHandle | None = None
@@ -88,7 +94,10 @@ class OrderOutcomes:
         loop = asyncio.get_running_loop()
         sent.sent_s = loop.time()
         self._queue.append(sent)
-        self._watched[sent.session] += 1
+        watched = self._watched.get(sent.session, 0)
+        self._watched[sent.session] = watched + 1
+        if watched == 0:
+            self._is_watched[sent.session] = True
         if sent.token:
             self._by_token[sent.session, sent.token] = sent
         if sent.order_id:
@@ -113,36 +122,47 @@ class OrderOutcomes:
         """Released events, consecutive EVENT records; the models have applied them."""
         if len(events) == 0 or not (self._queue or self._ready):
             return
-        kinds = events["kind"]
-        watched = self._watched[events["session"]] > 0
-        if self._mass_cancels:
-            watched |= kinds == EventKind.CANCELED
-        at = np.flatnonzero(_WANTED[kinds] & watched)
-        if len(at):
+        if len(events) <= _FEW_EVENTS:
+            raw = events.tobytes()
+        else:
+            kinds = events["kind"]
+            watched = self._is_watched[events["session"]]
+            if self._mass_cancels:
+                watched |= kinds == EventKind.CANCELED
             # as bytes: numpy would copy record by record and field by field
-            self._learn_each(events.view(np.uint8).reshape(-1, EVENT_SIZE_BYTES)[at])
+            octets = events.view(np.uint8).reshape(-1, EVENT_SIZE_BYTES)
+            raw = octets[np.flatnonzero(_WANTED[kinds] & watched)].tobytes()
+        for at in range(0, len(raw), EVENT_SIZE_BYTES):
+            if raw[at + _KIND_AT] in _WANTED_KINDS:
+                session = raw[at + _SESSION_AT] | raw[at + _SESSION_AT + 1] << 8
+                if session in self._watched or self._mass_cancels:
+                    self._learn_one(*_FIELDS.unpack_from(raw, at))
         self._finish_ready(int(events["command_sequence"][-1]))
         self._queue.settle(self._silent)
 
-    def _learn_each(self, octets: Array) -> None:
-        chosen = octets.reshape(-1).view(EVENT)
-        names = ("kind", "command_sequence", "order_id", "session", "reason", "remaining")
-        rows = zip(*(chosen[name].tolist() for name in names), strict=True)
-        for i, (kind, command, order_id, session, reason, remaining) in enumerate(rows):
-            if kind in (EventKind.ACCEPTED, EventKind.REPLACED, EventKind.REJECTED):
-                token = octets[i, _TOKEN_AT:_TOKEN_END].tobytes()
-                sent = self._by_token.get((session, token))
-                if sent is not None:
-                    self._known(command, sent, Outcome(order_id))
-                continue
-            if kind == EventKind.CANCELED:
-                if reason != CancelReason.USER:
-                    continue  # whoever wanted to cancel it learns that it was closed already
-                if remaining == 0 and self._mass_cancels:
-                    self._count_mass_cancels(order_id)
-            queue = self._by_order.get(order_id)
-            if queue:
-                self._learn_of_order(kind, command, queue[0], order_id, reason, remaining)
+    def _learn_one(
+        self,
+        command: int,
+        order_id: int,
+        token: bytes,
+        session: int,
+        kind: int,
+        reason: int,
+        remaining: int,
+    ) -> None:
+        if kind in (EventKind.ACCEPTED, EventKind.REPLACED, EventKind.REJECTED):
+            sent = self._by_token.get((session, token))
+            if sent is not None:
+                self._known(command, sent, Outcome(order_id))
+            return
+        if kind == EventKind.CANCELED:
+            if reason != CancelReason.USER:
+                return  # whoever wanted to cancel it learns that it was closed already
+            if remaining == 0 and self._mass_cancels:
+                self._count_mass_cancels(order_id)
+        queue = self._by_order.get(order_id)
+        if queue:
+            self._learn_of_order(kind, command, queue[0], order_id, reason, remaining)
 
     def _learn_of_order(
         self, kind: int, command: int, sent: Sent, order_id: int, reason: int, remaining: int
@@ -177,7 +197,12 @@ class OrderOutcomes:
     def _forget(self, sent: Sent) -> None:
         """No further event is about it."""
         sent.done = True
-        self._watched[sent.session] -= 1
+        watched = self._watched[sent.session] - 1
+        if watched:
+            self._watched[sent.session] = watched
+        else:
+            del self._watched[sent.session]
+            self._is_watched[sent.session] = False
         if sent.token:
             del self._by_token[sent.session, sent.token]
         if sent.order_id:

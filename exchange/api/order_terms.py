@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import re
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
@@ -33,6 +34,8 @@ MAXIMUM_MINIMUM_QUANTITY = (1 << 32) - 1  # a field of 32 bits; also of fill-or-
 MAXIMUM_ORDER_ID = (1 << 63) - 1
 TOKEN_BYTES = 14
 CLIENT_ORDER_ID_CHARACTERS = 64
+
+_CLIENT_ORDER_ID = re.compile(f"[!-~]{{1,{CLIENT_ORDER_ID_CHARACTERS}}}")
 
 SideName = Literal["buy", "sell", "sell_short", "sell_short_exempt"]
 TypeName = Literal["limit", "market", "stop", "stop_limit"]
@@ -144,13 +147,12 @@ def token_of(client_order_id: str) -> bytes:
     Up to 14 characters are the token themselves; longer ones, and those that begin as the tokens
     that are made here do, become ``~`` and 65 bits of their SHA-256.
     """
-    raw = client_order_id.encode("ascii", "replace")
-    ours = len(client_order_id) == len(raw) and all(0x21 <= byte <= 0x7E for byte in raw)
-    if not ours or not 1 <= len(raw) <= CLIENT_ORDER_ID_CHARACTERS or not client_order_id.isascii():
+    if _CLIENT_ORDER_ID.fullmatch(client_order_id) is None:
         raise invalid(
             "client_order_id",
             f"1 to {CLIENT_ORDER_ID_CHARACTERS} printable ASCII characters without spaces",
         )
+    raw = client_order_id.encode("ascii")
     if len(raw) <= TOKEN_BYTES and raw[0] not in b"~.":
         return raw.ljust(TOKEN_BYTES)
     return b"~" + base64.b32encode(hashlib.sha256(raw).digest())[:13]

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from exchange.api import order_records
+from exchange.api import order_outcomes, order_records
 from exchange.api.errors import ApiError
 from exchange.api.order_terms import NewOrder, client_order_id_of, random_token, token_of
 from exchange.codes import FLAG_LONG, OPTION_REPRICE, CommandKind, OrderType, Side
-from exchange.records import COMMAND, ORDER_CONTINUATION
+from exchange.records import COMMAND, EVENT, ORDER_CONTINUATION
 
 TOKEN = b"abcdefgh123456"
 
@@ -196,3 +196,27 @@ def test_fields_that_do_not_fit_together(terms: dict[str, Any], field: str):
         order.check()
     assert caught.value.data == {"field": field}
     assert caught.value.message.startswith(field)
+
+
+def test_the_gateway_reads_events_as_they_are_laid_out():
+    event = np.zeros(1, EVENT)
+    values = {
+        "command_sequence": 1 << 40,
+        "order_id": 1 << 41,
+        "session": 65_000,
+        "kind": 4,
+        "reason": 7,
+        "remaining": 1 << 42,
+    }
+    for name, value in (values | token_fields(TOKEN)).items():
+        event[name] = value
+    assert event.tobytes()[order_outcomes._KIND_AT] == 4
+    assert order_outcomes._FIELDS.unpack(event.tobytes()) == (
+        1 << 40,
+        1 << 41,
+        TOKEN,
+        65_000,
+        4,
+        7,
+        1 << 42,
+    )

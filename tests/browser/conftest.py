@@ -1,7 +1,7 @@
 """One browser and one exchange for all tests of the page.
 
-Chromium and playwright are witnesses: without them these tests are skipped, in continuous
-integration they fail (tests/conftest.py).
+Chromium is a witness: without it these tests are skipped, in continuous integration they fail
+(tests/conftest.py).
 """
 
 from __future__ import annotations
@@ -13,9 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-
 from exchange_process import RunningExchange
 from playwright.sync_api import Browser, sync_playwright
 from trading_page import (

@@ -162,16 +162,23 @@ const readKline = (data) => ({
   volume: data.volume,
 });
 
+let heardKlines = new Map(); // candles that the socket has told since they were last asked for
+
 async function loadKlines() {
   const { selected: symbol, interval } = market;
   if (symbol === null) return;
-  const still = () => symbol === market.selected && interval === market.interval;
+  const heard = new Map();
+  heardKlines = heard;
+  const still = () => heard === heardKlines;
   try {
     const found = (await getKlines(symbol, interval, KLINES_ASKED)).map(readKline);
     if (!still()) return;
-    // what the socket has said meanwhile is newer
-    for (const candle of market.klines.values()) found.push(candle);
     const merged = new Map(found.map((candle) => [candle.start, candle]));
+    for (const candle of heard.values()) {
+      // told by the socket meanwhile; the volume of a candle only grows, so it says which is newer
+      const other = merged.get(candle.start);
+      if (!other || other.volume <= candle.volume) merged.set(candle.start, candle);
+    }
     market.klines = new Map([...merged].sort((a, b) => a[0] - b[0]));
     market.lastKline = [...market.klines.values()].at(-1) ?? null;
     market.klinesLoaded = true;
@@ -206,6 +213,7 @@ function takeKline(message) {
   const candle = readKline(message);
   const newest = market.lastKline;
   market.klines.set(candle.start, candle);
+  heardKlines.set(candle.start, candle);
   if (newest === null || candle.start >= newest.start) market.lastKline = candle;
   touch("klines");
 }

@@ -3,7 +3,8 @@
 Who uses it: the hub puts frames in; they go out in the order in which groups first had any. What is
 put in while a group waits for its turn joins what it has, so the longer a round over all sockets
 takes, the more frames a write has, and nobody waits longer than a round. After SLICE_S the event
-loop does everything else once.
+loop does everything else once. Who joins a group gets what is put in from then on, who leaves it is
+owed what was put in before: neither costs the other members a write.
 
 Where nothing waits in a transport's buffer the bytes go straight to the socket, by a jitted loop of
 send(2) over the descriptors of many members; what a socket does not take goes to its transport,
@@ -29,10 +30,20 @@ MEMBERS_AT_ONCE = 128
 class _Round:
     """A group's frames on their way to its members; ``at``: the first that has not got them.
 
-    ``sequence``: the newest event that they, or frames before them, tell of.
+    ``sequence``: the newest event that they, or frames before them, tell of. ``skips``: members
+    that are not to get the first so many bytes; ``left``: those that are to get nothing any more.
     """
 
-    __slots__ = ("at", "descriptors", "group", "members", "payload", "sequence")
+    __slots__ = (
+        "at",
+        "descriptors",
+        "group",
+        "left",
+        "members",
+        "payload",
+        "sequence",
+        "skips",
+    )
 
     def __init__(self, group: Group, sequence: int) -> None:
         parts = group.parts
@@ -40,7 +51,13 @@ class _Round:
         self.sequence = sequence
         self.payload = parts[0] if len(parts) == 1 else b"".join(parts)
         self.members, self.descriptors = group.members_now()
+        self.skips, group.skips = group.skips, {}
+        self.left: set[Subscriber] = set()
         self.at = 0
+
+    def awaits(self, subscriber: Subscriber) -> bool:
+        """Whether it is a member that has not got them."""
+        return subscriber not in self.left and subscriber in self.members[self.at :]
 
 
 class FanOut:
@@ -68,12 +85,13 @@ class FanOut:
         self._sent = np.zeros(MEMBERS_AT_ONCE, np.int64)
 
     def add(self, group: Group, frames: bytes, count: int) -> None:
-        """Put whole frames in; they are sent by ``work``, or before the group is flushed."""
+        """Put whole frames in, for those who are members now; ``work`` sends them."""
         if not group.parts:
             self._queue.append(group)
             if self._round is None or self._round.group is not group:
                 group.told_sequence = self.sequence
         group.parts.append(frames)
+        group.part_bytes += len(frames)
         group.frames += count
 
     def told(self, group: Group | None) -> int:
@@ -83,14 +101,33 @@ class FanOut:
         under_way = self._round is not None and self._round.group is group
         return group.told_sequence if under_way or group.parts else self.sequence
 
-    def flush(self, group: Group) -> None:
-        """Send now what a group still has to get. To be called before its members change."""
-        if self._round is not None and self._round.group is group:
-            self._send_to(len(self._round.members))
+    def join(self, group: Group, subscriber: Subscriber) -> None:
+        """Make it a member: it gets what is put in from now on."""
         if group.parts:
-            self._queue.remove(group)
-            self._begin(group)
-            self._send_to(len(group.members))
+            group.skips[subscriber] = group.part_bytes
+        group.add(subscriber)
+        subscriber.told_sequence = self.sequence
+
+    def leave(self, group: Group, subscriber: Subscriber) -> None:
+        """It is no member any more, and gets at once what was put in before."""
+        owed = []
+        if self._round is not None and self._round.group is group:
+            if self._round.awaits(subscriber):
+                owed.append(self._round.payload[self._round.skips.get(subscriber, 0) :])
+            self._round.left.add(subscriber)
+        if group.parts:
+            owed.append(b"".join(group.parts)[group.skips.get(subscriber, 0) :])
+        group.discard(subscriber)
+        if owed and subscriber.lagging_since_s is None:
+            self._write(subscriber, b"".join(owed), self.sequence)
+
+    def skip(self, group: Group, subscriber: Subscriber) -> None:
+        """It gets nothing of what is there by now: it has been told otherwise."""
+        if self._round is not None and self._round.group is group:
+            self._round.left.add(subscriber)
+        if group.parts:
+            group.skips[subscriber] = group.part_bytes
+        subscriber.told_sequence = self.sequence
 
     def work(self) -> None:
         """Send for SLICE_S, and go on later with what is left."""
@@ -119,11 +156,9 @@ class FanOut:
             self._send_to(MEMBERS_AT_ONCE)
 
     def _begin(self, group: Group) -> None:
-        if self._round is not None:
-            self._send_to(len(self._round.members))
         self._round = _Round(group, self.sequence)
         self._count(group.frames * len(group.members))
-        group.parts, group.frames = [], 0
+        group.parts, group.frames, group.part_bytes = [], 0, 0
 
     def _send_to(self, count: int) -> None:
         """Write the round's frames to its next ``count`` members; at its end it is over."""
@@ -142,16 +177,26 @@ class FanOut:
         payload = current.payload
         members = current.members[first:end]
         descriptors = current.descriptors[first:end]
-        waiting = [place for place, member in enumerate(members) if not member.is_clear()]
-        if waiting:
+        apart = [place for place, member in enumerate(members) if not member.is_clear()]
+        if current.skips or current.left:
+            apart += [
+                place
+                for place, member in enumerate(members)
+                if member in current.skips or member in current.left
+            ]
+        if apart:
             descriptors = descriptors.copy()
-            descriptors[waiting] = -1
+            descriptors[apart] = -1
         sent = self._sent
         address = np.frombuffer(payload, np.uint8).ctypes.data
         send_to_each(descriptors, address, len(payload), sent)
         for place in np.flatnonzero(sent[: len(members)] < len(payload)).tolist():
             member = members[place]
-            if member.lagging_since_s is None:
-                unsent = member.write(payload[max(0, int(sent[place])) :])
-                if unsent > self._soft_bytes:
-                    self._lag(member, current.sequence)
+            if member.lagging_since_s is None and member not in current.left:
+                done = max(0, int(sent[place]), current.skips.get(member, 0))
+                self._write(member, payload[done:], current.sequence)
+
+    def _write(self, member: Subscriber, frames: bytes, sequence: int) -> None:
+        """By its transport; ``sequence``: the newest event up to which it has been told then."""
+        if member.write(frames) > self._soft_bytes:
+            self._lag(member, sequence)

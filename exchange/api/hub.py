@@ -182,10 +182,10 @@ class Hub:
         if old is not None:
             if old.channels == channels:
                 # what it is sent now must not be followed by what was made before
-                self._fan_out.flush(old)
+                self._fan_out.leave(old, subscriber)
+                self._fan_out.join(old, subscriber)
                 return
-            self._fan_out.flush(old)
-            old.discard(subscriber)
+            self._fan_out.leave(old, subscriber)
             subscriber.group = None
         if channels:
             group = self._groups.get(channels)
@@ -193,8 +193,7 @@ class Hub:
                 group = self._groups[channels] = Group(channels)
                 for key in channels:
                     self._channel(key).groups.add(group)
-            self._fan_out.flush(group)
-            group.add(subscriber)
+            self._fan_out.join(group, subscriber)
             subscriber.group = group
         if old is not None and not old.members:
             self._drop(old)
@@ -366,7 +365,7 @@ class Hub:
             elif subscriber.unsent_bytes() <= enough:
                 self._laggards.discard(subscriber)
                 if subscriber.group is not None:
-                    self._fan_out.flush(subscriber.group)  # what it gets below, for the others
+                    self._fan_out.skip(subscriber.group, subscriber)  # it gets that below
                 subscriber.lagging_since_s = None
                 if self._catch_up(subscriber) > self.parameters.soft_buffer_bytes:
                     self._lag(subscriber, self.sequence)
@@ -407,7 +406,7 @@ class Hub:
         beats: dict[int, bytes] = {}
         for subscriber in members:
             if subscriber.lagging_since_s is None:
-                sequence = self._fan_out.told(subscriber.group)
+                sequence = max(self._fan_out.told(subscriber.group), subscriber.told_sequence)
                 beat = beats.get(sequence)
                 if beat is None:
                     beat = frame(messages.Heartbeat(timestamp=now_ms, sequence=sequence))

@@ -21,7 +21,16 @@ from exchange.api.frames import CloseCode, close_frame
 class Group:
     """Subscribers with the same set of channels, and what this tick has for them."""
 
-    __slots__ = ("_now", "channels", "frames", "members", "parts", "told_sequence")
+    __slots__ = (
+        "_now",
+        "channels",
+        "frames",
+        "members",
+        "part_bytes",
+        "parts",
+        "skips",
+        "told_sequence",
+    )
 
     def __init__(self, channels: frozenset[ChannelKey]) -> None:
         self.channels = channels
@@ -29,6 +38,8 @@ class Group:
         self._now: tuple[list[Subscriber], np.ndarray] | None = None
         self.parts: list[bytes] = []
         self.frames = 0  # in parts
+        self.part_bytes = 0  # in parts
+        self.skips: dict[Subscriber, int] = {}  # who joined later: how much of parts is not for it
         self.told_sequence = -1  # of the fan-out: what all members had been told at the last write
 
     def add(self, subscriber: Subscriber) -> None:
@@ -39,6 +50,7 @@ class Group:
     def discard(self, subscriber: Subscriber) -> None:
         """It is no member any more."""
         self.members.discard(subscriber)
+        self.skips.pop(subscriber, None)
         self._now = None
 
     def members_now(self) -> tuple[list[Subscriber], np.ndarray]:
@@ -67,6 +79,7 @@ class Subscriber:
         "pinged",
         "sent_sequence",
         "slice",
+        "told_sequence",
     )
 
     def __init__(
@@ -80,6 +93,7 @@ class Subscriber:
         self.heard_s = now_s  # when the client last sent anything
         self.pinged = False  # since then
         self.lagging_since_s: float | None = None
+        self.told_sequence = -1  # when it last joined a group or was told all: never less is said
         self.sent_sequence = -1  # lagging: events up to this one have been sent
         self.slice = 0  # of the hub's heartbeats
         self._transport = transport

@@ -112,10 +112,12 @@ def test_each_gets_what_its_group_had_while_it_was_a_member(seed: int) -> None:
             elif what < 0.65:
                 old, new = subscriber.group, groups[int(random.integers(0, 4))]
                 if old is not None:
-                    world.fan_out.flush(old)
-                    old.discard(subscriber)
-                world.fan_out.flush(new)
-                new.add(subscriber)
+                    world.fan_out.leave(old, subscriber)
+                if subscriber.lagging_since_s is None and random.random() < 0.5:
+                    # what it was owed has been written: said in between
+                    expected[subscriber.number] += b"said"
+                    subscriber.write(b"said")
+                world.fan_out.join(new, subscriber)
                 subscriber.group = new
             elif what < 0.9:
                 reader.read(int(random.integers(1, 50_000)))

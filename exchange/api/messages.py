@@ -245,7 +245,7 @@ class ExecutionReport(msgspec.Struct, tag="execution_report"):
 
 
 class OrdersSnapshot(msgspec.Struct, tag="orders_snapshot"):
-    """Open orders, newest first, 500 in a message; balances and positions follow the ``last``."""
+    """Open orders, newest first, 250 in a message; balances and positions follow the ``last``."""
 
     account: int
     orders: list[OrderJson]

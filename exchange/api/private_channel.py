@@ -21,7 +21,14 @@ from msgspec import UNSET, UnsetType
 
 from exchange.api import messages
 from exchange.api.errors import ApiError, ErrorCode
-from exchange.api.execution_reports import FOLLOWED, Step, orders_after, reports, steps_of
+from exchange.api.execution_reports import (
+    FOLLOWED,
+    Reported,
+    Step,
+    orders_after,
+    reports,
+    steps_of,
+)
 from exchange.api.frames import CloseCode
 from exchange.api.keys import KeysDamaged
 from exchange.api.messages import frame
@@ -37,11 +44,15 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SESSION_NUMBERS = 1 << 16
-ORDERS_IN_MESSAGE = 500  # of a snapshot: a message of some 300 KB
-# An account that trades faster than this in one batch is told of a gap and sent a new snapshot: a
-# report costs some 30 µs, and everybody waits for it.
-REPORTS_AT_ONCE = 4_000
-REPLAYED_REPORTS = 10_000
+# A report, or an order of a snapshot, costs some 40 µs, and everybody waits for it. So snapshots
+# and resumes go out in parts; an account to which more than this happens, in one batch or in one
+# second, is told of a gap, and is sent a new snapshot when RESYNC_S have passed.
+ORDERS_IN_MESSAGE = 250
+REPORTS_IN_PART = 250
+REPORTS_AT_ONCE = 2_000
+REPORTS_PER_SECOND = 5_000
+RESYNC_S = 1.0
+REPLAYED_REPORTS = 5_000
 REPLAYED_EVENTS = 8_000_000
 HISTORY_CHUNK_EVENTS = 65_536
 CHANNEL = "orders"
@@ -62,9 +73,15 @@ class ServiceError(Protocol):
 
 
 class Member:
-    """A signed-in socket. ``subscribed``: to the channel; otherwise only its actions count."""
+    """A signed-in socket. ``subscribed``: it is told what happens to its account.
 
-    __slots__ = ("account", "key", "refuse", "subscribed", "subscriber")
+    ``held``: while a snapshot goes out in parts, what has happened meanwhile; None: nothing is held
+    back. ``stale_since``: the first event that it was not told of, because there were too many.
+    """
+
+    __slots__ = (
+        "account", "held", "key", "refuse", "stale_since", "state_lock", "subscribed", "subscriber",
+    )  # fmt: skip
 
     def __init__(self, subscriber: Subscriber, key: Key, refuse: ServiceError) -> None:
         self.subscriber = subscriber
@@ -72,16 +89,29 @@ class Member:
         self.account = int(key.account)
         self.refuse = refuse
         self.subscribed = False
+        self.held: list[bytes] | None = None
+        self.stale_since: int | None = None
+        self.state_lock = asyncio.Lock()
+
+    def tell(self, frames: bytes) -> None:
+        """Send what has happened, now or after the snapshot that is going out."""
+        if self.stale_since is not None:
+            return  # a new snapshot will say it
+        if self.held is not None:
+            self.held.append(frames)
+        else:
+            self.subscriber.write(frames)
 
 
 class _Watched:
     """An account that somebody is told about.
 
-    ``balances``, ``positions``: what was last said of them.
+    ``balances``, ``positions``: what was last said of them. ``told``: reports in this second.
     """
 
     def __init__(self) -> None:
         self.members: set[Member] = set()
+        self.told = 0
         self.balances: dict[int, tuple[int, int]] = {}
         self.positions: dict[int, tuple[int, int, int]] = {}
 
@@ -108,6 +138,7 @@ class PrivateChannel:
         self._owner = np.zeros(SESSION_NUMBERS, np.int32)  # watched account by session, else 0
         self._generation = -1
         self._replaying = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     # --- who is signed in -------------------------------------------------------------------------
 
@@ -150,23 +181,81 @@ class PrivateChannel:
 
         ``since``: the sequence of the last report that the client has seen.
         """
-        steps: list[Step] | None = []
-        if since is not None:
-            async with self._replaying:
-                steps = await self._missed(member.account, since)
-        # from here on nothing is awaited: the snapshot and the first report have no gap
-        if member not in self._members:
-            return
-        sequence = self._accounts.next_event - 1
-        out = [frame(messages.Subscribed(CHANNEL, sequence, request_id))]
-        if steps is None:
-            assert since is not None
-            out.append(frame(messages.Gap(CHANNEL, since + 1, sequence)))
-        else:
-            out += self._reports(member.account, steps)
-        out += self._snapshot(member.account)
-        self.follow(member)
-        member.subscriber.write(b"".join(out))
+        async with member.state_lock:
+            steps: list[Step] | None = []
+            if since is not None:
+                async with self._replaying:
+                    steps = await self._missed(member.account, since)
+            # nothing is awaited until it is told what happens: nothing falls in between
+            if member not in self._members:
+                return
+            sequence = self._accounts.next_event - 1
+            out = [frame(messages.Subscribed(CHANNEL, sequence, request_id))]
+            if steps is None:
+                assert since is not None
+                out.append(frame(messages.Gap(CHANNEL, since + 1, sequence)))
+                steps = []
+            found, fills = self._reported(member.account, steps)
+            member.held, member.stale_since = [], None
+            self.follow(member)
+            member.subscriber.write(b"".join(out))
+            for first in range(0, len(found), REPORTS_IN_PART):
+                part = reports(found[first : first + REPORTS_IN_PART], fills, self._describe)
+                member.subscriber.write(b"".join([frame(report) for report in part]))
+                await asyncio.sleep(0)
+            await self._send_state(member)
+
+    async def _send_state(self, member: Member) -> None:
+        """Send open orders, what has happened since it began, then balances and positions.
+
+        A report shows an order at its time, so the one that comes last is right, whatever an
+        earlier part of the snapshot has shown.
+        """
+        before: int | None = None
+        while True:
+            if not member.subscribed or member.subscriber.closing:
+                return
+            sequence, timestamp_ms = self._now()
+            page = self._accounts.orders(
+                member.account, open_only=True, before_order_id=before, limit=ORDERS_IN_MESSAGE
+            )
+            is_last = len(page) < ORDERS_IN_MESSAGE
+            message = messages.OrdersSnapshot(
+                account=member.account,
+                orders=[self._describe(order) for order in page],
+                last=is_last,
+                sequence=sequence,
+                timestamp=timestamp_ms,
+            )
+            member.subscriber.write(frame(message))
+            if is_last:
+                break
+            before = page[-1].order_id
+            await asyncio.sleep(0)
+        held, member.held = member.held or [], None
+        now = [frame(change) for change in self._changes(member.account, _Watched())]
+        member.tell(b"".join([*held, *now]))
+
+    def _tell_later(self, member: Member, first_sequence: int) -> None:
+        """Too much has happened to be told: a gap and a snapshot will follow."""
+        if member.stale_since is None:
+            member.stale_since = first_sequence
+            asyncio.get_running_loop().call_later(RESYNC_S, self._start_resync, member)
+
+    def _start_resync(self, member: Member) -> None:
+        task = asyncio.get_running_loop().create_task(self._resync(member))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _resync(self, member: Member) -> None:
+        async with member.state_lock:
+            first = member.stale_since
+            if first is None or not member.subscribed:
+                return  # it has subscribed anew meanwhile, or left
+            member.held, member.stale_since = [], None
+            sequence = self._accounts.next_event - 1
+            member.subscriber.write(frame(messages.Gap(CHANNEL, first, sequence)))
+            await self._send_state(member)
 
     def follow(self, member: Member) -> None:
         """Tell ``member`` from now on."""
@@ -229,17 +318,19 @@ class PrivateChannel:
                 self._tell(account, watched, steps_of(events, owner, account))
 
     def _tell(self, account: int, watched: _Watched, steps: list[Step]) -> None:
-        if len(steps) > REPORTS_AT_ONCE:
-            gap = messages.Gap(CHANNEL, steps[0].sequence, steps[-1].sequence)
-            out = [frame(gap), *self._snapshot(account)]
-            self._changes(account, watched)
-        else:
-            out = self._reports(account, steps)
-            out += [frame(change) for change in self._changes(account, watched)]
-        frames = b"".join(out)
+        changes = self._changes(account, watched)
+        watched.told += len(steps)
+        too_many = len(steps) > REPORTS_AT_ONCE or watched.told > REPORTS_PER_SECOND
+        if steps and too_many:
+            for member in watched.members:
+                self._tell_later(member, steps[0].sequence)
+        if all(member.stale_since is not None for member in watched.members):
+            return
+        made = reports(*self._reported(account, steps), self._describe)
+        frames = b"".join([frame(message) for message in (*made, *changes)])
         if frames:
             for member in watched.members:
-                member.subscriber.write(frames)
+                member.tell(frames)
 
     def look_after(self) -> None:
         """Every second: sign out whose key was revoked; tell what fees have brought in.
@@ -250,22 +341,25 @@ class PrivateChannel:
         if not self._members:
             return
         self.check_keys()
+        for watched in self._watched.values():
+            watched.told = 0
         for account in {each.fee_account for each in self._accounts.currencies().values()}:
-            watched = self._watched.get(account)
-            if watched is not None:
-                self._tell(account, watched, [])
+            paid = self._watched.get(account)
+            if paid is not None:
+                self._tell(account, paid, [])
 
-    def _reports(self, account: int, steps: list[Step]) -> list[bytes]:
+    def _reported(
+        self, account: int, steps: list[Step]
+    ) -> tuple[list[Reported], dict[tuple[int, int], Fill]]:
+        """Each step with its order, and the fills of the account that belong to them."""
         trades = [step for step in steps if step.kind == EventKind.TRADE]
         fills: dict[tuple[int, int], Fill] = {}
         if trades:
-            # both sides of a trade with itself count, and are never split: one more than asked for
             newest = self._accounts.fills(
                 account, before_sequence=trades[-1].sequence + 1, limit=len(trades)
             )
             fills = {(fill.sequence, fill.order_id): fill for fill in newest}
-        found = orders_after(steps, self._accounts.order)
-        return [frame(report) for report in reports(found, fills, self._describe)]
+        return orders_after(steps, self._accounts.order), fills
 
     # --- states -----------------------------------------------------------------------------------
 
@@ -313,33 +407,6 @@ class PrivateChannel:
         """The newest event that the model knows, and its time in milliseconds."""
         accounts = self._accounts
         return accounts.next_event - 1, accounts.last_timestamp_ns // NANOSECONDS_PER_MS
-
-    def _snapshot(self, account: int) -> list[bytes]:
-        """Open orders, then every balance and position, as they are now."""
-        sequence, timestamp_ms = self._now()
-        out: list[bytes] = []
-        before: int | None = None
-        while True:
-            page = self._accounts.orders(
-                account, open_only=True, before_order_id=before, limit=ORDERS_IN_MESSAGE
-            )
-            is_last = len(page) < ORDERS_IN_MESSAGE
-            out.append(
-                frame(
-                    messages.OrdersSnapshot(
-                        account=account,
-                        orders=[self._describe(order) for order in page],
-                        last=is_last,
-                        sequence=sequence,
-                        timestamp=timestamp_ms,
-                    )
-                )
-            )
-            if is_last:
-                break
-            before = page[-1].order_id
-        out += [frame(change) for change in self._changes(account, _Watched())]
-        return out
 
     # --- what was missed --------------------------------------------------------------------------
 

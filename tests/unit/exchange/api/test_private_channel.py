@@ -247,6 +247,40 @@ def test_a_resume_brings_what_was_missed(seed: int):
     ]
 
 
+@pytest.mark.parametrize("seed", range(2))
+def test_a_snapshot_in_parts_while_everything_changes(seed: int, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(private_channel, "ORDERS_IN_MESSAGE", 3)
+    world = World(stream(seed + 30))
+    world.apply(2 * len(world.events) // 3)
+    account = max(
+        world.accounts.accounts(),
+        key=lambda a: len(world.accounts.orders(a, open_only=True, limit=10_000)),
+    )
+    assert len(world.accounts.orders(account, open_only=True, limit=10_000)) > 9
+    listener = Listener(account)
+
+    async def meanwhile() -> None:
+        key = FakeKey(f"key of {account}", account)
+        member = world.channel.sign_in(listener, key, listener.refuse)  # type: ignore[arg-type]
+        subscribing = asyncio.create_task(world.channel.subscribe(member, None))
+        while not subscribing.done():
+            await asyncio.sleep(0)
+            world.apply(40)
+        await subscribing
+
+    asyncio.run(meanwhile())
+    parts = [m for m in listener.messages if m["type"] == "orders_snapshot"]
+    assert len(parts) > 3 and [part["last"] for part in parts] == [False] * (len(parts) - 1) + [
+        True
+    ]
+    # money moves at the end of a command
+    command = world.events["command_sequence"]
+    while 0 < world.at < len(world.events) and command[world.at] == command[world.at - 1]:
+        world.apply(1)
+    world.channel.look_after()
+    world.check(listener)
+
+
 def test_a_resume_from_too_long_ago_is_a_gap_and_a_snapshot(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(private_channel, "REPLAYED_REPORTS", 5)
     world = World(stream(20))
@@ -262,15 +296,27 @@ def test_a_resume_from_too_long_ago_is_a_gap_and_a_snapshot(monkeypatch: pytest.
     world.check(listener)
 
 
-def test_more_reports_than_can_be_sent_at_once_are_a_gap(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(private_channel, "REPORTS_AT_ONCE", 3)
+@pytest.mark.parametrize("limit", ["REPORTS_AT_ONCE", "REPORTS_PER_SECOND"])
+def test_more_reports_than_can_be_sent_at_once_are_a_gap(
+    limit: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(private_channel, limit, 3)
+    monkeypatch.setattr(private_channel, "RESYNC_S", 0.0)
     world = World(stream(21))
     world.apply(len(world.events) // 2)
     listeners = [Listener(account) for account in world.accounts.accounts()]
     for listener in listeners:
         world.subscribe(listener)
-    world.apply(len(world.events))
-    world.channel.look_after()  # the fees of others' trades
+
+    async def rest() -> None:
+        world.apply(len(world.events))
+        world.channel.look_after()  # the fees of others' trades
+        while any(member.stale_since is not None for member in world.channel._members) or (
+            world.channel._tasks
+        ):
+            await asyncio.sleep(0)
+
+    asyncio.run(rest())
     assert any(m["type"] == "gap" for listener in listeners for m in listener.messages)
     for listener in listeners:
         world.check(listener)

@@ -17,7 +17,7 @@ from exchange.api.signature import HEADER_KEY, HEADER_NONCE, HEADER_SIGNATURE, H
 from exchange.codes import Reject
 
 if TYPE_CHECKING:
-    from exchange.api.rest import Route
+    from exchange.api.rest_route import Route
 
 API_VERSION = "1.0.0"  # of the interface, not of the program
 _REFERENCE = "#/components/schemas/{name}"

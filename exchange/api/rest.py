@@ -10,86 +10,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from aiohttp import web
 
 from exchange.api import openapi, rest_account, rest_market, rest_orders, shapes
 from exchange.api.decode import decode_body, decode_query
 from exchange.api.errors import ApiError, ErrorCode, success_body
-from exchange.api.keys import READ, TRADE, Permission
+from exchange.api.keys import READ, TRADE
 from exchange.api.order_terms import Amendment, CancelAfter, NewOrder
 from exchange.api.origins import cors_headers, preflight_headers, require_origin
 from exchange.api.rest_call import Answer, Call
+from exchange.api.rest_route import Route
 from exchange.api.service import SERVICE
-from exchange.api.shapes import NoQuery
 
 PREFIX = "/api/v1"
 JSON = "application/json"
 _HEADERS = {"Content-Type": JSON}
 BODY_TIMEOUT_S = 10  # from the head of a request to the end of its body
-Handler = Callable[[Call], Awaitable[Any]]
-
-_PRIVATE = (
-    ErrorCode.CREDENTIALS_MISSING,
-    ErrorCode.KEY_UNKNOWN,
-    ErrorCode.SIGNATURE_INVALID,
-    ErrorCode.TIMESTAMP_OUTSIDE_WINDOW,
-    ErrorCode.NONCE_USED,
-    ErrorCode.PERMISSION_DENIED,
-)
-_COMMON = (
-    ErrorCode.INVALID_FIELD,
-    ErrorCode.RATE_LIMITED,
-    ErrorCode.INTERNAL,
-    ErrorCode.UNAVAILABLE,
-    ErrorCode.HEADERS_TOO_LARGE,
-    ErrorCode.TOO_MANY_CONNECTIONS,
-)
-_COMMAND = (
-    ErrorCode.ORIGIN_NOT_ALLOWED,
-    ErrorCode.OUTCOME_UNKNOWN,
-)
-_BODY = (
-    ErrorCode.MALFORMED_JSON,
-    ErrorCode.BODY_TOO_LARGE,
-    ErrorCode.UNSUPPORTED_MEDIA_TYPE,
-)
-
-
-class Route(NamedTuple):
-    """One path and method. ``permission`` None: public. ``errors``: beside those of all routes.
-
-    ``rejects``: the matcher may refuse it (HTTP 422, 10000 + Reject).
-    """
-
-    method: str
-    path: str
-    handler: Handler
-    answer: type
-    permission: Permission | None = None
-    query: type = NoQuery
-    body: type | None = None
-    statuses: tuple[int, ...] = (200,)
-    errors: tuple[ErrorCode, ...] = ()
-    rejects: bool = False
-
-    @property
-    def is_command(self) -> bool:
-        """Whether it changes something."""
-        return self.permission == TRADE
-
-    @property
-    def all_errors(self) -> tuple[ErrorCode, ...]:
-        """Every ErrorCode that it may answer with."""
-        return (
-            *_COMMON,
-            *(_PRIVATE if self.permission is not None else ()),
-            *(_COMMAND if self.is_command else ()),
-            *(_BODY if self.body is not None else ()),
-            *self.errors,
-        )
-
 
 _NO_INSTRUMENT = (ErrorCode.INSTRUMENT_NOT_FOUND,)
 _LIST = (ErrorCode.INSTRUMENT_NOT_FOUND, ErrorCode.INVALID_CURSOR)

@@ -11,7 +11,8 @@ import pytest
 
 from exchange.api.errors import HTTP_STATUS, ErrorCode
 from exchange.api.openapi import document
-from exchange.api.rest import PREFIX, ROUTES, Route
+from exchange.api.rest import PREFIX, ROUTES
+from exchange.api.rest_route import Route
 from exchange.codes import Reject
 
 DOCUMENT: dict[str, Any] = orjson.loads(document(PREFIX, ROUTES))

@@ -1,0 +1,76 @@
+"""What a route of the table in rest.py says about itself.
+
+Who uses it: rest.py, which serves the routes, and openapi.py, which describes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple
+
+from exchange.api.errors import ErrorCode
+from exchange.api.keys import TRADE, Permission
+from exchange.api.rest_call import Call
+from exchange.api.shapes import NoQuery
+
+Handler = Callable[[Call], Awaitable[Any]]
+
+_PRIVATE = (
+    ErrorCode.CREDENTIALS_MISSING,
+    ErrorCode.KEY_UNKNOWN,
+    ErrorCode.SIGNATURE_INVALID,
+    ErrorCode.TIMESTAMP_OUTSIDE_WINDOW,
+    ErrorCode.NONCE_USED,
+    ErrorCode.PERMISSION_DENIED,
+)
+_COMMON = (
+    ErrorCode.INVALID_FIELD,
+    ErrorCode.RATE_LIMITED,
+    ErrorCode.INTERNAL,
+    ErrorCode.UNAVAILABLE,
+    ErrorCode.HEADERS_TOO_LARGE,
+    ErrorCode.TOO_MANY_CONNECTIONS,
+)
+_COMMAND = (
+    ErrorCode.ORIGIN_NOT_ALLOWED,
+    ErrorCode.OUTCOME_UNKNOWN,
+)
+_BODY = (
+    ErrorCode.MALFORMED_JSON,
+    ErrorCode.BODY_TOO_LARGE,
+    ErrorCode.UNSUPPORTED_MEDIA_TYPE,
+)
+
+
+class Route(NamedTuple):
+    """One path and method. ``permission`` None: public. ``errors``: beside those of all routes.
+
+    ``rejects``: the matcher may refuse it (HTTP 422, 10000 + Reject).
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    answer: type
+    permission: Permission | None = None
+    query: type = NoQuery
+    body: type | None = None
+    statuses: tuple[int, ...] = (200,)
+    errors: tuple[ErrorCode, ...] = ()
+    rejects: bool = False
+
+    @property
+    def is_command(self) -> bool:
+        """Whether it changes something."""
+        return self.permission == TRADE
+
+    @property
+    def all_errors(self) -> tuple[ErrorCode, ...]:
+        """Every ErrorCode that it may answer with."""
+        return (
+            *_COMMON,
+            *(_PRIVATE if self.permission is not None else ()),
+            *(_COMMAND if self.is_command else ()),
+            *(_BODY if self.body is not None else ()),
+            *self.errors,
+        )

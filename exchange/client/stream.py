@@ -27,8 +27,8 @@ from typing import Any
 import aiohttp
 import msgspec
 
+import exchange.client.messages as messages
 from exchange.api.signature import signed_websocket
-from exchange.client import messages
 from exchange.client.messages import Message
 from exchange.client.rest import (
     TIME_PATH,

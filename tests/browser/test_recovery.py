@@ -13,6 +13,8 @@ from exchange_process import RunningExchange
 from playwright.sync_api import WebSocketRoute, expect
 from trading_page import BUYER, SELLER, ApiKeyPair, TradingPage, make_key
 
+from exchange.control_socket import Request, ask
+
 OpenPage = Callable[..., TradingPage]
 RESTART_MS = 60_000
 
@@ -205,6 +207,17 @@ def test_the_key_stays_in_the_tab_and_leaves_with_signing_out(
     assert page.page.evaluate("sessionStorage.length") == 0
     page.page.reload()
     expect(page.at("#sign-button")).to_have_text("Sign in")
+
+
+def test_a_revoked_key_signs_out(open_page: OpenPage, exchange: RunningExchange) -> None:
+    key = make_key(exchange.data_directory, BUYER)
+    page = open_page()
+    page.sign_in(key)
+    ask(exchange.data_directory, Request("key_revoke", key_id=key.key))
+    expect(page.at("#sign-button")).to_have_text("Sign in")
+    expect(page.page.locator(".toast", has_text="revoked")).to_be_visible()
+    expect(page.at("#account-number")).to_have_text("")
+    assert page.page.evaluate("sessionStorage.length") == 0
 
 
 def test_a_key_that_may_only_read(open_page: OpenPage, exchange: RunningExchange) -> None:

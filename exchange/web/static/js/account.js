@@ -25,6 +25,7 @@ export const account = {
   balances: [], // { currency, decimals, balance, frozen, available } money as BigInt
   positions: [],
   loaded: false,
+  signedOutBy: 0, // the error code that ended the session; told once (sign_dialog.js)
 };
 const reportListeners = [];
 let loading = 0;
@@ -120,7 +121,7 @@ export async function loadAccount() {
     await Promise.all(before.filter((order) => !told.has(order.order_id)).map(findOut));
   } catch (error) {
     if (mine !== loading || !signedIn()) return;
-    if (error.code === CODE_KEY_UNKNOWN) signOut();
+    if (error.code === CODE_KEY_UNKNOWN) signOut(error.code);
     else setTimeout(() => mine === loading && signedIn() && loadAccount(), RETRY_MS);
   }
 }
@@ -196,8 +197,10 @@ export async function signIn(key, secret) {
   loadAccount();
 }
 
-export function signOut() {
+/** Sign out; `code`: the exchange's error code when it was not the user's wish. */
+export function signOut(code = 0) {
   loading += 1;
+  account.signedOutBy = code;
   forgetKey();
   Object.assign(account, { number: null, fills: [], balances: [], positions: [], loaded: false });
   account.orders = new Map();
@@ -213,7 +216,7 @@ export async function startAccount() {
     if (message.channel === "orders") loadAccount();
   });
   onMessage("error", (message) => {
-    if (message.code === CODE_KEY_UNKNOWN && signedIn()) signOut();
+    if (message.code === CODE_KEY_UNKNOWN && signedIn()) signOut(message.code);
   });
   onMessage("subscribed", (message) => {
     if (message.channel !== "orders") return;

@@ -59,6 +59,8 @@ function draw() {
   setAttribute(button, "title", signedIn() ? t("sign.as", { key: keyName() }) : null);
   setAttribute(button, "aria-haspopup", signedIn() ? null : "dialog");
   setAttribute(document.body, "data-signed-in", signedIn() ? "yes" : "no");
+  if (account.signedOutBy) toast(t(`error.${account.signedOutBy}`), "bad");
+  account.signedOutBy = 0;
 }
 
 export function startSignIn() {

@@ -180,7 +180,9 @@ class Stream:
             yield messages.Disconnected(reason=reason)
             if not self._reconnect:
                 return
-            yield await self._come_back()
+            attempts = await self._come_back()
+            if attempts:
+                yield messages.Connected(attempts=attempts)
 
     async def _receive(self) -> tuple[Message | None, str]:
         """The next message, or None and, when the connection is gone, why."""
@@ -206,7 +208,10 @@ class Stream:
             if message.code == TIMESTAMP_OUTSIDE_WINDOW and not self._clock_set:
                 return None, await self._set_clock()
             if self._channels.get(message.channel or ""):
-                return await self._resume_refused(message), ""
+                try:
+                    return await self._resume_refused(message), ""
+                except NotReached as error:
+                    return None, str(error)
         if isinstance(message, messages.Heartbeat) and not self._heartbeats:
             return None, ""
         return message, ""
@@ -248,18 +253,20 @@ class Stream:
 
     # --- the connection -----------------------------------------------------------------------
 
-    async def _come_back(self) -> Message:
+    async def _come_back(self) -> int:
+        """Connect again. Returns how many attempts it took; 0 when the stream was closed."""
         attempts, pause_s = 0, FIRST_PAUSE_S
-        while True:
+        while not self._closed:
             # not all clients at the same moment
             await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))
             attempts += 1
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
             try:
                 await self._connect()
-                return messages.Connected(attempts=attempts)
+                return attempts
             except NotReached:
                 continue
+        return 0
 
     async def _connect(self) -> None:
         """Connect, sign in and subscribe to everything. Raises NotReached."""

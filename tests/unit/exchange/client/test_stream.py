@@ -198,6 +198,18 @@ def test_a_wrong_clock_is_mended(monkeypatch):
     run(Script(first, second), test, ApiKey("id", "secret"))
 
 
+def test_closed_while_it_comes_back():
+    async def first(socket, receive):
+        return
+
+    async def test(client):
+        async for message in client:
+            assert isinstance(message, Disconnected)
+            await client.close()
+
+    run(Script(first), test)
+
+
 def test_silence_is_a_lost_connection(monkeypatch):
     monkeypatch.setattr(stream, "SILENCE_S", 0.05)
     beat = {"type": "heartbeat", "timestamp": 1, "sequence": 2}

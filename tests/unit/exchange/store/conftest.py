@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
+from store_world import MemoryArchive, RunningPublisher
 
 from exchange.store.postgres import EmbeddedPostgres
+from exchange.store.publisher import Publisher, PublisherParameters
 from exchange.store.session import SessionParameters
+
+Start = Callable[..., RunningPublisher]
 
 FAST = {
     "fsync": "off",
@@ -45,3 +50,26 @@ def connection(
         connection.execute(f"SET search_path TO {session_parameters.schema}".encode())
         yield connection
         connection.execute(f"DROP SCHEMA IF EXISTS {session_parameters.schema} CASCADE".encode())
+
+
+@pytest.fixture
+def publish(postgres: EmbeddedPostgres, session_parameters: SessionParameters) -> Iterator[Start]:
+    """Start a publisher of an archive; all are ended after the test."""
+    running: list[RunningPublisher] = []
+
+    def start(archive: MemoryArchive, **changes: Any) -> RunningPublisher:
+        fields: dict[str, Any] = {
+            "session": session_parameters,
+            "batch_events": 997,
+            "flush_s": 0.0,
+            "retry_maximum_s": 0.05,
+        }
+        parameters = PublisherParameters(**(fields | changes))
+        running.append(
+            RunningPublisher(Publisher(parameters, archive, conninfo=postgres.conninfo()), archive)
+        )
+        return running[-1]
+
+    yield start
+    for each in running:
+        each.close()

@@ -21,6 +21,7 @@ from exchange.store.rebuild import rebuild_store
 from exchange.store.session import SessionParameters
 
 COMMANDS = 4_000
+pytestmark = pytest.mark.needs_jit
 
 
 class World(NamedTuple):

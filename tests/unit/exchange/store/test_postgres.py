@@ -17,13 +17,14 @@ import psutil
 import psycopg
 import pytest
 
-from exchange.store import binaries
+from exchange.store import binaries, postgres
 from exchange.store.binaries import User, os_user, programs, reachable
 from exchange.store.errors import PostgresUnavailable, StoreRefused
 from exchange.store.postgres import DIRECTORY, EmbeddedPostgres
 
 FAST = {"fsync": "off", "shared_buffers": "16MB"}
 DEADLINE_S = 30.0
+pytestmark = pytest.mark.needs_jit  # once is enough: nothing here is compiled
 
 
 @pytest.fixture
@@ -101,8 +102,11 @@ def lives(process: psutil.Process) -> bool:
         return False
 
 
-def test_children_of_a_server_that_was_killed(server: EmbeddedPostgres) -> None:
+def test_children_of_a_server_that_was_killed(
+    server: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """They go on for a moment, and a second server beside them would destroy the data."""
+    monkeypatch.setattr(postgres, "ORPHAN_TIMEOUT_S", 0.2)  # what is stopped takes no SIGQUIT
     server.start()
     assert server.pid is not None
     children = psutil.Process(server.pid).children()

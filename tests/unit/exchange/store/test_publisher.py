@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -20,29 +20,7 @@ from exchange.store.session import DatabaseSession, SessionParameters
 SEED = 7
 COMMANDS = 6_000
 Start = Callable[..., RunningPublisher]
-
-
-@pytest.fixture
-def publish(postgres: EmbeddedPostgres, session_parameters: SessionParameters) -> Iterator[Start]:
-    """Start a publisher of an archive; all are ended after the test."""
-    running: list[RunningPublisher] = []
-
-    def start(archive: MemoryArchive, **changes: Any) -> RunningPublisher:
-        fields: dict[str, Any] = {
-            "session": session_parameters,
-            "batch_events": 997,
-            "flush_s": 0.0,
-            "retry_maximum_s": 0.05,
-        }
-        parameters = PublisherParameters(**(fields | changes))
-        running.append(
-            RunningPublisher(Publisher(parameters, archive, conninfo=postgres.conninfo()), archive)
-        )
-        return running[-1]
-
-    yield start
-    for each in running:
-        each.close()
+pytestmark = pytest.mark.needs_jit  # plain Python gives the same rows: test_tables.py
 
 
 @pytest.fixture(scope="module")
@@ -61,28 +39,6 @@ def warnings_of(caplog: pytest.LogCaptureFixture) -> list[str]:
         for record in caplog.records
         if record.name.startswith("exchange.store") and record.levelno >= logging.WARNING
     ]
-
-
-def test_all_tables(
-    publish: Start, connection: psycopg.Connection, events: np.ndarray, expected: Expected
-) -> None:
-    archive = MemoryArchive(events)
-    with publish(archive):
-        archive.await_event(len(events))
-    assert_tables(connection, expected)
-    assert archive.progress[-1].state == State.FOLLOWING
-    assert archive.progress[-1].retries == 0
-
-
-@pytest.mark.parametrize("seed", [21, 22, 23])
-def test_other_streams_in_other_batches(
-    seed: int, publish: Start, connection: psycopg.Connection
-) -> None:
-    events = random_events(seed, 2_500)
-    archive = MemoryArchive(events)
-    with publish(archive, batch_events=[64, 333, 100_000][seed % 3]):
-        archive.await_event(len(events))
-    assert_tables(connection, Expected(events))
 
 
 def test_it_follows_what_is_released_and_starts_again_where_it_stopped(

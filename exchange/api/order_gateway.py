@@ -34,7 +34,9 @@ from exchange.api.order_terms import (
 from exchange.api.outcomes import Sent
 from exchange.api.session_name import api_username
 from exchange.codes import MASS_CANCEL_ANY_SIDE, CommandKind
+from exchange.counters import Counter
 from exchange.records import COMMAND_SIZE_BYTES
+from ringbuffer.counters import COUNTER_STRIDE
 from ringbuffer.idle import wake
 from ringbuffer.ring import publish
 
@@ -48,13 +50,15 @@ OUTCOME_TIMEOUT_S = 10.0
 REMEMBERED_IDS = 65_536  # client order ids that are longer than a token
 _PUBLISHED = pipeline.ingress_published(pipeline.INGRESS_API)
 _CONSUMED = pipeline.ingress_consumed(pipeline.INGRESS_API)
+_COMMANDS = int(Counter.API_COMMANDS) * COUNTER_STRIDE
 _MATCHER_SLEEPING = pipeline.sleeping(pipeline.AGENT_MATCHER)
 
 
 class OrderGateway:
     """``ring``: COMMAND[capacity] of the API; ``matcher_eventfd``: wakes the matcher.
 
-    ``market`` and ``accounts``: the models that the pump keeps; ``clock_ns``: UTC.
+    ``market`` and ``accounts``: the models that the pump keeps; ``clock_ns``: UTC; ``outcome_ns``:
+    histogram of the time from a command written to its outcome known.
     """
 
     def __init__(
@@ -67,11 +71,13 @@ class OrderGateway:
         accounts: AccountModel,
         *,
         outcome_timeout_s: float = OUTCOME_TIMEOUT_S,
+        outcome_ns: Array | None = None,
         clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._capacity = int(ring.shape[0])
         self._slots = memoryview(ring.view(np.uint8).reshape(-1))  # type: ignore[arg-type]
         self._cursors = cursors
+        self._counters = counters
         self._eventfd = matcher_eventfd
         self._market = market
         self._accounts = accounts
@@ -86,6 +92,7 @@ class OrderGateway:
             describe=self.describe,
             client_order_id=self.client_order_id,
             timeout_s=outcome_timeout_s,
+            outcome_ns=outcome_ns,
         )
         self._sessions: dict[int, int] = {}  # account: its API session
         self._long_ids: OrderedDict[bytes, str] = OrderedDict()
@@ -402,6 +409,7 @@ class OrderGateway:
             self._slots[at : at + COMMAND_SIZE_BYTES] = record[first : first + COMMAND_SIZE_BYTES]
             self._written += 1
         sent.end = self._written
+        self._counters[_COMMANDS] += 1
         self._outcomes.watch(sent)
         if not self._flushing:
             self._flushing = True

@@ -21,6 +21,7 @@ from exchange.api.order_json import CLOSED_STATUSES
 from exchange.api.outcomes import Barrier, Outcome, Sent, SentQueue
 from exchange.codes import MASS_CANCEL_ANY_SIDE, CancelReason, CommandKind, EventKind, Side
 from exchange.records import EVENT_SIZE_BYTES
+from ringbuffer.counters import record
 
 if TYPE_CHECKING:
     from exchange.read_model.accounts import AccountModel
@@ -62,12 +63,14 @@ class OrderOutcomes:
         describe: Callable[[Order], dict[str, Any]],
         client_order_id: Callable[[bytes], str | None],
         timeout_s: float,
+        outcome_ns: Array | None = None,
     ) -> None:
         self._cursors = cursors
         self._accounts = accounts
         self._describe = describe
         self._client_order_id = client_order_id
         self._timeout_s = timeout_s
+        self._outcome_ns = outcome_ns
         self._queue = SentQueue(
             Barrier(cursors, counters, lambda: accounts.next_event, wake_matcher)
         )
@@ -197,6 +200,9 @@ class OrderOutcomes:
     def _forget(self, sent: Sent) -> None:
         """No further event is about it."""
         sent.done = True
+        if self._outcome_ns is not None:
+            elapsed_s = asyncio.get_running_loop().time() - sent.sent_s
+            record(self._outcome_ns, int(elapsed_s * 1e9))
         watched = self._watched[sent.session] - 1
         if watched:
             self._watched[sent.session] = watched

@@ -21,7 +21,7 @@ from exchange.api.private_side import PrivateSide
 from exchange.api.pump import EventPump
 from exchange.api.rate_limit import RateLimits
 from exchange.api.service import ApiService, Counters
-from exchange.counters import Counter
+from exchange.counters import Counter, Histogram
 from exchange.data_directory import load_capacity
 from exchange.engine.state import EngineCapacity
 from exchange.read_model.accounts import AccountModel
@@ -29,6 +29,7 @@ from exchange.read_model.accounts_types import AccountModelCapacity
 from exchange.read_model.market import MarketModel
 from exchange.service_stage import ServiceStage
 from exchange.settings import Settings
+from ringbuffer.counters import HISTOGRAM_WORDS
 
 MILLISECONDS_PER_SECOND = 1000
 
@@ -87,6 +88,7 @@ def make_api_service(
         batch_events=settings.read_model.batch_events,
         lapped=lambda: counters.add("lapped"),
     )
+    first = int(Histogram.API_OUTCOME_NS) * HISTOGRAM_WORDS
     gateway = OrderGateway(
         stage.arrays["ingress_2"],
         stage.cursors,
@@ -95,6 +97,7 @@ def make_api_service(
         market,
         accounts,
         outcome_timeout_s=api.outcome_timeout_ms / MILLISECONDS_PER_SECOND,
+        outcome_ns=stage.arrays["histograms"][first : first + HISTOGRAM_WORDS],
     )
     master_key_file = Path(api.master_key_file) if api.master_key_file else None
     keys = KeyStore(stage.data_directory, master_key_file)

@@ -27,7 +27,7 @@ from exchange.read_model.accounts import AccountModel
 from exchange.read_model.accounts_types import AccountModelCapacity
 from exchange.read_model.market import MarketModel
 from exchange.records import COMMAND
-from ringbuffer.counters import COUNTER_STRIDE
+from ringbuffer.counters import COUNTER_STRIDE, HISTOGRAM_WORDS
 
 API_SESSIONS = 20
 ACCOUNTS = 4
@@ -65,6 +65,7 @@ class ApiCore(Core):
         self.stopped = False
         self.batch = 0  # events given to the models at a time; 0: all there are
         self._given = 0
+        self.outcome_ns = np.zeros(HISTOGRAM_WORDS, np.int64)
         self.gateway = self._make_gateway(timeout_s)
         self.deliver()
 
@@ -77,6 +78,7 @@ class ApiCore(Core):
             self.market,
             self.accounts,
             outcome_timeout_s=timeout_s,
+            outcome_ns=self.outcome_ns,
         )
 
     def restart_gateway(self, timeout_s: float = 10.0) -> None:

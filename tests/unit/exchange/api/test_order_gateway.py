@@ -13,6 +13,7 @@ from order_entry_core import SYMBOL, text_word
 from exchange.api.errors import ApiError, ErrorCode
 from exchange.api.order_terms import NewOrder
 from exchange.codes import CommandKind, InstrumentState, Parameter, Reject
+from exchange.counters import Counter
 
 ONE, TWO = 1, 2
 
@@ -48,6 +49,8 @@ def test_an_order_rests_trades_and_is_answered_with_its_fills():
         assert (described["filled_quantity"], described["remaining_quantity"]) == (60, 40)
         assert described["status"] == "partial_filled"
         assert core.gateway.under_way == 0
+        assert core.counter(Counter.API_COMMANDS) == 2
+        assert core.outcome_ns[0] == 2  # as many in the histogram
 
     run(test)
 

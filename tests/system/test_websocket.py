@@ -420,3 +420,19 @@ def test_wrong_origin(exchange):
             assert caught.value.status == 403
 
     run(exchange, test)
+
+
+def test_the_document_is_served(exchange):
+    """The api describes everything, a feed worker only what it serves."""
+
+    async def test(session: Session) -> None:
+        for name, private in (("api", True), ("feed", False)):
+            async with aiohttp.ClientSession() as http:
+                address = exchange.address(name)
+                async with http.get(f"http://{address}/asyncapi.json") as answer:
+                    assert answer.status == 200
+                    document = await answer.json()
+            assert document["servers"]["exchange"]["host"] == address
+            assert ("ExecutionReport" in document["components"]["messages"]) == private
+
+    run(exchange, test)

@@ -65,7 +65,7 @@ class PublisherParameters(NamedTuple):
     """
 
     session: SessionParameters = SessionParameters()
-    batch_events: int = 32_768
+    batch_events: int = 65_536
     flush_s: float = 0.05
     retry_maximum_s: float = 10.0
     drain_s: float = 10.0

@@ -49,7 +49,7 @@ MIB = 1 << 20
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--events", type=int, default=2_000_000, help="backlog (about)")
-    parser.add_argument("--batch", type=int, default=32_768, help="events in one transaction")
+    parser.add_argument("--batch", type=int, default=65_536, help="events in one transaction")
     parser.add_argument("--copy-rows", type=int, default=400_000, help="rows for the bare COPY")
     parser.add_argument("--check", action="store_true", help="compare every row with the archive")
     parser.add_argument("--directory", type=Path, help="where to work (default: temporary)")

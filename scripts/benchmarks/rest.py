@@ -50,7 +50,7 @@ ANSWER_BYTES = 700  # of a typical order, for the limit
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--orders", type=int, default=30_000, help="orders that are measured")
-    parser.add_argument("--connections", type=int, default=32, help="keep-alive connections")
+    parser.add_argument("--connections", type=int, default=16, help="keep-alive connections")
     parser.add_argument("--keys", type=int, default=4, help="API keys, each of its own account")
 
 

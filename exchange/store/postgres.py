@@ -60,7 +60,7 @@ SETTINGS: dict[str, str] = {
     "unix_socket_permissions": "0700",
     "max_connections": "20",
     "shared_buffers": "256MB",
-    "wal_writer_delay": "20ms",  # so that COPY finds its log written when it needs its buffers again
+    "wal_writer_delay": "20ms",  # COPY finds its log written when it needs its buffers again
     "bgwriter_lru_maxpages": "0",  # it writes pages that will be changed again
     "temp_buffers": "32MB",
     "max_wal_size": "4GB",

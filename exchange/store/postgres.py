@@ -58,6 +58,7 @@ SETTINGS: dict[str, str] = {
     "listen_addresses": "",
     "port": str(PORT),
     "unix_socket_permissions": "0700",
+    "dynamic_shared_memory_type": "mmap",  # in its own directory: a kill leaves nothing in /dev/shm
     "max_connections": "20",
     "shared_buffers": "256MB",
     "wal_writer_delay": "20ms",  # COPY finds its log written when it needs its buffers again

@@ -28,12 +28,19 @@ from trading_page import (
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """Chromium, headless."""
+def chromium() -> str:
+    """The browser's program."""
     if not CHROMIUM.exists():
         pytest.skip(f"{CHROMIUM} is not installed")
+    return str(CHROMIUM)
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    """Chromium, headless. Not for the whole session: while it is there, an event loop runs in this
+    thread, and no other test could have its own."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=CHROMIUM_ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
         yield browser
         browser.close()
 
@@ -46,9 +53,7 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="session")
-def exchange(
-    browser: Browser, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[RunningExchange]:
+def exchange(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningExchange]:
     """A running exchange with its page, for all tests here."""
     directory = tmp_path_factory.mktemp("page-exchange")
     running = RunningExchange(

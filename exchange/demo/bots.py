@@ -11,6 +11,7 @@ import asyncio
 import logging
 import random
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 
 from exchange.client import ApiKey, NewOrder, NotReached, Stream
@@ -39,7 +40,7 @@ EXPECTED = frozenset({4001, 4003})
 SKEW_QUANTITY = 40  # so many ordinary quantities too many move the quotes by half a spread
 
 
-class Bot:
+class Bot(ABC):
     """One account's bot: keeps its stream, calls ``work`` when it is connected."""
 
     def __init__(
@@ -129,14 +130,14 @@ class Bot:
 
     # --- what the bots differ in --------------------------------------------------------------
 
+    @abstractmethod
     async def work(self, now_s: float) -> float:
         """Do something. Returns for how many seconds nothing is to be done."""
-        raise NotImplementedError
 
-    def hear(self, message: Message) -> None:
+    def hear(self, message: Message) -> None:  # noqa: B027 - a bot need not listen
         """A message of the stream."""
 
-    def forget(self) -> None:
+    def forget(self) -> None:  # noqa: B027 - nor remember
         """The connection was lost; all orders are being cancelled."""
 
 

@@ -326,10 +326,25 @@ class RunningExchange:
         return f"http://{self.address('api')}"
 
     def pid(self, role: str) -> int:
-        """The pid of "daemon", "matcher", "journaler", "order_entry", "api", "feed_1", "store"."""
-        state = self.state()
-        assert state is not None
-        return state.pid if role == "daemon" else state.stages[role].pid
+        """The pid of "daemon", "matcher", "journaler", "order_entry", "api", "feed_1", "store".
+
+        Waits for a stage that is being replaced: between the old and the new one none is named.
+        """
+        found = 0
+
+        def named() -> bool:
+            nonlocal found
+            state = self.state()
+            if state is None:
+                return False
+            if role == "daemon":
+                found = state.pid
+            elif role in state.stages:
+                found = state.stages[role].pid
+            return found != 0
+
+        wait_until(named, START_TIMEOUT_S, f"a process {role}")
+        return found
 
     def status(self) -> dict[str, Any]:
         """What `exchange status --json` shows."""

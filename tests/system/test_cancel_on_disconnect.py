@@ -85,16 +85,7 @@ class Trader:
 def kill_gateway(exchange: RunningExchange) -> None:
     old = exchange.pid("order_entry")
     os.kill(old, signal.SIGKILL)
-
-    def replaced() -> bool:
-        state = exchange.state()  # names no order entry between the old and the new one
-        return (
-            state is not None
-            and "order_entry" in state.stages
-            and (state.stages["order_entry"].pid != old)
-        )
-
-    wait_until(replaced, LIMIT_S, "a new gateway")
+    wait_until(lambda: exchange.pid("order_entry") != old, LIMIT_S, "a new gateway")
     exchange.wait_ready()
 
 

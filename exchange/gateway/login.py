@@ -1,93 +1,207 @@
-"""Password checks of logins, in worker threads so that no other session waits for scrypt.
+"""Logins: from the first bytes of a connection to its place in its session's stream.
 
-Who calls it: OrderEntryAgent. A submitted check gives exactly one verdict later, unless it is
-cancelled; the agent is woken through its eventfd. Unknown users cost the same work as known ones,
-so timing tells nobody which usernames exist.
+Who calls it: OrderEntryAgent, when bytes of a connection that has not logged in arrive and when the
+verdict about its password is there. Invariant: a session never has two connections.
 """
 
 from __future__ import annotations
 
-import collections
-import os
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import NamedTuple
+import logging
+import time
 
 import numpy as np
 
-from exchange.gateway.passwords import hash_password, parse_hash, verify_password
-from exchange.gateway.soupbintcp import LoginRequest
+from exchange import pipeline
+from exchange.counters import Counter
+from exchange.gateway import soupbintcp
+from exchange.gateway.connections import MILLISECOND_NS, Connections
+from exchange.gateway.duty import MIDNIGHT_NS, push_ready
+from exchange.gateway.login import Authenticator
+from exchange.gateway.resume import SessionStreams
+from exchange.gateway.session import (
+    CONNECTION_CAUGHT_UP,
+    CONNECTION_DEADLINE_NS,
+    CONNECTION_END_EVENT,
+    CONNECTION_EVENT,
+    CONNECTION_GENERATION,
+    CONNECTION_MIDNIGHT_NS,
+    CONNECTION_NUMBER,
+    CONNECTION_PROGRESS_NS,
+    CONNECTION_READABLE,
+    CONNECTION_RECEIVED_NS,
+    CONNECTION_SENT_NS,
+    CONNECTION_SESSION,
+    CONNECTION_STATE,
+    SESSION_CONNECTION,
+    SESSION_NUMBER,
+    STATE_CATCH_UP,
+    STATE_LIVE,
+    STATE_VERIFYING,
+)
+from exchange.gateway.soupbintcp import LoginRequest, session_name
+
+_HEARTBEATS_BEFORE_LOGIN = 8
+_NEVER_NS = (1 << 63) - 1
 
 
-class Verdict(NamedTuple):
-    """Outcome of one check. ``slot`` and ``generation`` name the connection that asked."""
-
-    slot: int
-    generation: int
-    request: LoginRequest
-    right: bool
-
-
-class Authenticator:
-    """Checks username and password against ``password_hashes`` (username -> hash string).
-
-    ``verdict_word``: int64[1], set to 1 when there is a verdict to fetch.
-    Raises ValueError for a hash string that cannot be read.
-    """
+class Logins:
+    """Reads login requests and decides about them."""
 
     def __init__(
         self,
-        password_hashes: dict[str, str],
-        eventfd: int,
-        threads: int = 1,
-        verdict_word: np.ndarray | None = None,
+        connections: Connections,
+        streams: SessionStreams,
+        authenticator: Authenticator,
+        cursors: np.ndarray,
     ) -> None:
-        costs = [parse_hash(text) for text in password_hashes.values()]
-        self._hashes = dict(password_hashes)
-        self._eventfd = eventfd
-        self._verdict_word = np.zeros(1, np.int64) if verdict_word is None else verdict_word
-        worst = max(costs, key=lambda cost: cost.n * cost.r * cost.p, default=None)
-        salt = bytes(16)
-        if worst is None:
-            self._decoy = hash_password("", n=2, salt=salt)
+        self._connections = connections
+        self._streams = streams
+        self._authenticator = authenticator
+        self._cursors = cursors
+        self._parameters = connections.parameters
+        self._duty = connections.duty
+        self._rows = connections.rows
+        self._sessions = connections.duty.sessions
+
+    def read(self, slot: int) -> None:
+        """Read exactly the login request: what follows it stays in the kernel until then."""
+        client = self._connections.sockets[slot]
+        buffer = self._connections.login_bytes[slot]
+        while True:
+            header_known = len(buffer) >= soupbintcp.HEADER_SIZE_BYTES
+            if header_known:
+                length = (buffer[0] << 8) | buffer[1]
+                if buffer[2] == soupbintcp.CLIENT_HEARTBEAT and length == 1:
+                    del buffer[:3]
+                    seen = self._connections.heartbeats_before_login.get(slot, 0) + 1
+                    self._connections.heartbeats_before_login[slot] = seen
+                    if seen <= _HEARTBEATS_BEFORE_LOGIN:
+                        continue
+                    self._connections.malformed(
+                        slot, "heartbeats only; a login request 'L' must come first"
+                    )
+                    return
+                if buffer[2] == soupbintcp.LOGOUT_REQUEST and length == 1:
+                    self._connections.finish(slot, b"")
+                    return
+                if buffer[2] != soupbintcp.LOGIN_REQUEST or length != 47:
+                    self._connections.malformed(
+                        slot,
+                        f"first packet has type {chr(buffer[2])!a} and length {length}; "
+                        "a login request (type 'L', length 47) must come first",
+                    )
+                    return
+                if len(buffer) == soupbintcp.LOGIN_REQUEST_SIZE_BYTES:
+                    break
+                wanted = soupbintcp.LOGIN_REQUEST_SIZE_BYTES - len(buffer)
+            else:
+                wanted = soupbintcp.HEADER_SIZE_BYTES - len(buffer)
+            try:
+                data = client.recv(wanted)
+            except (BlockingIOError, InterruptedError):
+                self._rows[slot, CONNECTION_READABLE] = 0
+                return
+            except OSError:
+                data = b""
+            if not data:
+                self._connections.close(slot)
+                return
+            buffer += data
+        try:
+            request = soupbintcp.parse_login_request(bytes(buffer))
+        except soupbintcp.MalformedPacket as error:
+            self._connections.malformed(slot, str(error))
+            return
+        row = self._rows[slot]
+        row[CONNECTION_STATE] = STATE_VERIFYING
+        # From here on it waits for us: many logins at once are queued, and none of them is late.
+        row[CONNECTION_DEADLINE_NS] = _NEVER_NS
+        self._authenticator.submit(slot, int(row[CONNECTION_GENERATION]), request)
+
+    def gone(self, slot: int) -> None:
+        """The client of a login that is being checked has closed: others need not wait for it."""
+        self._authenticator.cancel(slot, int(self._rows[slot, CONNECTION_GENERATION]))
+        self._connections.close(slot)
+
+    def decide(self, slot: int, generation: int, request: LoginRequest, right: bool) -> None:
+        """Accept or reject a login whose password has been checked."""
+        row = self._rows[slot]
+        if row[CONNECTION_GENERATION] != generation or row[CONNECTION_STATE] != STATE_VERIFYING:
+            return  # that connection is gone
+        session = self._streams.session_of_username.get(request.username)
+        if not right or session is None:
+            self._reject_login(slot, soupbintcp.REJECTED_NOT_AUTHORIZED, request, "not authorized")
+            return
+        name = session_name(self._streams.day_number, session)
+        refusal = ""
+        if self._streams.day_number == 0:
+            refusal = "no day has been started"
+        elif self._cursors[pipeline.STOP_INTAKE] != 0:
+            refusal = "the exchange is stopping"
+        elif request.session not in ("", name):
+            refusal = f"session {request.session!a} is not the current one"
+        elif not self._take_over(session):
+            refusal = "the session has a live connection"
+        if refusal:
+            self._reject_login(slot, soupbintcp.REJECTED_SESSION_NOT_AVAILABLE, request, refusal)
+            return
+        self._log_in(slot, session, request)
+
+    def _reject_login(self, slot: int, reason: str, request: LoginRequest, why: str) -> None:
+        self._connections.count(Counter.LOGINS_REJECTED)
+        self._connections.log(
+            logging.WARNING, "login rejected", username=request.username, reason=why
+        )
+        self._connections.finish(slot, soupbintcp.login_rejected(reason))
+
+    def _take_over(self, session: int) -> bool:
+        """Whether ``session`` is free; a dead connection is closed to make it so."""
+        slot = int(self._sessions[session, SESSION_CONNECTION]) - 1
+        if slot < 0:
+            return True
+        row = self._rows[slot]
+        silent_ns = time.monotonic_ns() - int(row[CONNECTION_RECEIVED_NS])
+        # bytes that we have not read yet are no silence
+        if row[CONNECTION_READABLE] or silent_ns <= self._parameters.takeover_ms * MILLISECOND_NS:
+            return False
+        self._connections.log_connection(logging.WARNING, "replaced by a new login", slot)
+        self._connections.finish(slot, soupbintcp.debug("replaced by a new login"))
+        return True
+
+    def _log_in(self, slot: int, session: int, request: LoginRequest) -> None:
+        row = self._rows[slot]
+        last = int(self._sessions[session, SESSION_NUMBER])
+        first = last + 1 if request.sequence == 0 else min(request.sequence, last + 1)
+        name = session_name(self._streams.day_number, session)
+        accepted = soupbintcp.login_accepted(soupbintcp.LoginAccepted(name, first))
+        try:
+            # alone, and before anything else: it must end its own TCP segment
+            sent = self._connections.sockets[slot].send(accepted)
+        except OSError:
+            sent = 0
+        if sent != len(accepted):
+            self._connections.close(slot)
+            return
+        now_ns = time.monotonic_ns()
+        self._connections.login_done(slot)
+        row[CONNECTION_SESSION] = session
+        row[CONNECTION_NUMBER] = first - 1
+        row[CONNECTION_MIDNIGHT_NS] = self._duty.words[MIDNIGHT_NS]
+        row[CONNECTION_RECEIVED_NS] = row[CONNECTION_SENT_NS] = now_ns
+        row[CONNECTION_PROGRESS_NS] = now_ns
+        self._sessions[session, SESSION_CONNECTION] = slot + 1
+        if self._streams.day_open and first == last + 1:
+            row[CONNECTION_STATE] = STATE_LIVE
+            row[CONNECTION_CAUGHT_UP] = 1
         else:
-            self._decoy = hash_password("", n=worst.n, r=worst.r, p=worst.p, salt=salt)
-        self._verdicts: collections.deque[Verdict] = collections.deque()
-        self._pending: dict[tuple[int, int], Future[None]] = {}  # our own thread's only
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="password")
-
-    def submit(self, slot: int, generation: int, request: LoginRequest) -> None:
-        """Check ``request`` in a worker thread."""
-        assert (slot, generation) not in self._pending
-        self._pending[slot, generation] = self._pool.submit(self._check, slot, generation, request)
-
-    def cancel(self, slot: int, generation: int) -> None:
-        """Do not check it unless that has begun; a verdict that comes nevertheless is stale."""
-        future = self._pending.pop((slot, generation), None)
-        if future is not None:
-            future.cancel()
-
-    def _check(self, slot: int, generation: int, request: LoginRequest) -> None:
-        known = self._hashes.get(request.username)
-        # the decoy's work is done for its time only: an unknown user is never right
-        right = verify_password(request.password, known or self._decoy) and known is not None
-        # append and popleft of a deque are atomic: no lock
-        self._verdicts.append(Verdict(slot, generation, request, right))
-        # after the verdict and before the system call: who it wakes finds both
-        self._verdict_word[0] = 1
-        if self._eventfd >= 0:
-            os.eventfd_write(self._eventfd, 1)
-
-    def verdicts(self) -> list[Verdict]:
-        """The verdicts that have come in since the last call."""
-        found = []
-        # before the look: a verdict that comes meanwhile sets it again
-        self._verdict_word[0] = 0
-        while self._verdicts:
-            verdict = self._verdicts.popleft()
-            self._pending.pop((verdict.slot, verdict.generation), None)
-            found.append(verdict)
-        return found
-
-    def close(self) -> None:
-        """Drop what is queued and wait for the check that is under way."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+            row[CONNECTION_STATE] = STATE_CATCH_UP
+            row[CONNECTION_EVENT] = self._streams.index.find(session, first)
+            row[CONNECTION_END_EVENT] = 0 if self._streams.day_open else self._streams.day_end_event
+            self._connections.catching_up.append(slot)
+        if row[CONNECTION_READABLE]:
+            push_ready(self._duty, slot)
+        self._connections.count(Counter.LOGINS)
+        self._connections.gauge_sessions()
+        self._connections.log_connection(
+            logging.INFO, "logged in", slot, stream=name, next_number=first
+        )

@@ -143,7 +143,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from exchange.daemon import Daemon
+    from exchange.daemon.daemon import Daemon
     from exchange.settings import load
 
     def announce(line: str) -> None:
@@ -181,7 +181,7 @@ def _check_config(options: argparse.Namespace) -> int:
 
 
 def _status(options: argparse.Namespace) -> int:
-    from exchange.status import Observer, render
+    from exchange.admin.status import Observer, render
 
     observer = Observer(options.data_dir)
     status = observer.look()
@@ -207,7 +207,7 @@ def _status(options: argparse.Namespace) -> int:
 def _ask(data_directory: Path, **request: object) -> dict[str, object]:
     import msgspec
 
-    from exchange.control_socket import Request, ask
+    from exchange.control.socket import Request, ask
 
     answer = ask(data_directory, msgspec.convert(request, Request))
     if not answer.get("ok"):
@@ -216,7 +216,7 @@ def _ask(data_directory: Path, **request: object) -> dict[str, object]:
 
 
 def _stop(options: argparse.Namespace) -> int:
-    from exchange.process import running_pid
+    from exchange.runtime.process import running_pid
 
     pid = running_pid(options.data_dir)
     if pid is None:
@@ -243,7 +243,7 @@ def _day(options: argparse.Namespace) -> int:
 
 def _cancel(options: argparse.Namespace) -> int:
     from exchange.admin.send import submit
-    from exchange.control_commands import cancel_by_order_id
+    from exchange.commands import cancel_by_order_id
 
     if not 0 <= options.order_id < 1 << 62:
         raise ConfigurationError(f"{options.order_id} is no order id")
@@ -264,7 +264,7 @@ def _store(options: argparse.Namespace) -> int:
 
 
 def _order(options: argparse.Namespace) -> int:
-    from exchange.order_command import send_order
+    from exchange.admin.order import send_order
 
     password = options.password or os.environ.get("EXCHANGE_PASSWORD")
     return send_order(options, password or getpass.getpass())

@@ -1,8 +1,8 @@
 """``exchange-replay accounts``: who owned what after a command, from the rebuilt engine state.
 
-``ledger_of`` reads the engine's tables into the terms of ``exchange/ledger.py``; ``verify``
-compares that with the ledger that the events alone give, and starts the latter from it where the
-journal begins at a snapshot.
+``ledger_of`` reads the engine's tables into the terms of ``exchange/recovery/ledger.py``;
+``verify`` compares that with the ledger that the events alone give, and starts the latter from it
+where the journal begins at a snapshot.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from exchange.codes import Side
-from exchange.engine import state as layout
-from exchange.engine.state import EngineState
-from exchange.ledger import (
+from exchange.engine.state import layout
+from exchange.engine.state.layout import EngineState
+from exchange.recovery.ledger import (
     Balance,
     CurrencyTerms,
     InstrumentTerms,

@@ -14,13 +14,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from exchange.codes import OrderType, Side
-from exchange.engine import state as layout
-from exchange.engine.state import EngineState
+from exchange.engine.state import layout
+from exchange.engine.state.layout import EngineState
 from replay.directory import Directory
 from replay.text import code_name, record_token
 
 _HALF = (1 << 32) - 1
-# One slot of the order pool as fields: the layout that exchange/engine/state.py draws.
+# One slot of the order pool as fields: the layout that exchange/engine/state/layout.py draws.
 _SLOT = np.dtype(
     {
         "names": [

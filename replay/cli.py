@@ -278,7 +278,7 @@ def _verify(options: argparse.Namespace) -> int:
 
 def _rebuilt(options: argparse.Namespace) -> tuple[Any, Any]:
     """(result, directory) of replaying up to and with command ``--at``."""
-    from exchange.rebuild import rebuild
+    from exchange.recovery.rebuild import rebuild
     from replay.source import JournalView
 
     view = JournalView(options.data_dir)
@@ -435,7 +435,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit status."""
     options = build_parser().parse_args(arguments)
-    from exchange.engine.snapshot import SnapshotInvalid
+    from exchange.engine.state.snapshot import SnapshotInvalid
     from journal.errors import JournalCorrupt
 
     def fail(error: Exception, status: int) -> int:

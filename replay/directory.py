@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from exchange.codes import CommandKind
-from exchange.engine.state import (
+from exchange.engine.state.layout import (
     CURRENCY_WORDS,
     INSTRUMENT_FLAGS,
     INSTRUMENT_SYMBOL,

@@ -23,20 +23,20 @@ from typing import NamedTuple
 
 import numpy as np
 
-from exchange.archive_check import EVENT_LAYOUT, ArchiveCheck, ArchiveDiffers
 from exchange.codes import EventKind
-from exchange.data_directory import archive_directory, journal_directory, snapshot_directory
-from exchange.engine.snapshot import (
+from exchange.engine.state.layout import NEXT_EVENT
+from exchange.engine.state.snapshot import (
     SnapshotInvalid,
     list_snapshots,
     read_snapshot,
     write_snapshot,
 )
-from exchange.engine.state import NEXT_EVENT
 from exchange.errors import JournalCorrupt
-from exchange.process import running_pid
-from exchange.rebuild import COMMAND_LAYOUT, rebuild
 from exchange.records import EVENT_SIZE_BYTES
+from exchange.recovery.archive_check import EVENT_LAYOUT, ArchiveCheck, ArchiveDiffers
+from exchange.recovery.rebuild import COMMAND_LAYOUT, rebuild
+from exchange.runtime.data_directory import archive_directory, journal_directory, snapshot_directory
+from exchange.runtime.process import running_pid
 from journal.archive import synchronise
 from journal.retention import (
     removable_archive_segments,

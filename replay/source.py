@@ -14,13 +14,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from exchange.archive_check import open_archive
 from exchange.codes import FLAG_LONG, CommandKind
-from exchange.data_directory import archive_directory, journal_directory, load_capacity
-from exchange.engine.state import NEXT_COMMAND, EngineCapacity
+from exchange.core.capacity import EngineCapacity
+from exchange.engine.state.layout import NEXT_COMMAND
 from exchange.errors import DataDirectoryUnavailable, JournalCorrupt
-from exchange.rebuild import COMMAND_LAYOUT, newest_state
 from exchange.records import COMMAND
+from exchange.recovery.archive_check import open_archive
+from exchange.recovery.rebuild import COMMAND_LAYOUT, newest_state
+from exchange.runtime.data_directory import archive_directory, journal_directory, load_capacity
 from journal.layout import (
     FRAME_HEADER_BYTES,
     FRAME_HEADER_WORDS,

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from exchange.engine import state as layout
-from exchange.engine.chain_hash import chain_digest
-from exchange.engine.invariants import InvariantBroken, check_state
-from exchange.engine.state import EngineState
+from exchange.engine.invariants.check import InvariantBroken, check_state
+from exchange.engine.state import layout
+from exchange.engine.state.chain_hash import chain_digest
+from exchange.engine.state.layout import EngineState
 from replay.book import live_orders
 
 # Scalars that the same commands always give the same value, whatever seed or free list.

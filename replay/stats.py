@@ -20,8 +20,8 @@ from exchange.codes import (
     Reject,
     TradeReason,
 )
-from exchange.data_directory import snapshot_directory
 from exchange.records import COMMAND_SIZE_BYTES, EVENT_SIZE_BYTES
+from exchange.runtime.data_directory import snapshot_directory
 from replay.directory import Directory
 from replay.source import JournalView
 from replay.text import code_name, time_text

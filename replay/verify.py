@@ -9,8 +9,9 @@ and must arrive at the same chain hash. The first difference is reported with bo
 
 Money: at intervals, at every snapshot and at the end the state must satisfy its invariants: both
 conservation laws (balances add up to deposits less withdrawals, positions likewise) and frozen
-amounts that are what the live orders need. Beside the engine a ledger (``exchange/ledger.py``) is
-kept from the events alone; at snapshots and at the end it must equal the engine's accounts.
+amounts that are what the live orders need. Beside the engine a ledger
+(``exchange/recovery/ledger.py``) is kept from the events alone; at snapshots and at the end it must
+equal the engine's accounts.
 
 While a daemon runs, the last commands may not be archived yet: then everything before the newest
 archived command is verified.
@@ -25,17 +26,17 @@ from typing import Any
 
 import numpy as np
 
-from exchange.archive_check import ArchiveCheck, Difference
 from exchange.codes import EventKind
-from exchange.data_directory import archive_directory, journal_directory, snapshot_directory
-from exchange.engine import state as layout
-from exchange.engine.chain_hash import chain_digest
-from exchange.engine.snapshot import SnapshotInvalid, list_snapshots, read_snapshot
-from exchange.engine.state import capacity_of, create_state
-from exchange.ledger import LedgerBroken
-from exchange.process import running_pid
-from exchange.rebuild import COMMAND_LAYOUT, Replayer, rebuild, replay_chunks
+from exchange.engine.state import layout
+from exchange.engine.state.chain_hash import chain_digest
+from exchange.engine.state.layout import capacity_of, create_state
+from exchange.engine.state.snapshot import SnapshotInvalid, list_snapshots, read_snapshot
 from exchange.records import COMMAND, EVENT_SIZE_BYTES
+from exchange.recovery.archive_check import ArchiveCheck, Difference
+from exchange.recovery.ledger import LedgerBroken
+from exchange.recovery.rebuild import COMMAND_LAYOUT, Replayer, rebuild, replay_chunks
+from exchange.runtime.data_directory import archive_directory, journal_directory, snapshot_directory
+from exchange.runtime.process import running_pid
 from journal import xxh64
 from journal.reader import JournalReader
 from journal.recovery import recover

@@ -35,8 +35,9 @@ JIT_DISABLED = bool(numba.config.DISABLE_JIT)
 def _wrappers(function: Function) -> dict[str, bool]:
     """Options that leave out the wrappers for callers in the interpreter, where none can exist.
 
-    A function whose first parameter is ``v`` takes the engine's view (exchange/engine/view.py):
-    raw pointers, which the interpreter cannot pass. Its wrappers cost a third of the compile time.
+    A function whose first parameter is ``v`` takes the engine's view
+    (exchange/engine/state/pointers.py): raw pointers, which the interpreter cannot pass. Its
+    wrappers cost a third of the compile time.
     """
     only_compiled = function.__code__.co_varnames[:1] == ("v",)
     return {"no_cpython_wrapper": only_compiled, "no_cfunc_wrapper": only_compiled}

@@ -25,7 +25,8 @@ NEEDS_JIT = (
     "tests/browser/",
     "tests/fault/",
     "tests/system/",
-    "tests/unit/engine/test_matcher_agent.py",
+    "tests/unit/exchange/engine/test_sequencer.py",
+    "tests/unit/exchange/recovery/test_rebuild.py",
     "tests/unit/replay/",
 )
 

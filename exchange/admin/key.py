@@ -10,7 +10,7 @@ import argparse
 import json
 from typing import Any
 
-from exchange.control_socket import Request, ask
+from exchange.control.socket import Request, ask
 from exchange.errors import ConfigurationError, ExitStatus, Refused
 
 

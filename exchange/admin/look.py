@@ -19,12 +19,12 @@ from exchange.admin import words
 from exchange.admin.names import Names
 from exchange.admin.send import made_up_key, submit, time_text
 from exchange.codes import InstrumentState, OrderType, Parameter, Side
-from exchange.configured import Difference, differences
-from exchange.control_commands import KEYED_KINDS, key_of, set_key
-from exchange.engine import state as engine
-from exchange.engine.state import EngineState
-from exchange.engine_facts import EngineFacts, Parameters, describe_engine
+from exchange.commands import KEYED_KINDS, key_of, set_key
+from exchange.control.differences import Difference, differences
+from exchange.engine.state import layout as engine
+from exchange.engine.state.layout import EngineState
 from exchange.errors import ConfigurationError, ExitStatus, Refused
+from exchange.recovery.facts import EngineFacts, Parameters, describe_engine
 from exchange.settings import load
 from exchange.settings.exact import unscaled
 
@@ -41,7 +41,7 @@ class Looked(NamedTuple):
 
 def rebuilt(data_directory: Path) -> Looked:
     """The exchange as its journal has it. Raises ExchangeError."""
-    from exchange.rebuild import rebuild
+    from exchange.recovery.rebuild import rebuild
 
     result = rebuild(data_directory)
     facts = describe_engine(result.state)

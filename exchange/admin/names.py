@@ -11,9 +11,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from exchange.control_socket import Request, ask
-from exchange.engine_facts import EngineFacts
+from exchange.control.socket import Request, ask
 from exchange.errors import ConfigurationError, Refused
+from exchange.recovery.facts import EngineFacts
 from exchange.settings.exact import scaled, unscaled
 
 

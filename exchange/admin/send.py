@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from exchange import control_commands as records
+from exchange import commands as records
 from exchange.admin import words
 from exchange.admin.names import Names, exact
 from exchange.codes import (
@@ -31,8 +31,8 @@ from exchange.codes import (
     Scope,
     Side,
 )
-from exchange.control_commands import InstrumentTerms, Record
-from exchange.control_socket import Request, ask
+from exchange.commands import InstrumentTerms, Record
+from exchange.control.socket import Request, ask
 from exchange.errors import ConfigurationError, ExitStatus, Refused
 from exchange.records import EVENT
 

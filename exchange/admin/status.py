@@ -15,12 +15,12 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from exchange import pipeline
-from exchange.core import AGENTS, region_name
-from exchange.counters import Counter, Histogram
+from exchange.core import pipeline
+from exchange.core.counters import Counter, Histogram
+from exchange.core.region import AGENTS, region_name
 from exchange.errors import NotRunning
-from exchange.process import running_pid
-from exchange.run_file import RunState, read_run_file
+from exchange.runtime.process import running_pid
+from exchange.runtime.run_file import RunState, read_run_file
 from ringbuffer.counters import HISTOGRAM_WORDS, read_counters, summary
 from ringbuffer.errors import RegionError
 from ringbuffer.region import Region

@@ -21,7 +21,7 @@ import aiohttp
 import msgspec
 import yarl
 
-from exchange.api.signature import signed_headers
+from exchange.access.signature import signed_headers
 from exchange.client.types import (
     Account,
     ApiKey,

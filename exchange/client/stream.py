@@ -28,7 +28,7 @@ import aiohttp
 import msgspec
 
 import exchange.client.messages as messages
-from exchange.api.signature import signed_websocket
+from exchange.access.signature import signed_websocket
 from exchange.client.messages import Message
 from exchange.client.rest import (
     TIME_PATH,

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from exchange.codes import CommandKind, Parameter
-from exchange.control_commands import (
+from exchange.commands import (
     KEY_BYTES,
     InstrumentTerms,
     Record,
@@ -23,7 +23,7 @@ from exchange.control_commands import (
     open_account,
     set_parameter,
 )
-from exchange.engine_facts import EngineFacts, Parameters, comparable
+from exchange.recovery.facts import EngineFacts, Parameters, comparable
 from exchange.settings import (
     Configuration,
     Instrument,

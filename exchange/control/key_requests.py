@@ -17,19 +17,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from exchange.api.keys import READ, TRADE, KeyFile, describe
-from exchange.api.session_name import api_username, is_api_username
+from exchange.access.keys import READ, TRADE, KeyFile, describe
+from exchange.access.session_name import api_username, is_api_username
 from exchange.codes import EventKind, Parameter, Reject
-from exchange.control_commands import (
-    Record,
-    define_session,
-    set_operator,
-    set_parameter,
-    unpacked_text,
-)
-from exchange.control_socket import Client, Request
-from exchange.engine_facts import EngineFacts
+from exchange.commands import Record, define_session, set_operator, set_parameter, unpacked_text
+from exchange.control.socket import Client, Request
 from exchange.errors import ExchangeError
+from exchange.recovery.facts import EngineFacts
 
 log = logging.getLogger(__name__)
 

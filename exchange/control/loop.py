@@ -13,18 +13,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from exchange.api_keys import COMMANDS as KEY_COMMANDS
-from exchange.api_keys import ApiKeys
-from exchange.builders import EVENT_LAYOUT, KIND_OFFSET
-from exchange.control import ControlProducer, TradingControl
-from exchange.control_socket import Client, Request
-from exchange.core import Core
-from exchange.data_directory import archive_directory
-from exchange.engine_facts import EngineFacts
-from exchange.event_follower import EventFollower
-from exchange.operators import FOLLOWED, Names, Operators
+from exchange.control.key_requests import COMMANDS as KEY_COMMANDS
+from exchange.control.key_requests import ApiKeys
+from exchange.control.operators import FOLLOWED, Names, Operators
+from exchange.control.producer import ControlProducer
+from exchange.control.socket import Client, Request
+from exchange.control.trading import TradingControl
+from exchange.core.follower import EventFollower
+from exchange.core.region import Core
 from exchange.records import EVENT
+from exchange.recovery.facts import EngineFacts
+from exchange.runtime.data_directory import archive_directory
 from exchange.settings import Configuration
+from exchange.stages.wiring import EVENT_LAYOUT, KIND_OFFSET
 from journal.archive import ArchiveReader
 
 EXPIRY_POLL_S = 0.01

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from exchange.codes import FLAG_LONG, CommandKind, EventKind, Reject, WarningReason
-from exchange.control_commands import (
+from exchange.commands import (
     KEYED_KINDS,
     OPERATOR_KINDS,
     Record,
@@ -24,8 +24,8 @@ from exchange.control_commands import (
     set_operator,
     unpacked_text,
 )
-from exchange.engine_facts import EngineFacts
 from exchange.records import COMMAND, COMMAND_SIZE_BYTES
+from exchange.recovery.facts import EngineFacts
 
 log = logging.getLogger(__name__)
 

@@ -13,8 +13,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from exchange import pipeline
 from exchange.codes import EventKind
+from exchange.core import pipeline
 from exchange.records import EVENT
 from ringbuffer.ring import lapped, safe_capacity
 

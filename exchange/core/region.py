@@ -5,7 +5,7 @@ read again. Who attaches: the stages. ``pipeline.py`` says which cursor means wh
 
     section          dtype    count
     cursors          int64    CURSOR_WORDS
-    counters         int64    COUNTER_WORDS (exchange/counters.py)
+    counters         int64    COUNTER_WORDS (exchange/core/counters.py)
     histograms       int64    HISTOGRAM_SECTION_WORDS
     ingress_<i>      COMMAND  capacity of producer i
     command_ring     COMMAND  rings.commands
@@ -22,8 +22,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from exchange import pipeline
-from exchange.counters import COUNTER_WORDS, HISTOGRAM_SECTION_WORDS, Counter
+from exchange.core import pipeline
+from exchange.core.counters import COUNTER_WORDS, HISTOGRAM_SECTION_WORDS, Counter
 from exchange.errors import SharedMemoryUnavailable
 from exchange.records import COMMAND, EVENT
 from ringbuffer.counters import COUNTER_STRIDE, set_value

@@ -18,37 +18,10 @@ from collections.abc import Sequence
 
 import msgspec
 
-from exchange.settings import ROOT, Configuration
+from exchange.runtime.spec import StageMessage, StageSpec
+from exchange.settings import ROOT
 
 log = logging.getLogger(__name__)
-
-
-class StageSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything a stage needs to know.
-
-    eventfds: stage name -> descriptor number in the stage. listeners: name -> descriptor of its
-    listening sockets (listener.py). idle: name of the idle strategy.
-    """
-
-    role: str
-    configuration: Configuration
-    data_directory: str
-    region: str
-    eventfds: dict[str, int]
-    listeners: dict[str, int]
-    cpus: list[int]
-    idle: str
-    rebuild_archive: bool = False
-    facts: msgspec.Raw = msgspec.Raw(b"null")  # the matcher's, for the stages after it
-
-
-class StageMessage(msgspec.Struct, frozen=True, kw_only=True):
-    """What a stage tells the daemon: kind is "progress", "ready" or "fatal"."""
-
-    kind: str
-    text: str = ""
-    status: int = 0
-    facts: msgspec.Raw = msgspec.Raw(b"null")
 
 
 class Stage:
@@ -72,7 +45,7 @@ class Stage:
                     sys.executable,
                     *(["-X", "dev"] if sys.flags.dev_mode else []),
                     "-m",
-                    "exchange.stage",
+                    "exchange.stages.main",
                     role,
                     str(os.getpid()),
                     str(child_end),

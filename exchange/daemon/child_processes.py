@@ -14,11 +14,12 @@ from pathlib import Path
 
 import msgspec
 
-from exchange.listener import Listeners
-from exchange.process import notify_systemd
-from exchange.run_file import StageState
+from exchange.daemon.child_process import Stage
+from exchange.daemon.listeners import Listeners
+from exchange.runtime.process import notify_systemd
+from exchange.runtime.run_file import StageState
+from exchange.runtime.spec import StageMessage, StageSpec
 from exchange.settings import Configuration
-from exchange.supervisor import Stage, StageMessage, StageSpec
 from ringbuffer.cpu_plan import Placement
 
 log = logging.getLogger(__name__)
@@ -63,7 +64,7 @@ class Crew:
 
     def tell(self, role: str) -> None:
         """Tell ``role``, which has been launched, to begin."""
-        from exchange.core import region_name
+        from exchange.core.region import region_name
 
         placed = self.plan[role]
         matcher = self.stages.get("matcher")

@@ -30,27 +30,33 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from exchange import logs
-from exchange.control_socket import Client, ControlSocket, Request
-from exchange.crew import Crew
+from exchange.control.socket import Client, ControlSocket, Request
+from exchange.daemon.child_processes import Crew
+from exchange.daemon.listeners import Listeners
+from exchange.daemon.restart_policy import (
+    FATAL_STATUSES,
+    RestartWindow,
+    Satellites,
+    StageError,
+    roles_of,
+)
+from exchange.daemon.watchdog import Watchdog, read_process
 from exchange.errors import ExitStatus, RestartLimitReached, StageFailed, StopTimedOut
-from exchange.listener import Listeners
-from exchange.process import (
+from exchange.runtime import logs
+from exchange.runtime.process import (
     DataDirectoryLock,
     check_platform,
     notify_systemd,
     prepare_data_directory,
     watchdog_interval_s,
 )
-from exchange.run_file import RunFile
-from exchange.satellites import FATAL_STATUSES, RestartWindow, Satellites, StageError, roles_of
+from exchange.runtime.run_file import RunFile
 from exchange.settings import Configuration
-from exchange.watchdog import Watchdog, read_process
 
 if TYPE_CHECKING:
-    from exchange.control_room import ControlRoom
-    from exchange.core import Core
-    from exchange.engine_facts import EngineFacts
+    from exchange.control.loop import ControlRoom
+    from exchange.core.region import Core
+    from exchange.recovery.facts import EngineFacts
 
 log = logging.getLogger(__name__)
 
@@ -195,7 +201,7 @@ class Daemon:
         self._selector.register(reader, selectors.EVENT_READ, drain)
 
     def _compile(self) -> None:
-        from exchange.compile import is_compiled, run_compiler
+        from exchange.stages.compile import is_compiled, run_compiler
 
         if not is_compiled():
             self._set_phase("compiling")
@@ -226,10 +232,10 @@ class Daemon:
             self._crew.launch(role)
         self._satellites.launch()
         # imported while the stages import: the compiler's packages take most of a second
-        from exchange.control_room import ControlRoom
-        from exchange.core import Core, RingCapacities, region_name
-        from exchange.placement import place_stages
-        from exchange.stopping import stop_gracefully
+        from exchange.control.loop import ControlRoom
+        from exchange.core.region import Core, RingCapacities, region_name
+        from exchange.daemon.placement import place_stages
+        from exchange.daemon.shutdown import stop_gracefully
 
         self._crew.plan = place_stages(self._settings.cpu, PLACED_STAGES, self._satellites.names)
         self._core = core = Core(
@@ -283,14 +289,14 @@ class Daemon:
             raise StageFailed(f"the core died while stopping: {death}") from None
 
     def _facts(self) -> EngineFacts:
-        from exchange.engine_facts import EngineFacts
+        from exchange.recovery.facts import EngineFacts
 
         ready = self._crew.stages["matcher"].ready
         assert ready is not None
         return msgspec.json.decode(ready.facts, type=EngineFacts)
 
     def _count_recovery(self, facts: EngineFacts) -> None:
-        from exchange.counters import Counter
+        from exchange.core.counters import Counter
         from ringbuffer.counters import set_value
 
         assert self._core is not None
@@ -425,7 +431,7 @@ class Daemon:
         self._write_run_file()
 
     def _count_restarts(self) -> None:
-        from exchange.counters import Counter
+        from exchange.core.counters import Counter
         from ringbuffer.counters import set_value
 
         assert self._core is not None

@@ -21,7 +21,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
-from exchange.crew import Crew
+from exchange.daemon.child_processes import Crew
 from exchange.errors import ExchangeError, ExitStatus, RestartLimitReached, StageFailed
 from exchange.settings import Settings
 

@@ -18,10 +18,10 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from exchange import pipeline
-from exchange.control import ingress_empty, settled
-from exchange.core import Core
-from exchange.crew import Crew
+from exchange.control.producer import ingress_empty, settled
+from exchange.core import pipeline
+from exchange.core.region import Core
+from exchange.daemon.child_processes import Crew
 from exchange.settings import Settings
 
 log = logging.getLogger(__name__)

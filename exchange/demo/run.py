@@ -24,11 +24,11 @@ import msgspec
 
 from exchange.client import ApiKey, NotReached, RequestFailed, RestClient
 from exchange.client.types import Instrument
-from exchange.control_socket import Request, ask
+from exchange.control.socket import Request, ask
 from exchange.demo.bots import Bot, Maker, Taker
 from exchange.demo.prices import FairPrice
 from exchange.errors import ExitStatus, Refused, StageFailed
-from exchange.run_file import read_run_file
+from exchange.runtime.run_file import read_run_file
 
 log = logging.getLogger(__name__)
 

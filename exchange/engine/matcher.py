@@ -14,22 +14,14 @@ import numpy as np
 from exchange.codes import (
     CommandKind,
 )
-from exchange.engine.amend import (
-    apply_cancel,
-    apply_modify,
-    live_order,
-)
-from exchange.engine.chain_hash import chain_roll
-from exchange.engine.checks import session_defined
-from exchange.engine.clearing import account_of_session
-from exchange.engine.control import apply_control
-from exchange.engine.enter import apply_enter
-from exchange.engine.events import (
-    CHECKPOINT_INTERVAL,
-    emit_checkpoint,
-)
-from exchange.engine.memory import get, put
-from exchange.engine.orders import order_id_find
+from exchange.engine.book.order_pool import order_id_find
+from exchange.engine.control.dispatch import apply_control
+from exchange.engine.money.clearing import account_of_session
+from exchange.engine.orders.amend import apply_cancel, apply_modify, live_order
+from exchange.engine.orders.checks import session_defined
+from exchange.engine.orders.enter import apply_enter
+from exchange.engine.orders.replace import apply_replace
+from exchange.engine.orders.triggers import run_stops
 from exchange.engine.prefetch import (
     COMMAND_WORDS,
     LONG_FLAG,
@@ -38,8 +30,9 @@ from exchange.engine.prefetch import (
     reach_group,
     surround_group,
 )
-from exchange.engine.replace import apply_replace
-from exchange.engine.state import (
+from exchange.engine.state.chain_hash import chain_roll
+from exchange.engine.state.events import CHECKPOINT_INTERVAL, emit_checkpoint
+from exchange.engine.state.layout import (
     ABORTED,
     CHECKPOINT_EVENT,
     COMMAND_MASK,
@@ -57,8 +50,8 @@ from exchange.engine.state import (
     SCRATCH_WORDS,
     TIMESTAMP_NS,
 )
-from exchange.engine.triggers import run_stops
-from exchange.engine.view import make_view
+from exchange.engine.state.memory import get, put
+from exchange.engine.state.pointers import make_view
 from ringbuffer.jit import jit, jit_inline, jit_merged
 
 _ENTER = int(CommandKind.ENTER)

@@ -20,13 +20,13 @@ from __future__ import annotations
 from typing import Any
 
 from exchange.codes import CommandKind
-from exchange.engine.book import book_of, key_of
-from exchange.engine.clearing import account_of_session, balance_at, instrument_of_order
-from exchange.engine.levels import cache_place, leaf_name
-from exchange.engine.memory import get, put, shift_right, touch
-from exchange.engine.orders import order_id_place
-from exchange.engine.positions import position_place
-from exchange.engine.state import (
+from exchange.engine.book.book import book_of, key_of
+from exchange.engine.book.levels import cache_place, leaf_name
+from exchange.engine.book.order_pool import order_id_place
+from exchange.engine.book.tokens import ENTRY_BITS, ENTRY_MASK, token_hash, token_key, token_place
+from exchange.engine.money.clearing import account_of_session, balance_at, instrument_of_order
+from exchange.engine.money.positions import position_place
+from exchange.engine.state.layout import (
     ACCOUNT_WINDOW_ORDERS,
     ACCOUNT_WORDS,
     BOOK_WORDS,
@@ -45,7 +45,7 @@ from exchange.engine.state import (
     TOKEN_INDEX_MASK,
     TOKEN_WORDS,
 )
-from exchange.engine.tokens import ENTRY_BITS, ENTRY_MASK, token_hash, token_key, token_place
+from exchange.engine.state.memory import get, put, shift_right, touch
 from ringbuffer.jit import jit_inline
 
 COMMAND_WORDS = 8

@@ -21,23 +21,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from exchange.codes import FLAG_LONG, CommandKind
-from exchange.counters import Counter, Histogram
-from exchange.engine.matcher import apply_commands
-from exchange.engine.memory import get, put, words
-from exchange.engine.prefetch import COMMAND_WORDS
-from exchange.engine.state import (
-    EVENT_WAITS,
-    LAST_TIMESTAMP_NS,
-    NEXT_COMMAND,
-    NEXT_DEADLINE_SECOND,
-    NEXT_EVENT,
-    PENDING_HEAD,
-    REJECTS,
-    TRADES,
-    EngineState,
-)
-from exchange.engine.state import NEXT_EXPIRY_SECOND as STATE_NEXT_EXPIRY_SECOND
-from exchange.pipeline import (
+from exchange.core.counters import Counter, Histogram
+from exchange.core.pipeline import (
     AGENT_API,
     AGENT_DAEMON,
     AGENT_JOURNALER,
@@ -56,6 +41,21 @@ from exchange.pipeline import (
     ingress_published,
     sleeping,
 )
+from exchange.engine.matcher import apply_commands
+from exchange.engine.prefetch import COMMAND_WORDS
+from exchange.engine.state.layout import (
+    EVENT_WAITS,
+    LAST_TIMESTAMP_NS,
+    NEXT_COMMAND,
+    NEXT_DEADLINE_SECOND,
+    NEXT_EVENT,
+    PENDING_HEAD,
+    REJECTS,
+    TRADES,
+    EngineState,
+)
+from exchange.engine.state.layout import NEXT_EXPIRY_SECOND as STATE_NEXT_EXPIRY_SECOND
+from exchange.engine.state.memory import get, put, words
 from ringbuffer.atomics import fence, load_acquire
 from ringbuffer.counters import COUNTER_STRIDE, HISTOGRAM_WORDS, add, record_many, set_value
 from ringbuffer.idle import WAIT_SCRATCH_WORDS, announce_sleep, block, cancel_sleep, wake
@@ -303,7 +303,7 @@ class MatcherAgent:
 
     ``state``: a new or rebuilt engine state. ``ingress``: ring number -> COMMAND[capacity] of the
     producers that exist. ``command_ring``, ``event_ring``: COMMAND and EVENT arrays.
-    ``cursors``, ``counters``, ``histograms``: sections of the core (exchange/core.py).
+    ``cursors``, ``counters``, ``histograms``: sections of the core (exchange/core/region.py).
     ``wakeups``: eventfd of each agent by number, -1 = cannot be woken (int64[AGENTS]).
     ``limit``: the most slots that one duty cycle will ever be asked to take from one ring.
     All capacities are powers of two. Memory stays the caller's.

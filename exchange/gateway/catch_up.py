@@ -11,11 +11,11 @@ from typing import NoReturn, Protocol
 
 import numpy as np
 
-from exchange.counters import Counter
+from exchange.core.counters import Counter
 from exchange.gateway import soupbintcp
+from exchange.gateway.arrays import EVENT_NEXT
 from exchange.gateway.connections import Connections
 from exchange.gateway.delivery import copy_events
-from exchange.gateway.duty import EVENT_NEXT
 from exchange.gateway.encoder import FULL, MISMATCH, encode_session
 from exchange.gateway.session import (
     CONNECTION_CAUGHT_UP,

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from exchange.counters import Counter
+from exchange.core.counters import Counter
 from exchange.gateway import soupbintcp
-from exchange.gateway.duty import HIGH_SLOT, Duty, queue_disconnect
+from exchange.gateway.arrays import HIGH_SLOT, Duty, queue_disconnect
 from exchange.gateway.parameters import OrderEntryParameters
 from exchange.gateway.session import (
     CONNECTION_BASE,

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from exchange import pipeline
-from exchange.counters import Counter
-from exchange.gateway.duty import (
+from exchange.core import pipeline
+from exchange.core.counters import Counter
+from exchange.gateway.arrays import (
     EVENT_NEXT,
     LIMIT_EVENT_SAFE,
     LIMIT_INDEX_INTERVAL,

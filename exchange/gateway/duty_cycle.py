@@ -11,11 +11,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from exchange import pipeline
-from exchange.counters import Counter
+from exchange.core import pipeline
+from exchange.core.counters import Counter
 from exchange.gateway import soupbintcp
-from exchange.gateway.delivery import encode_pass, send_pass
-from exchange.gateway.duty import (
+from exchange.gateway.arrays import (
     HIGH_SLOT,
     LIMIT_BACKLOG_MESSAGES,
     LIMIT_CLIENT_TIMEOUT_NS,
@@ -31,6 +30,7 @@ from exchange.gateway.duty import (
     Notice,
     ending_notice,
 )
+from exchange.gateway.delivery import encode_pass, send_pass
 from exchange.gateway.intake import disconnect_pass, poll_sockets, receive_pass
 from exchange.gateway.session import (
     CONNECTION_BASE,

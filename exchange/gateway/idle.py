@@ -9,7 +9,7 @@ import os
 
 import numpy as np
 
-from exchange import pipeline
+from exchange.core import pipeline
 from exchange.gateway.connections import Connections
 from exchange.gateway.intake import poll_sockets
 from ringbuffer.idle import announce_sleep, cancel_sleep

@@ -13,23 +13,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from exchange import pipeline
 from exchange.codes import CommandKind
-from exchange.counters import Counter
-from exchange.gateway.decoder import (
-    BYTES_PER_SLOT_MINIMUM,
-    LENGTH,
-    MESSAGES,
-    POSITION,
-    SKIP,
-    SLOTS,
-    STOP,
-    Stop,
-    clear_command,
-    decode,
-)
-from exchange.gateway.decoder import DETAIL as DECODE_DETAIL
-from exchange.gateway.duty import (
+from exchange.core import pipeline
+from exchange.core.counters import Counter
+from exchange.gateway.arrays import (
     CARRY_SIZE_BYTES,
     DISCONNECT_COUNT,
     DISCONNECT_HEAD,
@@ -51,6 +38,19 @@ from exchange.gateway.duty import (
     notice,
     push_ready,
 )
+from exchange.gateway.decoder import (
+    BYTES_PER_SLOT_MINIMUM,
+    LENGTH,
+    MESSAGES,
+    POSITION,
+    SKIP,
+    SLOTS,
+    STOP,
+    Stop,
+    clear_command,
+    decode,
+)
+from exchange.gateway.decoder import DETAIL as DECODE_DETAIL
 from exchange.gateway.session import (
     CONNECTION_BYTES_IN,
     CONNECTION_CARRY,

@@ -11,13 +11,12 @@ import time
 
 import numpy as np
 
-from exchange import pipeline
-from exchange.counters import Counter
+from exchange.core import pipeline
+from exchange.core.counters import Counter
 from exchange.gateway import soupbintcp
+from exchange.gateway.arrays import MIDNIGHT_NS, push_ready
 from exchange.gateway.connections import MILLISECOND_NS, Connections
-from exchange.gateway.duty import MIDNIGHT_NS, push_ready
-from exchange.gateway.login import Authenticator
-from exchange.gateway.resume import SessionStreams
+from exchange.gateway.password_checks import Authenticator
 from exchange.gateway.session import (
     CONNECTION_CAUGHT_UP,
     CONNECTION_DEADLINE_NS,
@@ -38,6 +37,7 @@ from exchange.gateway.session import (
     STATE_LIVE,
     STATE_VERIFYING,
 )
+from exchange.gateway.session_index import SessionStreams
 from exchange.gateway.soupbintcp import LoginRequest, session_name
 
 _HEARTBEATS_BEFORE_LOGIN = 8

@@ -21,16 +21,13 @@ from typing import Any
 
 import numpy as np
 
-from exchange import pipeline
 from exchange.codes import EventKind
-from exchange.counters import Counter
+from exchange.core import pipeline
+from exchange.core.counters import Counter
 from exchange.errors import PortInUse
-from exchange.gateway import duty as duty_module
+from exchange.gateway import arrays as duty_module
 from exchange.gateway import soupbintcp
-from exchange.gateway.catch_up import CatchUp, EventArchive, copy_bytes, mismatch
-from exchange.gateway.connections import MILLISECOND_NS, Connections, address_text
-from exchange.gateway.delivery import batch_room, encode_batch
-from exchange.gateway.duty import (
+from exchange.gateway.arrays import (
     DISCONNECT_COUNT,
     EVENT_NEXT,
     FD_EPOLL,
@@ -49,13 +46,15 @@ from exchange.gateway.duty import (
     create_duty,
     queue_disconnect,
 )
+from exchange.gateway.catch_up import CatchUp, EventArchive, copy_bytes, mismatch
+from exchange.gateway.connections import MILLISECOND_NS, Connections, address_text
+from exchange.gateway.delivery import batch_room, encode_batch
 from exchange.gateway.duty_cycle import run_pass, serve
 from exchange.gateway.explain import explain_stop
 from exchange.gateway.idle import OrderEntryIdle
-from exchange.gateway.login import Authenticator
-from exchange.gateway.logins import Logins
+from exchange.gateway.login import Logins
 from exchange.gateway.parameters import OrderEntryParameters
-from exchange.gateway.resume import INDEX_INTERVAL_EVENTS, SessionStreams
+from exchange.gateway.password_checks import Authenticator
 from exchange.gateway.session import (
     CONNECTION_END_EVENT,
     CONNECTION_MESSAGES_IN,
@@ -69,6 +68,7 @@ from exchange.gateway.session import (
     STATE_LIVE,
     STATE_VERIFYING,
 )
+from exchange.gateway.session_index import INDEX_INTERVAL_EVENTS, SessionStreams
 from exchange.gateway.symbols import add_instrument
 
 __all__ = ["EventArchive", "OrderEntryAgent", "OrderEntryIdle", "OrderEntryParameters"]

@@ -31,7 +31,7 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 import numpy as np
 
-from exchange.process import die_with_parent
+from exchange.runtime.process import die_with_parent
 from journal import xxh64
 from journal.segment import make_directory, sync_directory
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 import msgspec
 
 from exchange.codes import Parameter
-from exchange.control_commands import InstrumentTerms, unpacked_text
-from exchange.engine import state as engine
-from exchange.engine.state import EngineState
+from exchange.commands import InstrumentTerms, unpacked_text
+from exchange.engine.state import layout as engine
+from exchange.engine.state.layout import EngineState
 
 Values = tuple[int, int, int]
 Parameters = dict[int, Values]

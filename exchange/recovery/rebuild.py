@@ -30,28 +30,28 @@ from typing import NamedTuple
 
 import numpy as np
 
-from exchange.archive_check import ArchiveCheck
 from exchange.codes import FLAG_LONG, CommandKind
-from exchange.data_directory import (
+from exchange.core.capacity import EngineCapacity
+from exchange.core.pipeline import AGENTS, CURSOR_WORDS, EVENT_RELEASED
+from exchange.engine.matcher import apply_commands
+from exchange.engine.state.layout import (
+    NEXT_COMMAND,
+    NEXT_EVENT,
+    EngineState,
+    capacity_of,
+    create_state,
+)
+from exchange.engine.state.snapshot import SnapshotInvalid, list_snapshots, read_snapshot
+from exchange.errors import DataDirectoryUnavailable, JournalCorrupt
+from exchange.records import COMMAND, EVENT
+from exchange.recovery.archive_check import ArchiveCheck
+from exchange.runtime.data_directory import (
     CAPACITY_FILE,
     archive_directory,
     journal_directory,
     load_capacity,
     snapshot_directory,
 )
-from exchange.engine.matcher import apply_commands
-from exchange.engine.snapshot import SnapshotInvalid, list_snapshots, read_snapshot
-from exchange.engine.state import (
-    NEXT_COMMAND,
-    NEXT_EVENT,
-    EngineCapacity,
-    EngineState,
-    capacity_of,
-    create_state,
-)
-from exchange.errors import DataDirectoryUnavailable, JournalCorrupt
-from exchange.pipeline import AGENTS, CURSOR_WORDS, EVENT_RELEASED
-from exchange.records import COMMAND, EVENT
 from journal.errors import FatalJournalError
 from journal.layout import (
     FRAME_CHECKSUM_WORD,

@@ -10,7 +10,7 @@ import os
 import msgspec
 
 from exchange.errors import ExchangeError, ExitStatus
-from exchange.supervisor import StageMessage
+from exchange.runtime.spec import StageMessage
 from journal.errors import FatalJournalError
 from journal.errors import JournalCorrupt as JournalFilesCorrupt
 from ringbuffer.errors import RegionError

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import orjson
 
-from exchange.engine.state import EngineCapacity
+from exchange.core.capacity import EngineCapacity
 from exchange.errors import DataDirectoryUnavailable
 from journal.segment import sync_directory
 

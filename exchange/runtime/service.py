@@ -23,15 +23,15 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from exchange import pipeline
-from exchange.core import AGENTS, HEARTBEATS, RingCapacities, core_sections
-from exchange.data_directory import archive_directory
+from exchange.core import pipeline
+from exchange.core.follower import EventFollower
+from exchange.core.region import AGENTS, HEARTBEATS, RingCapacities, core_sections
 from exchange.errors import ExitStatus
-from exchange.event_follower import EventFollower
 from exchange.records import EVENT
+from exchange.runtime.channel import Telephone
+from exchange.runtime.data_directory import archive_directory
+from exchange.runtime.spec import StageMessage, StageSpec
 from exchange.settings import Configuration, Settings
-from exchange.stage_line import Telephone
-from exchange.supervisor import StageMessage, StageSpec
 from journal.archive import ArchiveReader
 from journal.layout import layout_hash
 from ringbuffer.counters import set_value

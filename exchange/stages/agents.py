@@ -17,12 +17,12 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from exchange import pipeline
-from exchange.builders import build_journaler, build_matcher, build_order_entry, recover_engine
-from exchange.core import RingCapacities, core_sections
-from exchange.engine_facts import EngineFacts
-from exchange.stage_line import Telephone, exit_status, explain
-from exchange.supervisor import StageMessage, StageSpec
+from exchange.core import pipeline
+from exchange.core.region import RingCapacities, core_sections
+from exchange.recovery.facts import EngineFacts
+from exchange.runtime.channel import Telephone, exit_status, explain
+from exchange.runtime.spec import StageMessage, StageSpec
+from exchange.stages.wiring import build_journaler, build_matcher, build_order_entry, recover_engine
 from ringbuffer.agent import Agent, AgentRunner, ServingAgent
 from ringbuffer.idle import Block, BusySpin, IdleStrategy, Yield
 from ringbuffer.prefault import prefault, prefault_in_background

@@ -1,25 +1,25 @@
 """The body of the stage api: read models, order gateway and web server in one asyncio loop.
 
-Who uses it: exchange/stage.py. life.py says how it lives.
+Who uses it: exchange/stages/main.py. life.py says how it lives.
 """
 
 from __future__ import annotations
 
 import asyncio
 
-from exchange.api.connections import ConnectionLimits
-from exchange.api.life import Door, Life, load_models
-from exchange.api.server import make_application, make_health_application
-from exchange.api.service_parts import (
+from exchange.api.server.application import make_application, make_health_application
+from exchange.api.server.connections import ConnectionLimits
+from exchange.api.server.lifecycle import Door, Life, load_models
+from exchange.api.server.wiring import (
     account_capacity,
     capacity_in_use,
     make_api_service,
     make_market,
 )
-from exchange.read_model.accounts import AccountModel
-from exchange.service_stage import ServiceStage, run_asyncio
-from exchange.stage_line import Telephone
-from exchange.supervisor import StageSpec
+from exchange.read_model.accounts.model import AccountModel
+from exchange.runtime.channel import Telephone
+from exchange.runtime.service import ServiceStage, run_asyncio
+from exchange.runtime.spec import StageSpec
 
 OUTCOME_POLL_S = 0.005
 PROBES = 256  # connections to the health port

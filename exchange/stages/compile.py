@@ -1,8 +1,9 @@
-"""Compile everything once, before any stage starts, with progress: ``python -m exchange.compile``.
+"""Compile everything once, before any stage starts, with progress.
 
-Who uses it: the daemon at its first start with a new source tree (a stamp beside the compiled code
-says that it is done), and ``scripts/test``. It runs a whole small exchange in one process (matcher,
-journaler, order entry, a client, a restart), so that what it compiles is what the stages call.
+Run as ``python -m exchange.stages.compile``. Who uses it: the daemon at its first start with a new
+source tree (a stamp beside the compiled code says that it is done), and ``scripts/test``. It runs a
+whole small exchange in one process (matcher, journaler, order entry, a client, a restart), so that
+what it compiles is what the stages call.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def run_compiler(cancelled: Callable[[], bool]) -> bool:
     Returns False when ``cancelled`` said so. Raises StageFailed when it fails.
     """
     process = subprocess.Popen(
-        [sys.executable, "-m", "exchange.compile"],
+        [sys.executable, "-m", "exchange.stages.compile"],
         stdin=subprocess.DEVNULL,
         cwd="/",
         env=os.environ | {"PYTHONPATH": str(ROOT)},
@@ -80,17 +81,18 @@ def _in_one_process(directory: Path) -> Iterator[str]:
     yield "imports"
     import numpy as np
 
-    from exchange.builders import (
+    from exchange.client.order_entry import OrderEntryClient
+    from exchange.control.producer import ControlProducer
+    from exchange.control.trading import TradingControl
+    from exchange.core.region import RingCapacities, core_sections
+    from exchange.gateway.passwords import hash_password
+    from exchange.settings import Session, load
+    from exchange.stages.wiring import (
         build_journaler,
         build_matcher,
         build_order_entry,
         recover_engine,
     )
-    from exchange.control import ControlProducer, TradingControl
-    from exchange.core import RingCapacities, core_sections
-    from exchange.gateway.client import OrderEntryClient
-    from exchange.gateway.passwords import hash_password
-    from exchange.settings import Session, load
 
     shipped = load(None)
     settings = shipped.settings
@@ -163,10 +165,10 @@ def _in_one_process(directory: Path) -> Iterator[str]:
         for descriptor in eventfds.values():
             os.close(descriptor)
     yield "read models"
-    from exchange.api.fan_out_send import compile_sending
-    from exchange.api.trade_frames import compile_trade_frames
-    from exchange.read_model.accounts import compile_accounts
-    from exchange.read_model.market import compile_market
+    from exchange.api.websocket.fan_out_send import compile_sending
+    from exchange.api.websocket.trade_frames import compile_trade_frames
+    from exchange.read_model.accounts.model import compile_accounts
+    from exchange.read_model.market.model import compile_market
 
     compile_market()
     compile_accounts()

@@ -1,27 +1,27 @@
 """The body of a feed worker: follows the market and serves public WebSocket channels.
 
-Who uses it: exchange/stage.py, once for each worker. The workers share a port (SO_REUSEPORT: the
-kernel spreads the connections); each has a market model of its own and knows nothing of accounts.
-It answers at once, 503 until its model has read what was released at its start.
+Who uses it: exchange/stages/main.py, once for each worker. The workers share a port (SO_REUSEPORT:
+the kernel spreads the connections); each has a market model of its own and knows nothing of
+accounts. It answers at once, 503 until its model has read what was released at its start.
 """
 
 from __future__ import annotations
 
 import time
 
-from exchange.api.connections import ConnectionLimits
-from exchange.api.feed_settings import feed_parameters
-from exchange.api.hub import Hub
-from exchange.api.life import Door, Life, load_models
-from exchange.api.pump import EventPump
-from exchange.api.server import make_feed_application
-from exchange.api.service import ApiService, Counters
-from exchange.api.service_parts import capacity_in_use, make_market, make_watch
-from exchange.counters import Counter
-from exchange.read_model.market import MarketModel
-from exchange.service_stage import ServiceStage, run_asyncio
-from exchange.stage_line import Telephone
-from exchange.supervisor import StageSpec
+from exchange.api.base.event_pump import EventPump
+from exchange.api.base.service import ApiService, Counters
+from exchange.api.server.application import make_feed_application
+from exchange.api.server.connections import ConnectionLimits
+from exchange.api.server.lifecycle import Door, Life, load_models
+from exchange.api.server.wiring import capacity_in_use, make_market, make_watch
+from exchange.api.websocket.hub import Hub
+from exchange.api.websocket.settings import feed_parameters
+from exchange.core.counters import Counter
+from exchange.read_model.market.model import MarketModel
+from exchange.runtime.channel import Telephone
+from exchange.runtime.service import ServiceStage, run_asyncio
+from exchange.runtime.spec import StageSpec
 
 FIRST = "feed_1"
 

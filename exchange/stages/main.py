@@ -1,9 +1,10 @@
-"""Entry point of a stage: ``python -m exchange.stage ROLE PARENT_PID MESSAGES_DESCRIPTOR NICE``.
+"""Entry point of a stage.
 
-Who starts it: only the daemon. It dies with the daemon, ignores SIGTERM and SIGINT (a stage stops
-when a cursor says so, or is killed), imports what it needs while the daemon prepares the core, then
-reads its ``StageSpec`` from standard input and runs the body of its role. Its exit status tells the
-daemon what kind of failure it was (``errors.ExitStatus``).
+Run as ``python -m exchange.stages.main ROLE PARENT_PID MESSAGES_DESCRIPTOR NICE``. Who starts it:
+only the daemon. It dies with the daemon, ignores SIGTERM and SIGINT (a stage stops when a cursor
+says so, or is killed), imports what it needs while the daemon prepares the core, then reads its
+``StageSpec`` from standard input and runs the body of its role. Its exit status tells the daemon
+what kind of failure it was (``errors.ExitStatus``).
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from pathlib import Path
 
 import msgspec
 
-from exchange import logs
 from exchange.errors import ExitStatus
-from exchange.process import die_with_parent
-from exchange.stage_line import Telephone, exit_status, explain
-from exchange.supervisor import StageMessage, StageSpec
+from exchange.runtime import logs
+from exchange.runtime.channel import Telephone, exit_status, explain
+from exchange.runtime.process import die_with_parent
+from exchange.runtime.spec import StageMessage, StageSpec
 
 log = logging.getLogger(__name__)
 
@@ -31,18 +32,18 @@ Body = Callable[[StageSpec, Telephone], int]
 def body_of(role: str) -> Body:
     """What runs as ``role``; imports only what that needs."""
     if role == "api":
-        from exchange.api.stage import run as run_api
+        from exchange.stages.api import run as run_api
 
         return run_api
     if role.startswith("feed_"):
-        from exchange.api.feed_stage import run as run_feed
+        from exchange.stages.feed import run as run_feed
 
         return run_feed
     if role == "store":
-        from exchange.store.stage import run as run_store
+        from exchange.stages.store import run as run_store
 
         return run_store
-    from exchange.agent_stage import run as run_agent
+    from exchange.stages.agents import run as run_agent
 
     return run_agent
 

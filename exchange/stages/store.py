@@ -1,24 +1,24 @@
 """The body of the stage store: writes what released events say to Postgres.
 
-Who uses it: exchange/stage.py. It is ready as soon as it runs: what Postgres does must not keep the
-exchange from starting.
+Who uses it: exchange/stages/main.py. It is ready as soon as it runs: what Postgres does must not
+keep the exchange from starting.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from exchange.counters import Counter
+from exchange.core.counters import Counter
+from exchange.core.follower import EventFollower
 from exchange.errors import ExitStatus
-from exchange.event_follower import EventFollower
-from exchange.service_stage import ServiceStage
-from exchange.stage_line import Telephone
-from exchange.store.models import Checkpoints, state_at
+from exchange.runtime.channel import Telephone
+from exchange.runtime.service import ServiceStage
+from exchange.runtime.spec import StageSpec
+from exchange.store.checkpoints import Checkpoints, state_at
+from exchange.store.connection import SessionParameters
 from exchange.store.postgres import EmbeddedPostgres
 from exchange.store.publisher import Progress, Publisher, PublisherParameters
-from exchange.store.session import SessionParameters
-from exchange.store.state_rows import AccountState
-from exchange.supervisor import StageSpec
+from exchange.store.rows.state_rows import AccountState
 from journal.archive import ArchiveReader
 from ringbuffer.counters import set_value
 from ringbuffer.idle import Block

@@ -13,22 +13,23 @@ from pathlib import Path
 
 import numpy as np
 
-from exchange import pipeline
 from exchange.codes import FLAG_LONG
-from exchange.core import AGENTS
-from exchange.counters import Counter, Histogram
-from exchange.data_directory import (
+from exchange.core import pipeline
+from exchange.core.capacity import EngineCapacity
+from exchange.core.counters import Counter, Histogram
+from exchange.core.region import AGENTS
+from exchange.engine.sequencer import MatcherAgent
+from exchange.engine.state.layout import EngineState
+from exchange.gateway.order_entry import OrderEntryAgent, OrderEntryParameters
+from exchange.records import COMMAND, EVENT
+from exchange.recovery.facts import EngineFacts, describe_engine
+from exchange.recovery.rebuild import rebuild
+from exchange.runtime.data_directory import (
     archive_directory,
     journal_directory,
     load_capacity,
     save_capacity,
 )
-from exchange.engine.agent import MatcherAgent
-from exchange.engine.state import EngineCapacity, EngineState
-from exchange.engine_facts import EngineFacts, describe_engine
-from exchange.gateway.order_entry import OrderEntryAgent, OrderEntryParameters
-from exchange.rebuild import rebuild
-from exchange.records import COMMAND, EVENT
 from exchange.settings import Settings
 from journal.archive import ArchiveReader, ArchiveWriter
 from journal.journaler import JournalerAgent, JournalerCursors, JournalerMetrics

@@ -19,11 +19,13 @@ from typing import NamedTuple
 import numpy as np
 import psycopg
 
-from exchange.read_model.order_status import OrderStatus
+from exchange.read_model.accounts.order_status import OrderStatus
 from exchange.store import partitions
-from exchange.store.archived import ArchivedEvents
 from exchange.store.compare import copied, differences
-from exchange.store.copy_format import (
+from exchange.store.connection import SCHEMA, Position, SessionParameters, connect
+from exchange.store.offline import ArchivedEvents
+from exchange.store.publisher import check_position
+from exchange.store.rows.copy_format import (
     ACCOUNTS,
     INTERVALS_S,
     KLINES,
@@ -35,7 +37,7 @@ from exchange.store.copy_format import (
     Table,
     timestamp_text,
 )
-from exchange.store.event_rows import (
+from exchange.store.rows.event_rows import (
     NUMBERS,
     Names,
     definitions_of,
@@ -43,12 +45,9 @@ from exchange.store.event_rows import (
     trade_rows,
     trades_of,
 )
-from exchange.store.event_words import MAKES_ORDER
-from exchange.store.klines import NS, Lines, kline_rows, lines_of, merge
-from exchange.store.publisher import check_position
-from exchange.store.schema import use_schema
-from exchange.store.session import SCHEMA, Position, SessionParameters, connect
-from exchange.store.state_rows import (
+from exchange.store.rows.event_words import MAKES_ORDER
+from exchange.store.rows.klines import NS, Lines, kline_rows, lines_of, merge
+from exchange.store.rows.state_rows import (
     CLOSED,
     AccountState,
     StateTexts,
@@ -56,6 +55,7 @@ from exchange.store.state_rows import (
     order_rows,
     position_rows,
 )
+from exchange.store.schema import use_schema
 
 BATCH_EVENTS = 32_768
 LIMIT = 20

@@ -10,13 +10,13 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from exchange.data_directory import load_capacity, read_model_directory
-from exchange.engine.state import EngineCapacity
+from exchange.core.capacity import EngineCapacity
 from exchange.errors import DataDirectoryUnavailable
-from exchange.read_model.accounts import AccountModel
-from exchange.read_model.accounts_types import AccountModelCapacity
+from exchange.read_model.accounts.model import AccountModel
+from exchange.read_model.accounts.types import AccountModelCapacity
 from exchange.read_model.checkpoint import CheckpointWriter, load_newest
-from exchange.store.state_rows import AccountState
+from exchange.runtime.data_directory import load_capacity, read_model_directory
+from exchange.store.rows.state_rows import AccountState
 from journal.archive import ArchiveReader
 
 log = logging.getLogger(__name__)

@@ -68,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
 @contextlib.contextmanager
 def database(options: argparse.Namespace, settings: Settings) -> Iterator[str]:
     """How to connect, for as long as the block lasts; the archive is complete then."""
-    from exchange.process import DataDirectoryLock, running_pid
+    from exchange.runtime.process import DataDirectoryLock, running_pid
     from exchange.store.postgres import EmbeddedPostgres, running_server
 
     embedded = settings.store.dsn == EMBEDDED
@@ -98,7 +98,7 @@ def database(options: argparse.Namespace, settings: Settings) -> Iterator[str]:
 
 def _complete_archive(data_directory: Path, settings: Settings) -> None:
     """Write what the journal says and the archive lacks, as a start of the exchange does."""
-    from exchange.rebuild import rebuild
+    from exchange.recovery.rebuild import rebuild
 
     rebuild(
         data_directory,
@@ -122,9 +122,9 @@ def _progress(what: str) -> Callable[[int, int], None]:
 
 
 def _rebuild(options: argparse.Namespace, settings: Settings) -> int:
+    from exchange.store.connection import SessionParameters
     from exchange.store.publisher import PublisherParameters
     from exchange.store.rebuild import rebuild_store
-    from exchange.store.session import SessionParameters
 
     parameters = PublisherParameters(
         SessionParameters(

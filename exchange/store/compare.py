@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 import psycopg
 
-from exchange.store.copy_format import HEADER, TRAILER, Rows, Table
-from exchange.store.session import KEYS
+from exchange.store.connection import KEYS
+from exchange.store.rows.copy_format import HEADER, TRAILER, Rows, Table
 
 _EPOCH = datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)
 _KEYS = {"order_events": ("sequence",), "trades": ("id",), "orders": ("id",)}

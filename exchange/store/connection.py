@@ -21,7 +21,9 @@ import psycopg
 from psycopg import sql
 
 from exchange.store import partitions, schema
-from exchange.store.copy_format import (
+from exchange.store.errors import PositionMoved
+from exchange.store.partitions import PARTITIONED, Partition
+from exchange.store.rows.copy_format import (
     ACCOUNTS,
     HEADER,
     KLINES,
@@ -31,11 +33,9 @@ from exchange.store.copy_format import (
     Rows,
     Table,
 )
-from exchange.store.encoder import Batch
-from exchange.store.errors import PositionMoved
-from exchange.store.event_details import CurrencyRow, InstrumentRow, SessionRow
-from exchange.store.event_rows import Definitions
-from exchange.store.partitions import PARTITIONED, Partition
+from exchange.store.rows.encoder import Batch
+from exchange.store.rows.event_details import CurrencyRow, InstrumentRow, SessionRow
+from exchange.store.rows.event_rows import Definitions
 
 log = logging.getLogger(__name__)
 

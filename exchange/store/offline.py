@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from exchange.archive_check import open_archive
-from exchange.data_directory import archive_directory
-from exchange.store.models import new_state
+from exchange.recovery.archive_check import open_archive
+from exchange.runtime.data_directory import archive_directory
+from exchange.store.checkpoints import new_state
 from exchange.store.publisher import Progress
-from exchange.store.state_rows import AccountState
+from exchange.store.rows.state_rows import AccountState
 from journal.archive import ArchiveReader
 
 

@@ -28,12 +28,12 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import psycopg
 
-from exchange.store.encoder import Batch, Encoder
+from exchange.store.connection import DatabaseSession, Position, SessionParameters, exchange_id
 from exchange.store.errors import PositionMoved, PostgresUnavailable, StoreError, StoreRefused
-from exchange.store.event_rows import Definitions
 from exchange.store.postgres import EmbeddedPostgres
-from exchange.store.session import DatabaseSession, Position, SessionParameters, exchange_id
-from exchange.store.state_rows import AccountState
+from exchange.store.rows.encoder import Batch, Encoder
+from exchange.store.rows.event_rows import Definitions
+from exchange.store.rows.state_rows import AccountState
 from exchange.store.worker import Job, Worker
 
 log = logging.getLogger(__name__)
@@ -85,7 +85,7 @@ class Progress(NamedTuple):
 
 
 class Source(Protocol):
-    """Released events: exchange.event_follower.EventFollower has it."""
+    """Released events: exchange.core.follower.EventFollower has it."""
 
     position: int
 

@@ -14,10 +14,10 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from exchange.store.archived import ArchivedEvents
+from exchange.store.connection import SessionParameters, connect
 from exchange.store.errors import StoreError
+from exchange.store.offline import ArchivedEvents
 from exchange.store.publisher import Progress, Publisher, PublisherParameters, State
-from exchange.store.session import SessionParameters, connect
 
 NEW_SUFFIX = "_rebuild"
 OLD_SUFFIX = "_old"

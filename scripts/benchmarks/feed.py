@@ -29,8 +29,8 @@ import numpy as np
 import psutil
 
 from exchange.codes import EventKind
-from exchange.core import region_name
-from exchange.counters import Counter
+from exchange.core.counters import Counter
+from exchange.core.region import region_name
 from replay.source import JournalView
 from ringbuffer.counters import read_counters
 from ringbuffer.jit import jit
@@ -153,8 +153,8 @@ def _workers(daemon: int) -> list[psutil.Process]:
     found = []
     for child in psutil.Process(daemon).children():
         words = child.cmdline()
-        if "exchange.stage" in words:
-            role = words[words.index("exchange.stage") + 1]
+        if "exchange.stages.main" in words:
+            role = words[words.index("exchange.stages.main") + 1]
             found += [child] if role.startswith("feed_") else []
     check(bool(found), "there is no feed worker")
     return found
@@ -165,8 +165,8 @@ def _cpu_seconds(daemon: int) -> dict[str, float]:
     seconds = {"clients": sum(psutil.Process().cpu_times()[:2])}
     for child in psutil.Process(daemon).children():
         words = child.cmdline()
-        if "exchange.stage" in words:
-            seconds[words[words.index("exchange.stage") + 1]] = sum(child.cpu_times()[:2])
+        if "exchange.stages.main" in words:
+            seconds[words[words.index("exchange.stages.main") + 1]] = sum(child.cpu_times()[:2])
     return seconds
 
 

@@ -11,9 +11,9 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from exchange import control_commands as commands
+from exchange import commands
 from exchange.codes import CommandKind, Parameter, SelfTradePrevention
-from exchange.control_commands import InstrumentTerms
+from exchange.commands import InstrumentTerms
 
 MILLION = 1_000_000
 COUNT_MAXIMUM = (1 << 31) - 1

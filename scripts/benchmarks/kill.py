@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from exchange.codes import CommandKind, EventKind, Scope
-from exchange.engine import state as layout
+from exchange.engine.state import layout
 from exchange.records import COMMAND
 from scripts.benchmarks.one_command import (
     Runner,

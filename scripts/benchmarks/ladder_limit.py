@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from exchange.engine.bitmap import bit, highest_below, lowest_from
-from exchange.engine.memory import get, put, words
+from exchange.engine.book.bitmap import bit, highest_below, lowest_from
+from exchange.engine.state.memory import get, put, words
 from ringbuffer.jit import jit
 
 PRICES = 1 << 12  # one bitmap of 64 words under one of 1

@@ -21,8 +21,8 @@ from typing import Any
 
 import numpy as np
 
-from exchange.core import region_name
-from exchange.counters import Histogram
+from exchange.core.counters import Histogram
+from exchange.core.region import region_name
 from ringbuffer.counters import HISTOGRAM_WORDS, percentiles
 from ringbuffer.region import Region
 from scripts.benchmarks import load, oracle, venue

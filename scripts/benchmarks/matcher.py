@@ -33,15 +33,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from exchange import pipeline
 from exchange.codes import CommandKind
-from exchange.control_commands import InstrumentTerms
-from exchange.engine import state as layout
-from exchange.engine.chain_hash import chain_digest
-from exchange.engine.invariants import check_state
+from exchange.commands import InstrumentTerms
+from exchange.core import pipeline
+from exchange.core.capacity import EngineCapacity
+from exchange.engine.invariants.check import check_state
 from exchange.engine.matcher import apply_commands, apply_view
-from exchange.engine.state import EngineCapacity, EngineState, create_state
-from exchange.engine.view import make_view
+from exchange.engine.state import layout
+from exchange.engine.state.chain_hash import chain_digest
+from exchange.engine.state.layout import EngineState, create_state
+from exchange.engine.state.pointers import make_view
 from exchange.records import COMMAND, EVENT
 from replay.accounts import frozen_problems, ledger_of
 from ringbuffer.jit import jit

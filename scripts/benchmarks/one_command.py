@@ -13,13 +13,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from exchange import pipeline
 from exchange.codes import FLAG_LONG, CommandKind, Parameter
-from exchange.engine import state as layout
-from exchange.engine.chain_hash import chain_digest
-from exchange.engine.invariants import check_state
+from exchange.core import pipeline
+from exchange.core.capacity import EngineCapacity
+from exchange.engine.invariants.check import check_state
 from exchange.engine.matcher import apply_commands
-from exchange.engine.state import EngineCapacity, EngineState, create_state
+from exchange.engine.state import layout
+from exchange.engine.state.chain_hash import chain_digest
+from exchange.engine.state.layout import EngineState, create_state
 from exchange.records import ADMIN_CONTINUATION, COMMAND, EVENT, INSTRUMENT_CONTINUATION
 from ringbuffer.jit import jit
 from ringbuffer.prefault import prefault

@@ -11,10 +11,11 @@ from typing import NamedTuple
 import numpy as np
 
 from exchange import codes
-from exchange.control_commands import InstrumentTerms
+from exchange.commands import InstrumentTerms
+from exchange.core.capacity import EngineCapacity
+from exchange.core.pipeline import AGENTS, CURSOR_WORDS, EVENT_RELEASED
 from exchange.engine.matcher import apply_commands
-from exchange.engine.state import NEXT_EVENT, EngineCapacity, create_state
-from exchange.pipeline import AGENTS, CURSOR_WORDS, EVENT_RELEASED
+from exchange.engine.state.layout import NEXT_EVENT, create_state
 from exchange.records import COMMAND, EVENT
 from ringbuffer.ring import UNGATED
 from scripts.benchmarks import funding

@@ -27,8 +27,8 @@ from typing import Any
 import numpy as np
 import psutil
 
-from exchange.core import region_name
-from exchange.counters import Counter
+from exchange.core.counters import Counter
+from exchange.core.region import region_name
 from ringbuffer.counters import read_counters
 from ringbuffer.region import Region
 from scripts.benchmarks import load, oracle, venue
@@ -105,8 +105,8 @@ def _cpu_seconds(daemon: int) -> dict[str, float]:
     seconds = {"client": sum(psutil.Process().cpu_times()[:2])}
     for child in psutil.Process(daemon).children():
         words = child.cmdline()
-        if "exchange.stage" in words:
-            stage = words[words.index("exchange.stage") + 1]
+        if "exchange.stages.main" in words:
+            stage = words[words.index("exchange.stages.main") + 1]
             seconds[stage] = sum(child.cpu_times()[:2])
     return seconds
 

@@ -26,14 +26,14 @@ from typing import Any
 
 import numpy as np
 
-from exchange import pipeline
-from exchange.engine import state as layout
+from exchange.core import pipeline
 from exchange.engine.matcher import apply_commands
-from exchange.engine.state import create_state
-from exchange.read_model.accounts import AccountModel
-from exchange.read_model.accounts_types import AccountModelCapacity
+from exchange.engine.state import layout
+from exchange.engine.state.layout import create_state
+from exchange.read_model.accounts.model import AccountModel
+from exchange.read_model.accounts.types import AccountModelCapacity
 from exchange.read_model.checkpoint import load_newest, save
-from exchange.read_model.market import MarketModel
+from exchange.read_model.market.model import MarketModel
 from exchange.records import COMMAND, EVENT
 from replay.accounts import ledger_of
 from scripts.benchmarks import funding

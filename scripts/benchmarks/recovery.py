@@ -32,16 +32,17 @@ from typing import Any
 
 import numpy as np
 
-from exchange.archive_check import ArchiveCheck
 from exchange.codes import FLAG_LONG
-from exchange.control_commands import InstrumentTerms
-from exchange.data_directory import archive_directory, journal_directory, save_capacity
-from exchange.engine.chain_hash import chain_digest
+from exchange.commands import InstrumentTerms
+from exchange.core.capacity import EngineCapacity
+from exchange.core.pipeline import AGENTS, CURSOR_WORDS, EVENT_RELEASED
 from exchange.engine.matcher import apply_commands
-from exchange.engine.state import NEXT_EVENT, EngineCapacity, create_state
-from exchange.pipeline import AGENTS, CURSOR_WORDS, EVENT_RELEASED
-from exchange.rebuild import COMMAND_LAYOUT, FLAGS_OFFSET, Replayer, rebuild
+from exchange.engine.state.chain_hash import chain_digest
+from exchange.engine.state.layout import NEXT_EVENT, create_state
 from exchange.records import COMMAND, EVENT
+from exchange.recovery.archive_check import ArchiveCheck
+from exchange.recovery.rebuild import COMMAND_LAYOUT, FLAGS_OFFSET, Replayer, rebuild
+from exchange.runtime.data_directory import archive_directory, journal_directory, save_capacity
 from journal.reader import JournalReader
 from journal.recovery import recover
 from journal.writer import JournalWriter

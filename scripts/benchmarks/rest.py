@@ -70,8 +70,8 @@ def _cpu_seconds(daemon: int) -> dict[str, float]:
     seconds = {"client": sum(psutil.Process().cpu_times()[:2])}
     for child in psutil.Process(daemon).children():
         words = child.cmdline()
-        if "exchange.stage" in words:
-            seconds[words[words.index("exchange.stage") + 1]] = sum(child.cpu_times()[:2])
+        if "exchange.stages.main" in words:
+            seconds[words[words.index("exchange.stages.main") + 1]] = sum(child.cpu_times()[:2])
     return seconds
 
 

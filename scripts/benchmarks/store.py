@@ -31,15 +31,15 @@ from typing import Any
 import psutil
 import psycopg
 
-from exchange.store.archived import ArchivedEvents
-from exchange.store.copy_format import HEADER, ORDER_EVENTS, TRAILER, Rows
-from exchange.store.event_rows import Names, definitions_of, event_rows
-from exchange.store.models import new_state
+from exchange.store.checkpoints import new_state
+from exchange.store.connection import SessionParameters
+from exchange.store.offline import ArchivedEvents
 from exchange.store.partitions import Partition, create, month_of
 from exchange.store.postgres import EmbeddedPostgres
 from exchange.store.publisher import Progress, Publisher, PublisherParameters
+from exchange.store.rows.copy_format import HEADER, ORDER_EVENTS, TRAILER, Rows
+from exchange.store.rows.event_rows import Names, definitions_of, event_rows
 from exchange.store.schema import migrate, use_schema
-from exchange.store.session import SessionParameters
 from scripts.benchmarks import recovery
 from scripts.benchmarks.result import check, progress
 

@@ -13,7 +13,7 @@ from exchange_process import RunningExchange
 from playwright.sync_api import WebSocketRoute, expect
 from trading_page import BUYER, SELLER, ApiKeyPair, TradingPage, make_key
 
-from exchange.control_socket import Request, ask
+from exchange.control.socket import Request, ask
 
 OpenPage = Callable[..., TradingPage]
 RESTART_MS = 60_000

@@ -13,7 +13,7 @@ import os
 import sys
 from pathlib import Path
 
-from exchange.store.archived import ArchivedEvents
+from exchange.store.offline import ArchivedEvents
 from exchange.store.postgres import EmbeddedPostgres
 from exchange.store.publisher import Progress, Publisher, PublisherParameters
 

@@ -19,9 +19,9 @@ from typing import Any
 import aiohttp
 import orjson
 
+from exchange.access.signature import signed_headers
 from exchange.api.errors import ErrorCode
-from exchange.api.rest import PREFIX
-from exchange.api.signature import signed_headers
+from exchange.api.rest.routes import PREFIX
 from exchange.settings import ROOT
 
 SEED = 20261121
@@ -137,7 +137,14 @@ def test_orders_under_way_when_the_api_dies_are_entered_once(make_exchange: Call
     asyncio.run(compare())
     assert exchange.stop() == 0
     subprocess.run(
-        [sys.executable, "-m", "replay.cli", "verify", "--data-dir", exchange.data_directory],
+        [
+            sys.executable,
+            "-m",
+            "replay.cli",
+            "verify",
+            "--data-dir",
+            exchange.data_directory,
+        ],
         cwd=ROOT,
         check=True,
         stdout=subprocess.DEVNULL,

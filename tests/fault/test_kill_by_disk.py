@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 from exchange_process import PASSWORD, RunningExchange, wait_until
 
+from exchange.client.order_entry import ConnectionEnded, OrderEntryClient
 from exchange.errors import ExitStatus
-from exchange.gateway.client import ConnectionEnded, OrderEntryClient
 from exchange.settings import ROOT
 
 pytestmark = [pytest.mark.needs_jit]
@@ -70,7 +70,14 @@ def enter_until_it_ends(client: OrderEntryClient, told: list[bytes], limit: int)
 
 def verify(exchange: RunningExchange) -> None:
     answer = subprocess.run(
-        [sys.executable, "-m", "replay.cli", "verify", "--data-dir", str(exchange.data_directory)],
+        [
+            sys.executable,
+            "-m",
+            "replay.cli",
+            "verify",
+            "--data-dir",
+            str(exchange.data_directory),
+        ],
         cwd=ROOT,
         capture_output=True,
         text=True,

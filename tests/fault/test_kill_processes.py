@@ -57,7 +57,14 @@ def kill(exchange: RunningExchange, role: str) -> None:
 def verify(exchange: RunningExchange) -> None:
     """The replay tool finds journal and archive equal, event by event, and the chain hash."""
     answer = subprocess.run(
-        [sys.executable, "-m", "replay.cli", "verify", "--data-dir", str(exchange.data_directory)],
+        [
+            sys.executable,
+            "-m",
+            "replay.cli",
+            "verify",
+            "--data-dir",
+            str(exchange.data_directory),
+        ],
         cwd=ROOT,
         capture_output=True,
         text=True,

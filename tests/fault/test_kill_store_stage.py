@@ -38,7 +38,12 @@ def store(
     return subprocess.run(
         [
             *(sys.executable, "-m", "exchange.cli", "store", verb),
-            *("--data-dir", str(exchange.data_directory), "--config", str(exchange.config_file)),
+            *(
+                "--data-dir",
+                str(exchange.data_directory),
+                "--config",
+                str(exchange.config_file),
+            ),
             *arguments,
         ],
         cwd=ROOT,
@@ -114,7 +119,10 @@ def test_a_difference_is_told_and_put_right(make_exchange: Any) -> None:
     """The commands beside a running exchange."""
     exchange: RunningExchange = make_exchange(settings=SETTINGS).start()
     wait_until(lambda: counter(exchange, "store_next_event") > 100, LIMIT_S, "the first rows")
-    with running_server(exchange.data_directory) as conninfo, psycopg.connect(conninfo) as changed:
+    with (
+        running_server(exchange.data_directory) as conninfo,
+        psycopg.connect(conninfo) as changed,
+    ):
         changed.execute("UPDATE accounts SET balance = balance + 1 WHERE user_id = 3")
     checked = store(exchange, "check")
     assert checked.returncode == ExitStatus.BUG

@@ -18,14 +18,14 @@ from collections.abc import Awaitable, Callable
 import numpy as np
 from order_entry_core import Core, text_word
 
-from exchange import pipeline
-from exchange.api.order_gateway import OrderGateway
-from exchange.api.session_name import api_username
+from exchange.access.session_name import api_username
+from exchange.api.orders.gateway import OrderGateway
 from exchange.codes import CommandKind
-from exchange.counters import Counter
-from exchange.read_model.accounts import AccountModel
-from exchange.read_model.accounts_types import AccountModelCapacity
-from exchange.read_model.market import MarketModel
+from exchange.core import pipeline
+from exchange.core.counters import Counter
+from exchange.read_model.accounts.model import AccountModel
+from exchange.read_model.accounts.types import AccountModelCapacity
+from exchange.read_model.market.model import MarketModel
 from exchange.records import COMMAND
 from ringbuffer.counters import COUNTER_STRIDE, HISTOGRAM_WORDS
 

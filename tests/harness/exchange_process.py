@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from exchange.gateway.passwords import hash_password
-from exchange.run_file import RunState, read_run_file
+from exchange.runtime.run_file import RunState, read_run_file
 from exchange.settings import ROOT
 
 PASSWORD = "password"
@@ -379,7 +379,7 @@ class RunningExchange:
         self._control("key_revoke", key_id=key_id)
 
     def _control(self, command: str, **fields: Any) -> dict[str, Any]:
-        from exchange.control_socket import Request, ask
+        from exchange.control.socket import Request, ask
 
         answer = ask(self.data_directory, Request(command=command, **fields))
         assert answer["ok"], answer
@@ -387,7 +387,7 @@ class RunningExchange:
 
     @property
     def region_path(self) -> Path:
-        from exchange.core import region_name
+        from exchange.core.region import region_name
 
         return Path("/dev/shm") / region_name(self.data_directory.resolve())
 
@@ -409,6 +409,6 @@ def _alive(pid: int) -> bool:
 def _is_ours(pid: int) -> bool:
     """Whether ``pid`` still is a stage, and not another process with a number used again."""
     try:
-        return b"exchange.stage" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        return b"exchange.stages.main" in Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return False

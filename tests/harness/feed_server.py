@@ -17,10 +17,10 @@ from market_events import MarketEvents
 from websocket_client import TIMEOUT_S, Client
 
 from exchange.api.errors import answer_errors
-from exchange.api.feed_parameters import FeedParameters
-from exchange.api.hub import Hub
-from exchange.api.websocket import WebSocketEndpoint
-from exchange.read_model.market import MarketModel
+from exchange.api.websocket.endpoint import WebSocketEndpoint
+from exchange.api.websocket.hub import Hub
+from exchange.api.websocket.parameters import FeedParameters
+from exchange.read_model.market.model import MarketModel
 
 INSTRUMENTS = 16
 

@@ -18,7 +18,7 @@ import aiohttp
 import yarl
 from exchange_process import RunningExchange
 
-from exchange.api.signature import signed_headers
+from exchange.access.signature import signed_headers
 
 OWNER, STRANGER, OTHER = 1, 2, 3
 PRICE = 1_500_000  # AAPL, minor units

@@ -16,32 +16,33 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from exchange import pipeline
-from exchange.api_keys import COMMANDS as KEY_COMMANDS
-from exchange.api_keys import ApiKeys
-from exchange.builders import (
+from exchange.cli import main
+from exchange.control.key_requests import COMMANDS as KEY_COMMANDS
+from exchange.control.key_requests import ApiKeys
+from exchange.control.operators import FOLLOWED, Names, Operators
+from exchange.control.producer import ControlProducer
+from exchange.control.socket import Request
+from exchange.control.trading import TradingControl
+from exchange.core import pipeline
+from exchange.core.follower import EventFollower
+from exchange.core.region import RingCapacities, core_sections
+from exchange.records import COMMAND, EVENT
+from exchange.runtime.data_directory import archive_directory
+from exchange.settings import Configuration, load
+from exchange.stages.wiring import (
     EVENT_LAYOUT,
     KIND_OFFSET,
     build_journaler,
     build_matcher,
     recover_engine,
 )
-from exchange.cli import main
-from exchange.control import ControlProducer, TradingControl
-from exchange.control_socket import Request
-from exchange.core import RingCapacities, core_sections
-from exchange.data_directory import archive_directory
-from exchange.event_follower import EventFollower
-from exchange.operators import FOLLOWED, Names, Operators
-from exchange.records import COMMAND, EVENT
-from exchange.settings import Configuration, load
 from journal.archive import ArchiveReader
 
 UID = 4711
 
 
 class Tester:
-    """Who asks: what ``exchange.control_socket.Client`` says of the process at the other end."""
+    """Who asks: what ``exchange.control.socket.Client`` says of the process at the other end."""
 
     name, uid = "tester", UID
 
@@ -161,7 +162,7 @@ class OperatorExchange:
         self.start()
 
     def ask(self, data_directory: Path, request: Request) -> dict[str, Any]:
-        """The control socket's part: in place of ``exchange.control_socket.ask``."""
+        """The control socket's part: in place of ``exchange.control.socket.ask``."""
         answers: list[dict[str, Any]] = []
         if request.command == "names":
             answer: dict[str, Any] | None = self.operators.names.answer()

@@ -17,12 +17,13 @@ from typing import Any
 
 import numpy as np
 
-from exchange import counters as counter_registry
-from exchange import pipeline
 from exchange.codes import CommandKind, Parameter
-from exchange.counters import Counter
+from exchange.core import counters as counter_registry
+from exchange.core import pipeline
+from exchange.core.capacity import EngineCapacity
+from exchange.core.counters import Counter
 from exchange.engine.matcher import apply_commands
-from exchange.engine.state import NEXT_EVENT, EngineCapacity, create_state
+from exchange.engine.state.layout import NEXT_EVENT, create_state
 from exchange.gateway.order_entry import OrderEntryAgent, OrderEntryParameters
 from exchange.gateway.passwords import hash_password
 from exchange.records import COMMAND, EVENT, INSTRUMENT_CONTINUATION

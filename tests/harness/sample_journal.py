@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from exchange import control_commands as commands
-from exchange.archive_check import ArchiveCheck
+from exchange import commands
 from exchange.codes import FLAG_LONG, CommandKind, Parameter, Side
-from exchange.control_commands import InstrumentTerms
-from exchange.data_directory import JOURNAL_DIRECTORY, save_capacity
-from exchange.engine.state import EngineCapacity
-from exchange.rebuild import COMMAND_LAYOUT, FLAGS_OFFSET, RebuildResult, rebuild
+from exchange.commands import InstrumentTerms
+from exchange.core.capacity import EngineCapacity
 from exchange.records import COMMAND
+from exchange.recovery.archive_check import ArchiveCheck
+from exchange.recovery.rebuild import COMMAND_LAYOUT, FLAGS_OFFSET, RebuildResult, rebuild
+from exchange.runtime.data_directory import JOURNAL_DIRECTORY, save_capacity
 from journal.recovery import recover
 from journal.writer import JournalWriter
 

@@ -6,16 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from exchange import pipeline
 from exchange.codes import FLAG_LONG, CommandKind, Parameter
+from exchange.core import pipeline
+from exchange.core.capacity import EngineCapacity
 from exchange.engine.matcher import apply_commands
-from exchange.engine.state import (
-    NEXT_COMMAND,
-    NEXT_EVENT,
-    EngineCapacity,
-    EngineState,
-    create_state,
-)
+from exchange.engine.state.layout import NEXT_COMMAND, NEXT_EVENT, EngineState, create_state
 from exchange.records import (
     ADMIN_CONTINUATION,
     COMMAND,

@@ -25,8 +25,8 @@ from exchange.codes import (
     TradeReason,
     WarningReason,
 )
-from exchange.read_model.accounts import AccountModel
-from exchange.read_model.order_status import OrderStatus
+from exchange.read_model.accounts.model import AccountModel
+from exchange.read_model.accounts.order_status import OrderStatus
 
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 INTERVALS_S = {"1m": 60, "5m": 300, "15m": 900, "1h": 3600, "1d": 86400}

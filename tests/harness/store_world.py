@@ -16,13 +16,13 @@ from typing import Any
 
 import numpy as np
 
-from exchange.data_directory import archive_directory, save_capacity
-from exchange.engine.state import EngineCapacity
-from exchange.read_model.accounts_types import AccountModelCapacity
+from exchange.core.capacity import EngineCapacity
+from exchange.read_model.accounts.types import AccountModelCapacity
 from exchange.records import EVENT
-from exchange.service_stage import EVENT_LAYOUT, KIND_OFFSET
+from exchange.runtime.data_directory import archive_directory, save_capacity
+from exchange.runtime.service import EVENT_LAYOUT, KIND_OFFSET
 from exchange.store.publisher import Progress
-from exchange.store.state_rows import AccountState
+from exchange.store.rows.state_rows import AccountState
 from journal.archive import ArchiveWriter
 
 DEADLINE_S = 30.0
@@ -35,7 +35,7 @@ MODEL_CAPACITY = AccountModelCapacity(
 def random_events(seed: int, commands: int) -> np.ndarray:
     """The events of a stream of the model tests: all kinds, valid and malformed commands."""
     from tests.model.comparison import Matcher
-    from tests.model.generator import EPISODES, Generator
+    from tests.model.generators.orders import EPISODES, Generator
 
     episode = EPISODES[seed % len(EPISODES)]
     matcher = Matcher(episode.capacities)

@@ -22,8 +22,8 @@ from pathlib import Path
 import numpy as np
 from exchange_process import PASSWORD, RunningExchange
 
-from exchange import pipeline
-from exchange.core import region_name
+from exchange.core import pipeline
+from exchange.core.region import region_name
 from exchange.gateway import soupbintcp
 from ringbuffer.region import Region
 from scripts.benchmarks import load, oracle

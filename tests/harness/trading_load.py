@@ -15,8 +15,8 @@ from collections import Counter
 
 from exchange_process import PASSWORD, RunningExchange
 
+from exchange.client.order_entry import ConnectionEnded, LoginRefused, OrderEntryClient
 from exchange.gateway import ouch
-from exchange.gateway.client import ConnectionEnded, LoginRefused, OrderEntryClient
 
 SYMBOLS = ("AAPL", "AMZN", "MSFT")
 WINDOW = 64

@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Request, WebSocket, expect
 
-from exchange.control_socket import Request as ControlRequest
-from exchange.control_socket import ask
+from exchange.control.socket import Request as ControlRequest
+from exchange.control.socket import ask
 
 CHROMIUM = Path("/usr/bin/chromium")
 CHROMIUM_ARGUMENTS = [

@@ -8,7 +8,7 @@ from typing import Any
 import jsonschema_rs
 import orjson
 
-from exchange.api import asyncapi
+from exchange.api.websocket import asyncapi
 
 
 @functools.cache

@@ -11,17 +11,18 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from exchange import pipeline
 from exchange.codes import EventKind
-from exchange.engine.invariants import check_state
+from exchange.core import pipeline
+from exchange.core.capacity import EngineCapacity
+from exchange.engine.invariants.check import check_state
 from exchange.engine.matcher import apply_commands
-from exchange.engine.state import NEXT_COMMAND, NEXT_EVENT, EngineCapacity, create_state
+from exchange.engine.state.layout import NEXT_COMMAND, NEXT_EVENT, create_state
 from exchange.records import COMMAND, EVENT, EVENT_SIZE_BYTES
-from tests.model.generator import EPISODES, Episode, Generator
+from tests.model.generators.orders import EPISODES, Episode, Generator
+from tests.model.generators.streams import as_events, command_fields, commands_of, event_fields, run
 from tests.model.invariants import check, check_changes
-from tests.model.naive_command import Capacities
-from tests.model.naive_exchange import NaiveExchange
-from tests.model.streams import as_events, command_fields, commands_of, event_fields, run
+from tests.model.naive.command import Capacities
+from tests.model.naive.exchange import NaiveExchange
 
 UNGATED = 1 << 62
 SLOTS_BETWEEN_CHECKS = 1 << 14

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from tests.model.naive_book import ASK, BID, BUY, SELL, Order, book_side
-from tests.model.naive_exchange import NaiveExchange
+from tests.model.naive.book import ASK, BID, BUY, SELL, Order, book_side
+from tests.model.naive.exchange import NaiveExchange
 
 
 def check(exchange: NaiveExchange) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.model.cases import CASES, MatcherSide, play
+from tests.model.cases.play import CASES, MatcherSide, play
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -1,8 +1,8 @@
 """Both exchanges and the ledger at the limits of every amount: equal, and equal to exact numbers.
 
-``tests/unit/engine/test_bounds.py`` proves that nothing can pass these limits; here prices,
-quantities, rates, deposits and positions are driven to them. The twin and the ledger count with
-Python's integers, so a wrapped amount in the engine is a difference.
+``tests/unit/exchange/engine/test_bounds.py`` proves that nothing can pass these limits; here
+prices, quantities, rates, deposits and positions are driven to them. The twin and the ledger count
+with Python's integers, so a wrapped amount in the engine is a difference.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from exchange import control_commands as operators
+from exchange import commands as operators
 from exchange.codes import CommandKind, EventKind, Parameter, Reject, Side
-from exchange.control_commands import InstrumentTerms
-from exchange.ledger import Ledger
+from exchange.commands import InstrumentTerms
 from exchange.records import COMMAND
+from exchange.recovery.ledger import Ledger
 from replay.accounts import frozen_problems, ledger_of
 from tests.model.comparison import Comparison
-from tests.model.naive_command import Capacities
-from tests.model.streams import as_events
+from tests.model.generators.streams import as_events
+from tests.model.naive.command import Capacities
 
 NOW_NS = 4_102_444_800_000_000_000  # the year 2100
 DECIMALS = 8

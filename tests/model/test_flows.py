@@ -15,7 +15,7 @@ from exchange.codes import (
 )
 from exchange.records import ORDER_CONTINUATION
 from tests.model.comparison import Comparison, compare_stream
-from tests.model.generator_control import (
+from tests.model.generators.control import (
     INSTRUMENTS,
     SECOND_NS,
     START_NS,
@@ -26,9 +26,9 @@ from tests.model.generator_control import (
     starts_of,
     state_command,
 )
-from tests.model.naive_command import Capacities
-from tests.model.naive_stops import STOP_STEPS_MAXIMUM
-from tests.model.streams import as_events
+from tests.model.generators.streams import as_events
+from tests.model.naive.command import Capacities
+from tests.model.naive.stops import STOP_STEPS_MAXIMUM
 from tests.model.test_random_commands import orders
 
 CAPACITIES = Capacities(instruments=8, sessions=8, orders=1 << 14, tokens=1 << 16)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 
 from exchange.codes import CommandKind, EventKind, InstrumentState, Parameter, Scope
-from tests.model.generator import EPISODES, Generator
-from tests.model.naive_exchange import NaiveExchange
-from tests.model.streams import as_events, run
+from tests.model.generators.orders import EPISODES, Generator
+from tests.model.generators.streams import as_events, run
+from tests.model.naive.exchange import NaiveExchange
 
 KEYED = {
     CommandKind.CURRENCY,

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from exchange.codes import EventKind
-from exchange.ledger import Ledger, LedgerBroken
+from exchange.recovery.ledger import Ledger, LedgerBroken
 from replay.accounts import frozen_problems, ledger_of
 from tests.model.comparison import Matcher
-from tests.model.generator import EPISODES, Generator
-from tests.model.streams import as_events
+from tests.model.generators.orders import EPISODES, Generator
+from tests.model.generators.streams import as_events
 
 COMMANDS = 60_000
 

@@ -6,9 +6,9 @@ import random
 
 import pytest
 
-from tests.model import naive_auction
-from tests.model.naive_auction import auction_price, candidate_prices
-from tests.model.naive_book import ASK, BID, Book, Level
+from tests.model.naive import auction as naive_auction
+from tests.model.naive.auction import auction_price, candidate_prices
+from tests.model.naive.book import ASK, BID, Book, Level
 
 
 def crossed_book(source: random.Random, tick: int) -> Book:

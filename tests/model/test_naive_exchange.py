@@ -11,30 +11,28 @@ import numpy as np
 import pytest
 
 from exchange.codes import CancelReason, EventKind, OrderType, Reject, StateReason, TradeReason
-from tests.model import (
-    naive_amend,
-    naive_auction,
-    naive_book,
-    naive_breaker,
-    naive_checks,
-    naive_clearing,
-    naive_control,
-    naive_definitions,
-    naive_enter,
-    naive_events,
-    naive_exchange,
-    naive_held,
-    naive_market,
-    naive_mass_cancel,
-    naive_matching,
-    naive_parameters,
-    naive_states,
-    naive_stops,
-)
-from tests.model.generator import EPISODES, Generator
+from tests.model.generators.orders import EPISODES, Generator
+from tests.model.generators.streams import as_events, run
 from tests.model.invariants import check, check_changes
-from tests.model.naive_exchange import NaiveExchange
-from tests.model.streams import as_events, run
+from tests.model.naive import amend as naive_amend
+from tests.model.naive import auction as naive_auction
+from tests.model.naive import book as naive_book
+from tests.model.naive import breaker as naive_breaker
+from tests.model.naive import checks as naive_checks
+from tests.model.naive import clearing as naive_clearing
+from tests.model.naive import control as naive_control
+from tests.model.naive import definitions as naive_definitions
+from tests.model.naive import enter as naive_enter
+from tests.model.naive import events as naive_events
+from tests.model.naive import exchange as naive_exchange
+from tests.model.naive import held as naive_held
+from tests.model.naive import market as naive_market
+from tests.model.naive import mass_cancel as naive_mass_cancel
+from tests.model.naive import matching as naive_matching
+from tests.model.naive import parameters as naive_parameters
+from tests.model.naive import states as naive_states
+from tests.model.naive import stops as naive_stops
+from tests.model.naive.exchange import NaiveExchange
 
 # What no generated stream can cause: level pools are not modelled by the twin; the reason of a
 # prevented self-trade is told by an event of its own.

@@ -15,19 +15,11 @@ import pytest
 from exchange.codes import CommandKind, EventKind, Reject
 from exchange.records import COMMAND
 from tests.model.comparison import Comparison, compare_seed, compare_stream, seen_words
-from tests.model.generator import (
-    EPISODES,
-    token_bytes,
-)
-from tests.model.generator_control import (
-    INSTRUMENTS,
-    SECOND_NS,
-    START_NS,
-    funded_opening,
-)
-from tests.model.naive_command import Capacities
-from tests.model.naive_mass_cancel import TIMER_CANCELS_MAXIMUM
-from tests.model.streams import as_events
+from tests.model.generators.control import INSTRUMENTS, SECOND_NS, START_NS, funded_opening
+from tests.model.generators.orders import EPISODES, token_bytes
+from tests.model.generators.streams import as_events
+from tests.model.naive.command import Capacities
+from tests.model.naive.mass_cancel import TIMER_CANCELS_MAXIMUM
 
 COMMANDS = int(os.environ.get("EXCHANGE_MODEL_COMMANDS", "2000000"))
 FIRST_SEED = int(os.environ.get("EXCHANGE_MODEL_SEED", "1"))

@@ -8,7 +8,7 @@ import numpy as np
 
 from exchange.codes import FLAG_WIRE_PRICE, CommandKind, EventKind
 from tests.model.comparison import compare_stream
-from tests.model.generator import EPISODES, Generator
+from tests.model.generators.orders import EPISODES, Generator
 
 SEED = 88
 COMMANDS = 40_000

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exchange.codes import CommandKind, EventKind, InstrumentState, Parameter, Side
-from exchange.engine.invariants import check_state
-from tests.unit.engine.harness import Exchange, administer, deposit, enter, instrument, opening
-from tests.unit.engine.harness import parameter as set_parameter
+from exchange.engine.invariants.check import check_state
+from tests.harness.small_engine import Exchange, administer, deposit, enter, instrument, opening
+from tests.harness.small_engine import parameter as set_parameter
 
 HIGHEST = 40  # ticks
 INSTRUMENT = 2

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from exchange.codes import EventKind, InstrumentState, StateReason
-from exchange.engine.invariants import check_state
+from exchange.engine.invariants.check import check_state
+from tests.model.cases.script import PRELUDE, START_NS, Script
 from tests.model.comparison import Matcher
-from tests.model.naive_command import Capacities
-from tests.model.script import PRELUDE, START_NS, Script
-from tests.model.streams import as_events
+from tests.model.generators.streams import as_events
+from tests.model.naive.command import Capacities
 
 CAPACITIES = Capacities(instruments=4, sessions=4, orders=200, tokens=1 << 14, accounts=12)
 BUCKETS = 16

@@ -12,8 +12,8 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 from exchange.codes import CommandKind, EventKind, Reject
 from ringbuffer.jit import JIT_DISABLED
 from tests.model.comparison import compare_stream
-from tests.model.generator_control import account_command, currency_command, money_command, set_key
-from tests.model.streams import as_events
+from tests.model.generators.control import account_command, currency_command, money_command, set_key
+from tests.model.generators.streams import as_events
 from tests.property.world import CAPACITIES, World
 
 KEYS_REMEMBERED = 65_536

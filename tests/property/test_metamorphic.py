@@ -7,8 +7,8 @@ import pytest
 
 from exchange.codes import EventKind
 from tests.model.comparison import Matcher
-from tests.model.generator import EPISODES, Episode, Generator
-from tests.model.streams import as_events
+from tests.model.generators.orders import EPISODES, Episode, Generator
+from tests.model.generators.streams import as_events
 from tests.property.event_books import EventBooks
 
 COMMANDS = 60_000

@@ -2,7 +2,7 @@
 
 The world is small (two sessions, five tokens each, six prices, few orders), so that commands hit
 each other all the time and a failure shrinks to a handful of readable lines of
-``tests/model/script.py``.
+``tests/model/cases/script.py``.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ import numpy as np
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
-from exchange.engine.invariants import check_state
+from exchange.engine.invariants.check import check_state
+from tests.model.cases.script import PRELUDE, Script
 from tests.model.comparison import Matcher
+from tests.model.generators.streams import as_events, event_fields, run
 from tests.model.invariants import check
-from tests.model.naive_command import Capacities
-from tests.model.naive_exchange import NaiveExchange
-from tests.model.script import PRELUDE, Script
-from tests.model.streams import as_events, event_fields, run
+from tests.model.naive.command import Capacities
+from tests.model.naive.exchange import NaiveExchange
 
 CAPACITIES = Capacities(instruments=8, sessions=8, orders=6, tokens=24)
 

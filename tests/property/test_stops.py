@@ -19,11 +19,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from exchange.codes import EventKind, InstrumentState, OrderType
-from exchange.engine.invariants import check_state
+from exchange.engine.invariants.check import check_state
+from tests.model.cases.script import PRELUDE, START_NS, Script
 from tests.model.comparison import Matcher
-from tests.model.naive_command import Capacities
-from tests.model.script import PRELUDE, START_NS, Script
-from tests.model.streams import as_events
+from tests.model.generators.streams import as_events
+from tests.model.naive.command import Capacities
 
 STEPS = 64
 CAPACITIES = Capacities(instruments=4, sessions=4, orders=2_000, tokens=1 << 14, accounts=12)

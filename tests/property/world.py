@@ -12,17 +12,22 @@ from pathlib import Path
 import numpy as np
 from hypothesis import note
 
-from exchange.engine.invariants import check_state
-from exchange.engine.snapshot import read_snapshot, write_snapshot
-from exchange.engine.state import ACCOUNT_BALANCES, ACCOUNT_WORDS, MAX_CURRENCIES, POSITION_WORDS
+from exchange.engine.invariants.check import check_state
+from exchange.engine.state.layout import (
+    ACCOUNT_BALANCES,
+    ACCOUNT_WORDS,
+    MAX_CURRENCIES,
+    POSITION_WORDS,
+)
+from exchange.engine.state.snapshot import read_snapshot, write_snapshot
 from exchange.records import EVENT
+from tests.model.cases.script import PRELUDE, Script, lines
 from tests.model.comparison import Matcher
+from tests.model.generators.streams import run
 from tests.model.invariants import check
-from tests.model.naive_command import Capacities
-from tests.model.naive_data import Balance, Position
-from tests.model.naive_exchange import NaiveExchange
-from tests.model.script import PRELUDE, Script, lines
-from tests.model.streams import run
+from tests.model.naive.command import Capacities
+from tests.model.naive.data import Balance, Position
+from tests.model.naive.exchange import NaiveExchange
 
 CAPACITIES = Capacities(
     instruments=8, sessions=8, orders=24, tokens=4096, accounts=12, positions=16

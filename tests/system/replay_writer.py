@@ -14,15 +14,15 @@ from pathlib import Path
 
 import numpy as np
 
-from exchange.archive_check import ArchiveCheck
 from exchange.codes import FLAG_LONG
-from exchange.data_directory import save_capacity
-from exchange.engine.state import create_state
-from exchange.process import DataDirectoryLock
-from exchange.rebuild import COMMAND_LAYOUT, FLAGS_OFFSET, Replayer
+from exchange.engine.state.layout import create_state
+from exchange.recovery.archive_check import ArchiveCheck
+from exchange.recovery.rebuild import COMMAND_LAYOUT, FLAGS_OFFSET, Replayer
+from exchange.runtime.data_directory import save_capacity
+from exchange.runtime.process import DataDirectoryLock
 from journal.recovery import recover
 from journal.writer import JournalWriter
-from tests.unit.replay.sample_journal import CAPACITY, random_commands
+from tests.harness.sample_journal import CAPACITY, random_commands
 
 LARGEST_FRAME = 300
 SEGMENT_BYTES = 1 << 18

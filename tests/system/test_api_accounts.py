@@ -21,8 +21,8 @@ import pytest
 from exchange_process import PASSWORD, RunningExchange, wait_until
 
 from exchange.client import ApiKey, NewOrder, RequestFailed, RestClient
+from exchange.client.order_entry import OrderEntryClient
 from exchange.client.types import Fill, Order
-from exchange.gateway.client import OrderEntryClient
 
 ACCOUNTS = (1, 2)
 SEED = 20

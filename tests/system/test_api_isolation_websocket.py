@@ -30,8 +30,8 @@ from isolation_world import (
     owners_view,
 )
 
-from exchange.api.private_side import PrivateAction
-from exchange.api.signature import signed_websocket
+from exchange.access.signature import signed_websocket
+from exchange.api.websocket.private_actions import PrivateAction
 
 MESSAGES_S = 20.0
 

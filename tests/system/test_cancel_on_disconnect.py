@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 from exchange_process import PASSWORD, RunningExchange, wait_until
 
+from exchange.client.order_entry import ConnectionEnded, LoginRefused, OrderEntryClient, Sequenced
 from exchange.errors import ExitStatus
-from exchange.gateway.client import ConnectionEnded, LoginRefused, OrderEntryClient, Sequenced
 from exchange.settings import ROOT
 
 pytestmark = pytest.mark.needs_jit
@@ -160,7 +160,14 @@ def test_orders_do_not_outlive_their_connection(make_exchange: Any) -> None:
                 trader.client.close()
     assert exchange.stop() == ExitStatus.OK
     answer = subprocess.run(
-        [sys.executable, "-m", "replay.cli", "verify", "--data-dir", str(exchange.data_directory)],
+        [
+            sys.executable,
+            "-m",
+            "replay.cli",
+            "verify",
+            "--data-dir",
+            str(exchange.data_directory),
+        ],
         cwd=ROOT,
         capture_output=True,
         text=True,

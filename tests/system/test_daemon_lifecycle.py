@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from exchange_process import PASSWORD, START_TIMEOUT_S, RunningExchange, wait_until
 
+from exchange.client.order_entry import ConnectionEnded, OrderEntryClient
 from exchange.errors import ExitStatus
-from exchange.gateway.client import ConnectionEnded, OrderEntryClient
 from exchange.settings import ROOT
 
 pytestmark = pytest.mark.needs_jit

@@ -28,7 +28,7 @@ from exchange.client.messages import (
     Kline,
     Trade,
 )
-from exchange.run_file import read_run_file
+from exchange.runtime.run_file import read_run_file
 from exchange.settings import ROOT
 
 FOLDER = ROOT / "config" / "demo"

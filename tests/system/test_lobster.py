@@ -16,16 +16,16 @@ import numpy as np
 import pytest
 
 from exchange.codes import CommandKind, EventKind
-from exchange.read_model.market import MarketModel
+from exchange.read_model.market.model import MarketModel
 from exchange.records import COMMAND
 from scripts.lobster_replay import wire
 from scripts.lobster_replay.compare import Comparison, compare, row_ends
 from scripts.lobster_replay.day import Day, LobsterError, occupied, read_day
 from scripts.lobster_replay.plan import Plan, Planner, tick_of
 from tests.model.comparison import Matcher
-from tests.model.generator_control import START_NS, InstrumentSpecification, funded_opening
-from tests.model.naive_command import Capacities
-from tests.model.streams import as_events
+from tests.model.generators.control import START_NS, InstrumentSpecification, funded_opening
+from tests.model.generators.streams import as_events
+from tests.model.naive.command import Capacities
 from tests.system.lobster_synthetic import write_day
 
 ROOT = Path(__file__).resolve().parent.parent.parent

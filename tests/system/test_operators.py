@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from exchange_process import PASSWORD, START_TIMEOUT_S, RunningExchange, wait_until
 
+from exchange.client.order_entry import OrderEntryClient, Sequenced
 from exchange.errors import ExitStatus
-from exchange.gateway.client import OrderEntryClient, Sequenced
 from exchange.settings import ROOT
 
 pytestmark = pytest.mark.needs_jit
@@ -113,7 +113,14 @@ def test_a_trader_from_account_to_trade(make_exchange: Callable[..., Any]) -> No
     assert refusal.returncode == ExitStatus.REFUSED
     assert "INSUFFICIENT_BALANCE" in refusal.stderr and len(refusal.stderr.splitlines()) == 1
     verified = subprocess.run(
-        [sys.executable, "-m", "replay.cli", "verify", "--data-dir", str(exchange.data_directory)],
+        [
+            sys.executable,
+            "-m",
+            "replay.cli",
+            "verify",
+            "--data-dir",
+            str(exchange.data_directory),
+        ],
         cwd=ROOT,
         capture_output=True,
         text=True,

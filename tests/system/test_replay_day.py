@@ -14,24 +14,24 @@ from typing import Any
 import numpy as np
 import pytest
 
-from exchange.archive_check import open_archive
 from exchange.codes import EventKind, OrderType, TradeReason
-from exchange.data_directory import snapshot_directory
-from exchange.engine.chain_hash import chain_digest
-from exchange.engine.snapshot import write_snapshot
-from exchange.engine.state import EngineState, capacity_of
-from exchange.rebuild import rebuild
+from exchange.engine.state.chain_hash import chain_digest
+from exchange.engine.state.layout import EngineState, capacity_of
+from exchange.engine.state.snapshot import write_snapshot
 from exchange.records import EVENT
+from exchange.recovery.archive_check import open_archive
+from exchange.recovery.rebuild import rebuild
+from exchange.runtime.data_directory import snapshot_directory
 from replay.accounts import ledger_of
 from replay.book import books_of
 from replay.cli import main
 from replay.source import JournalView
 from replay.state_check import state_difference
 from replay.verify import verify
+from tests.harness.sample_journal import write_archive, write_journal
 from tests.model.comparison import Matcher
-from tests.model.generator import EPISODES, Generator
-from tests.model.streams import commands_of
-from tests.unit.replay.sample_journal import write_archive, write_journal
+from tests.model.generators.orders import EPISODES, Generator
+from tests.model.generators.streams import commands_of
 
 FIRST_SEED = 4711
 SEEDS = 12
@@ -159,7 +159,7 @@ def test_verify_notices_what_the_engine_did_wrong(
     day: Day, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A unit of money that appears from nowhere in the engine's state."""
-    from exchange.engine.state import ACCOUNT_BALANCES, ACCOUNT_WORDS
+    from exchange.engine.state.layout import ACCOUNT_BALANCES, ACCOUNT_WORDS
     from replay import verify as module
 
     real = module._MoneyCheck.look

@@ -15,12 +15,12 @@ from typing import Any
 
 import pytest
 
-from exchange.engine.snapshot import list_snapshots, read_snapshot
-from exchange.rebuild import rebuild
+from exchange.engine.state.snapshot import list_snapshots, read_snapshot
+from exchange.recovery.rebuild import rebuild
 from replay.cli import main
 from replay.source import JournalView
 from replay.verify import state_difference, verify
-from tests.unit.replay.sample_journal import random_commands, write_archive, write_journal
+from tests.harness.sample_journal import random_commands, write_archive, write_journal
 
 ROOT = Path(__file__).resolve().parents[2]
 SEED = 77

@@ -18,7 +18,7 @@ import msgspec
 import pytest
 from exchange_process import RunningExchange
 
-from exchange.api.rest import PREFIX, ROUTES
+from exchange.api.rest.routes import PREFIX, ROUTES
 from exchange.codes import Reject
 from exchange.settings import ROOT
 

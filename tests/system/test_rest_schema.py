@@ -24,9 +24,9 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from exchange.api.openapi import document
-from exchange.api.rest import PREFIX, ROUTES
-from exchange.api.signature import signed_headers
+from exchange.access.signature import signed_headers
+from exchange.api.rest.openapi import document
+from exchange.api.rest.routes import PREFIX, ROUTES
 
 EXAMPLES = 10  # of each operation, rightly and wrongly asked
 LIMIT = 1_000_000

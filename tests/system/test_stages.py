@@ -22,9 +22,9 @@ import aiohttp
 import pytest
 from exchange_process import PASSWORD, RunningExchange, wait_until
 
+from exchange.client.order_entry import OrderEntryClient
 from exchange.errors import ExitStatus
-from exchange.gateway.client import OrderEntryClient
-from exchange.run_file import RunState
+from exchange.runtime.run_file import RunState
 
 pytestmark = pytest.mark.needs_jit
 

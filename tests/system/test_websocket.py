@@ -21,8 +21,8 @@ import pytest
 from exchange_process import PASSWORD, RunningExchange, wait_until
 from websocket_client import Client
 
-from exchange.api.signature import signed_websocket
-from exchange.gateway.client import OrderEntryClient
+from exchange.access.signature import signed_websocket
+from exchange.client.order_entry import OrderEntryClient
 
 READY_TIMEOUT_S = 120.0
 TEST_TIMEOUT_S = 300.0  # of a machine that does much else

@@ -19,13 +19,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from exchange.client.order_entry import ConnectionEnded, LoginRefused, OrderEntryClient, Sequenced
 from exchange.gateway import ouch, soupbintcp
-from exchange.gateway.client import (
-    ConnectionEnded,
-    LoginRefused,
-    OrderEntryClient,
-    Sequenced,
-)
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 WIRE = Path(os.environ.get("EXCHANGE_WIRE_DIR") or REPOSITORY.parent / "shared" / "wire")

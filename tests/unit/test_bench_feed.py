@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 
-from exchange.api.frames import close_frame, ping_frame, text_frame
+from exchange.api.websocket.frames import close_frame, ping_frame, text_frame
 from scripts.benchmarks.feed import _bare_send, _orders, _trade_frame
 from scripts.benchmarks.feed_client import (
     ACKNOWLEDGED,

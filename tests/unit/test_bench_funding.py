@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from exchange.codes import EventKind
-from exchange.engine.state import EngineCapacity
+from exchange.core.capacity import EngineCapacity
 from replay.accounts import ledger_of
 from scripts.benchmarks import funding
 from scripts.benchmarks.matcher import WORKLOADS, Workload, opening
-from tests.unit.engine.harness import Exchange
+from tests.harness.small_engine import Exchange
 
 CAPACITY = EngineCapacity(
     instruments=128, sessions=128, orders=64, leaves=64, nodes=64, tokens=256, accounts=128,

@@ -13,9 +13,9 @@ PACKAGES = ("ringbuffer", "journal", "exchange", "replay")  # each may import th
 # Programs: started by a user, by the supervisor or by a script; nothing needs to import them.
 ENTRY_POINTS = {
     "exchange.cli",
-    "exchange.compile",
-    "exchange.daemon",
-    "exchange.stage",
+    "exchange.stages.compile",
+    "exchange.daemon.daemon",
+    "exchange.stages.main",
     "replay.cli",
 }
 CONFIGURATION = "exchange.settings"

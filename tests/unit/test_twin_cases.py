@@ -1,14 +1,15 @@
 """The trading rules as readable cases, written by hand from ``docs/matching.md``.
 
 They check the naive exchange, which the matcher is then compared with (and the matcher itself, in
-``tests/model/test_cases_matcher.py``). The language is described in ``tests/model/script.py``.
+``tests/model/test_cases_matcher.py``). The language is described in
+``tests/model/cases/script.py``.
 """
 
 from __future__ import annotations
 
 import pytest
 
-from tests.model.cases import CASES, NaiveSide, play
+from tests.model.cases.play import CASES, NaiveSide, play
 
 
 @pytest.mark.parametrize("name", CASES)

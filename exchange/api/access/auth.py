@@ -20,11 +20,11 @@ from typing import Any, NamedTuple
 
 from aiohttp import web
 
-from exchange.api import signature
+from exchange.access import signature
+from exchange.access.keys import READ, Key, KeysDamaged, KeyStore, Permission
+from exchange.api.access.nonces import NonceFile, NonceMemory
+from exchange.api.access.rate_limit import RateLimits
 from exchange.api.errors import ApiError, ErrorCode
-from exchange.api.keys import READ, Key, KeysDamaged, KeyStore, Permission
-from exchange.api.nonces import NonceFile, NonceMemory
-from exchange.api.rate_limit import RateLimits
 
 log = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from exchange.access.signature import HEADER_KEY, HEADER_NONCE, HEADER_SIGNATURE, HEADER_TIMESTAMP
 from exchange.api.errors import ApiError, ErrorCode
-from exchange.api.signature import HEADER_KEY, HEADER_NONCE, HEADER_SIGNATURE, HEADER_TIMESTAMP
 
 METHODS = "GET, POST, PATCH, DELETE"
 PREFLIGHT_SECONDS = 600

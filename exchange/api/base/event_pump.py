@@ -22,8 +22,8 @@ from typing import Protocol
 
 import numpy as np
 
-from exchange import pipeline
-from exchange.event_follower import EventFollower
+from exchange.core import pipeline
+from exchange.core.follower import EventFollower
 from ringbuffer.idle import announce_sleep, cancel_sleep
 
 BUDGET_S = 0.005

@@ -16,9 +16,9 @@ import msgspec
 import numpy as np
 from aiohttp import web
 
-from exchange import pipeline
-from exchange.counters import Counter
-from exchange.run_file import read_run_file
+from exchange.core import pipeline
+from exchange.core.counters import Counter
+from exchange.runtime.run_file import read_run_file
 from ringbuffer.counters import COUNTER_STRIDE
 
 MILLISECOND_NS = 1_000_000

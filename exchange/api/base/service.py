@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from aiohttp import web
 
+from exchange.api.base.event_pump import EventPump
+from exchange.api.base.health import Health, HealthWatch
 from exchange.api.errors import ApiError, ErrorCode
-from exchange.api.health import Health, HealthWatch
-from exchange.api.pump import EventPump
 from ringbuffer.counters import COUNTER_STRIDE
 
 if TYPE_CHECKING:
-    from exchange.api.auth import Authenticator
-    from exchange.api.keys import KeyStore
-    from exchange.api.rate_limit import RateLimits
+    from exchange.access.keys import KeyStore
+    from exchange.api.access.auth import Authenticator
+    from exchange.api.access.rate_limit import RateLimits
 
 STARTING_RETRY_S = 1
 

@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from exchange.api import order_errors
-from exchange.api.order_json import STATUS_REJECTED
-from exchange.api.order_terms import SIDES, TYPES, NewOrder, invalid
+from exchange.api.orders import errors as order_errors
+from exchange.api.orders.json import STATUS_REJECTED
+from exchange.api.orders.terms import SIDES, TYPES, NewOrder, invalid
 from exchange.codes import OrderType, Reject, Side
 
 if TYPE_CHECKING:
-    from exchange.read_model.accounts_types import Order
-    from exchange.read_model.market_types import Instrument
+    from exchange.read_model.accounts.types import Order
+    from exchange.read_model.market.types import Instrument
 
 _PRICED = (OrderType.LIMIT, OrderType.STOP_LIMIT)
 Describe = Callable[["Order"], dict[str, Any]]

@@ -9,12 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from exchange.api.errors import REJECT_BASE, ApiError, ErrorCode
-from exchange.api.order_json import STATUS_NAMES
+from exchange.api.orders.json import STATUS_NAMES
 from exchange.codes import Reject
 
 if TYPE_CHECKING:
-    from exchange.read_model.accounts_types import Order
-    from exchange.read_model.market_types import Instrument
+    from exchange.read_model.accounts.types import Order
+    from exchange.read_model.market.types import Instrument
 
 Description = dict[str, Any]
 

@@ -19,31 +19,33 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from exchange import pipeline
-from exchange.api import amendments, order_errors, order_records
+from exchange.access.session_name import api_username
 from exchange.api.errors import ApiError, ErrorCode
-from exchange.api.order_json import CLOSED_STATUSES, STATUS_REJECTED, order_json
-from exchange.api.order_outcomes import OrderOutcomes
-from exchange.api.order_terms import (
+from exchange.api.orders import amendments
+from exchange.api.orders import errors as order_errors
+from exchange.api.orders import records as order_records
+from exchange.api.orders.json import CLOSED_STATUSES, STATUS_REJECTED, order_json
+from exchange.api.orders.outcomes import OrderOutcomes
+from exchange.api.orders.terms import (
     MAXIMUM_ORDER_ID,
     NewOrder,
     client_order_id_of,
     random_token,
     token_of,
 )
-from exchange.api.outcomes import Sent
-from exchange.api.session_name import api_username
+from exchange.api.orders.waiting import Sent
 from exchange.codes import MASS_CANCEL_ANY_SIDE, CommandKind
-from exchange.counters import Counter
+from exchange.core import pipeline
+from exchange.core.counters import Counter
 from exchange.records import COMMAND_SIZE_BYTES
 from ringbuffer.counters import COUNTER_STRIDE
 from ringbuffer.idle import wake
 from ringbuffer.ring import publish
 
 if TYPE_CHECKING:
-    from exchange.read_model.accounts import AccountModel
-    from exchange.read_model.accounts_types import Order
-    from exchange.read_model.market import MarketModel
+    from exchange.read_model.accounts.model import AccountModel
+    from exchange.read_model.accounts.types import Order
+    from exchange.read_model.market.model import MarketModel
 
 Array = np.ndarray[Any, Any]
 OUTCOME_TIMEOUT_S = 10.0

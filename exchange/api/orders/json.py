@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from exchange.api.order_terms import SIDE_NAMES, TYPE_NAMES, client_order_id_of
+from exchange.api.orders.terms import SIDE_NAMES, TYPE_NAMES, client_order_id_of
 from exchange.codes import (
     TIME_IN_FORCE_IMMEDIATE,
     TIME_IN_FORCE_MARKET_HOURS,
@@ -22,7 +22,7 @@ from exchange.codes import (
 )
 
 if TYPE_CHECKING:
-    from exchange.read_model.accounts_types import Fill, Order
+    from exchange.read_model.accounts.types import Fill, Order
 
 # the numbers of read_model.accounts.OrderStatus, which the API shows as lower-case names
 STATUS_NAMES = [

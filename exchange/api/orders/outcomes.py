@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from exchange import pipeline
-from exchange.api import order_errors
 from exchange.api.errors import ApiError, ErrorCode, rejected
-from exchange.api.order_json import CLOSED_STATUSES
-from exchange.api.outcomes import Barrier, Outcome, Sent, SentQueue
+from exchange.api.orders import errors as order_errors
+from exchange.api.orders.json import CLOSED_STATUSES
+from exchange.api.orders.waiting import Barrier, Outcome, Sent, SentQueue
 from exchange.codes import MASS_CANCEL_ANY_SIDE, CancelReason, CommandKind, EventKind, Side
+from exchange.core import pipeline
 from exchange.records import EVENT_SIZE_BYTES
 from ringbuffer.counters import record
 
 if TYPE_CHECKING:
-    from exchange.read_model.accounts import AccountModel
-    from exchange.read_model.accounts_types import Order
+    from exchange.read_model.accounts.model import AccountModel
+    from exchange.read_model.accounts.types import Order
 
 Array = np.ndarray[Any, Any]
 SETTLE_INTERVAL_S = 0.002  # while an outcome is not known: some commands cause no event

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 
-from exchange.api.order_terms import SIDES, TYPES, NewOrder
+from exchange.api.orders.terms import SIDES, TYPES, NewOrder
 from exchange.codes import (
     DISPLAY_POST_ONLY,
     FLAG_LONG,

@@ -25,10 +25,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from exchange import pipeline
 from exchange.api.errors import ApiError
 from exchange.codes import CommandKind
-from exchange.counters import Counter
+from exchange.core import pipeline
+from exchange.core.counters import Counter
 from ringbuffer.counters import COUNTER_STRIDE
 
 _CONSUMED = pipeline.ingress_consumed(pipeline.INGRESS_API)

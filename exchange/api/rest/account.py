@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from exchange.api.order_json import time_text_or_none
-from exchange.api.rest_call import Call
+from exchange.api.orders.json import time_text_or_none
+from exchange.api.rest.call import Call
 
 
 async def get_account(call: Call) -> dict[str, Any]:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from exchange.api.errors import ApiError, ErrorCode
 
 if TYPE_CHECKING:
-    from exchange.api.keys import Key
-    from exchange.api.order_gateway import OrderGateway
-    from exchange.api.service import ApiService
-    from exchange.read_model.accounts import AccountModel
-    from exchange.read_model.market import MarketModel
+    from exchange.access.keys import Key
+    from exchange.api.base.service import ApiService
+    from exchange.api.orders.gateway import OrderGateway
+    from exchange.read_model.accounts.model import AccountModel
+    from exchange.read_model.market.model import MarketModel
 
 
 class Answer(NamedTuple):

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from exchange.api.errors import ApiError, ErrorCode
-from exchange.api.order_terms import invalid
+from exchange.api.orders.terms import invalid
 
 T = TypeVar("T", bound=msgspec.Struct)
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import msgspec
 
-from exchange.api.cursor import make_cursor, read_cursor
 from exchange.api.errors import ApiError, ErrorCode
-from exchange.api.order_json import time_text, time_text_or_none
-from exchange.api.rest_call import Call, find_instrument
-from exchange.api.shapes import DepthQuery, KlinesQuery, PublicTradesQuery
+from exchange.api.orders.json import time_text, time_text_or_none
+from exchange.api.rest.call import Call, find_instrument
+from exchange.api.rest.cursor import make_cursor, read_cursor
+from exchange.api.rest.schemas import DepthQuery, KlinesQuery, PublicTradesQuery
 from exchange.codes import InstrumentState, TradeReason
 
 MILLISECOND_NS = 1_000_000

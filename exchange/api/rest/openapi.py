@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import orjson
 
+from exchange.access.signature import HEADER_KEY, HEADER_NONCE, HEADER_SIGNATURE, HEADER_TIMESTAMP
 from exchange.api.errors import HTTP_STATUS, REJECT_BASE, REJECT_STATUS, code_name
-from exchange.api.signature import HEADER_KEY, HEADER_NONCE, HEADER_SIGNATURE, HEADER_TIMESTAMP
 from exchange.codes import Reject
 
 if TYPE_CHECKING:
-    from exchange.api.rest_route import Route
+    from exchange.api.rest.route import Route
 
 API_VERSION = "1.0.0"  # of the interface, not of the program
 _REFERENCE = "#/components/schemas/{name}"

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from exchange.api.cursor import make_cursor, read_cursor
-from exchange.api.order_json import OPEN_STATUSES, STATUS_NAMES, fill_json, time_text
-from exchange.api.order_terms import MAXIMUM_ORDER_ID, Amendment, CancelAfter, NewOrder, invalid
-from exchange.api.rest_call import Answer, Call, find_instrument
-from exchange.api.shapes import PAGE_DEFAULT, FillsQuery, MassCancelQuery, OrdersQuery
-from exchange.read_model.order_status import OrderStatus
+from exchange.api.orders.json import OPEN_STATUSES, STATUS_NAMES, fill_json, time_text
+from exchange.api.orders.terms import MAXIMUM_ORDER_ID, Amendment, CancelAfter, NewOrder, invalid
+from exchange.api.rest.call import Answer, Call, find_instrument
+from exchange.api.rest.cursor import make_cursor, read_cursor
+from exchange.api.rest.schemas import PAGE_DEFAULT, FillsQuery, MassCancelQuery, OrdersQuery
+from exchange.read_model.accounts.order_status import OrderStatus
 
 SECOND_NS = 1_000_000_000
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
+from exchange.access.keys import TRADE, Permission
 from exchange.api.errors import ErrorCode
-from exchange.api.keys import TRADE, Permission
-from exchange.api.rest_call import Call
-from exchange.api.shapes import NoQuery
+from exchange.api.rest.call import Call
+from exchange.api.rest.schemas import NoQuery
 
 Handler = Callable[[Call], Awaitable[Any]]
 

@@ -14,15 +14,19 @@ from typing import Any
 
 from aiohttp import web
 
-from exchange.api import openapi, rest_account, rest_market, rest_orders, shapes
-from exchange.api.decode import decode_body, decode_query
+from exchange.access.keys import READ, TRADE
+from exchange.api.access.origins import cors_headers, preflight_headers, require_origin
+from exchange.api.base.service import SERVICE
 from exchange.api.errors import ApiError, ErrorCode, success_body
-from exchange.api.keys import READ, TRADE
-from exchange.api.order_terms import Amendment, CancelAfter, NewOrder
-from exchange.api.origins import cors_headers, preflight_headers, require_origin
-from exchange.api.rest_call import Answer, Call
-from exchange.api.rest_route import Route
-from exchange.api.service import SERVICE
+from exchange.api.orders.terms import Amendment, CancelAfter, NewOrder
+from exchange.api.rest import account as rest_account
+from exchange.api.rest import market as rest_market
+from exchange.api.rest import openapi
+from exchange.api.rest import orders as rest_orders
+from exchange.api.rest import schemas as shapes
+from exchange.api.rest.call import Answer, Call
+from exchange.api.rest.decode import decode_body, decode_query
+from exchange.api.rest.route import Route
 
 PREFIX = "/api/v1"
 JSON = "application/json"

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from exchange.api.order_terms import (
+from exchange.api.orders.terms import (
     MAXIMUM_ORDER_ID,
     ClientOrderId,
     Price,

@@ -16,11 +16,12 @@ from typing import Any
 
 from aiohttp import web
 
-from exchange.api import rest, websocket
+from exchange.api.base.health import health_response
+from exchange.api.base.service import SERVICE, ApiService
 from exchange.api.errors import Handler, answer_errors
-from exchange.api.health import health_response
-from exchange.api.rest import PREFIX
-from exchange.api.service import SERVICE, ApiService
+from exchange.api.rest import routes as rest
+from exchange.api.rest.routes import PREFIX
+from exchange.api.websocket import endpoint as websocket
 from exchange.web import routes as page
 
 Asked = Callable[[web.BaseRequest], None]

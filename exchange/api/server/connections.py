@@ -17,8 +17,8 @@ from collections import Counter
 
 from aiohttp import web
 
+from exchange.api.access.rate_limit import bucket_name
 from exchange.api.errors import ErrorCode, error_body
-from exchange.api.rate_limit import bucket_name
 
 FIRST_REQUEST_S = 10.0
 Protocol = web.RequestHandler

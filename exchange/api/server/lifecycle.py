@@ -22,12 +22,12 @@ from typing import Any, NamedTuple
 
 from aiohttp import web
 
-from exchange.api import malformed
-from exchange.api.connections import ConnectionLimits
-from exchange.api.service import ApiService
-from exchange.data_directory import read_model_directory
+from exchange.api.base.service import ApiService
+from exchange.api.server import malformed_http as malformed
+from exchange.api.server.connections import ConnectionLimits
 from exchange.read_model.checkpoint import CheckpointWriter, load_newest
-from exchange.service_stage import ServiceStage
+from exchange.runtime.data_directory import read_model_directory
+from exchange.runtime.service import ServiceStage
 
 log = logging.getLogger(__name__)
 

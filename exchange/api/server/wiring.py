@@ -8,26 +8,26 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from exchange.api.auth import Authenticator
-from exchange.api.feed_settings import feed_parameters
-from exchange.api.health import HealthWatch
-from exchange.api.hub import Hub
-from exchange.api.keys import KeyStore
-from exchange.api.nonces import FILE as NONCE_FILE
-from exchange.api.nonces import NonceFile
-from exchange.api.order_gateway import OrderGateway
-from exchange.api.private_channel import PrivateChannel
-from exchange.api.private_side import PrivateSide
-from exchange.api.pump import EventPump
-from exchange.api.rate_limit import RateLimits
-from exchange.api.service import ApiService, Counters
-from exchange.counters import Counter, Histogram
-from exchange.data_directory import load_capacity
-from exchange.engine.state import EngineCapacity
-from exchange.read_model.accounts import AccountModel
-from exchange.read_model.accounts_types import AccountModelCapacity
-from exchange.read_model.market import MarketModel
-from exchange.service_stage import ServiceStage
+from exchange.access.keys import KeyStore
+from exchange.api.access.auth import Authenticator
+from exchange.api.access.nonces import FILE as NONCE_FILE
+from exchange.api.access.nonces import NonceFile
+from exchange.api.access.rate_limit import RateLimits
+from exchange.api.base.event_pump import EventPump
+from exchange.api.base.health import HealthWatch
+from exchange.api.base.service import ApiService, Counters
+from exchange.api.orders.gateway import OrderGateway
+from exchange.api.websocket.hub import Hub
+from exchange.api.websocket.private_actions import PrivateSide
+from exchange.api.websocket.private_channel import PrivateChannel
+from exchange.api.websocket.settings import feed_parameters
+from exchange.core.capacity import EngineCapacity
+from exchange.core.counters import Counter, Histogram
+from exchange.read_model.accounts.model import AccountModel
+from exchange.read_model.accounts.types import AccountModelCapacity
+from exchange.read_model.market.model import MarketModel
+from exchange.runtime.data_directory import load_capacity
+from exchange.runtime.service import ServiceStage
 from exchange.settings import Settings
 from ringbuffer.counters import HISTOGRAM_WORDS
 

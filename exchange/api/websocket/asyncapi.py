@@ -15,8 +15,8 @@ from typing import Any
 import msgspec
 import orjson
 
-from exchange.api import messages
-from exchange.api.shapes import OrderAnswer
+from exchange.api.rest.schemas import OrderAnswer
+from exchange.api.websocket import messages
 
 API_VERSION = "1.0.0"  # of the interface, not of the program
 _REFERENCE = "#/components/schemas/{name}"

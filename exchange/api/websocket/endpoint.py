@@ -22,23 +22,23 @@ import msgspec
 from aiohttp import WSMsgType, web
 from msgspec import UNSET, UnsetType
 
-from exchange.api import messages
-from exchange.api.asyncapi import document
-from exchange.api.channels import ORDERS, ChannelKey, UnknownChannel, resolve, shortened
+from exchange.api.access.origins import require_origin
+from exchange.api.access.rate_limit import bucket_name
+from exchange.api.base.service import SERVICE
 from exchange.api.errors import ApiError, ErrorCode, internal_error
-from exchange.api.frames import CloseCode, close_frame, pong_frame
-from exchange.api.messages import frame
-from exchange.api.origins import require_origin
-from exchange.api.private_side import PrivateAction, PrivateSide
-from exchange.api.rate_limit import bucket_name
-from exchange.api.service import SERVICE
-from exchange.api.subscriber import Subscriber
-from exchange.read_model.market import INTERVALS
+from exchange.api.websocket import messages
+from exchange.api.websocket.asyncapi import document
+from exchange.api.websocket.channels import ORDERS, ChannelKey, UnknownChannel, resolve, shortened
+from exchange.api.websocket.frames import CloseCode, close_frame, pong_frame
+from exchange.api.websocket.messages import frame
+from exchange.api.websocket.private_actions import PrivateAction, PrivateSide
+from exchange.api.websocket.subscriber import Subscriber
+from exchange.read_model.market.model import INTERVALS
 
 if TYPE_CHECKING:
-    from exchange.api.hub import Hub
-    from exchange.api.private_channel import Member
-    from exchange.api.rate_limit import RateLimits
+    from exchange.api.access.rate_limit import RateLimits
+    from exchange.api.websocket.hub import Hub
+    from exchange.api.websocket.private_channel import Member
 
 log = logging.getLogger(__name__)
 

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 import numpy as np
 
-from exchange.api import messages
 from exchange.api.errors import REJECT_BASE
+from exchange.api.websocket import messages
 from exchange.codes import FLAG_LEVEL, CancelReason, EventKind, OrderType, Reject
-from exchange.read_model.order_status import OrderStatus
+from exchange.read_model.accounts.order_status import OrderStatus
 
 if TYPE_CHECKING:
-    from exchange.read_model.accounts_types import Fill, Order
+    from exchange.read_model.accounts.types import Fill, Order
 
 NANOSECONDS_PER_MS = 1_000_000
 

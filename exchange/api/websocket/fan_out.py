@@ -20,8 +20,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from exchange.api.fan_out_send import compile_sending, send_to_each
-from exchange.api.subscriber import Group, Subscriber
+from exchange.api.websocket.fan_out_send import compile_sending, send_to_each
+from exchange.api.websocket.subscriber import Group, Subscriber
 
 SLICE_S = 0.001
 MEMBERS_AT_ONCE = 128

@@ -23,18 +23,18 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from exchange.api import messages
-from exchange.api.channels import ChannelKey, ChannelKind
-from exchange.api.fan_out import FanOut
-from exchange.api.feed_parameters import FeedParameters
-from exchange.api.frames import CloseCode, ping_frame
-from exchange.api.messages import frame
-from exchange.api.public_frames import NANOSECONDS_PER_MS, PublicFrames
-from exchange.api.subscriber import Group, Subscriber
-from exchange.read_model.market import INTERVALS
+from exchange.api.websocket import messages
+from exchange.api.websocket.channels import ChannelKey, ChannelKind
+from exchange.api.websocket.fan_out import FanOut
+from exchange.api.websocket.frames import CloseCode, ping_frame
+from exchange.api.websocket.messages import frame
+from exchange.api.websocket.parameters import FeedParameters
+from exchange.api.websocket.public_frames import NANOSECONDS_PER_MS, PublicFrames
+from exchange.api.websocket.subscriber import Group, Subscriber
+from exchange.read_model.market.model import INTERVALS
 
 if TYPE_CHECKING:
-    from exchange.read_model.market import Change, Kline, MarketModel
+    from exchange.read_model.market.model import Change, Kline, MarketModel
 
 log = logging.getLogger(__name__)
 

@@ -13,8 +13,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from exchange.api import order_terms as terms
-from exchange.api.frames import text_frame
+from exchange.api.orders import terms
+from exchange.api.websocket.frames import text_frame
 
 SideName = Literal["buy", "sell"]
 ReportEvent = Literal[

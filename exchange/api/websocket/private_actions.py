@@ -16,18 +16,18 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from exchange.api import messages
-from exchange.api.auth import Authenticator, require
+from exchange.access.keys import READ, TRADE
+from exchange.api.access.auth import Authenticator, require
 from exchange.api.errors import ApiError, ErrorCode, internal_error
-from exchange.api.keys import READ, TRADE
-from exchange.api.messages import frame
-from exchange.api.order_terms import NewOrder
-from exchange.api.private_channel import Member, PrivateChannel
+from exchange.api.orders.terms import NewOrder
+from exchange.api.websocket import messages
+from exchange.api.websocket.messages import frame
+from exchange.api.websocket.private_channel import Member, PrivateChannel
 
 if TYPE_CHECKING:
-    from exchange.api.order_gateway import OrderGateway
-    from exchange.api.rate_limit import RateLimits
-    from exchange.api.subscriber import Subscriber
+    from exchange.api.access.rate_limit import RateLimits
+    from exchange.api.orders.gateway import OrderGateway
+    from exchange.api.websocket.subscriber import Subscriber
 
 log = logging.getLogger(__name__)
 

@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from msgspec import UNSET, UnsetType
 
-from exchange.api import messages
+from exchange.access.keys import KeysDamaged
 from exchange.api.errors import ApiError, ErrorCode
-from exchange.api.execution_reports import (
+from exchange.api.websocket import messages
+from exchange.api.websocket.execution_reports import (
     FOLLOWED,
     Reported,
     Step,
@@ -29,17 +30,16 @@ from exchange.api.execution_reports import (
     reports,
     steps_of,
 )
-from exchange.api.frames import CloseCode
-from exchange.api.keys import KeysDamaged
-from exchange.api.messages import frame
+from exchange.api.websocket.frames import CloseCode
+from exchange.api.websocket.messages import frame
 from exchange.codes import EventKind
 
 if TYPE_CHECKING:
-    from exchange.api.keys import Key, KeyStore
-    from exchange.api.subscriber import Subscriber
-    from exchange.read_model.accounts import AccountModel
-    from exchange.read_model.accounts_types import Fill, Order
-    from exchange.read_model.market import MarketModel
+    from exchange.access.keys import Key, KeyStore
+    from exchange.api.websocket.subscriber import Subscriber
+    from exchange.read_model.accounts.model import AccountModel
+    from exchange.read_model.accounts.types import Fill, Order
+    from exchange.read_model.market.model import MarketModel
 
 log = logging.getLogger(__name__)
 

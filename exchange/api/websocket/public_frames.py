@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from exchange.api import messages
-from exchange.api.channels import ChannelKey, ChannelKind, name_of
-from exchange.api.messages import PriceLevel, StateName, frame
-from exchange.api.trade_frames import TradeFrames
+from exchange.api.websocket import messages
+from exchange.api.websocket.channels import ChannelKey, ChannelKind, name_of
+from exchange.api.websocket.messages import PriceLevel, StateName, frame
+from exchange.api.websocket.trade_frames import TradeFrames
 from exchange.codes import InstrumentState, Side
-from exchange.read_model.market import INTERVALS, Trade
+from exchange.read_model.market.model import INTERVALS, Trade
 
 if TYPE_CHECKING:
-    from exchange.read_model.market import Change, Kline, MarketModel
+    from exchange.read_model.market.model import Change, Kline, MarketModel
 
 CHECKSUM_LEVELS = 10
 NANOSECONDS_PER_MS = 1_000_000

@@ -5,7 +5,7 @@ Who uses it: the stages api and feed. The hub itself knows no configuration.
 
 from __future__ import annotations
 
-from exchange.api.feed_parameters import FeedParameters
+from exchange.api.websocket.parameters import FeedParameters
 from exchange.settings import Settings
 
 API_ROLE = "api"

@@ -13,9 +13,9 @@ import socket
 
 import numpy as np
 
-from exchange.api.channels import ChannelKey
-from exchange.api.feed_parameters import FeedParameters
-from exchange.api.frames import CloseCode, close_frame
+from exchange.api.websocket.channels import ChannelKey
+from exchange.api.websocket.frames import CloseCode, close_frame
+from exchange.api.websocket.parameters import FeedParameters
 
 
 class Group:

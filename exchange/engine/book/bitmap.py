@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from exchange.engine.memory import get, put, signed, top_bit
+from exchange.engine.state.memory import get, put, signed, top_bit
 from ringbuffer.jit import jit, jit_inline
 
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 from typing import Any
 
 from exchange.codes import Side
-from exchange.engine.clearing import hidden_of
-from exchange.engine.events import IDENTITY_MASK
-from exchange.engine.expiry import expiry_add, expiry_remove
-from exchange.engine.held import held_leave
-from exchange.engine.levels import join_level, leave_level
-from exchange.engine.memory import divide, get, put
-from exchange.engine.orders import order_id_insert, order_id_remove, take_slot
-from exchange.engine.state import (
+from exchange.engine.book.expiry import expiry_add, expiry_remove
+from exchange.engine.book.held import held_leave
+from exchange.engine.book.levels import join_level, leave_level
+from exchange.engine.book.order_pool import order_id_insert, order_id_remove, take_slot
+from exchange.engine.book.stops import stop_leave
+from exchange.engine.money.clearing import hidden_of
+from exchange.engine.state.events import IDENTITY_MASK
+from exchange.engine.state.layout import (
     ASK_MIRROR,
     COLD_WORDS,
     LEVEL_WORDS,
@@ -27,7 +27,7 @@ from exchange.engine.state import (
     ORDER_WAITING,
     ORDER_WORDS,
 )
-from exchange.engine.stops import stop_leave
+from exchange.engine.state.memory import divide, get, put
 from ringbuffer.jit import jit, jit_inline
 
 _BUY = int(Side.BUY)

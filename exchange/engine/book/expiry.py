@@ -10,9 +10,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from exchange.engine.bitmap import wheel_clear, wheel_next, wheel_set
-from exchange.engine.memory import get, put
-from exchange.engine.state import (
+from exchange.engine.book.bitmap import wheel_clear, wheel_next, wheel_set
+from exchange.engine.state.layout import (
     COLD_WORDS,
     EXPIRING_ORDERS,
     LAST_EXPIRY_SECOND,
@@ -20,6 +19,7 @@ from exchange.engine.state import (
     WHEEL_BITS,
     WHEEL_SECONDS,
 )
+from exchange.engine.state.memory import get, put
 from ringbuffer.jit import jit
 
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import Any
 
 from exchange.codes import EventKind
-from exchange.engine.events import emit_order_event
-from exchange.engine.memory import get, put
-from exchange.engine.state import HELD_HEAD, HELD_ORDERS, HELD_TAIL, ORDER_HELD, ORDER_WORDS
+from exchange.engine.state.events import emit_order_event
+from exchange.engine.state.layout import HELD_HEAD, HELD_ORDERS, HELD_TAIL, ORDER_HELD, ORDER_WORDS
+from exchange.engine.state.memory import get, put
 from ringbuffer.jit import jit
 
 _HELD = int(EventKind.HELD)

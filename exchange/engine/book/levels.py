@@ -13,9 +13,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from exchange.engine.bitmap import bit, highest_below
-from exchange.engine.memory import get, multiply, put, shift_right, top_bit
-from exchange.engine.state import (
+from exchange.engine.book.bitmap import bit, highest_below
+from exchange.engine.state.layout import (
     BOOK_WORDS,
     LEAF_CACHE_MASK,
     LEAF_FREE,
@@ -31,6 +30,7 @@ from exchange.engine.state import (
     NODES_USED,
     ORDER_WORDS,
 )
+from exchange.engine.state.memory import get, multiply, put, shift_right, top_bit
 from ringbuffer.jit import jit, jit_inline
 
 _SPREAD = 0x9E3779B97F4A7C15 - (1 << 64)  # 2^64 / golden ratio, as a signed number

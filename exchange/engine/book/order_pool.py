@@ -14,8 +14,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from exchange.engine.memory import get, multiply, put, shift_right, touch
-from exchange.engine.state import (
+from exchange.engine.state.layout import (
     LIVE_ORDERS,
     MAX_ORDERS,
     ORDER_FREE,
@@ -23,6 +22,7 @@ from exchange.engine.state import (
     ORDER_ID_BITS,
     ORDER_WORDS,
 )
+from exchange.engine.state.memory import get, multiply, put, shift_right, touch
 from ringbuffer.jit import jit_inline
 
 _SPREAD = 0x9E3779B97F4A7C15 - (1 << 64)

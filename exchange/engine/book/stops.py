@@ -14,9 +14,8 @@ from __future__ import annotations
 from typing import Any
 
 from exchange.codes import Side
-from exchange.engine.levels import join_level, leave_level
-from exchange.engine.memory import divide, get, put
-from exchange.engine.state import (
+from exchange.engine.book.levels import join_level, leave_level
+from exchange.engine.state.layout import (
     ASK_MIRROR,
     BOOK_WORDS,
     COLD_WORDS,
@@ -31,7 +30,8 @@ from exchange.engine.state import (
     PENDING_TAIL,
     WAITING_ORDERS,
 )
-from exchange.engine.states import is_open
+from exchange.engine.state.memory import divide, get, put
+from exchange.engine.state.trading_states import is_open
 from ringbuffer.jit import jit, jit_inline
 
 _BUY = int(Side.BUY)

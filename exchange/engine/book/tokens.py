@@ -11,8 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from exchange.engine.memory import add, get, multiply, put, shift_right, signed, touch
-from exchange.engine.state import (
+from exchange.engine.state.layout import (
     LOG_AHEAD,
     MAX_TOKENS,
     TOKEN_GENERATION,
@@ -22,6 +21,7 @@ from exchange.engine.state import (
     TOKEN_WORDS,
     TOKENS_USED,
 )
+from exchange.engine.state.memory import add, get, multiply, put, shift_right, signed, touch
 from ringbuffer.jit import jit, jit_inline
 
 ENTRY_BITS = 28

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from exchange.codes import CancelReason, EventKind, Parameter, Reject, SystemEvent
-from exchange.engine.accounts import account_row
-from exchange.engine.breaker import breaker_clear
-from exchange.engine.checks import instrument_defined, session_defined
-from exchange.engine.control_events import emit_control
-from exchange.engine.events import emit_control_rejected, emit_plain, emit_system
-from exchange.engine.mass_cancel import ANY_SIDE, EVERY, select_and_cancel
-from exchange.engine.memory import get, put
-from exchange.engine.parameters import set_instrument_parameter
-from exchange.engine.state import (
+from exchange.engine.book.tokens import forget_tokens
+from exchange.engine.control.parameters import set_instrument_parameter
+from exchange.engine.money.accounts import account_row
+from exchange.engine.orders.breaker import breaker_clear
+from exchange.engine.orders.checks import instrument_defined, session_defined
+from exchange.engine.orders.mass_cancel import ANY_SIDE, EVERY, select_and_cancel
+from exchange.engine.state.control_events import emit_control
+from exchange.engine.state.events import emit_control_rejected, emit_plain, emit_system
+from exchange.engine.state.layout import (
     ACCOUNT_TODAY,
     DAY_NUMBER,
     DAY_OPEN,
@@ -26,7 +26,7 @@ from exchange.engine.state import (
     MIDNIGHT_NS,
     SESSION_WORDS,
 )
-from exchange.engine.tokens import forget_tokens
+from exchange.engine.state.memory import get, put
 from ringbuffer.jit import jit
 
 _DAY_STARTED = int(EventKind.DAY_STARTED)

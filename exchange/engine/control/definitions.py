@@ -5,17 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from exchange.codes import EventKind, Reject, SystemEvent
-from exchange.engine.accounts import MAXIMUM_DECIMALS, currency_defined
-from exchange.engine.checks import instrument_defined, session_defined
-from exchange.engine.events import (
-    emit_control_rejected,
-    emit_plain,
-    emit_system,
-    write_event,
-)
-from exchange.engine.memory import get, put, remainder
-from exchange.engine.parameters import default_instrument, default_session
-from exchange.engine.state import (
+from exchange.engine.control.parameters import default_instrument, default_session
+from exchange.engine.money.accounts import MAXIMUM_DECIMALS, currency_defined
+from exchange.engine.orders.checks import instrument_defined, session_defined
+from exchange.engine.state.events import emit_control_rejected, emit_plain, emit_system, write_event
+from exchange.engine.state.layout import (
     CURRENCY_WORDS,
     DAY_NUMBER,
     DAY_OPEN,
@@ -37,6 +31,7 @@ from exchange.engine.state import (
     SESSION_DEFINED_FLAG,
     SESSION_WORDS,
 )
+from exchange.engine.state.memory import get, put, remainder
 from ringbuffer.jit import jit, jit_inline
 
 MAXIMUM_PRICE = 1 << 47

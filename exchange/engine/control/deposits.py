@@ -8,11 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from exchange.codes import EventKind, Reject
-from exchange.engine.accounts import account_defined, account_row, currency_defined
-from exchange.engine.checks import instrument_defined
-from exchange.engine.control_events import emit_control
-from exchange.engine.memory import get, put
-from exchange.engine.positions import (
+from exchange.engine.money.accounts import account_defined, account_row, currency_defined
+from exchange.engine.money.positions import (
     POSITION_FROZEN,
     POSITION_OPEN_BUYS,
     POSITION_QUANTITY,
@@ -21,7 +18,9 @@ from exchange.engine.positions import (
     position_find,
     position_make,
 )
-from exchange.engine.state import (
+from exchange.engine.orders.checks import instrument_defined
+from exchange.engine.state.control_events import emit_control
+from exchange.engine.state.layout import (
     ACCOUNT_BALANCES,
     CURRENCY_WORDS,
     INSTRUMENT_MAXIMUM_PRICE,
@@ -30,6 +29,7 @@ from exchange.engine.state import (
     INSTRUMENT_POSITION_BOUND,
     INSTRUMENT_WORDS,
 )
+from exchange.engine.state.memory import get, put
 from ringbuffer.jit import jit
 
 MAXIMUM_MONEY = 1 << 56  # in one command

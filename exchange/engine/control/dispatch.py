@@ -9,25 +9,26 @@ from __future__ import annotations
 from typing import Any
 
 from exchange.codes import FLAG_LONG, CancelReason, CommandKind, EventKind, Reject, Scope
-from exchange.engine.accounts import (
+from exchange.engine.control.days import end_of_day, start_of_day
+from exchange.engine.control.definitions import define_instrument, define_session
+from exchange.engine.control.deposits import move_balance
+from exchange.engine.control.idempotency_keys import key_used, remember_key
+from exchange.engine.control.parameters import set_parameter
+from exchange.engine.control.timer import apply_timer, cancel_after, disconnect
+from exchange.engine.control.transitions import set_state
+from exchange.engine.money.accounts import (
     account_defined,
     account_row,
     define_account,
     define_currency,
 )
-from exchange.engine.checks import session_defined
-from exchange.engine.clearing import account_of_session
-from exchange.engine.control_events import emit_control, emit_done, refuse
-from exchange.engine.days import end_of_day, start_of_day
-from exchange.engine.definitions import define_instrument, define_session
-from exchange.engine.deposits import move_balance
-from exchange.engine.events import emit_control_rejected
-from exchange.engine.keys import key_used, remember_key
-from exchange.engine.mass_cancel import ANY_SIDE, EVERY, NOT_HALTED, select_and_cancel
-from exchange.engine.memory import get, put
-from exchange.engine.parameters import set_parameter
-from exchange.engine.review import review
-from exchange.engine.state import (
+from exchange.engine.money.clearing import account_of_session
+from exchange.engine.orders.checks import session_defined
+from exchange.engine.orders.mass_cancel import ANY_SIDE, EVERY, NOT_HALTED, select_and_cancel
+from exchange.engine.orders.review import review
+from exchange.engine.state.control_events import emit_control, emit_done, refuse
+from exchange.engine.state.events import emit_control_rejected
+from exchange.engine.state.layout import (
     ACCOUNT_FLAGS,
     ACCOUNT_KILLED_FLAG,
     EXCHANGE_KILLED,
@@ -35,8 +36,7 @@ from exchange.engine.state import (
     SESSION_WORDS,
     TIMESTAMP_NS,
 )
-from exchange.engine.timer import apply_timer, cancel_after, disconnect
-from exchange.engine.transitions import set_state
+from exchange.engine.state.memory import get, put
 from ringbuffer.jit import jit
 
 _TIMER = int(CommandKind.TIMER)

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from exchange.engine.memory import get, put
-from exchange.engine.state import IDEMPOTENCY_KEYS, KEYS_USED
-from exchange.engine.tokens import token_hash
+from exchange.engine.book.tokens import token_hash
+from exchange.engine.state.layout import IDEMPOTENCY_KEYS, KEYS_USED
+from exchange.engine.state.memory import get, put
 from ringbuffer.jit import jit
 
 _INDEX = 2 * IDEMPOTENCY_KEYS

@@ -10,13 +10,12 @@ from __future__ import annotations
 from typing import Any
 
 from exchange.codes import EventKind, Parameter, Reject
-from exchange.engine.accounts import account_defined, account_row
-from exchange.engine.breaker import breaker_clear
-from exchange.engine.checks import instrument_defined, session_defined
-from exchange.engine.clearing import ppm_of
-from exchange.engine.control_events import emit_control
-from exchange.engine.memory import get, put, remainder
-from exchange.engine.state import (
+from exchange.engine.money.accounts import account_defined, account_row
+from exchange.engine.money.clearing import ppm_of
+from exchange.engine.orders.breaker import breaker_clear
+from exchange.engine.orders.checks import instrument_defined, session_defined
+from exchange.engine.state.control_events import emit_control
+from exchange.engine.state.layout import (
     ACCOUNT_BLOCKED_FLAG,
     ACCOUNT_FLAGS,
     ACCOUNT_LIVE,
@@ -52,6 +51,7 @@ from exchange.engine.state import (
     SESSION_CANCEL_FLAG,
     SESSION_WORDS,
 )
+from exchange.engine.state.memory import get, put, remainder
 from ringbuffer.jit import jit, jit_inline
 
 MAXIMUM_RATE_PPM = 100_000

@@ -10,17 +10,12 @@ from __future__ import annotations
 from typing import Any
 
 from exchange.codes import CancelReason, InstrumentState, StateReason
-from exchange.engine.amend import cancel_whole
-from exchange.engine.checks import instrument_defined, session_defined
-from exchange.engine.expiry import first_expiring
-from exchange.engine.mass_cancel import (
-    ANY_SIDE,
-    ON_DISCONNECT,
-    OVERDUE,
-    select_and_cancel,
-)
-from exchange.engine.memory import get, put
-from exchange.engine.state import (
+from exchange.engine.book.expiry import first_expiring
+from exchange.engine.control.transitions import enter_market_state, enter_state
+from exchange.engine.orders.amend import cancel_whole
+from exchange.engine.orders.checks import instrument_defined, session_defined
+from exchange.engine.orders.mass_cancel import ANY_SIDE, ON_DISCONNECT, OVERDUE, select_and_cancel
+from exchange.engine.state.layout import (
     INSTRUMENT_UNTIL_NS,
     INSTRUMENT_WORDS,
     MARKET_STATE,
@@ -33,8 +28,8 @@ from exchange.engine.state import (
     SESSION_WORDS,
     TIMESTAMP_NS,
 )
-from exchange.engine.states import NANOSECONDS, need_timer_at, own_state, second_of
-from exchange.engine.transitions import enter_market_state, enter_state
+from exchange.engine.state.memory import get, put
+from exchange.engine.state.trading_states import NANOSECONDS, need_timer_at, own_state, second_of
 from ringbuffer.jit import jit
 
 TIMER_CANCELS = 4096  # expired orders per TIMER command

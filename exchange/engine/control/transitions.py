@@ -8,13 +8,13 @@ from __future__ import annotations
 from typing import Any
 
 from exchange.codes import CancelReason, InstrumentState, Reject, StateReason, TradeReason
-from exchange.engine.auction import is_crossed, uncross
-from exchange.engine.checks import instrument_defined
-from exchange.engine.mass_cancel import ANY_SIDE, IMMEDIATE, MARKET_HOURS, select_and_cancel
-from exchange.engine.memory import get
-from exchange.engine.state import INSTRUMENT_FLAGS, INSTRUMENT_WORDS, MAX_INSTRUMENTS
-from exchange.engine.states import change_state
-from exchange.engine.stops import look_for_due_stops
+from exchange.engine.book.stops import look_for_due_stops
+from exchange.engine.orders.auction import is_crossed, uncross
+from exchange.engine.orders.checks import instrument_defined
+from exchange.engine.orders.mass_cancel import ANY_SIDE, IMMEDIATE, MARKET_HOURS, select_and_cancel
+from exchange.engine.state.layout import INSTRUMENT_FLAGS, INSTRUMENT_WORDS, MAX_INSTRUMENTS
+from exchange.engine.state.memory import get
+from exchange.engine.state.trading_states import change_state
 from ringbuffer.jit import jit
 
 _OPEN = int(InstrumentState.OPEN)

@@ -10,8 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from exchange.codes import InstrumentState
-from exchange.engine import state as layout
-from exchange.engine.invariants_common import (
+from exchange.engine.invariants.common import (
     HALF,
     SPREAD,
     InvariantBroken,
@@ -24,9 +23,10 @@ from exchange.engine.invariants_common import (
     rows,
     side_of,
 )
-from exchange.engine.invariants_lists import check_deadline, check_held, check_pending
-from exchange.engine.invariants_money import check_money, check_pools, check_rows
-from exchange.engine.state import EngineState
+from exchange.engine.invariants.lists import check_deadline, check_held, check_pending
+from exchange.engine.invariants.money import check_money, check_pools, check_rows
+from exchange.engine.state import layout
+from exchange.engine.state.layout import EngineState
 
 __all__ = ["InvariantBroken", "check_state"]
 

@@ -5,16 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from exchange.codes import InstrumentState
-from exchange.engine import state as layout
-from exchange.engine.invariants_common import (
-    HALF,
-    flags_of,
-    high,
-    low,
-    require,
-    rows,
-)
-from exchange.engine.state import EngineState
+from exchange.engine.invariants.common import HALF, flags_of, high, low, require, rows
+from exchange.engine.state import layout
+from exchange.engine.state.layout import EngineState
 
 _NANOSECONDS = 1_000_000_000
 

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from exchange.engine import state as layout
-from exchange.engine.invariants_common import (
+from exchange.engine.invariants.common import (
     HALF,
     SPREAD,
     check_probing,
@@ -19,7 +18,8 @@ from exchange.engine.invariants_common import (
     rows,
     side_of,
 )
-from exchange.engine.state import EngineState
+from exchange.engine.state import layout
+from exchange.engine.state.layout import EngineState
 
 _MILLION = 1_000_000
 

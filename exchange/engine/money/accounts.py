@@ -9,9 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from exchange.codes import EventKind, Reject
-from exchange.engine.control_events import emit_control
-from exchange.engine.memory import get, put
-from exchange.engine.state import (
+from exchange.engine.state.control_events import emit_control
+from exchange.engine.state.layout import (
     ACCOUNT_BLOCKED_FLAG,
     ACCOUNT_DEFINED_FLAG,
     ACCOUNT_FLAGS,
@@ -29,6 +28,7 @@ from exchange.engine.state import (
     MAX_ACCOUNTS,
     MAX_CURRENCIES,
 )
+from exchange.engine.state.memory import get, put
 from ringbuffer.jit import jit, jit_inline
 
 MAXIMUM_DECIMALS = 8

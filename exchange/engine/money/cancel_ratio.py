@@ -9,9 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from exchange.codes import EventKind, WarningReason
-from exchange.engine.events import write_event
-from exchange.engine.memory import get, multiply, put
-from exchange.engine.state import (
+from exchange.engine.state.events import write_event
+from exchange.engine.state.layout import (
     ACCOUNT_RATIO_MINIMUM,
     ACCOUNT_RATIO_PPM,
     ACCOUNT_RATIO_WINDOW_S,
@@ -21,6 +20,7 @@ from exchange.engine.state import (
     ACCOUNT_WORDS,
     TIMESTAMP_NS,
 )
+from exchange.engine.state.memory import get, multiply, put
 from ringbuffer.jit import jit, jit_inline
 
 _NANOSECONDS = 1_000_000_000

@@ -11,15 +11,14 @@ from __future__ import annotations
 from typing import Any
 
 from exchange.codes import Side
-from exchange.engine.memory import divide, get, put
-from exchange.engine.positions import (
+from exchange.engine.money.positions import (
     POSITION_FROZEN,
     POSITION_OPEN_BUYS,
     POSITION_OPEN_SHORTS,
     position_change,
     position_find,
 )
-from exchange.engine.state import (
+from exchange.engine.state.layout import (
     ACCOUNT_BALANCES,
     ACCOUNT_LIVE,
     ACCOUNT_WORDS,
@@ -33,6 +32,7 @@ from exchange.engine.state import (
     ORDER_WORDS,
     SESSION_WORDS,
 )
+from exchange.engine.state.memory import divide, get, put
 from ringbuffer.jit import jit_inline
 
 MILLION = 1_000_000

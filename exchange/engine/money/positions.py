@@ -8,8 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from exchange.engine.memory import divide, get, multiply, put, remainder, shift_right, top_bit
-from exchange.engine.state import MAX_POSITIONS, POSITION_MASK, POSITION_WORDS, POSITIONS_USED
+from exchange.engine.state.layout import (
+    MAX_POSITIONS,
+    POSITION_MASK,
+    POSITION_WORDS,
+    POSITIONS_USED,
+)
+from exchange.engine.state.memory import divide, get, multiply, put, remainder, shift_right, top_bit
 from ringbuffer.jit import jit, jit_inline
 
 # words of a position

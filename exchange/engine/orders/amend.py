@@ -5,40 +5,40 @@ from __future__ import annotations
 from typing import Any
 
 from exchange.codes import CancelReason, EventKind, Reject, Side
-from exchange.engine.book import (
+from exchange.engine.book.book import (
     NO_LEVEL_FLAGS,
     executed_of,
     reduce_open,
     remove_order,
     told_level,
 )
-from exchange.engine.clearing import (
+from exchange.engine.book.order_pool import give_back_slot
+from exchange.engine.book.tokens import token_key, token_probe
+from exchange.engine.money.cancel_ratio import count_cancel
+from exchange.engine.money.clearing import (
     account_of_order,
     adjust_at,
     instrument_of_order,
     release_order,
     whole_open,
 )
-from exchange.engine.events import emit_cancel_rejected, emit_order_event
-from exchange.engine.memory import get, put, remainder
-from exchange.engine.orders import give_back_slot
-from exchange.engine.positions import (
+from exchange.engine.money.positions import (
     POSITION_FROZEN,
     POSITION_OPEN_SHORTS,
     POSITION_QUANTITY,
     position_find,
 )
-from exchange.engine.ratio import count_cancel
-from exchange.engine.risk import may_short, position_limit
-from exchange.engine.state import (
+from exchange.engine.orders.risk import may_short, position_limit
+from exchange.engine.state.events import emit_cancel_rejected, emit_order_event
+from exchange.engine.state.layout import (
     ACCOUNT_WORDS,
     INSTRUMENT_LOT,
     INSTRUMENT_WORDS,
     ORDER_WORDS,
     TOKEN_WORDS,
 )
-from exchange.engine.states import cancel_refused
-from exchange.engine.tokens import token_key, token_probe
+from exchange.engine.state.memory import get, put, remainder
+from exchange.engine.state.trading_states import cancel_refused
 from ringbuffer.jit import jit, jit_inline
 
 _CANCELED = int(EventKind.CANCELED)

@@ -20,22 +20,21 @@ from __future__ import annotations
 from typing import Any
 
 from exchange.codes import FLAG_LEVEL, EventKind, Side
-from exchange.engine.book import add_executed, remove_order
-from exchange.engine.breaker import breaker_auction
-from exchange.engine.clearing import (
+from exchange.engine.book.book import add_executed, remove_order
+from exchange.engine.book.levels import level_of, next_worse_key
+from exchange.engine.book.order_pool import give_back_slot, order_id_place
+from exchange.engine.money.clearing import (
     account_of_order,
     release_at,
     settle_at,
     side_of_order,
     whole_open,
 )
-from exchange.engine.control_events import emit_control
-from exchange.engine.events import next_session_sequence, write_event
-from exchange.engine.levels import level_of, next_worse_key
-from exchange.engine.memory import get, put, touch
-from exchange.engine.orders import give_back_slot, order_id_place
-from exchange.engine.positions import position_find
-from exchange.engine.state import (
+from exchange.engine.money.positions import position_find
+from exchange.engine.orders.breaker import breaker_auction
+from exchange.engine.state.control_events import emit_control
+from exchange.engine.state.events import next_session_sequence, write_event
+from exchange.engine.state.layout import (
     ACCOUNT_WORDS,
     ASK_MIRROR,
     BOOK_WORDS,
@@ -49,6 +48,7 @@ from exchange.engine.state import (
     ORDER_WORDS,
     TRADES,
 )
+from exchange.engine.state.memory import get, put, touch
 from ringbuffer.jit import jit, jit_inline
 
 _BUY = int(Side.BUY)

@@ -14,9 +14,8 @@ from __future__ import annotations
 from typing import Any
 
 from exchange.codes import InstrumentState, StateReason
-from exchange.engine.clearing import ppm_of
-from exchange.engine.memory import get, put
-from exchange.engine.state import (
+from exchange.engine.money.clearing import ppm_of
+from exchange.engine.state.layout import (
     BREAKER_BUCKET,
     BREAKER_DOWN,
     BREAKER_END_NS,
@@ -32,7 +31,8 @@ from exchange.engine.state import (
     INSTRUMENT_WORDS,
     TIMESTAMP_NS,
 )
-from exchange.engine.states import change_state
+from exchange.engine.state.memory import get, put
+from exchange.engine.state.trading_states import change_state
 from ringbuffer.jit import jit, jit_inline
 
 NANOSECONDS = 1_000_000_000

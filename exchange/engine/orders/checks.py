@@ -18,9 +18,8 @@ from exchange.codes import (
     Reject,
     Side,
 )
-from exchange.engine.events import HALF
-from exchange.engine.memory import get, put, remainder
-from exchange.engine.state import (
+from exchange.engine.state.events import HALF
+from exchange.engine.state.layout import (
     ACCOUNT_BLOCKED_FLAG,
     ACCOUNT_DEFINED_FLAG,
     ACCOUNT_FLAGS,
@@ -41,7 +40,8 @@ from exchange.engine.state import (
     SESSION_WORDS,
     TIMESTAMP_NS,
 )
-from exchange.engine.states import state_reject
+from exchange.engine.state.memory import get, put, remainder
+from exchange.engine.state.trading_states import state_reject
 from ringbuffer.jit import jit, jit_inline
 
 ICEBERG_PARTS_MAXIMUM = 100  # bounds the trades of one command

@@ -19,7 +19,7 @@ from exchange.codes import (
     OrderType,
     Reject,
 )
-from exchange.engine.book import (
+from exchange.engine.book.book import (
     book_of,
     join_book,
     key_of,
@@ -27,7 +27,22 @@ from exchange.engine.book import (
     make_order,
     price_of,
 )
-from exchange.engine.checks import (
+from exchange.engine.book.held import hold_order
+from exchange.engine.book.levels import can_rest
+from exchange.engine.book.order_pool import no_free_order
+from exchange.engine.book.stops import look_for_due_stops, stop_book_of, stop_key, wait_for_stop
+from exchange.engine.book.tokens import (
+    token_insert,
+    token_key,
+    token_probe,
+    token_set_order,
+    token_table_full,
+    token_well_formed,
+)
+from exchange.engine.money.cancel_ratio import count_order
+from exchange.engine.money.clearing import account_of_session, freeze_at
+from exchange.engine.money.positions import position_find, position_make
+from exchange.engine.orders.checks import (
     check_door,
     check_enter_codes,
     check_price,
@@ -38,8 +53,15 @@ from exchange.engine.checks import (
     is_stop,
     session_defined,
 )
-from exchange.engine.clearing import account_of_session, freeze_at
-from exchange.engine.events import (
+from exchange.engine.orders.matching import ENDED, PREVENTED, TRIPPED, could_trade, match
+from exchange.engine.orders.risk import (
+    check_account,
+    check_holdings,
+    check_new,
+    protection_price,
+    reprice,
+)
+from exchange.engine.state.events import (
     HALF,
     emit_order_event,
     emit_rejected,
@@ -47,21 +69,7 @@ from exchange.engine.events import (
     next_session_sequence,
     write_event,
 )
-from exchange.engine.held import hold_order
-from exchange.engine.levels import can_rest
-from exchange.engine.matching import ENDED, PREVENTED, TRIPPED, could_trade, match
-from exchange.engine.memory import divide, get, put
-from exchange.engine.orders import no_free_order
-from exchange.engine.positions import position_find, position_make
-from exchange.engine.ratio import count_order
-from exchange.engine.risk import (
-    check_account,
-    check_holdings,
-    check_new,
-    protection_price,
-    reprice,
-)
-from exchange.engine.state import (
+from exchange.engine.state.layout import (
     ACCOUNT_TODAY,
     ACCOUNT_WORDS,
     ASK_MIRROR,
@@ -81,16 +89,8 @@ from exchange.engine.state import (
     ORDER_WORDS,
     TIMESTAMP_NS,
 )
-from exchange.engine.states import in_auction
-from exchange.engine.stops import look_for_due_stops, stop_book_of, stop_key, wait_for_stop
-from exchange.engine.tokens import (
-    token_insert,
-    token_key,
-    token_probe,
-    token_set_order,
-    token_table_full,
-    token_well_formed,
-)
+from exchange.engine.state.memory import divide, get, put
+from exchange.engine.state.trading_states import in_auction
 from ringbuffer.jit import jit, jit_inline
 
 NANOSECONDS = 1_000_000_000

@@ -14,13 +14,12 @@ from __future__ import annotations
 from typing import Any
 
 from exchange.codes import MASS_CANCEL_ANY_SIDE
-from exchange.engine.amend import cancel_whole
-from exchange.engine.clearing import account_of_session
-from exchange.engine.levels import level_of, next_worse_key
-from exchange.engine.memory import get, put, touch
-from exchange.engine.orders import order_id_place
-from exchange.engine.ratio import count_cancel
-from exchange.engine.state import (
+from exchange.engine.book.levels import level_of, next_worse_key
+from exchange.engine.book.order_pool import order_id_place
+from exchange.engine.money.cancel_ratio import count_cancel
+from exchange.engine.money.clearing import account_of_session
+from exchange.engine.orders.amend import cancel_whole
+from exchange.engine.state.layout import (
     BOOK_WORDS,
     HELD_HEAD,
     INSTRUMENT_LIVE_ORDERS,
@@ -39,7 +38,8 @@ from exchange.engine.state import (
     SESSION_WORDS,
     TIMESTAMP_NS,
 )
-from exchange.engine.states import NANOSECONDS, cancel_refused
+from exchange.engine.state.memory import get, put, touch
+from exchange.engine.state.trading_states import NANOSECONDS, cancel_refused
 from ringbuffer.jit import jit, jit_inline
 
 ANY_SIDE = MASS_CANCEL_ANY_SIDE

@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 from exchange.codes import FLAG_LEVEL, EventKind, SelfTradePrevention, Side
-from exchange.engine.book import add_executed, level_of_order, refresh, remove_order
-from exchange.engine.breaker import breaker_trade
-from exchange.engine.clearing import (
+from exchange.engine.book.book import add_executed, level_of_order, refresh, remove_order
+from exchange.engine.book.levels import find_leaf, next_worse_key
+from exchange.engine.book.order_pool import give_back_slot
+from exchange.engine.money.clearing import (
     account_of_order,
     adjust_at,
     count_live_at,
@@ -20,12 +21,15 @@ from exchange.engine.clearing import (
     settle_at,
     whole_open,
 )
-from exchange.engine.events import emit_order_event, emit_trade, next_session_sequence, write_event
-from exchange.engine.levels import find_leaf, next_worse_key
-from exchange.engine.memory import get, put, shift_right
-from exchange.engine.orders import give_back_slot
-from exchange.engine.positions import position_find
-from exchange.engine.state import (
+from exchange.engine.money.positions import position_find
+from exchange.engine.orders.breaker import breaker_trade
+from exchange.engine.state.events import (
+    emit_order_event,
+    emit_trade,
+    next_session_sequence,
+    write_event,
+)
+from exchange.engine.state.layout import (
     ACCOUNT_FLAGS,
     ACCOUNT_WORDS,
     BOOK_WORDS,
@@ -38,6 +42,7 @@ from exchange.engine.state import (
     MATCH_TRADED,
     ORDER_WORDS,
 )
+from exchange.engine.state.memory import get, put, shift_right
 from ringbuffer.jit import jit, jit_inline
 
 # values of MATCH_END

@@ -9,14 +9,14 @@ from __future__ import annotations
 from typing import Any
 
 from exchange.codes import DISPLAY_POST_ONLY, CancelReason, EventKind, OrderType
-from exchange.engine.book import add_executed, book_of, forget_order, join_book, key_of
-from exchange.engine.clearing import account_of_order, release_order
-from exchange.engine.events import emit_order_event
-from exchange.engine.levels import can_rest
-from exchange.engine.matching import PREVENTED, TRIPPED, could_trade, match
-from exchange.engine.memory import get
-from exchange.engine.orders import give_back_slot
-from exchange.engine.state import (
+from exchange.engine.book.book import add_executed, book_of, forget_order, join_book, key_of
+from exchange.engine.book.levels import can_rest
+from exchange.engine.book.order_pool import give_back_slot
+from exchange.engine.book.stops import look_for_due_stops
+from exchange.engine.money.clearing import account_of_order, release_order
+from exchange.engine.orders.matching import PREVENTED, TRIPPED, could_trade, match
+from exchange.engine.state.events import emit_order_event
+from exchange.engine.state.layout import (
     BOOK_WORDS,
     COLD_WORDS,
     INSTRUMENT_TICK,
@@ -26,8 +26,8 @@ from exchange.engine.state import (
     ORDER_IMMEDIATE,
     ORDER_WORDS,
 )
-from exchange.engine.states import in_auction
-from exchange.engine.stops import look_for_due_stops
+from exchange.engine.state.memory import get
+from exchange.engine.state.trading_states import in_auction
 from ringbuffer.jit import jit
 
 _CANCELED = int(EventKind.CANCELED)

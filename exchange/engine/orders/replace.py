@@ -12,9 +12,26 @@ from exchange.codes import (
     EventKind,
     Reject,
 )
-from exchange.engine.amend import cancel_whole
-from exchange.engine.book import book_of, executed_of, key_of, remove_order
-from exchange.engine.checks import (
+from exchange.engine.book.book import book_of, executed_of, key_of, remove_order
+from exchange.engine.book.order_pool import give_back_slot
+from exchange.engine.book.tokens import (
+    token_hash,
+    token_insert,
+    token_key,
+    token_probe,
+    token_table_full,
+    token_well_formed,
+)
+from exchange.engine.money.clearing import (
+    account_of_session,
+    instrument_of_order,
+    release_order,
+    side_of_order,
+    whole_open,
+)
+from exchange.engine.money.positions import position_find
+from exchange.engine.orders.amend import cancel_whole
+from exchange.engine.orders.checks import (
     check_codes,
     check_door,
     check_price,
@@ -25,40 +42,29 @@ from exchange.engine.checks import (
     is_stop,
     price_from_wire,
 )
-from exchange.engine.clearing import (
-    account_of_session,
-    instrument_of_order,
-    release_order,
-    side_of_order,
-    whole_open,
+from exchange.engine.orders.enter import (
+    Incoming,
+    has_room,
+    needs_review,
+    place_order,
+    post_only_price,
 )
-from exchange.engine.enter import Incoming, has_room, needs_review, place_order, post_only_price
-from exchange.engine.events import (
+from exchange.engine.orders.risk import check_account, check_holdings, protection_price
+from exchange.engine.state.events import (
     HALF,
     TAIL_48,
     emit_cancel_rejected,
     emit_order_event,
     emit_rejected,
 )
-from exchange.engine.memory import get
-from exchange.engine.orders import give_back_slot
-from exchange.engine.positions import position_find
-from exchange.engine.risk import check_account, check_holdings, protection_price
-from exchange.engine.state import (
+from exchange.engine.state.layout import (
     ACCOUNT_WORDS,
     INSTRUMENT_TICK,
     INSTRUMENT_WORDS,
     ORDER_WORDS,
 )
-from exchange.engine.states import in_auction
-from exchange.engine.tokens import (
-    token_hash,
-    token_insert,
-    token_key,
-    token_probe,
-    token_table_full,
-    token_well_formed,
-)
+from exchange.engine.state.memory import get
+from exchange.engine.state.trading_states import in_auction
 from ringbuffer.jit import jit
 
 _REPLACED = int(EventKind.REPLACED)

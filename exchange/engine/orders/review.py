@@ -5,21 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from exchange.codes import CancelReason, EventKind, OrderType, Reject
-from exchange.engine.events import emit_order_event
-from exchange.engine.held import held_leave
-from exchange.engine.levels import can_rest
-from exchange.engine.memory import get
-from exchange.engine.orders import order_id_find
-from exchange.engine.resume import end_order, resume_order
-from exchange.engine.state import (
+from exchange.engine.book.held import held_leave
+from exchange.engine.book.levels import can_rest
+from exchange.engine.book.order_pool import order_id_find
+from exchange.engine.book.stops import stop_book_of, stop_key, wait_for_stop
+from exchange.engine.orders.re_enter import end_order, resume_order
+from exchange.engine.state.events import emit_order_event
+from exchange.engine.state.layout import (
     COLD_WORDS,
     INSTRUMENT_TICK,
     INSTRUMENT_WORDS,
     ORDER_HELD,
     ORDER_WORDS,
 )
-from exchange.engine.states import state_reject
-from exchange.engine.stops import stop_book_of, stop_key, wait_for_stop
+from exchange.engine.state.memory import get
+from exchange.engine.state.trading_states import state_reject
 from ringbuffer.jit import jit
 
 _RELEASED = int(EventKind.RELEASED)

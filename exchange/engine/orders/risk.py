@@ -9,18 +9,17 @@ from __future__ import annotations
 from typing import Any
 
 from exchange.codes import OrderType, Reject, Side
-from exchange.engine.checks import has_limit, in_range
-from exchange.engine.clearing import balance_at, need, ppm_of
-from exchange.engine.events import HALF
-from exchange.engine.memory import get, remainder, shift_right
-from exchange.engine.positions import (
+from exchange.engine.money.clearing import balance_at, need, ppm_of
+from exchange.engine.money.positions import (
     POSITION_FROZEN,
     POSITION_OPEN_BUYS,
     POSITION_OPEN_SHORTS,
     POSITION_QUANTITY,
     position_can_make,
 )
-from exchange.engine.state import (
+from exchange.engine.orders.checks import has_limit, in_range
+from exchange.engine.state.events import HALF
+from exchange.engine.state.layout import (
     ACCOUNT_FLAGS,
     ACCOUNT_LIVE,
     ACCOUNT_POSITION_LIMIT,
@@ -36,6 +35,7 @@ from exchange.engine.state import (
     INSTRUMENT_REFERENCE,
     INSTRUMENT_TICK,
 )
+from exchange.engine.state.memory import get, remainder, shift_right
 from ringbuffer.jit import jit, jit_inline
 
 _BUY = int(Side.BUY)

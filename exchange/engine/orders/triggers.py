@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from exchange.codes import EventKind
-from exchange.engine.events import emit_order_event
-from exchange.engine.memory import get
-from exchange.engine.resume import resume_order
-from exchange.engine.state import INSTRUMENT_WORDS, LEVEL_WORDS, ORDER_WORDS, PENDING_HEAD
-from exchange.engine.states import is_open
-from exchange.engine.stops import due_level, leave_queue, stop_leave
+from exchange.engine.book.stops import due_level, leave_queue, stop_leave
+from exchange.engine.orders.re_enter import resume_order
+from exchange.engine.state.events import emit_order_event
+from exchange.engine.state.layout import INSTRUMENT_WORDS, LEVEL_WORDS, ORDER_WORDS, PENDING_HEAD
+from exchange.engine.state.memory import get
+from exchange.engine.state.trading_states import is_open
 from ringbuffer.jit import jit
 
 STEPS = 64  # of one command

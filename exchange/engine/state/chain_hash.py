@@ -9,8 +9,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from exchange.engine.memory import as_array, get, put
-from exchange.engine.state import CHAIN_EVENTS, EVENT_BASE, EVENT_MASK, NEXT_EVENT, EngineState
+from exchange.engine.state.layout import (
+    CHAIN_EVENTS,
+    EVENT_BASE,
+    EVENT_MASK,
+    NEXT_EVENT,
+    EngineState,
+)
+from exchange.engine.state.memory import as_array, get, put
 from journal import xxh64
 from ringbuffer.jit import jit
 

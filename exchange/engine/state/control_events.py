@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from exchange.codes import EventKind
-from exchange.engine.events import write_event
-from exchange.engine.memory import get, put
-from exchange.engine.state import REJECTS
+from exchange.engine.state.events import write_event
+from exchange.engine.state.layout import REJECTS
+from exchange.engine.state.memory import get, put
 from ringbuffer.jit import jit
 
 _CONTROL_REJECTED = int(EventKind.CONTROL_REJECTED)

@@ -10,16 +10,16 @@ from __future__ import annotations
 from typing import Any
 
 from exchange.codes import FLAG_LEVEL, EventKind
-from exchange.engine.chain_hash import EVENT_WORDS, chain_roll
-from exchange.engine.memory import (
-    as_array,
-    get,
-    get_acquire,
-    pause_us,
-    put,
-    touch,
+from exchange.core.pipeline import (
+    AGENT_JOURNALER,
+    CURSOR_WORDS,
+    EVENT_PUBLISHED,
+    EVENT_RELEASED,
+    STOP,
+    sleeping,
 )
-from exchange.engine.state import (
+from exchange.engine.state.chain_hash import EVENT_WORDS, chain_roll
+from exchange.engine.state.layout import (
     ABORTED,
     CHAIN_EVENTS,
     CHECKPOINT_EVENT,
@@ -36,14 +36,7 @@ from exchange.engine.state import (
     TIMESTAMP_NS,
     TRADES,
 )
-from exchange.pipeline import (
-    AGENT_JOURNALER,
-    CURSOR_WORDS,
-    EVENT_PUBLISHED,
-    EVENT_RELEASED,
-    STOP,
-    sleeping,
-)
+from exchange.engine.state.memory import as_array, get, get_acquire, pause_us, put, touch
 from journal import xxh64
 from ringbuffer.idle import wake
 from ringbuffer.jit import jit, jit_inline

@@ -41,9 +41,9 @@ resident. All arrays are int64 words; two 32-bit numbers that share a word are n
         4 open buys | 5 open shorts | 6, 7 spare
     currencies   8 words: 0 defined | 1 code | 2 decimals | 3 fee account |
         4 deposits - withdrawals | 5.. spare
-    keys         idempotency keys, see exchange/engine/keys.py
-    selection    what a mass cancel has selected, see exchange/engine/mass_cancel.py; not part of
-        the state's meaning
+    keys         idempotency keys, see exchange/engine/control/idempotency_keys.py
+    selection    what a mass cancel has selected, see exchange/engine/orders/mass_cancel.py; not
+        part of the state's meaning
     token_index  1 word: entry (28 bits) | generation (12) | tag (24)
     token_log    4 words, in order of arrival: 0 token_0 | 1 token_1, token_2, session |
         2 order slot | 3 order_id
@@ -61,6 +61,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from exchange.core.capacity import EngineCapacity
 from journal import xxh64
 
 # scalars
@@ -223,19 +224,6 @@ ACCOUNT_SHORT_FLAG = 8
 SESSION_DEFINED_FLAG = 1
 SESSION_KILLED_FLAG = 2
 SESSION_CANCEL_FLAG = 4  # cancel on disconnect
-
-
-class EngineCapacity(NamedTuple):
-    """How much the matcher can hold. ``instruments`` and ``sessions`` count the unused id 0."""
-
-    instruments: int = 1024
-    sessions: int = 1024
-    orders: int = 1 << 20  # live orders
-    leaves: int = 1 << 16  # blocks of 64 adjacent price ticks with an order in one of them
-    nodes: int = 1 << 15  # of the trees that find the next block
-    tokens: int = 12_000_000  # order tokens a day
-    accounts: int = 1 << 14  # ids; counts the unused id 0
-    positions: int = 1 << 17  # pairs of account and instrument
 
 
 class EngineState(NamedTuple):

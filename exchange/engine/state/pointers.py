@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from exchange.engine.memory import halves, words
+from exchange.engine.state.memory import halves, words
 from ringbuffer.jit import jit_inline
 
 

@@ -20,9 +20,9 @@ from pathlib import Path
 
 import numpy as np
 
-from exchange.engine import state as layout
-from exchange.engine.chain_hash import chain_digest
-from exchange.engine.state import EngineState
+from exchange.engine.state import layout
+from exchange.engine.state.chain_hash import chain_digest
+from exchange.engine.state.layout import EngineState
 from exchange.records import COMMAND, EVENT
 from journal import xxh64
 from journal.layout import layout_hash

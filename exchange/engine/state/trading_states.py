@@ -10,9 +10,8 @@ from __future__ import annotations
 from typing import Any
 
 from exchange.codes import EventKind, InstrumentState, Reject
-from exchange.engine.control_events import emit_control
-from exchange.engine.memory import get, put
-from exchange.engine.state import (
+from exchange.engine.state.control_events import emit_control
+from exchange.engine.state.layout import (
     INSTRUMENT_FLAGS,
     INSTRUMENT_UNTIL_NS,
     INSTRUMENT_WORDS,
@@ -20,6 +19,7 @@ from exchange.engine.state import (
     MARKET_UNTIL_NS,
     NEXT_DEADLINE_SECOND,
 )
+from exchange.engine.state.memory import get, put
 from ringbuffer.jit import jit, jit_inline
 
 NANOSECONDS = 1_000_000_000

@@ -14,14 +14,14 @@ from __future__ import annotations
 import numpy as np
 
 from exchange.codes import EventKind
-from exchange.read_model.accounts_definitions import (
+from exchange.read_model.accounts.definitions import (
     day_started,
     defined,
     deposited,
     kill_switched,
     parameter_set,
 )
-from exchange.read_model.accounts_layout import (
+from exchange.read_model.accounts.layout import (
     BYTE,
     E_TIMESTAMP_NS,
     E_WHAT,
@@ -31,9 +31,9 @@ from exchange.read_model.accounts_layout import (
     H_LAST_NS,
     H_NEXT_EVENT,
 )
-from exchange.read_model.accounts_orders import accepted, modified, moved, reduced, rejected, terms
-from exchange.read_model.accounts_prefetch import look_ahead
-from exchange.read_model.accounts_trades import traded
+from exchange.read_model.accounts.orders import accepted, modified, moved, reduced, rejected, terms
+from exchange.read_model.accounts.prefetch import look_ahead
+from exchange.read_model.accounts.trades import traded
 from ringbuffer.jit import jit_borrowed
 
 _ACCEPTED = int(EventKind.ACCEPTED)

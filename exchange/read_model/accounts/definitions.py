@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from exchange.codes import EventKind, Parameter, Scope
-from exchange.read_model.accounts_layout import (
+from exchange.read_model.accounts.layout import (
     A_BALANCES,
     A_BLOCKED,
     A_CREATED_NS,
@@ -76,15 +76,9 @@ from exchange.read_model.accounts_layout import (
     SESSION_WORDS,
     SHORT,
 )
-from exchange.read_model.accounts_lists import (
-    account_at,
-    touch_balance,
-)
-from exchange.read_model.accounts_money import (
-    change_balance,
-    change_position,
-)
-from exchange.read_model.accounts_orders import instrument_defined, position_for
+from exchange.read_model.accounts.lists import account_at, touch_balance
+from exchange.read_model.accounts.money import change_balance, change_position
+from exchange.read_model.accounts.orders import instrument_defined, position_for
 from ringbuffer.jit import jit_borrowed
 
 _INSTRUMENT_DEFINED = int(EventKind.INSTRUMENT_DEFINED)

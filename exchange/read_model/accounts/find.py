@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from exchange.read_model.accounts_layout import (
+from exchange.read_model.accounts.layout import (
     A_NEWEST_FILL,
     A_NEWEST_OPEN,
     A_NEWEST_ORDER,
@@ -52,7 +52,7 @@ from exchange.read_model.accounts_layout import (
     T_WHAT,
     TRADE_WORDS,
 )
-from exchange.read_model.accounts_lists import (
+from exchange.read_model.accounts.lists import (
     account_at,
     find_order,
     high,

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from exchange.read_model.accounts_layout import (
+from exchange.read_model.accounts.layout import (
     A_CLOSED_OLDEST,
     A_NEWEST_OPEN,
     A_NEWEST_ORDER,

@@ -10,9 +10,9 @@ import os
 
 import numpy as np
 
-from exchange.read_model import accounts_layout as layout
-from exchange.read_model.accounts_find import rebuild_indexes
-from exchange.read_model.accounts_types import AccountModelCapacity, Dirty
+from exchange.read_model.accounts import layout
+from exchange.read_model.accounts.find import rebuild_indexes
+from exchange.read_model.accounts.types import AccountModelCapacity, Dirty
 
 FORMAT = 3  # of the memory; raised with every change of what a word means
 _WORDS_MAXIMUM = 1 << 31  # addresses share a word in pairs

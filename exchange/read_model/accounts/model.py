@@ -2,7 +2,7 @@
 
 Who uses it: the API and the store. Its only input are events, in order: the same events give the
 same answers, in every process and after every restart; it reads no clock. After the last event of a
-command it equals the engine's state (``exchange/ledger.py`` is the same in plain Python).
+command it equals the engine's state (``exchange/recovery/ledger.py`` is the same in plain Python).
 
 A shell around one array of words (``accounts_layout.py``) and the compiled functions that work on
 it (``accounts_apply.py``, ``accounts_find.py``). Not for several threads at a time.
@@ -15,24 +15,25 @@ from collections.abc import Collection
 import numpy as np
 
 from exchange.codes import EventKind
-from exchange.read_model import accounts_layout as layout
-from exchange.read_model.accounts_apply import apply_events
-from exchange.read_model.accounts_find import (
+from exchange.read_model.accounts import layout
+from exchange.read_model.accounts.apply import apply_events
+from exchange.read_model.accounts.find import (
     find_fills,
     find_orders,
     order_address,
     position_address,
 )
-from exchange.read_model.accounts_lists import find_token
-from exchange.read_model.accounts_memory import (
+from exchange.read_model.accounts.lists import find_token
+from exchange.read_model.accounts.memory import (
     dumped,
     layout_text,
     load_dumped,
     make_memory,
     take_dirty,
 )
-from exchange.read_model.accounts_read import fill_of, order_at, padded_text, position_at
-from exchange.read_model.accounts_rows import (
+from exchange.read_model.accounts.order_status import OrderStatus
+from exchange.read_model.accounts.read import fill_of, order_at, padded_text, position_at
+from exchange.read_model.accounts.rows import (
     BALANCE_ROW,
     ORDER_ROW,
     POSITION_ROW,
@@ -40,7 +41,7 @@ from exchange.read_model.accounts_rows import (
     fill_order_rows,
     fill_position_rows,
 )
-from exchange.read_model.accounts_types import (
+from exchange.read_model.accounts.types import (
     Account,
     AccountModelCapacity,
     Currency,
@@ -53,7 +54,6 @@ from exchange.read_model.accounts_types import (
     ReadModelBroken,
     ReadModelFull,
 )
-from exchange.read_model.order_status import OrderStatus
 from exchange.records import EVENT
 
 TOKEN_BYTES = 14
@@ -471,7 +471,7 @@ def _matrix(rows: np.ndarray) -> np.ndarray:
 
 
 def compile_accounts() -> None:
-    """Compile (or read back) all that an account model calls: ``exchange/compile.py``."""
+    """Compile (or read back) all that an account model calls: ``exchange/stages/compile.py``."""
     two = AccountModelCapacity(
         accounts=2, sessions=2, instruments=2, positions=2, orders=2, fills=2
     )

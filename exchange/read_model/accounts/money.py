@@ -1,9 +1,9 @@
 """Money and stock as the account model counts them: fees, freezing, settlement, positions.
 
 Who uses it: ``accounts_apply.py``. The rules are those of ``docs/matching.md`` (*Money and stock*)
-and of ``exchange/ledger.py``, which says the same in plain Python; here in 64-bit integers, with
-the bounds of that page: a value is at most 2^56, a rate at most 100,000 ppm, a position at most
-2^41 either way. ``m`` and addresses as in ``accounts_lists.py``.
+and of ``exchange/recovery/ledger.py``, which says the same in plain Python; here in 64-bit
+integers, with the bounds of that page: a value is at most 2^56, a rate at most 100,000 ppm, a
+position at most 2^41 either way. ``m`` and addresses as in ``accounts_lists.py``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from exchange.codes import Side
-from exchange.read_model.accounts_layout import (
+from exchange.read_model.accounts.layout import (
     B_BALANCE,
     B_DIRTY,
     B_FROZEN,
@@ -30,7 +30,7 @@ from exchange.read_model.accounts_layout import (
     P_QUANTITY,
     P_UPDATED_NS,
 )
-from exchange.read_model.accounts_lists import touch, touch_balance
+from exchange.read_model.accounts.lists import touch, touch_balance
 from ringbuffer.jit import jit_borrowed, jit_borrowed_inline
 
 _MILLION = 1_000_000

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from exchange.codes import CancelReason, EventKind, OrderType
-from exchange.read_model.accounts_layout import (
+from exchange.read_model.accounts.layout import (
     A_BALANCES,
     A_DAILY_COUNT,
     A_DIRTY,
@@ -88,7 +88,7 @@ from exchange.read_model.accounts_layout import (
     TOKEN_TAIL,
     TYPE_SHIFT,
 )
-from exchange.read_model.accounts_lists import (
+from exchange.read_model.accounts.lists import (
     ORDER_NOT_TAKEN,
     account_at,
     close_order,
@@ -101,11 +101,8 @@ from exchange.read_model.accounts_lists import (
     touch_balance,
     touch_order,
 )
-from exchange.read_model.accounts_money import (
-    freeze,
-    touch_position,
-)
-from exchange.read_model.order_status import OrderStatus
+from exchange.read_model.accounts.money import freeze, touch_position
+from exchange.read_model.accounts.order_status import OrderStatus
 from ringbuffer.jit import jit_borrowed, jit_borrowed_inline
 
 _CANCELED = int(EventKind.CANCELED)

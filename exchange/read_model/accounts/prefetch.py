@@ -19,7 +19,7 @@ from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 
 from exchange.codes import EventKind
-from exchange.read_model.accounts_layout import (
+from exchange.read_model.accounts.layout import (
     BYTE,
     E_CONTRA_ORDER_ID,
     E_ORDER_ID,
@@ -35,7 +35,7 @@ from exchange.read_model.accounts_layout import (
     SHORT,
     TOKEN_TAIL,
 )
-from exchange.read_model.accounts_lists import high, low, token_bucket
+from exchange.read_model.accounts.lists import high, low, token_bucket
 from ringbuffer.jit import JIT_DISABLED, jit_borrowed, jit_borrowed_inline
 
 _ACCEPTED = int(EventKind.ACCEPTED)

@@ -8,9 +8,9 @@ from __future__ import annotations
 import numpy as np
 
 from exchange.codes import OrderType, TradeReason
-from exchange.read_model import accounts_layout as layout
-from exchange.read_model.accounts_types import Fill, Order, Position
-from exchange.read_model.order_status import OrderStatus
+from exchange.read_model.accounts import layout
+from exchange.read_model.accounts.order_status import OrderStatus
+from exchange.read_model.accounts.types import Fill, Order, Position
 
 _STATUSES = {int(status): status for status in OrderStatus}
 _PRICELESS = (int(OrderType.MARKET), int(OrderType.STOP))

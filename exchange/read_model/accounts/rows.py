@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from exchange.codes import OrderType
-from exchange.read_model.accounts_layout import (
+from exchange.read_model.accounts.layout import (
     A_BALANCES,
     A_BLOCKED,
     A_CREATED_NS,
@@ -63,8 +63,8 @@ from exchange.read_model.accounts_layout import (
     TYPE_SHIFT,
     VALUE_CARRY_BITS,
 )
-from exchange.read_model.accounts_lists import account_at, find_order, low, position_of
-from exchange.read_model.order_status import OrderStatus
+from exchange.read_model.accounts.lists import account_at, find_order, low, position_of
+from exchange.read_model.accounts.order_status import OrderStatus
 from ringbuffer.jit import jit_borrowed
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from exchange.codes import Side, TradeReason
-from exchange.read_model.accounts_layout import (
+from exchange.read_model.accounts.layout import (
     A_BALANCES,
     A_NEWEST_FILL,
     BALANCE_WORDS,
@@ -66,20 +66,10 @@ from exchange.read_model.accounts_layout import (
     TRADE_WORDS,
     VALUE_CARRY,
 )
-from exchange.read_model.accounts_lists import (
-    account_at,
-    close_order,
-    find_order,
-    low,
-    touch_order,
-)
-from exchange.read_model.accounts_money import (
-    change_balance,
-    change_position,
-    fee_of,
-)
-from exchange.read_model.accounts_orders import set_open, set_status
-from exchange.read_model.order_status import OrderStatus
+from exchange.read_model.accounts.lists import account_at, close_order, find_order, low, touch_order
+from exchange.read_model.accounts.money import change_balance, change_position, fee_of
+from exchange.read_model.accounts.order_status import OrderStatus
+from exchange.read_model.accounts.orders import set_open, set_status
 from ringbuffer.jit import jit_borrowed
 
 _BUY = int(Side.BUY)

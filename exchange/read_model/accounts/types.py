@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from exchange.errors import ExchangeError
-from exchange.read_model.order_status import OrderStatus
+from exchange.read_model.accounts.order_status import OrderStatus
 
 
 class AccountModelCapacity(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from exchange.read_model.market_layout import (
+from exchange.read_model.market.layout import (
     BLOCK_LEVELS,
     BLOCK_WORDS,
     BOOK_BLOCKS,

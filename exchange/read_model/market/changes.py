@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from exchange.read_model import market_layout as layout
-from exchange.read_model.market_layout import MarketArrays
-from exchange.read_model.market_types import ChangedLevel, Kline, Trade
+from exchange.read_model.market import layout
+from exchange.read_model.market.layout import MarketArrays
+from exchange.read_model.market.types import ChangedLevel, Kline, Trade
 
 Klines = dict[str, Kline]
 ClosedKlines = dict[str, list[Kline]]

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from exchange.read_model import market_layout as layout
-from exchange.read_model.market_book import best_levels, restore_levels
-from exchange.read_model.market_layout import MarketArrays
+from exchange.read_model.market import layout
+from exchange.read_model.market.book import best_levels, restore_levels
+from exchange.read_model.market.layout import MarketArrays
 
 _SCALARS = slice(0, layout.TRACK)
 _HEAD = 3  # format, trades kept, klines kept

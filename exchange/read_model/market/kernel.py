@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from exchange.codes import FLAG_LEVEL, EventKind, Parameter, Side
-from exchange.read_model.market_book import lacking, set_level
-from exchange.read_model.market_layout import (
+from exchange.read_model.market.book import lacking, set_level
+from exchange.read_model.market.layout import (
     AUCTION_IMBALANCE,
     AUCTION_NS,
     AUCTION_PRICE,

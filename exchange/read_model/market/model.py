@@ -14,19 +14,12 @@ from collections.abc import Container
 import numpy as np
 
 from exchange.codes import InstrumentState
-from exchange.read_model import market_layout as layout
-from exchange.read_model.market_book import best_levels
-from exchange.read_model.market_changes import Change, as_kline, changes_of, sum_of
-from exchange.read_model.market_dump import dumped, loaded
-from exchange.read_model.market_kernel import follow, forget_changes, index_changed_levels
-from exchange.read_model.market_types import (
-    Depth,
-    Instrument,
-    Kline,
-    LevelRow,
-    Ticker,
-    Trade,
-)
+from exchange.read_model.market import layout
+from exchange.read_model.market.book import best_levels
+from exchange.read_model.market.changes import Change, as_kline, changes_of, sum_of
+from exchange.read_model.market.dump import dumped, loaded
+from exchange.read_model.market.kernel import follow, forget_changes, index_changed_levels
+from exchange.read_model.market.types import Depth, Instrument, Kline, LevelRow, Ticker, Trade
 from exchange.records import EVENT
 
 __all__ = [
@@ -393,7 +386,7 @@ class MarketModel:
 
 
 def compile_market() -> None:
-    """Compile (or read back) all that a market model calls: ``exchange/compile.py``."""
+    """Compile (or read back) all that a market model calls: ``exchange/stages/compile.py``."""
     model = MarketModel(2)
     model.apply(np.zeros(1, EVENT))
     best_levels(model._arrays, 0, 0, model._levels)

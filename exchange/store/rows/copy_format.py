@@ -12,16 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from exchange.store.copy_kernel import (
-    ESCAPED_BYTES,
-    INT2,
-    INT4,
-    INT8,
-    TEXT,
-    TOKEN,
-    write_rows,
-)
-from exchange.store.texts import Texts
+from exchange.store.rows.copy_kernel import ESCAPED_BYTES, INT2, INT4, INT8, TEXT, TOKEN, write_rows
+from exchange.store.rows.texts import Texts
 
 HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 TRAILER = b"\xff\xff"

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from exchange.store.copy_format import (
+from exchange.store.partitions import month_of, months_of
+from exchange.store.rows.copy_format import (
     ACCOUNTS,
     KLINES,
     ORDER_EVENTS,
@@ -20,7 +21,7 @@ from exchange.store.copy_format import (
     Rows,
     Table,
 )
-from exchange.store.event_rows import (
+from exchange.store.rows.event_rows import (
     Definitions,
     Names,
     definitions_of,
@@ -28,10 +29,9 @@ from exchange.store.event_rows import (
     trade_rows,
     trades_of,
 )
-from exchange.store.event_words import MAKES_ORDER
-from exchange.store.klines import kline_rows, lines_of
-from exchange.store.partitions import month_of, months_of
-from exchange.store.state_rows import (
+from exchange.store.rows.event_words import MAKES_ORDER
+from exchange.store.rows.klines import kline_rows, lines_of
+from exchange.store.rows.state_rows import (
     AccountState,
     StateTexts,
     account_rows,

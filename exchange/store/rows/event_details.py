@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from exchange.codes import CommandKind, EventKind, InstrumentState, Parameter, Scope
-from exchange.store.texts import packed_text, word
+from exchange.store.rows.texts import packed_text, word
 
 Event = np.void
 

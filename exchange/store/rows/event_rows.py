@@ -15,8 +15,8 @@ import numpy as np
 
 from exchange.codes import FLAG_LEVEL, EventKind, Side
 from exchange.records import EVENT
-from exchange.store import event_words as words
-from exchange.store.copy_format import (
+from exchange.store.rows import event_words as words
+from exchange.store.rows.copy_format import (
     NO_TEXT,
     ORDER_EVENTS,
     TRADES,
@@ -25,8 +25,8 @@ from exchange.store.copy_format import (
     present,
     timestamps,
 )
-from exchange.store.copy_kernel import TOKEN_BYTES
-from exchange.store.event_details import (
+from exchange.store.rows.copy_kernel import TOKEN_BYTES
+from exchange.store.rows.event_details import (
     CurrencyRow,
     InstrumentRow,
     SessionRow,
@@ -35,7 +35,7 @@ from exchange.store.event_details import (
     instrument_row,
     session_row,
 )
-from exchange.store.texts import Texts
+from exchange.store.rows.texts import Texts
 
 JSONB_VERSION = b"\x01"
 _TOKEN_OFFSET = int(EVENT.fields["token_0"][1])  # type: ignore[index]

@@ -21,7 +21,7 @@ from exchange.codes import (
     TradeReason,
     WarningReason,
 )
-from exchange.store.texts import word
+from exchange.store.rows.texts import word
 
 KINDS = 256
 _REASONS: dict[EventKind, type[IntEnum]] = {

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from exchange.store.copy_format import INTERVALS_S, KLINES, Nullable, Rows, timestamps
-from exchange.store.event_rows import Names
+from exchange.store.rows.copy_format import INTERVALS_S, KLINES, Nullable, Rows, timestamps
+from exchange.store.rows.event_rows import Names
 
 NS = 1_000_000_000
 

@@ -1,7 +1,7 @@
 """Orders, accounts and positions as they are after a batch, as rows.
 
 Who uses it: the encoder and the check. What changed, and what it is now, comes from the account
-model (``exchange/read_model/accounts.py``) as structured arrays (``accounts_rows.py``).
+model (``exchange/read_model/accounts/model.py``) as structured arrays (``accounts_rows.py``).
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from typing import NamedTuple
 import numpy as np
 
 from exchange.codes import OrderType
-from exchange.read_model.accounts import AccountModel
-from exchange.read_model.accounts_rows import ORDER_ROW, VALUE_HIGH_BITS
-from exchange.read_model.accounts_types import AccountModelCapacity
-from exchange.read_model.order_status import OrderStatus
-from exchange.store import event_words as words
-from exchange.store.copy_format import (
+from exchange.read_model.accounts.model import AccountModel
+from exchange.read_model.accounts.order_status import OrderStatus
+from exchange.read_model.accounts.rows import ORDER_ROW, VALUE_HIGH_BITS
+from exchange.read_model.accounts.types import AccountModelCapacity
+from exchange.store.rows import event_words as words
+from exchange.store.rows.copy_format import (
     ACCOUNTS,
     NO_TEXT,
     ORDERS,
@@ -27,9 +27,9 @@ from exchange.store.copy_format import (
     present,
     timestamps,
 )
-from exchange.store.copy_kernel import TOKEN_BYTES
-from exchange.store.event_rows import Names
-from exchange.store.texts import word
+from exchange.store.rows.copy_kernel import TOKEN_BYTES
+from exchange.store.rows.event_rows import Names
+from exchange.store.rows.texts import word
 
 _TOKEN_OFFSET = int(ORDER_ROW.fields["token"][1])  # type: ignore[index]
 _INT64_MAXIMUM = (1 << 63) - 1

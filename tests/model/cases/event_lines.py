@@ -1,4 +1,4 @@
-"""Events as lines of the language of ``tests/model/script.py``.
+"""Events as lines of the language of ``tests/model/cases/script.py``.
 
 An event about an order: ``KIND session#number token side quantity@price reason left=open
 L=quantity/orders``, with ``with session#number token side`` for a trade's aggressor, ``was token``

@@ -1,4 +1,4 @@
-"""Cases of money and stock: freezing, fees, average cost, limits; see ``tests/model/cases.py``.
+"""Cases of money and stock: freezing, fees, average cost, limits; see ``cases/play.py``.
 
 The accounts 1 and 2 begin with 1,000,000,000,000 of money and 1,000,000 units of stock at a cost
 of 50 each; account 9 gets the fees.

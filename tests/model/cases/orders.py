@@ -1,6 +1,6 @@
 """Cases of icebergs, self-trade prevention, repricing, amending and refusing.
 
-The language is that of ``tests/model/script.py``, with the questions of ``tests/model/cases.py``.
+The language is that of ``tests/model/cases/script.py``, with the questions of ``play.py`` there.
 """
 
 from __future__ import annotations

@@ -12,31 +12,25 @@ from typing import Protocol
 
 import numpy as np
 
-from exchange.engine.invariants import check_state
-from exchange.engine.state import (
-    ACCOUNT_BALANCES,
-    ACCOUNT_WORDS,
-    POSITION_WORDS,
-)
-from tests.model import (
-    case_table,
-    case_table_auction,
-    case_table_breaker,
-    case_table_cancels,
-    case_table_control,
-    case_table_held,
-    case_table_money,
-    case_table_orders,
-    case_table_states,
-    case_table_stops,
-)
+from exchange.engine.invariants.check import check_state
+from exchange.engine.state.layout import ACCOUNT_BALANCES, ACCOUNT_WORDS, POSITION_WORDS
+from tests.model.cases import auction as case_table_auction
+from tests.model.cases import breaker as case_table_breaker
+from tests.model.cases import cancels as case_table_cancels
+from tests.model.cases import control as case_table_control
+from tests.model.cases import held as case_table_held
+from tests.model.cases import money as case_table_money
+from tests.model.cases import orders as case_table_orders
+from tests.model.cases import states as case_table_states
+from tests.model.cases import stops as case_table_stops
+from tests.model.cases import table as case_table
+from tests.model.cases.script import PRELUDE, Script, lines
 from tests.model.comparison import Matcher
+from tests.model.generators.streams import run
 from tests.model.invariants import check
-from tests.model.naive_command import Capacities
-from tests.model.naive_data import Balance, Position
-from tests.model.naive_exchange import NaiveExchange
-from tests.model.script import PRELUDE, Script, lines
-from tests.model.streams import run
+from tests.model.naive.command import Capacities
+from tests.model.naive.data import Balance, Position
+from tests.model.naive.exchange import NaiveExchange
 
 CAPACITIES = Capacities(instruments=8, sessions=8, orders=6, tokens=12, accounts=12, positions=16)
 TABLES = {

@@ -21,7 +21,7 @@ Commands (times in seconds since START, default: the time of the command before)
     > start 1 | end | instrument 2 tick=5 lot=10 low=5 high=500 most=1000
     > kind 99
 
-Operators' commands take an idempotency key with ``key=word``. Events: tests/model/event_lines.py.
+Operators' commands take an idempotency key with ``key=word``. Events: ``event_lines.py``.
 """
 
 from __future__ import annotations
@@ -43,7 +43,14 @@ from exchange.records import (
     INSTRUMENT_CONTINUATION,
     ORDER_CONTINUATION,
 )
-from tests.model.event_lines import DEFAULTS, ENTRY_FIELDS, SIDES, START_NS, lines, token_bytes
+from tests.model.cases.event_lines import (
+    DEFAULTS,
+    ENTRY_FIELDS,
+    SIDES,
+    START_NS,
+    lines,
+    token_bytes,
+)
 
 __all__ = ["PRELUDE", "START_NS", "Script", "lines", "token_bytes"]
 

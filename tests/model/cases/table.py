@@ -1,4 +1,4 @@
-"""Cases of the trading rules in the language of ``tests/model/script.py``.
+"""Cases of the trading rules in the language of ``tests/model/cases/script.py``.
 
 Before each case (PRELUDE there): sessions 1 and 2 of accounts 1 and 2, rich in money and stock;
 instrument 1 (tick 1, lot 10, prices 2 to 1000, at most 5000); the day started, so each session has

@@ -22,7 +22,7 @@ from exchange.codes import (
     OrderType,
 )
 from exchange.records import COMMAND, ORDER_CONTINUATION
-from tests.model.generator_control import (
+from tests.model.generators.control import (
     INSTRUMENTS,
     INT64_MAXIMUM,
     INT64_MINIMUM,
@@ -32,7 +32,7 @@ from tests.model.generator_control import (
     day_command,
     opening_commands,
 )
-from tests.model.naive_command import Capacities
+from tests.model.naive.command import Capacities
 
 SESSION_OF_CREATOR = np.array([1, 2, 3, 4, 5, 1, 2, 7])
 UNDEFINED_SESSIONS = np.array([0, 9, 30, 65_535])

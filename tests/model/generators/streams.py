@@ -8,8 +8,8 @@ import numpy as np
 
 from exchange.codes import FLAG_LONG, CancelReason, CommandKind, EventKind, Reject, SystemEvent
 from exchange.records import COMMAND, EVENT, EVENT_FIELDS, INSTRUMENT_CONTINUATION
-from tests.model.naive_command import COMMAND_VIEW, CONTINUATION_VIEW, Command, Continuation
-from tests.model.naive_exchange import NaiveExchange
+from tests.model.naive.command import COMMAND_VIEW, CONTINUATION_VIEW, Command, Continuation
+from tests.model.naive.exchange import NaiveExchange
 
 _ENTRY_ONLY = (
     "time_in_force",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from exchange.codes import FLAG_WIRE_PRICE, CancelReason, EventKind, Reject, Side
-from tests.model.naive_book import BUY, SELL, Order, book_side
-from tests.model.naive_checks import is_valid_token
-from tests.model.naive_command import Command, Continuation
-from tests.model.naive_enter import Entering
+from tests.model.naive.book import BUY, SELL, Order, book_side
+from tests.model.naive.checks import is_valid_token
+from tests.model.naive.command import Command, Continuation
+from tests.model.naive.enter import Entering
 
 
 class Amending(Entering):

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from exchange.codes import FLAG_LEVEL, EventKind, Side
-from tests.model.naive_book import ASK, BID, Book, Order
-from tests.model.naive_market import Market
+from tests.model.naive.book import ASK, BID, Book, Order
+from tests.model.naive.market import Market
 
 TICKS_LOOKED_AT = 200
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from exchange.codes import InstrumentState, StateReason
-from tests.model.naive_data import ppm
-from tests.model.naive_market import Market
+from tests.model.naive.data import ppm
+from tests.model.naive.market import Market
 
 SECOND_NS = 1_000_000_000
 

@@ -11,7 +11,7 @@ from exchange.codes import (
     Reject,
     WarningReason,
 )
-from tests.model.naive_book import (
+from tests.model.naive.book import (
     ASK,
     BID,
     BUY,
@@ -22,9 +22,9 @@ from tests.model.naive_book import (
     Order,
     is_acceptable,
 )
-from tests.model.naive_command import Command, Continuation
-from tests.model.naive_data import Account, Instrument, Position, ppm
-from tests.model.naive_market import Market
+from tests.model.naive.command import Command, Continuation
+from tests.model.naive.data import Account, Instrument, Position, ppm
+from tests.model.naive.market import Market
 
 SECOND_NS = 1_000_000_000
 ICEBERG_PARTS_MAXIMUM = 100

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tests.model.naive_book import BUY, SELL, Order
-from tests.model.naive_data import Account, Instrument, Position, ppm
-from tests.model.naive_market import Market
+from tests.model.naive.book import BUY, SELL, Order
+from tests.model.naive.data import Account, Instrument, Position, ppm
+from tests.model.naive.market import Market
 
 
 class Clearing(Market):

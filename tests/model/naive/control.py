@@ -7,9 +7,9 @@ idempotency keys around all of them.
 from __future__ import annotations
 
 from exchange.codes import CancelReason, EventKind, Reject, Scope
-from tests.model.naive_command import Capacities, Command, Continuation
-from tests.model.naive_data import Account, Bucket, Currency, Instrument
-from tests.model.naive_market import Market
+from tests.model.naive.command import Capacities, Command, Continuation
+from tests.model.naive.data import Account, Bucket, Currency, Instrument
+from tests.model.naive.market import Market
 
 KEYS_REMEMBERED = 65_536
 CURRENCIES = 8  # ids 1..7

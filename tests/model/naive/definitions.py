@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from exchange.codes import CancelReason, EventKind, Parameter, Reject, SystemEvent
-from tests.model.naive_book import Book
-from tests.model.naive_command import Command, Continuation
-from tests.model.naive_data import Bucket, Instrument, Session
-from tests.model.naive_market import Market
+from tests.model.naive.book import Book
+from tests.model.naive.command import Command, Continuation
+from tests.model.naive.data import Bucket, Instrument, Session
+from tests.model.naive.market import Market
 
 
 class Definitions(Market):

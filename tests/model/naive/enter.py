@@ -12,10 +12,10 @@ from exchange.codes import (
     Reject,
     Side,
 )
-from tests.model.naive_book import MARKET, STOP, Order
-from tests.model.naive_checks import IS_STOP, SECOND_NS, Checks, is_valid_token
-from tests.model.naive_command import NO_CONTINUATION, Command, Continuation
-from tests.model.naive_matching import Matching, may_rest
+from tests.model.naive.book import MARKET, STOP, Order
+from tests.model.naive.checks import IS_STOP, SECOND_NS, Checks, is_valid_token
+from tests.model.naive.command import NO_CONTINUATION, Command, Continuation
+from tests.model.naive.matching import Matching, may_rest
 
 
 class Entering(Checks, Matching):

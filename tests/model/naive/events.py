@@ -10,8 +10,8 @@ import struct
 import xxhash
 
 from exchange.codes import FLAG_LEVEL, EventKind
-from tests.model.naive_book import MARKET, STOP, Book, Order, book_side
-from tests.model.naive_command import Command, Continuation
+from tests.model.naive.book import MARKET, STOP, Book, Order, book_side
+from tests.model.naive.command import Command, Continuation
 
 CHECKPOINT_INTERVAL_EVENTS = 4096
 NO_TOKEN = bytes(14)

@@ -29,17 +29,17 @@ The only rule it does not model is LEVEL_POOL_FULL, which depends on the engine'
 from __future__ import annotations
 
 from exchange.codes import FLAG_LONG, CommandKind, Reject
-from tests.model.naive_amend import Amending
-from tests.model.naive_auction import Auction
-from tests.model.naive_breaker import Breaker
-from tests.model.naive_command import Capacities, Command, Continuation
-from tests.model.naive_control import Control
-from tests.model.naive_definitions import Definitions
-from tests.model.naive_held import Held
-from tests.model.naive_mass_cancel import MassCancel
-from tests.model.naive_parameters import Parameters
-from tests.model.naive_states import States
-from tests.model.naive_stops import Stops
+from tests.model.naive.amend import Amending
+from tests.model.naive.auction import Auction
+from tests.model.naive.breaker import Breaker
+from tests.model.naive.command import Capacities, Command, Continuation
+from tests.model.naive.control import Control
+from tests.model.naive.definitions import Definitions
+from tests.model.naive.held import Held
+from tests.model.naive.mass_cancel import MassCancel
+from tests.model.naive.parameters import Parameters
+from tests.model.naive.states import States
+from tests.model.naive.stops import Stops
 
 MUST_BE_LONG = {
     int(CommandKind.REPLACE),

@@ -1,6 +1,7 @@
 """The naive market: everything public that events say, kept as lists of trades and dictionaries.
 
-The independent twin of ``exchange/read_model/market.py``: it sums up anew whenever it is asked.
+The independent twin of ``exchange/read_model/market/model.py``: it sums up anew whenever it is
+asked.
 """
 
 from __future__ import annotations

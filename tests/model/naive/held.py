@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from exchange.codes import DISPLAY_POST_ONLY, CancelReason, EventKind, Reject
-from tests.model.naive_book import Order
-from tests.model.naive_command import Capacities, Command, Continuation
-from tests.model.naive_market import Market
+from tests.model.naive.book import Order
+from tests.model.naive.command import Capacities, Command, Continuation
+from tests.model.naive.market import Market
 
 
 class Held(Market):

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from exchange.codes import CancelReason, EventKind, OrderType, Parameter, Scope, TradeReason
-from exchange.ledger import fee_of
-from exchange.read_model.order_status import OrderStatus
+from exchange.read_model.accounts.order_status import OrderStatus
+from exchange.recovery.ledger import fee_of
 
 STOPS = (OrderType.STOP, OrderType.STOP_LIMIT)
 CLOSED = (

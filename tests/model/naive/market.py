@@ -6,10 +6,10 @@ methods of one call in another is found there by name.
 
 from __future__ import annotations
 
-from tests.model.naive_book import Order
-from tests.model.naive_command import Capacities
-from tests.model.naive_data import Account, Currency, Instrument, Position, Session
-from tests.model.naive_events import EventWriter
+from tests.model.naive.book import Order
+from tests.model.naive.command import Capacities
+from tests.model.naive.data import Account, Currency, Instrument, Position, Session
+from tests.model.naive.events import EventWriter
 
 
 class Market(EventWriter):

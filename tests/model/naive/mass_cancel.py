@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from exchange.codes import MASS_CANCEL_ANY_SIDE, CancelReason
-from tests.model.naive_book import ASK, BID, Order, book_side
-from tests.model.naive_command import NO_CONTINUATION, Command, Continuation
-from tests.model.naive_market import Market
+from tests.model.naive.book import ASK, BID, Order, book_side
+from tests.model.naive.command import NO_CONTINUATION, Command, Continuation
+from tests.model.naive.market import Market
 
 SECOND_NS = 1_000_000_000
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from exchange.codes import CancelReason, EventKind, SelfTradePrevention
-from tests.model.naive_book import (
+from tests.model.naive.book import (
     ASK,
     BID,
     BUY,
@@ -16,7 +16,7 @@ from tests.model.naive_book import (
     book_side,
     is_acceptable,
 )
-from tests.model.naive_clearing import Clearing
+from tests.model.naive.clearing import Clearing
 
 RESTING, INCOMING = ord("A"), ord("R")  # liquidity of SELF_TRADE_PREVENTED
 _BEFORE_RESTING_ONES_GO = (

@@ -6,9 +6,9 @@ A target of id 0 is the row of defaults, from which what is defined later is cop
 from __future__ import annotations
 
 from exchange.codes import EventKind, Parameter, Reject
-from tests.model.naive_command import Command, Continuation
-from tests.model.naive_data import Account, Bucket, Instrument, Session
-from tests.model.naive_market import Market
+from tests.model.naive.command import Command, Continuation
+from tests.model.naive.data import Account, Bucket, Instrument, Session
+from tests.model.naive.market import Market
 
 RATE_MAXIMUM = 100_000
 MILLION = 1_000_000

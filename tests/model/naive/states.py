@@ -10,8 +10,8 @@ from exchange.codes import (
     StateReason,
     TradeReason,
 )
-from tests.model.naive_command import Command, Continuation
-from tests.model.naive_market import Market
+from tests.model.naive.command import Command, Continuation
+from tests.model.naive.market import Market
 
 OPEN, AUCTION, HALTED = InstrumentState.OPEN, InstrumentState.AUCTION, InstrumentState.HALTED
 CANCEL_ONLY, CLOSED = InstrumentState.CANCEL_ONLY, InstrumentState.CLOSED

@@ -8,9 +8,9 @@ from __future__ import annotations
 from bisect import insort
 
 from exchange.codes import EventKind
-from tests.model.naive_book import BUY, Order
-from tests.model.naive_command import Capacities
-from tests.model.naive_market import Market
+from tests.model.naive.book import BUY, Order
+from tests.model.naive.command import Capacities
+from tests.model.naive.market import Market
 
 STOP_STEPS_MAXIMUM = 64
 

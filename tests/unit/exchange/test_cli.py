@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from exchange.admin.order import Order, parse_order
 from exchange.cli import build_parser, main
 from exchange.errors import ConfigurationError, ExchangeError, ExitStatus
 from exchange.gateway import ouch
 from exchange.gateway.passwords import verify_password
-from exchange.order_command import Order, parse_order
 
 
 def every_error(base: type[ExchangeError] = ExchangeError) -> list[type[ExchangeError]]:

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from exchange.archive_check import open_archive
 from exchange.codes import FLAG_WIRE_PRICE, CommandKind, EventKind, Side
-from exchange.engine.snapshot import list_snapshots, read_snapshot
-from exchange.rebuild import rebuild
+from exchange.engine.state.snapshot import list_snapshots, read_snapshot
 from exchange.records import EVENT
+from exchange.recovery.archive_check import open_archive
+from exchange.recovery.rebuild import rebuild
 from journal import xxh64
 from replay.book import books_of
 from replay.cli import main
@@ -28,7 +28,7 @@ from replay.source import JournalView
 from replay.state_check import state_difference
 from replay.stats import LogHistogram
 from replay.verify import verify
-from tests.unit.replay.sample_journal import (
+from tests.harness.sample_journal import (
     OPEN_NS,
     OPENING_SLOTS,
     SECOND_NS,
@@ -503,7 +503,7 @@ def test_verify_finds_a_wrong_chain_hash(data_dir: Path, capsysbinary: Any) -> N
 
 def test_chain_check_is_independent_of_the_engine(data_dir: Path) -> None:
     """A wrong CHECKPOINT is found from the archived bytes alone."""
-    from exchange.archive_check import ArchiveCheck
+    from exchange.recovery.archive_check import ArchiveCheck
     from replay.verify import _ChainCheck
 
     events = archived(data_dir)
@@ -517,7 +517,7 @@ def test_chain_check_is_independent_of_the_engine(data_dir: Path) -> None:
 
 
 def test_verify_finds_a_wrong_snapshot(data_dir: Path, capsysbinary: Any) -> None:
-    from exchange.engine.snapshot import write_snapshot
+    from exchange.engine.state.snapshot import write_snapshot
 
     state = rebuild(data_dir, upto_sequence=2000).state
     held = state.orders.view(np.int64).reshape(-1, 8)
@@ -580,7 +580,7 @@ def test_snapshot_refuses_a_wrong_archive(data_dir: Path, capsysbinary: Any) -> 
 def test_interrupted_snapshot_never_replaces_a_good_one(
     data_dir: Path, capsysbinary: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from exchange.engine import snapshot as engine_snapshot
+    from exchange.engine.state import snapshot as engine_snapshot
 
     run(capsysbinary, data_dir, "snapshot")
     ((_, good),) = list_snapshots(data_dir / "snapshots")

@@ -8,7 +8,7 @@ import numpy as np
 import orjson
 import pytest
 
-from exchange import control_commands as operators
+from exchange import commands as operators
 from exchange.codes import (
     FLAG_LEVEL,
     FLAG_LONG,
@@ -24,7 +24,7 @@ from exchange.codes import (
     StateReason,
     TradeReason,
 )
-from exchange.control_commands import InstrumentTerms
+from exchange.commands import InstrumentTerms
 from exchange.records import COMMAND, EVENT, ORDER_CONTINUATION
 from replay.command_text import command_fields
 from replay.directory import Directory

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exchange import counters as registry
+from exchange.core import counters as registry
 from ringbuffer.counters import (
     COUNTER_STRIDE,
     HISTOGRAM_BUCKETS,

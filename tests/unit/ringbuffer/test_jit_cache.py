@@ -78,13 +78,13 @@ def test_a_module_that_only_serves_people_is_not() -> None:
 
 
 def test_a_function_is_kept_under_all_that_it_depends_on_and_nothing_else() -> None:
-    matching = file_hash(ROOT / "exchange" / "engine" / "matching.py")
-    assert matching != file_hash(ROOT / "exchange" / "engine" / "book.py")
+    matching = file_hash(ROOT / "exchange" / "engine" / "orders" / "matching.py")
+    assert matching != file_hash(ROOT / "exchange" / "engine" / "book" / "book.py")
     modules = set(compiled_modules())
     assert "exchange.gateway.encoder" in modules
-    locator = ContentLocator(ROOT / "exchange" / "engine" / "matching.py", 7)
+    locator = ContentLocator(ROOT / "exchange" / "engine" / "orders" / "matching.py", 7)
     assert locator.get_source_stamp() == matching
-    assert locator.get_cache_path().endswith(f"exchange.engine.matching-{matching}")
+    assert locator.get_cache_path().endswith(f"exchange.engine.orders.matching-{matching}")
     assert locator.get_disambiguator() == "7"
 
 

@@ -7,8 +7,8 @@ import stat
 
 import pytest
 
-from exchange.api import keys
-from exchange.api.keys import READ, TRADE, KeyFile, KeysDamaged, KeyStore
+from exchange.access import keys
+from exchange.access.keys import READ, TRADE, KeyFile, KeysDamaged, KeyStore
 
 NOW = datetime.datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=datetime.UTC)
 

@@ -13,7 +13,7 @@ from exchange.admin.names import Names, exact
 from exchange.admin.send import MAKERS, made_up_key
 from exchange.cli import build_parser, main
 from exchange.codes import Parameter
-from exchange.configured import deposit_key
+from exchange.control.differences import deposit_key
 from exchange.errors import ConfigurationError, ExitStatus
 
 
@@ -111,7 +111,7 @@ def test_every_command_is_carried_out_and_documented() -> None:
     carried_out |= {("key", action) for action in ("make", "list", "revoke")}
     there = {(names[0], names[1] if len(names) > 1 else None) for names in admin_commands()}
     assert there == carried_out
-    operations = (Path(__file__).parents[3] / "docs" / "operations.md").read_text()
+    operations = (Path(__file__).parents[4] / "docs" / "operations.md").read_text()
     for names in admin_commands():
         assert f"exchange admin {' '.join(names)}" in operations, names
 

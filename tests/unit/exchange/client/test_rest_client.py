@@ -9,10 +9,10 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from exchange.api.auth import Authenticator
+from exchange.access.keys import READ, TRADE, KeyFile, KeyStore
+from exchange.api.access.auth import Authenticator
+from exchange.api.access.rate_limit import RateLimits
 from exchange.api.errors import ApiError, ErrorCode, answer_errors, rejected, success_body
-from exchange.api.keys import READ, TRADE, KeyFile, KeyStore
-from exchange.api.rate_limit import RateLimits
 from exchange.client import ApiKey, NewOrder, NotReached, RequestFailed, RestClient
 from exchange.codes import Reject
 

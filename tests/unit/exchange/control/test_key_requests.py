@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from exchange.api.keys import FILE, READ, TRADE, KeyStore
-from exchange.api.session_name import api_username, is_api_username
+from exchange.access.keys import FILE, READ, TRADE, KeyStore
+from exchange.access.session_name import api_username, is_api_username
 from exchange.codes import EventKind, Parameter
-from exchange.control_commands import define_session, set_parameter, unpacked_text
-from exchange.control_socket import Request
+from exchange.commands import define_session, set_parameter, unpacked_text
+from exchange.control.socket import Request
 from exchange.errors import ExitStatus
 from tests.harness.operator_exchange import TESTER, OperatorExchange, small_settings
 

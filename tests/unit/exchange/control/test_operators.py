@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from exchange.builders import COMMAND_LAYOUT
 from exchange.cli import main
 from exchange.codes import EventKind, InstrumentState, Reject, StateReason
-from exchange.control import ControlProducer
-from exchange.control_commands import open_account
-from exchange.data_directory import journal_directory
+from exchange.commands import open_account
+from exchange.control.producer import ControlProducer
 from exchange.errors import ExitStatus
 from exchange.records import ADMIN_CONTINUATION, COMMAND
+from exchange.runtime.data_directory import journal_directory
 from exchange.settings import DEFAULT_FILE
+from exchange.stages.wiring import COMMAND_LAYOUT
 from journal.reader import JournalReader
 from tests.harness.operator_exchange import UID, OperatorExchange, small_settings
 

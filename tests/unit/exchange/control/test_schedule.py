@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exchange.codes import InstrumentState
-from exchange.schedule import Change, GroupTimes, Schedule, phase_at
+from exchange.control.schedule import Change, GroupTimes, Schedule, phase_at
 
 NEW_YORK = zoneinfo.ZoneInfo("America/New_York")
 EVENING = datetime.time(20)

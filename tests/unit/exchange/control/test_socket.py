@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from exchange import control_socket
-from exchange.control_socket import (
+from exchange.control import socket as control_socket
+from exchange.control.socket import (
     FILE,
     MAXIMUM_REQUEST_BYTES,
     Client,

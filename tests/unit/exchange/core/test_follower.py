@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from exchange import pipeline
 from exchange.codes import EventKind
-from exchange.event_follower import EventFollower
+from exchange.core import pipeline
+from exchange.core.follower import EventFollower
 from exchange.records import EVENT
 
 CAPACITY = 64

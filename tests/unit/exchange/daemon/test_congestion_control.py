@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from exchange.listener import bind, choose_congestion_control
+from exchange.daemon.listeners import bind, choose_congestion_control
 
 
 def test_accepted_connections_inherit_it() -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from exchange.daemon.listeners import Listeners
 from exchange.errors import PortInUse
-from exchange.listener import Listeners
 from exchange.settings import Settings, load_settings
 
 

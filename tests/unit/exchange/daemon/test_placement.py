@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from exchange.placement import share_two_cores
+from exchange.daemon.placement import share_two_cores
 from ringbuffer.cpu_plan import Placement, plan_auto
 
 ROLES = ("matcher", "journaler", "order_entry")

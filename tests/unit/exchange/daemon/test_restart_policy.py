@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from exchange import satellites as module
+from exchange.daemon import restart_policy as module
+from exchange.daemon.restart_policy import RestartWindow, Satellites, StageError, roles_of
 from exchange.errors import ExitStatus, RestartLimitReached, StageFailed
-from exchange.satellites import RestartWindow, Satellites, StageError, roles_of
 from exchange.settings import Settings, load_settings
 
 
@@ -47,7 +47,7 @@ class Clock:
 
 
 class FakeCrew:
-    """What satellites see of exchange.crew.Crew."""
+    """What satellites see of exchange.daemon.child_processes.Crew."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock

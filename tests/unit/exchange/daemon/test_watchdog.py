@@ -9,7 +9,7 @@ import subprocess
 import pytest
 from exchange_process import wait_until
 
-from exchange.watchdog import Process, Watchdog, read_process
+from exchange.daemon.watchdog import Process, Watchdog, read_process
 
 MS = 1_000_000
 

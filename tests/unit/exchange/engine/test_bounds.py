@@ -13,9 +13,13 @@ import itertools
 import numpy as np
 import pytest
 
-from exchange.engine import breaker, clearing, definitions, deposits, parameters, positions, ratio
-from exchange.engine.definitions import specification_valid
-from exchange.engine.state import KEY_BITS, EngineCapacity, create_state
+from exchange.core.capacity import EngineCapacity
+from exchange.engine.control import definitions, deposits, parameters
+from exchange.engine.control.definitions import specification_valid
+from exchange.engine.money import cancel_ratio as ratio
+from exchange.engine.money import clearing, positions
+from exchange.engine.orders import breaker
+from exchange.engine.state.layout import KEY_BITS, create_state
 from ringbuffer.jit import jit
 
 LARGEST = (1 << 63) - 1

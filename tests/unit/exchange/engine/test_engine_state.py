@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from exchange.codes import FLAG_LEVEL, CommandKind, EventKind, Reject
-from exchange.engine import state as layout
-from exchange.engine.chain_hash import chain_digest
-from exchange.engine.invariants import InvariantBroken, check_state
-from exchange.engine.state import EngineCapacity, capacity_of, create_state
+from exchange.core.capacity import EngineCapacity
+from exchange.engine.invariants.check import InvariantBroken, check_state
+from exchange.engine.state import layout
+from exchange.engine.state.chain_hash import chain_digest
+from exchange.engine.state.layout import capacity_of, create_state
 from ringbuffer.jit import JIT_DISABLED
-from tests.model.generator import EPISODES, Generator
-from tests.unit.engine.harness import (
+from tests.harness.small_engine import (
     SEED,
     SMALL,
     Exchange,
@@ -28,8 +28,9 @@ from tests.unit.engine.harness import (
     opening,
     replace,
 )
+from tests.model.generators.orders import EPISODES, Generator
 
-REPOSITORY = Path(__file__).resolve().parents[3]
+REPOSITORY = Path(__file__).resolve().parents[4]
 WIDE = EngineCapacity(
     instruments=64,
     sessions=64,

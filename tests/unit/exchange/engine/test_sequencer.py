@@ -9,14 +9,14 @@ import time
 import numpy as np
 import pytest
 
-from exchange import pipeline
 from exchange.codes import FLAG_LONG, CommandKind, EventKind, Reject
-from exchange.counters import COUNTER_WORDS, HISTOGRAM_SECTION_WORDS, Counter
-from exchange.engine.agent import MatcherAgent
-from exchange.engine.state import create_state
+from exchange.core import pipeline
+from exchange.core.counters import COUNTER_WORDS, HISTOGRAM_SECTION_WORDS, Counter
+from exchange.engine.sequencer import MatcherAgent
+from exchange.engine.state.layout import create_state
 from exchange.records import COMMAND, EVENT
 from ringbuffer.counters import COUNTER_STRIDE
-from tests.unit.engine.harness import SMALL, command, enter, opening, replace
+from tests.harness.small_engine import SMALL, command, enter, opening, replace
 
 
 class Bench:

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from exchange import pipeline
+from exchange.client.order_entry import OrderEntryClient, Sequenced
 from exchange.codes import CancelReason, EventKind, OrderType, Reject, Side, TradeReason
-from exchange.gateway.client import OrderEntryClient, Sequenced
+from exchange.core import pipeline
 from exchange.records import EVENT
 from tests.harness.order_entry_core import MIDNIGHT_NS, PASSWORD, Core, username, wait_for
 

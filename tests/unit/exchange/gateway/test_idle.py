@@ -12,8 +12,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from exchange import pipeline
-from exchange.counters import Counter
+from exchange.core import pipeline
+from exchange.core.counters import Counter
 from exchange.gateway.order_entry import OrderEntryAgent, OrderEntryParameters
 from exchange.gateway.session import (
     CONNECTION_EVENT,

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from exchange.counters import Counter
-from exchange.gateway import login as login_module
+from exchange.core.counters import Counter
+from exchange.gateway import password_checks as login_module
 from exchange.gateway import soupbintcp
 from tests.harness.order_entry_core import PASSWORD, username, wait_for
 

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from exchange import pipeline
+from exchange.client.order_entry import ConnectionEnded, LoginRefused, OrderEntryClient
 from exchange.codes import CommandKind
-from exchange.counters import Counter
+from exchange.core import pipeline
+from exchange.core.counters import Counter
 from exchange.gateway import ouch, soupbintcp
-from exchange.gateway.client import ConnectionEnded, LoginRefused, OrderEntryClient
 from tests.harness.order_entry_core import PASSWORD, PASSWORD_HASH, username, wait_for
 
 PRICE = 1_000_000

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from exchange.gateway.resume import SessionIndex
+from exchange.gateway.session_index import SessionIndex
 from exchange.gateway.symbols import (
     PRICE_NOT_REPRESENTABLE,
     add_instrument,

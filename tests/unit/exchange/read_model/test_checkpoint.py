@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from exchange.read_model import checkpoint
-from exchange.read_model.accounts import AccountModel
-from exchange.read_model.accounts_types import AccountModelCapacity
+from exchange.read_model.accounts.model import AccountModel
+from exchange.read_model.accounts.types import AccountModelCapacity
 from exchange.read_model.checkpoint import (
     CheckpointWriter,
     Loaded,
@@ -22,11 +22,11 @@ from exchange.read_model.checkpoint import (
     load_newest,
     save,
 )
-from exchange.read_model.market import MarketModel
+from exchange.read_model.market.model import MarketModel
 from ringbuffer.jit import JIT_DISABLED
 from tests.model.comparison import Matcher
-from tests.model.generator import EPISODES, Generator
-from tests.model.streams import as_events
+from tests.model.generators.orders import EPISODES, Generator
+from tests.model.generators.streams import as_events
 
 COMMANDS = 500 if JIT_DISABLED else 3_000
 

@@ -1,4 +1,4 @@
-"""``exchange.rebuild``: journal and snapshots back to a state, and what the archive lacks."""
+"""``recovery.rebuild``: journal and snapshots back to a state, and what the archive lacks."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from exchange import rebuild as rebuild_module
-from exchange.archive_check import ArchiveDiffers, open_archive
 from exchange.codes import CommandKind
-from exchange.data_directory import load_capacity, save_capacity
-from exchange.engine.chain_hash import chain_digest
-from exchange.engine.snapshot import write_snapshot
+from exchange.engine.state.chain_hash import chain_digest
+from exchange.engine.state.snapshot import write_snapshot
 from exchange.errors import DataDirectoryUnavailable
 from exchange.errors import JournalCorrupt as ExchangeJournalCorrupt
-from exchange.rebuild import rebuild
 from exchange.records import EVENT
+from exchange.recovery import rebuild as rebuild_module
+from exchange.recovery.archive_check import ArchiveDiffers, open_archive
+from exchange.recovery.rebuild import rebuild
+from exchange.runtime.data_directory import load_capacity, save_capacity
 from journal.errors import JournalCorrupt
-from tests.unit.replay.sample_journal import (
+from tests.harness.sample_journal import (
     CAPACITY,
     DAY_NUMBER,
     MIDNIGHT_NS,

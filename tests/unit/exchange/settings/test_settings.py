@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from exchange.codes import Parameter
+from exchange.control.trading_day import day_number, midnight_ns, trading_date
 from exchange.errors import ConfigurationError
 from exchange.gateway.passwords import parse_hash
 from exchange.settings import (
@@ -30,7 +31,6 @@ from exchange.settings import (
     session_parameters,
 )
 from exchange.settings.exact import scaled, unscaled
-from exchange.trading_day import day_number, midnight_ns, trading_date
 
 INSTRUMENT = {
     "id": "1",

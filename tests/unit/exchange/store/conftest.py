@@ -11,9 +11,9 @@ import psycopg
 import pytest
 from store_world import MemoryArchive, RunningPublisher
 
+from exchange.store.connection import SessionParameters
 from exchange.store.postgres import EmbeddedPostgres
 from exchange.store.publisher import Publisher, PublisherParameters
-from exchange.store.session import SessionParameters
 
 Start = Callable[..., RunningPublisher]
 

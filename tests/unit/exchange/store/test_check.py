@@ -14,11 +14,11 @@ from store_world import MemoryArchive, RunningPublisher, random_events, write_ar
 
 from exchange.records import EVENT
 from exchange.store.check import check_database
+from exchange.store.connection import SessionParameters
 from exchange.store.errors import StoreRefused
 from exchange.store.postgres import EmbeddedPostgres
 from exchange.store.publisher import Publisher, PublisherParameters
 from exchange.store.rebuild import rebuild_store
-from exchange.store.session import SessionParameters
 
 COMMANDS = 4_000
 pytestmark = pytest.mark.needs_jit

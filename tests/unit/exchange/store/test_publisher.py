@@ -13,9 +13,9 @@ import pytest
 from store_tables import Expected, assert_tables
 from store_world import MemoryArchive, RunningPublisher, random_events
 
+from exchange.store.connection import DatabaseSession, SessionParameters
 from exchange.store.postgres import EmbeddedPostgres
 from exchange.store.publisher import Publisher, PublisherParameters, State
-from exchange.store.session import DatabaseSession, SessionParameters
 
 SEED = 7
 COMMANDS = 6_000

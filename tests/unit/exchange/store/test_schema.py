@@ -9,9 +9,9 @@ import pytest
 from store_tables import Expected, assert_tables
 from store_world import MemoryArchive, RunningPublisher, random_events
 
+from exchange.store.connection import SessionParameters
 from exchange.store.partitions import PARTITIONED, Partition, attached, first_day, month_of
 from exchange.store.schema import has_timescale, migrate, migrations
-from exchange.store.session import SessionParameters
 
 pytestmark = pytest.mark.needs_jit
 

@@ -8,12 +8,12 @@ import pytest
 from aiohttp.test_utils import make_mocked_request
 from multidict import CIMultiDict
 
-from exchange.api import signature
-from exchange.api.auth import Authenticator, Credentials, require
+from exchange.access import signature
+from exchange.access.keys import FILE, READ, TRADE, KeyFile, KeyStore
+from exchange.api.access.auth import Authenticator, Credentials, require
+from exchange.api.access.nonces import NonceFile
+from exchange.api.access.rate_limit import RateLimits
 from exchange.api.errors import ApiError, ErrorCode
-from exchange.api.keys import FILE, READ, TRADE, KeyFile, KeyStore
-from exchange.api.nonces import NonceFile
-from exchange.api.rate_limit import RateLimits
 
 NOW_NS = 1_795_000_000_123_000_000
 NOW_MS = NOW_NS // 1_000_000

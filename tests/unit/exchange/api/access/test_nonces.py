@@ -4,9 +4,9 @@ import stat
 
 import pytest
 
-from exchange.api import nonces
+from exchange.api.access import nonces
+from exchange.api.access.nonces import NonceFile, NonceMemory
 from exchange.api.errors import ApiError
-from exchange.api.nonces import NonceFile, NonceMemory
 from exchange.errors import DataDirectoryUnavailable
 
 WINDOW_MS = 5_000

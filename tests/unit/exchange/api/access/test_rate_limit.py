@@ -6,8 +6,8 @@ from fractions import Fraction
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
+from exchange.api.access.rate_limit import RateLimits, TokenBuckets, bucket_name
 from exchange.api.errors import ApiError, ErrorCode
-from exchange.api.rate_limit import RateLimits, TokenBuckets, bucket_name
 
 SECOND = 1_000_000_000
 

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from exchange import pipeline
-from exchange.api import pump as module
-from exchange.api.pump import EventPump
-from exchange.event_follower import EventFollower
+from exchange.api.base import event_pump as module
+from exchange.api.base.event_pump import EventPump
+from exchange.core import pipeline
+from exchange.core.follower import EventFollower
 from exchange.records import EVENT
 from ringbuffer.idle import wake
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from exchange import pipeline
-from exchange.api.health import RUN_FILE_NS, Health, HealthWatch, health_response
-from exchange.counters import COUNTER_WORDS, Counter
-from exchange.run_file import RunFile
+from exchange.api.base.health import RUN_FILE_NS, Health, HealthWatch, health_response
+from exchange.core import pipeline
+from exchange.core.counters import COUNTER_WORDS, Counter
+from exchange.runtime.run_file import RunFile
 from ringbuffer.counters import COUNTER_STRIDE
 
 MS = 1_000_000

@@ -11,9 +11,9 @@ from funding import admin_command
 from order_entry_core import SYMBOL, text_word
 
 from exchange.api.errors import ApiError, ErrorCode
-from exchange.api.order_terms import NewOrder
+from exchange.api.orders.terms import NewOrder
 from exchange.codes import CommandKind, InstrumentState, Parameter, Reject
-from exchange.counters import Counter
+from exchange.core.counters import Counter
 
 ONE, TWO = 1, 2
 

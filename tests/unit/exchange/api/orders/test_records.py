@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from exchange.api import order_outcomes, order_records
 from exchange.api.errors import ApiError
-from exchange.api.order_terms import NewOrder, client_order_id_of, random_token, token_of
+from exchange.api.orders import outcomes as order_outcomes
+from exchange.api.orders import records as order_records
+from exchange.api.orders.terms import NewOrder, client_order_id_of, random_token, token_of
 from exchange.codes import FLAG_LONG, OPTION_REPRICE, CommandKind, OrderType, Side
 from exchange.records import COMMAND, EVENT, ORDER_CONTINUATION
 

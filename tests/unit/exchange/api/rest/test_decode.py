@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exchange.api.cursor import make_cursor, read_cursor
-from exchange.api.decode import decode_body, decode_query
 from exchange.api.errors import ApiError, ErrorCode
-from exchange.api.order_terms import NewOrder
-from exchange.api.shapes import KlinesQuery, OrdersQuery
+from exchange.api.orders.terms import NewOrder
+from exchange.api.rest.cursor import make_cursor, read_cursor
+from exchange.api.rest.decode import decode_body, decode_query
+from exchange.api.rest.schemas import KlinesQuery, OrdersQuery
 
 GOOD = b'{"symbol":"AAPL","side":"buy","quantity":1,"price":2}'
 

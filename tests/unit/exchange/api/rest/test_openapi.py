@@ -10,9 +10,9 @@ import orjson
 import pytest
 
 from exchange.api.errors import HTTP_STATUS, ErrorCode
-from exchange.api.openapi import document
-from exchange.api.rest import PREFIX, ROUTES
-from exchange.api.rest_route import Route
+from exchange.api.rest.openapi import document
+from exchange.api.rest.route import Route
+from exchange.api.rest.routes import PREFIX, ROUTES
 from exchange.codes import Reject
 
 DOCUMENT: dict[str, Any] = orjson.loads(document(PREFIX, ROUTES))

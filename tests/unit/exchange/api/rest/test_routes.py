@@ -14,12 +14,12 @@ from aiohttp.test_utils import TestClient, TestServer
 from api_core import ApiCore, run
 from order_entry_core import SYMBOL
 
-from exchange.api import rest
+from exchange.access.keys import READ, TRADE, Key
+from exchange.api.base.health import Health
+from exchange.api.base.service import SERVICE
 from exchange.api.errors import ErrorCode, answer_errors
-from exchange.api.health import Health
-from exchange.api.keys import READ, TRADE, Key
-from exchange.api.rest import PREFIX, ROUTES
-from exchange.api.service import SERVICE
+from exchange.api.rest import routes as rest
+from exchange.api.rest.routes import PREFIX, ROUTES
 
 ORIGIN = "https://friend.example"
 NOW_NS = 1_795_280_912_632_415_076
@@ -32,7 +32,7 @@ class Keys:
         text = request.headers.get("X-API-KEY", "")
         permissions = frozenset({READ} if text.endswith("r") else {READ, TRADE})
         key = Key(text, int(text.rstrip("r")), permissions, "", "", None)  # type: ignore[arg-type]
-        from exchange.api.auth import require
+        from exchange.api.access.auth import require
 
         require(key, permission)  # type: ignore[arg-type]
         return key

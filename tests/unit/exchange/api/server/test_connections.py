@@ -10,9 +10,9 @@ from collections.abc import Awaitable, Callable
 import pytest
 from aiohttp import web
 
-from exchange.api import connections as module
-from exchange.api.connections import ConnectionLimits
 from exchange.api.errors import ErrorCode
+from exchange.api.server import connections as module
+from exchange.api.server.connections import ConnectionLimits
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 LIMIT_S = 20.0

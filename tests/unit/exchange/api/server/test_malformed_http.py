@@ -7,8 +7,8 @@ import logging
 import pytest
 from aiohttp import web
 
-from exchange.api import malformed
 from exchange.api.errors import answer_errors
+from exchange.api.server import malformed_http as malformed
 
 HEAD = b"POST /read HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 CASES = {

@@ -11,8 +11,9 @@ import orjson
 import pytest
 import websocket_schema
 
-from exchange.api import asyncapi, messages, websocket
-from exchange.api.order_terms import Amendment, CancelAfter, NewOrder
+from exchange.api.orders.terms import Amendment, CancelAfter, NewOrder
+from exchange.api.websocket import asyncapi, messages
+from exchange.api.websocket import endpoint as websocket
 
 
 def document(private: bool = True) -> dict[str, Any]:

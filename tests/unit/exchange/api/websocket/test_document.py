@@ -11,10 +11,11 @@ import orjson
 import pytest
 import websocket_schema
 
-from exchange.api import asyncapi, websocket
-from exchange.api.execution_reports import EVENT_NAMES
+from exchange.api.websocket import asyncapi
+from exchange.api.websocket import endpoint as websocket
+from exchange.api.websocket.execution_reports import EVENT_NAMES
 
-TEXT = (Path(__file__).resolve().parents[4] / "docs" / "websocket.md").read_text()
+TEXT = (Path(__file__).resolve().parents[5] / "docs" / "websocket.md").read_text()
 
 
 def blocks(language: str) -> list[str]:

@@ -12,7 +12,7 @@ from feed_server import Client, FeedServer, serve
 from market_events import START_NS
 from websocket_client import TIMEOUT_S
 
-from exchange.api.frames import CloseCode
+from exchange.api.websocket.frames import CloseCode
 from exchange.codes import Side
 
 SYMBOL = "2330.TW"

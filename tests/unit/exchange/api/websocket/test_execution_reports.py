@@ -12,16 +12,22 @@ import msgspec
 import numpy as np
 import pytest
 
-from exchange.api.execution_reports import EVENT_NAMES, Step, orders_after, reports, steps_of
-from exchange.api.order_json import order_json
+from exchange.api.orders.json import order_json
+from exchange.api.websocket.execution_reports import (
+    EVENT_NAMES,
+    Step,
+    orders_after,
+    reports,
+    steps_of,
+)
 from exchange.codes import EventKind
-from exchange.read_model.accounts import AccountModel
-from exchange.read_model.accounts_types import AccountModelCapacity, Fill, Order
+from exchange.read_model.accounts.model import AccountModel
+from exchange.read_model.accounts.types import AccountModelCapacity, Fill, Order
 from ringbuffer.jit import JIT_DISABLED
-from tests.model.generator import EPISODES, Generator
-from tests.model.naive_exchange import NaiveExchange
-from tests.model.naive_history import NaiveHistory
-from tests.model.streams import as_events, commands_of
+from tests.model.generators.orders import EPISODES, Generator
+from tests.model.generators.streams import as_events, commands_of
+from tests.model.naive.exchange import NaiveExchange
+from tests.model.naive.history import NaiveHistory
 
 COMMANDS = 1_000 if JIT_DISABLED else 3_000
 # what is compared of an order; the rest never changes

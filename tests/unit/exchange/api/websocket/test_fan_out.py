@@ -9,10 +9,10 @@ from collections import defaultdict
 import numpy as np
 import pytest
 
-from exchange.api.channels import ChannelKey, ChannelKind
-from exchange.api.fan_out import MEMBERS_AT_ONCE, FanOut
-from exchange.api.feed_parameters import FeedParameters
-from exchange.api.subscriber import Group, Subscriber
+from exchange.api.websocket.channels import ChannelKey, ChannelKind
+from exchange.api.websocket.fan_out import MEMBERS_AT_ONCE, FanOut
+from exchange.api.websocket.parameters import FeedParameters
+from exchange.api.websocket.subscriber import Group, Subscriber
 
 PARAMETERS = FeedParameters(soft_buffer_bytes=100_000, hard_buffer_bytes=1 << 30)
 

@@ -12,8 +12,14 @@ from aiohttp.http_websocket import WebSocketReader
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exchange.api.channels import ChannelKey, ChannelKind, UnknownChannel, name_of, resolve
-from exchange.api.frames import CloseCode, close_frame, ping_frame, pong_frame, text_frame
+from exchange.api.websocket.channels import (
+    ChannelKey,
+    ChannelKind,
+    UnknownChannel,
+    name_of,
+    resolve,
+)
+from exchange.api.websocket.frames import CloseCode, close_frame, ping_frame, pong_frame, text_frame
 
 BY_SYMBOL = {"2330.TW": 1, "AAPL": 2, "A.1m": 3}
 INTERVALS = ("1m", "5m")

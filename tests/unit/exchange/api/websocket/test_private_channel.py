@@ -15,19 +15,19 @@ import pytest
 import websocket_schema
 from market_events import MarketEvents
 
-from exchange.api import private_channel
+from exchange.access.keys import KeysDamaged
 from exchange.api.errors import ApiError
-from exchange.api.keys import KeysDamaged
-from exchange.api.order_json import order_json
-from exchange.api.private_channel import PrivateChannel
+from exchange.api.orders.json import order_json
+from exchange.api.websocket import private_channel
+from exchange.api.websocket.private_channel import PrivateChannel
 from exchange.codes import EventKind
-from exchange.read_model.accounts import AccountModel
-from exchange.read_model.accounts_types import AccountModelCapacity
-from exchange.read_model.market import MarketModel
+from exchange.read_model.accounts.model import AccountModel
+from exchange.read_model.accounts.types import AccountModelCapacity
+from exchange.read_model.market.model import MarketModel
 from ringbuffer.jit import JIT_DISABLED
-from tests.model.generator import EPISODES, Generator
-from tests.model.naive_exchange import NaiveExchange
-from tests.model.streams import as_events, commands_of
+from tests.model.generators.orders import EPISODES, Generator
+from tests.model.generators.streams import as_events, commands_of
+from tests.model.naive.exchange import NaiveExchange
 
 COMMANDS = 1_000 if JIT_DISABLED else 4_000
 CLOSED = ("filled", "cancelled", "rejected", "replaced", "expired")

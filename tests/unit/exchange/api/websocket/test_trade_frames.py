@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from exchange.api import messages
-from exchange.api.messages import frame
-from exchange.api.trade_frames import TradeFrames
+from exchange.api.websocket import messages
+from exchange.api.websocket.messages import frame
+from exchange.api.websocket.trade_frames import TradeFrames
 
 LARGEST = (1 << 63) - 2
 

@@ -1,6 +1,6 @@
 """Held orders beyond what a short case shows: their list, full pools, what they keep frozen.
 
-The readable cases are in ``tests/model/case_table_held.py``.
+The readable cases are in ``tests/model/cases/held.py``.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from exchange.codes import CancelReason, CommandKind, EventKind, Parameter, Reject
-from exchange.engine.invariants import check_state
-from exchange.engine.state import (
+from exchange.engine.invariants.check import check_state
+from exchange.engine.state.layout import (
     ACCOUNT_BALANCES,
     ACCOUNT_WORDS,
     EXPIRING_ORDERS,
@@ -21,7 +21,7 @@ from exchange.engine.state import (
     ORDER_WORDS,
     EngineState,
 )
-from tests.unit.engine.harness import (
+from tests.harness.small_engine import (
     CURRENCY,
     SMALL,
     Exchange,

@@ -1,6 +1,6 @@
 """Stops beyond what a short case shows: long cascades, the pending queue, full pools.
 
-The readable cases are in ``tests/model/case_table_stops.py``.
+The readable cases are in ``tests/model/cases/stops.py``.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from exchange import pipeline
 from exchange.codes import (
     CancelReason,
     CommandKind,
@@ -19,11 +18,12 @@ from exchange.codes import (
     Parameter,
     Reject,
 )
-from exchange.counters import COUNTER_WORDS, HISTOGRAM_SECTION_WORDS
-from exchange.engine.agent import MatcherAgent, timer_second
-from exchange.engine.invariants import check_state
-from exchange.engine.snapshot import read_snapshot, write_snapshot
-from exchange.engine.state import (
+from exchange.core import pipeline
+from exchange.core.counters import COUNTER_WORDS, HISTOGRAM_SECTION_WORDS
+from exchange.engine.invariants.check import check_state
+from exchange.engine.orders.triggers import STEPS
+from exchange.engine.sequencer import MatcherAgent, timer_second
+from exchange.engine.state.layout import (
     INSTRUMENT_PENDING_NEXT,
     INSTRUMENT_WORDS,
     NEXT_DEADLINE_SECOND,
@@ -33,9 +33,9 @@ from exchange.engine.state import (
     WAITING_ORDERS,
     EngineState,
 )
-from exchange.engine.triggers import STEPS
+from exchange.engine.state.snapshot import read_snapshot, write_snapshot
 from exchange.records import COMMAND, EVENT
-from tests.unit.engine.harness import (
+from tests.harness.small_engine import (
     SMALL,
     Exchange,
     administer,

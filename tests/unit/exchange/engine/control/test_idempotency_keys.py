@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from exchange.codes import CommandKind, EventKind, Reject, Scope
-from exchange.engine import keys
-from exchange.engine.invariants_money import check_pools
-from exchange.engine.state import IDEMPOTENCY_KEYS, KEYS_USED
-from exchange.engine.view import make_view
+from exchange.engine.control import idempotency_keys as keys
+from exchange.engine.invariants.money import check_pools
+from exchange.engine.state.layout import IDEMPOTENCY_KEYS, KEYS_USED
+from exchange.engine.state.pointers import make_view
 from ringbuffer.jit import jit
-from tests.unit.engine.harness import Exchange, administer, opened
+from tests.harness.small_engine import Exchange, administer, opened
 
 
 @jit

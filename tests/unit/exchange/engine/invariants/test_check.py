@@ -12,13 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from exchange.engine import state as layout
-from exchange.engine.chain_hash import chain_digest
-from exchange.engine.invariants import InvariantBroken, check_state
-from exchange.engine.snapshot import read_snapshot, write_snapshot
-from exchange.engine.state import EngineCapacity, EngineState, create_state
-from tests.model.script import PRELUDE, Script
-from tests.unit.engine.harness import Exchange
+from exchange.core.capacity import EngineCapacity
+from exchange.engine.invariants.check import InvariantBroken, check_state
+from exchange.engine.state import layout
+from exchange.engine.state.chain_hash import chain_digest
+from exchange.engine.state.layout import EngineState, create_state
+from exchange.engine.state.snapshot import read_snapshot, write_snapshot
+from tests.harness.small_engine import Exchange
+from tests.model.cases.script import PRELUDE, Script
 
 CAPACITY = EngineCapacity(8, 8, orders=256, leaves=64, nodes=64, tokens=1024, accounts=16)
 LONG_CASCADE = 80  # stops that trigger one after the other: more than one command may

@@ -7,10 +7,10 @@ import random
 import pytest
 
 from exchange.codes import CommandKind, Parameter, Side
-from exchange.engine import state as layout
-from exchange.engine.clearing import mul_ppm
-from exchange.engine.positions import share_of_cost
-from tests.unit.engine.harness import (
+from exchange.engine.money.clearing import mul_ppm
+from exchange.engine.money.positions import share_of_cost
+from exchange.engine.state import layout
+from tests.harness.small_engine import (
     CURRENCY,
     FEE_ACCOUNT,
     MONEY,

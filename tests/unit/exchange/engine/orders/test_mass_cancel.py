@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from exchange.codes import CancelReason, CommandKind, EventKind, Parameter, Scope
-from exchange.engine.invariants import check_state
-from exchange.engine.state import NEXT_COMMAND, EngineCapacity
-from tests.unit.engine.harness import (
+from exchange.core.capacity import EngineCapacity
+from exchange.engine.invariants.check import check_state
+from exchange.engine.state.layout import NEXT_COMMAND
+from tests.harness.small_engine import (
     Exchange,
     administer,
     cancel,

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from exchange import pipeline
+from exchange.core import pipeline
 from exchange.engine.matcher import apply_commands
-from exchange.engine.state import NEXT_EVENT, create_state
+from exchange.engine.state.layout import NEXT_EVENT, create_state
 from exchange.records import EVENT
 from ringbuffer.ring import UNGATED, maximum_batch
-from tests.unit.engine.harness import SMALL, enter, opening
+from tests.harness.small_engine import SMALL, enter, opening
 
 RING = 16
 

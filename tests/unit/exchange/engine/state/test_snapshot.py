@@ -8,19 +8,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from exchange.engine import snapshot
-from exchange.engine.chain_hash import chain_digest
-from exchange.engine.invariants import check_state
-from exchange.engine.snapshot import (
+from exchange.engine.invariants.check import check_state
+from exchange.engine.state import snapshot
+from exchange.engine.state.chain_hash import chain_digest
+from exchange.engine.state.layout import NEXT_COMMAND, create_state
+from exchange.engine.state.snapshot import (
     HEADER_BYTES,
     SnapshotInvalid,
     list_snapshots,
     read_snapshot,
     write_snapshot,
 )
-from exchange.engine.state import NEXT_COMMAND, create_state
-from tests.unit.engine.harness import Exchange
-from tests.unit.engine.test_engine_state import WIDE, stream, whole_commands
+from tests.harness.small_engine import Exchange
+from tests.unit.exchange.engine.test_engine_state import WIDE, stream, whole_commands
 
 # arrays that are used within a command only
 WITHOUT_MEANING = ("scratch", "selection")

@@ -8,13 +8,13 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from exchange.read_model.accounts import AccountModel
-from exchange.read_model.accounts_types import AccountModelCapacity
+from exchange.read_model.accounts.model import AccountModel
+from exchange.read_model.accounts.types import AccountModelCapacity
 from ringbuffer.jit import JIT_DISABLED
-from tests.model.generator import EPISODES, Generator
-from tests.model.naive_exchange import NaiveExchange
-from tests.model.naive_history import NaiveHistory
-from tests.model.streams import as_events, commands_of
+from tests.model.generators.orders import EPISODES, Generator
+from tests.model.generators.streams import as_events, commands_of
+from tests.model.naive.exchange import NaiveExchange
+from tests.model.naive.history import NaiveHistory
 
 COMMANDS = 2_000 if JIT_DISABLED else 12_000
 ACCOUNTS = range(1, 16)  # also those that are never opened: their orders are rejected

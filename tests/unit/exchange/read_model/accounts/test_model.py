@@ -11,17 +11,15 @@ import numpy as np
 import pytest
 
 from exchange.codes import EventKind
-from exchange.ledger import Ledger
-from exchange.read_model import accounts
-from exchange.read_model.accounts import AccountModel
-from exchange.read_model.accounts_types import (
-    ReadModelBroken,
-)
-from exchange.read_model.order_status import OrderStatus
-from tests.model.naive_exchange import NaiveExchange
-from tests.model.naive_history import CLOSED, NaiveHistory
-from tests.model.streams import as_events
-from tests.unit.exchange.read_model.account_streams import (
+from exchange.read_model.accounts import model as accounts
+from exchange.read_model.accounts.model import AccountModel
+from exchange.read_model.accounts.order_status import OrderStatus
+from exchange.read_model.accounts.types import ReadModelBroken
+from exchange.recovery.ledger import Ledger
+from tests.model.generators.streams import as_events
+from tests.model.naive.exchange import NaiveExchange
+from tests.model.naive.history import CLOSED, NaiveHistory
+from tests.unit.exchange.read_model.accounts.account_streams import (
     ACCOUNTS,
     COMMANDS,
     all_fills,

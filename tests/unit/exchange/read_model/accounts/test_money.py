@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from exchange.codes import EventKind, Parameter, Side
-from exchange.ledger import Ledger
-from exchange.ledger import fee_of as exact_fee_of
-from exchange.read_model.accounts import AccountModel
-from exchange.read_model.accounts_money import fee_of, share_of
-from exchange.read_model.accounts_types import AccountModelCapacity
+from exchange.read_model.accounts.model import AccountModel
+from exchange.read_model.accounts.money import fee_of, share_of
+from exchange.read_model.accounts.types import AccountModelCapacity
 from exchange.records import EVENT
+from exchange.recovery.ledger import Ledger
+from exchange.recovery.ledger import fee_of as exact_fee_of
 from ringbuffer.jit import JIT_DISABLED, jit
 
 POSITION_MOST = 1 << 41

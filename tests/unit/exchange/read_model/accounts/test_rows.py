@@ -9,14 +9,11 @@ import numpy as np
 import pytest
 
 from exchange.codes import EventKind
-from exchange.read_model.accounts import AccountModel
-from exchange.read_model.accounts_types import (
-    Order,
-    ReadModelFull,
-)
+from exchange.read_model.accounts.model import AccountModel
+from exchange.read_model.accounts.types import Order, ReadModelFull
 from exchange.records import EVENT
-from tests.model.naive_history import CLOSED, NaiveHistory
-from tests.unit.exchange.read_model.account_streams import (
+from tests.model.naive.history import CLOSED, NaiveHistory
+from tests.unit.exchange.read_model.accounts.account_streams import (
     ACCOUNTS,
     all_fills,
     all_orders,

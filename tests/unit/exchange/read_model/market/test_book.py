@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from exchange.codes import FLAG_LEVEL, EventKind, InstrumentState, Parameter, Side
-from exchange.read_model import market_layout as layout
-from exchange.read_model.market import EventsMissing, MarketModel
+from exchange.read_model.market import layout
+from exchange.read_model.market.model import EventsMissing, MarketModel
 from exchange.records import EVENT
 from ringbuffer.jit import JIT_DISABLED
 

@@ -1,7 +1,7 @@
 """The market model on the model tests' random streams, beside two twins.
 
 The naive exchange's own book is what depth must be at every command boundary; the naive market
-(``tests/model/naive_figures.py``) sums up the trades anew. Events come in random pieces.
+(``tests/model/naive/figures.py``) sums up the trades anew. Events come in random pieces.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from exchange.codes import EventKind, InstrumentState, TradeReason
-from exchange.read_model.market import (
+from exchange.read_model.market.model import (
     INTERVALS,
     Change,
     Depth,
@@ -23,11 +23,11 @@ from exchange.read_model.market import (
     Ticker,
 )
 from ringbuffer.jit import JIT_DISABLED
-from tests.model.generator import EPISODES, Generator
-from tests.model.naive_book import Book
-from tests.model.naive_exchange import NaiveExchange
-from tests.model.naive_figures import NaiveFigures, NaiveInstrument
-from tests.model.streams import as_events, commands_of
+from tests.model.generators.orders import EPISODES, Generator
+from tests.model.generators.streams import as_events, commands_of
+from tests.model.naive.book import Book
+from tests.model.naive.exchange import NaiveExchange
+from tests.model.naive.figures import NaiveFigures, NaiveInstrument
 
 COMMANDS = 3_000 if JIT_DISABLED else 40_000
 CAPACITY = 64

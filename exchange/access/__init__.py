@@ -1,0 +1,1 @@
+"""API keys, request signatures and session names: what servers and clients share."""

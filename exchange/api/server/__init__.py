@@ -1,0 +1,1 @@
+"""The HTTP server: application, life cycle, limits of connections, malformed requests."""

@@ -1,0 +1,1 @@
+"""WebSocket /ws: channels, subscriptions, fan-out and the AsyncAPI document."""

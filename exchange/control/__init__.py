@@ -1,0 +1,1 @@
+"""The daemon as a producer of commands: operators, schedule, trading day, configuration."""

@@ -1,0 +1,22 @@
+"""How much the matcher can hold: fixed at the first start for the life of a data directory.
+
+Who makes it: ``stages/wiring.py`` from the configuration, ``runtime/data_directory.py`` from its
+file. Who reads: the engine, which sizes its tables once, and the read models, which mirror them.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class EngineCapacity(NamedTuple):
+    """How much the matcher can hold. ``instruments`` and ``sessions`` count the unused id 0."""
+
+    instruments: int = 1024
+    sessions: int = 1024
+    orders: int = 1 << 20  # live orders
+    leaves: int = 1 << 16  # blocks of 64 adjacent price ticks with an order in one of them
+    nodes: int = 1 << 15  # of the trees that find the next block
+    tokens: int = 12_000_000  # order tokens a day
+    accounts: int = 1 << 14  # ids; counts the unused id 0
+    positions: int = 1 << 17  # pairs of account and instrument

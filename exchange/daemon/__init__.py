@@ -1,0 +1,1 @@
+"""The daemon: child processes, who restarts when, shutdown, watchdog, listeners, CPUs."""

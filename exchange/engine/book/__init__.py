@@ -1,0 +1,1 @@
+"""Price levels, orders by slot and by token, stops, held orders and expiry."""

@@ -1,0 +1,1 @@
+"""Control commands: definitions, deposits, parameters, days, timers, state transitions."""

@@ -1,0 +1,1 @@
+"""Balances, positions, clearing of trades, the cancel ratio."""

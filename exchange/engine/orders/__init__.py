@@ -1,0 +1,1 @@
+"""What a client's command does: checks, matching, auctions, amendments, cancels."""

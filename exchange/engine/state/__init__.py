@@ -1,0 +1,1 @@
+"""What the matcher remembers and what it says: tables, pointers, events, snapshots."""

@@ -1,0 +1,1 @@
+"""The account model: orders, fills, balances and positions from released events."""

@@ -1,0 +1,1 @@
+"""The market model: books, trades, candles and tickers from released events."""

@@ -1,0 +1,1 @@
+"""What the daemon and its child processes share: specification, channel, files, logs."""

@@ -1,0 +1,1 @@
+"""Events and state as rows of the database, in the format of binary COPY."""

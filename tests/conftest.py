@@ -3,6 +3,9 @@
 A witness is something outside the product that a test compares with: tshark, strace, real market
 data, nasdaq-protocols. Where one is absent the test is skipped with its reason; with
 EXCHANGE_REQUIRE_WITNESSES=1 (continuous integration) such a skip is a failure.
+
+The marker needs_jit is for tests that use atomics, eventfds or system calls from jitted code, which
+plain Python does not have, and for those of which one run is enough, whole exchanges for example.
 """
 
 from __future__ import annotations
@@ -16,39 +19,22 @@ from typing import Any
 import pytest
 
 REQUIRE_WITNESSES = os.environ.get("EXCHANGE_REQUIRE_WITNESSES", "0") not in ("", "0")
+JIT_DISABLED = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
 REPOSITORY = Path(__file__).resolve().parent.parent
 LOBSTER_DIRECTORY = Path(
     os.environ.get("EXCHANGE_LOBSTER_DIR") or REPOSITORY.parent / "shared" / "data" / "lobster"
 )
-# These use atomics, eventfds or system calls from jitted code, which plain Python does not have.
-NEEDS_JIT = (
-    "tests/browser/",
-    "tests/fault/",
-    "tests/system/",
-    "tests/unit/exchange/engine/test_sequencer.py",
-    "tests/unit/exchange/recovery/test_rebuild.py",
-    "tests/unit/replay/",
-)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "needs_jit: cannot run with NUMBA_DISABLE_JIT=1")
-
-
-def needs_jit(item: pytest.Item) -> bool:
-    """Whether ``item`` is of no use, or impossible, in plain Python."""
-    if item.path.relative_to(REPOSITORY).as_posix().startswith(NEEDS_JIT):
-        return True
-    if {"make_exchange", "make_gateway"}.intersection(getattr(item, "fixturenames", ())):
-        return True
-    reasons = [mark.kwargs.get("reason", "") for mark in item.iter_markers("skipif")]
-    return any("jitted" in reason or "compiled" in reason for reason in reasons)
+    config.addinivalue_line("markers", "needs_jit: cannot, or need not, run with NUMBA_DISABLE_JIT")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if needs_jit(item):
-            item.add_marker(pytest.mark.needs_jit)
+    if JIT_DISABLED:
+        for item in items:
+            if item.get_closest_marker("needs_jit"):
+                item.add_marker(pytest.mark.skip(reason="needs the JIT (NUMBA_DISABLE_JIT is set)"))
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -98,11 +84,12 @@ def tshark() -> str:
 
 
 @pytest.fixture
-def make_exchange(tmp_path: Path) -> Iterator[Callable[..., Any]]:
+def make_exchange(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable[..., Any]]:
     """A factory of exchanges, not started: ``make_exchange(settings={...}, sessions=N)``.
 
     Each has a directory of its own; all are ended and removed after the test, whatever happened.
     """
+    assert request.node.get_closest_marker("needs_jit"), "a whole exchange needs the JIT: mark it"
     from exchange_process import RunningExchange
 
     made: list[RunningExchange] = []

@@ -9,6 +9,8 @@ import pytest
 from playwright.sync_api import expect
 from trading_page import SELLER, TradingPage
 
+pytestmark = pytest.mark.needs_jit
+
 OpenPage = Callable[..., TradingPage]
 
 HARNESS = Path(__file__).resolve().parents[1] / "harness"

@@ -16,6 +16,8 @@ from trading_page import TradingPage
 from exchange.api.errors import ErrorCode
 from exchange.codes import CancelReason, Reject
 
+pytestmark = pytest.mark.needs_jit
+
 OpenPage = Callable[..., TradingPage]
 SEED = 20_261_121
 

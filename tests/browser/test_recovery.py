@@ -15,6 +15,8 @@ from trading_page import BUYER, SELLER, ApiKeyPair, TradingPage, make_key
 
 from exchange.control.socket import Request, ask
 
+pytestmark = pytest.mark.needs_jit
+
 OpenPage = Callable[..., TradingPage]
 RESTART_MS = 60_000
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from playwright.sync_api import expect
 from trading_page import BUYER, PHONE, SELLER, SHORT_SELLER, TradingPage
+
+pytestmark = pytest.mark.needs_jit
 
 OpenPage = Callable[..., TradingPage]
 

@@ -23,7 +23,6 @@ import pytest
 
 from journal.reader import JournalReader
 from journal.recovery import recover
-from ringbuffer.jit import JIT_DISABLED
 
 CHILD = Path(__file__).with_name("journal_child.py")
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,7 +37,7 @@ assert _spec is not None and _spec.loader is not None
 child = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(child)
 
-pytestmark = pytest.mark.skipif(JIT_DISABLED, reason="the writer calls libc from jitted code")
+pytestmark = pytest.mark.needs_jit  # the writer calls libc from jitted code
 
 
 def call(*arguments: str) -> bool:

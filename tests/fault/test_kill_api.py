@@ -18,11 +18,14 @@ from typing import Any
 
 import aiohttp
 import orjson
+import pytest
 
 from exchange.access.signature import signed_headers
 from exchange.api.errors import ErrorCode
 from exchange.api.rest.routes import PREFIX
 from exchange.settings import ROOT
+
+pytestmark = pytest.mark.needs_jit
 
 SEED = 20261121
 KILLS = 3

@@ -23,6 +23,8 @@ from exchange.store.check import check_database
 from exchange.store.postgres import EmbeddedPostgres
 from exchange.store.publisher import Publisher, PublisherParameters, State
 
+pytestmark = pytest.mark.needs_jit
+
 MOMENTS = 30
 SEED = 3
 BATCH_EVENTS = 61

@@ -24,6 +24,8 @@ from exchange.client import ApiKey, NewOrder, RequestFailed, RestClient
 from exchange.client.order_entry import OrderEntryClient
 from exchange.client.types import Fill, Order
 
+pytestmark = pytest.mark.needs_jit
+
 ACCOUNTS = (1, 2)
 SEED = 20
 SYMBOLS = {"AAPL": (1_500_000, 100), "2330.TW": (60_000, 50)}  # price and tick of the quotes

@@ -28,6 +28,8 @@ from isolation_world import (
     owners_view,
 )
 
+pytestmark = pytest.mark.needs_jit
+
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:

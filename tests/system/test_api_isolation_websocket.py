@@ -33,6 +33,8 @@ from isolation_world import (
 from exchange.access.signature import signed_websocket
 from exchange.api.websocket.private_actions import PrivateAction
 
+pytestmark = pytest.mark.needs_jit
+
 MESSAGES_S = 20.0
 
 

@@ -7,6 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.needs_jit
+
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = (
     "--subscribers=60 --instruments=4 --trades-per-second=2000 --seconds=0.5 --idle=100 --workers=2"

@@ -31,6 +31,8 @@ from exchange.client.messages import (
 from exchange.runtime.run_file import read_run_file
 from exchange.settings import ROOT
 
+pytestmark = pytest.mark.needs_jit
+
 FOLDER = ROOT / "config" / "demo"
 START_TIMEOUT_S = 400.0  # the first start may compile everything
 TIMEOUT_S = 90.0

@@ -28,6 +28,8 @@ from tests.model.generators.streams import as_events
 from tests.model.naive.command import Capacities
 from tests.system.lobster_synthetic import write_day
 
+pytestmark = pytest.mark.needs_jit
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 FOLDER = Path(
     os.environ.get("EXCHANGE_LOBSTER_DIR", str(ROOT.parent / "shared" / "data" / "lobster"))

@@ -22,6 +22,8 @@ from replay.source import JournalView
 from replay.verify import state_difference, verify
 from tests.harness.sample_journal import random_commands, write_archive, write_journal
 
+pytestmark = pytest.mark.needs_jit
+
 ROOT = Path(__file__).resolve().parents[2]
 SEED = 77
 COMMANDS = 40_000

@@ -22,6 +22,8 @@ from exchange.api.rest.routes import PREFIX, ROUTES
 from exchange.codes import Reject
 from exchange.settings import ROOT
 
+pytestmark = pytest.mark.needs_jit
+
 PAGE = (ROOT / "docs" / "rest.md").read_text()
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 TIMEOUT_S = 60.0

@@ -28,6 +28,8 @@ from exchange.access.signature import signed_headers
 from exchange.api.rest.openapi import document
 from exchange.api.rest.routes import PREFIX, ROUTES
 
+pytestmark = pytest.mark.needs_jit
+
 EXAMPLES = 10  # of each operation, rightly and wrongly asked
 LIMIT = 1_000_000
 CHECKS = (

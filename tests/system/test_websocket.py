@@ -24,6 +24,8 @@ from websocket_client import Client
 from exchange.access.signature import signed_websocket
 from exchange.client.order_entry import OrderEntryClient
 
+pytestmark = pytest.mark.needs_jit
+
 READY_TIMEOUT_S = 120.0
 TEST_TIMEOUT_S = 300.0  # of a machine that does much else
 

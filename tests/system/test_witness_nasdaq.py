@@ -24,7 +24,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 WIRE = Path(os.environ.get("EXCHANGE_WIRE_DIR") or REPOSITORY.parent / "shared" / "wire")
 TIMEOUT_S = 20.0
 PRICE = 1_000_000
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = [pytest.mark.needs_jit, pytest.mark.filterwarnings("ignore")]
 
 
 @pytest.fixture(scope="module")

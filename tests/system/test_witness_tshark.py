@@ -22,6 +22,8 @@ import pytest
 from exchange.client.order_entry import ConnectionEnded, LoginRefused, OrderEntryClient, Sequenced
 from exchange.gateway import ouch, soupbintcp
 
+pytestmark = pytest.mark.needs_jit
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 WIRE = Path(os.environ.get("EXCHANGE_WIRE_DIR") or REPOSITORY.parent / "shared" / "wire")
 CAPTURES = {

@@ -19,10 +19,9 @@ from journal.reader import JournalReader
 from journal.recovery import recover
 from journal.writer import JournalWriter
 from ringbuffer.counters import COUNTER_STRIDE, HISTOGRAM_WORDS
-from ringbuffer.jit import JIT_DISABLED
 from ringbuffer.ring import CURSOR_STRIDE
 
-needs_jit = pytest.mark.skipif(JIT_DISABLED, reason="the writer calls libc from jitted code")
+needs_jit = pytest.mark.needs_jit  # the writer calls libc from jitted code
 
 SLOT = np.dtype([("value", "<i8", 7), ("flags", "u1"), ("pad", "u1", 7)])
 EVENT = np.dtype(

@@ -12,9 +12,8 @@ from journal.layout import layout_hash
 from journal.reader import JournalReader
 from journal.recovery import recover
 from journal.writer import JournalWriter
-from ringbuffer.jit import JIT_DISABLED
 
-pytestmark = pytest.mark.skipif(JIT_DISABLED, reason="the writer calls libc from jitted code")
+pytestmark = pytest.mark.needs_jit  # the writer calls libc from jitted code
 
 SEED = 4711
 SLOT = np.dtype([("time", "<i8"), ("value", "<i8", 5), ("flags", "u1"), ("pad", "u1", 15)])

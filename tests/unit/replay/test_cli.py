@@ -43,6 +43,8 @@ from tests.harness.sample_journal import (
     write_journal,
 )
 
+pytestmark = pytest.mark.needs_jit
+
 EVENT_SIZE = EVENT.itemsize
 
 # The opening is OPENING_SLOTS long; then, one second apart (sequences count from FIRST):

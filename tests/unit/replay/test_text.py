@@ -32,6 +32,8 @@ from replay.event_text import event_fields
 from replay.export import COMMAND_COLUMNS, EVENT_COLUMNS
 from replay.text import PARAMETER_VALUES
 
+pytestmark = pytest.mark.needs_jit
+
 NAMES = Directory()
 NAMES.define_currency(1, "USD", 4)
 NAMES.define_instrument(7, "ALPHA", 2, currency=1)

@@ -16,7 +16,6 @@ from exchange.engine.invariants.check import InvariantBroken, check_state
 from exchange.engine.state import layout
 from exchange.engine.state.chain_hash import chain_digest
 from exchange.engine.state.layout import capacity_of, create_state
-from ringbuffer.jit import JIT_DISABLED
 from tests.harness.small_engine import (
     SEED,
     SMALL,
@@ -285,7 +284,7 @@ sys.stdout.buffer.write(b"".join(e.tobytes() for e in out))
 """
 
 
-@pytest.mark.skipif(JIT_DISABLED, reason="compares the compiled engine with the interpreted one")
+@pytest.mark.needs_jit  # compares the compiled engine with the interpreted one
 def test_without_the_jit_the_events_are_the_same_bytes() -> None:
     seed = 6
     outputs = []

@@ -18,6 +18,8 @@ from exchange.records import COMMAND, EVENT
 from ringbuffer.counters import COUNTER_STRIDE
 from tests.harness.small_engine import SMALL, command, enter, opening, replace
 
+pytestmark = pytest.mark.needs_jit
+
 
 class Bench:
     """An agent over private arrays, with the producers' and the journaler's side by hand."""

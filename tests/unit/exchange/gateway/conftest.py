@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from ringbuffer.jit import JIT_DISABLED
-
 
 @pytest.fixture
-def make_gateway() -> Iterator[Callable[..., Any]]:
-    """``make_gateway(core=None or keywords of Core, **parameters)`` -> a started GatewayProcess."""
-    if JIT_DISABLED:
-        pytest.skip("sockets are driven by jitted system calls")
+def make_gateway(request: pytest.FixtureRequest) -> Iterator[Callable[..., Any]]:
+    """``make_gateway(core=None or keywords of Core, **parameters)`` -> a started GatewayProcess.
+
+    Sockets are driven by system calls from jitted code: a test that uses it needs the JIT.
+    """
+    assert request.node.get_closest_marker("needs_jit"), "sockets need the JIT: mark the test"
     from tests.harness.order_entry_core import Core, GatewayProcess
 
     cores: list[Core] = []

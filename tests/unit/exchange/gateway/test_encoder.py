@@ -6,12 +6,15 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pytest
 
 from exchange.client.order_entry import OrderEntryClient, Sequenced
 from exchange.codes import CancelReason, EventKind, OrderType, Reject, Side, TradeReason
 from exchange.core import pipeline
 from exchange.records import EVENT
 from tests.harness.order_entry_core import MIDNIGHT_NS, PASSWORD, Core, username, wait_for
+
+pytestmark = pytest.mark.needs_jit
 
 
 class Script:

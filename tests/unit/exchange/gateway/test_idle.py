@@ -26,10 +26,9 @@ from exchange.gateway.session import (
     STATE_LIVE,
 )
 from ringbuffer.idle import AWAKE, wake
-from ringbuffer.jit import JIT_DISABLED
 from tests.harness.order_entry_core import PASSWORD_HASH, Core, username
 
-pytestmark = pytest.mark.skipif(JIT_DISABLED, reason="sockets are driven by jitted system calls")
+pytestmark = pytest.mark.needs_jit  # sockets are driven by jitted system calls
 
 SLEEPING = pipeline.sleeping(pipeline.AGENT_ORDER_ENTRY)
 LIMIT = 4_096

@@ -17,6 +17,8 @@ from exchange.core.counters import Counter
 from exchange.gateway import ouch, soupbintcp
 from tests.harness.order_entry_core import PASSWORD, username, wait_for
 
+pytestmark = pytest.mark.needs_jit
+
 PRICE = 1_000_000
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER of 0 s: close() resets the connection
 

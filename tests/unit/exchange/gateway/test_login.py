@@ -17,6 +17,8 @@ from exchange.gateway import password_checks as login_module
 from exchange.gateway import soupbintcp
 from tests.harness.order_entry_core import PASSWORD, username, wait_for
 
+pytestmark = pytest.mark.needs_jit
+
 SESSIONS = 12
 LOGIN_TIMEOUT_MS = 1_000
 

@@ -19,6 +19,8 @@ from exchange.core.counters import Counter
 from exchange.gateway import ouch, soupbintcp
 from tests.harness.order_entry_core import PASSWORD, PASSWORD_HASH, username, wait_for
 
+pytestmark = pytest.mark.needs_jit
+
 PRICE = 1_000_000
 
 

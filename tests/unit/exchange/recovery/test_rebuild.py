@@ -31,6 +31,8 @@ from tests.harness.sample_journal import (
     write_journal,
 )
 
+pytestmark = pytest.mark.needs_jit
+
 EVENT_SIZE = EVENT.itemsize
 
 

@@ -15,7 +15,7 @@ from exchange.runtime.channel import Telephone
 from exchange.runtime.service import ServiceStage
 from exchange.runtime.spec import StageSpec
 from exchange.store.checkpoints import Checkpoints, state_at
-from exchange.store.connection import SessionParameters
+from exchange.store.connection import ConnectionParameters
 from exchange.store.postgres import EmbeddedPostgres
 from exchange.store.publisher import Progress, Publisher, PublisherParameters
 from exchange.store.rows.state_rows import AccountState
@@ -36,8 +36,8 @@ class StageSurroundings:
             stage.data_directory, stage.archive(), stage.settings.read_model.checkpoint_events
         )
 
-    def source(self, position: int) -> EventFollower:
-        return self._stage.follower(position)
+    def source(self, next_event: int) -> EventFollower:
+        return self._stage.follower(next_event)
 
     def archive(self) -> ArchiveReader:
         return self._archive
@@ -45,12 +45,12 @@ class StageSurroundings:
     def released(self) -> int:
         return self._stage.released()
 
-    def model(self, position: int) -> AccountState:
+    def model(self, next_event: int) -> AccountState:
         return state_at(
             self._stage.data_directory,
             self._stage.settings.store.batch_events,
             self._archive,
-            position,
+            next_event,
         )
 
     def settled(self, state: AccountState) -> None:
@@ -102,7 +102,7 @@ def run(spec: StageSpec, telephone: Telephone) -> int:
     if settings.dsn == EMBEDDED:
         server = EmbeddedPostgres(stage.data_directory, user=settings.user)
     parameters = PublisherParameters(
-        session=SessionParameters(
+        connection=ConnectionParameters(
             statement_timeout_ms=settings.statement_timeout_ms,
             lock_timeout_ms=settings.lock_timeout_ms,
             months_ahead=settings.months_ahead,

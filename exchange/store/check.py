@@ -22,9 +22,9 @@ import psycopg
 from exchange.read_model.accounts.order_status import OrderStatus
 from exchange.store import partitions
 from exchange.store.compare import copied, differences
-from exchange.store.connection import SCHEMA, Position, SessionParameters, connect
+from exchange.store.connection import SCHEMA, ConnectionParameters, StorePosition, connect
 from exchange.store.offline import ArchivedEvents
-from exchange.store.publisher import check_position
+from exchange.store.publisher import check_store_position
 from exchange.store.rows.copy_format import (
     ACCOUNTS,
     INTERVALS_S,
@@ -37,6 +37,7 @@ from exchange.store.rows.copy_format import (
     Table,
     timestamp_text,
 )
+from exchange.store.rows.event_kinds import MAKES_ORDER
 from exchange.store.rows.event_rows import (
     NUMBERS,
     Names,
@@ -45,7 +46,6 @@ from exchange.store.rows.event_rows import (
     trade_rows,
     trades_of,
 )
-from exchange.store.rows.event_words import MAKES_ORDER
 from exchange.store.rows.klines import NS, Lines, kline_rows, lines_of, merge
 from exchange.store.rows.state_rows import (
     CLOSED,
@@ -258,7 +258,7 @@ def check_database(
     ``on_progress``: gets events compared and events in all. Raises psycopg.Error, StoreRefused (the
     database is not of this exchange, or ahead of it).
     """
-    parameters = SessionParameters(schema=schema, statement_timeout_ms=0)
+    parameters = ConnectionParameters(schema=schema, statement_timeout_ms=0)
     with connect(conninfo, parameters) as connection:
         use_schema(connection, schema)
         with connection.transaction():
@@ -267,15 +267,15 @@ def check_database(
                 "SELECT exchange_id, next_event, last_event FROM store_position"
             ).fetchone()
             assert row is not None
-            position = Position(*row)
+            position = StorePosition(*row)
             around = ArchivedEvents(data_directory, BATCH_EVENTS)
-            check_position(position, around.archive(), around.released())
+            check_store_position(position, around.archive(), around.released())
             end = position.next_event
             around = ArchivedEvents(data_directory, BATCH_EVENTS, end=end)
             source = around.source(0)
 
             def read(limit: int) -> np.ndarray:
-                on_progress(source.position, end)
+                on_progress(source.next_event, end)
                 return source.read(limit)
 
             checker = Checker(connection, schema, end)

@@ -46,9 +46,9 @@ def new_state(data_directory: Path, batch_events: int) -> AccountState:
 
 
 def state_at(
-    data_directory: Path, batch_events: int, archive: ArchiveReader, position: int
+    data_directory: Path, batch_events: int, archive: ArchiveReader, next_event: int
 ) -> AccountState:
-    """A model that has seen no event from ``position`` on, as many before it as possible."""
+    """A model that has seen no event from ``next_event`` on, as many before it as possible."""
     directory = read_model_directory(data_directory) / CHECKPOINTS
     states: list[AccountState] = []
 
@@ -56,7 +56,7 @@ def state_at(
         states.append(new_state(data_directory, batch_events))
         return [states[-1].model]
 
-    loaded = load_newest(directory, make, position, archive)
+    loaded = load_newest(directory, make, next_event, archive)
     for note in loaded.notes:
         log.warning("%s", note)
     return states[-1]

@@ -122,12 +122,12 @@ def _progress(what: str) -> Callable[[int, int], None]:
 
 
 def _rebuild(options: argparse.Namespace, settings: Settings) -> int:
-    from exchange.store.connection import SessionParameters
+    from exchange.store.connection import ConnectionParameters
     from exchange.store.publisher import PublisherParameters
     from exchange.store.rebuild import rebuild_store
 
     parameters = PublisherParameters(
-        SessionParameters(
+        ConnectionParameters(
             statement_timeout_ms=settings.store.statement_timeout_ms,
             lock_timeout_ms=settings.store.lock_timeout_ms,
             months_ahead=settings.store.months_ahead,

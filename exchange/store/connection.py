@@ -1,7 +1,7 @@
 """One connection to Postgres: opened, checked, written to in whole batches.
 
-Who uses it: the publisher (in its writer thread) and ``exchange store rebuild``. A session lives
-until its first error; then it is closed and another one is opened.
+Who uses it: the publisher (in its writer thread) and ``exchange store rebuild``. A connection
+lives until its first error; then it is closed and another one is opened.
 
 Invariant: a batch and the position behind it are one transaction, and the position must be where
 the batch begins. So whatever fails at whatever moment, the rows of an event are there once or not
@@ -21,7 +21,7 @@ import psycopg
 from psycopg import sql
 
 from exchange.store import partitions, schema
-from exchange.store.errors import PositionMoved
+from exchange.store.errors import StorePositionMoved
 from exchange.store.partitions import PARTITIONED, Partition
 from exchange.store.rows.copy_format import (
     ACCOUNTS,
@@ -56,8 +56,8 @@ _KLINE_CHANGES = {
 _TEMPORARY = (ORDERS, ACCOUNTS, POSITIONS, *KLINES.values())
 
 
-class SessionParameters(NamedTuple):
-    """How a session behaves. Times in milliseconds, 0: no limit."""
+class ConnectionParameters(NamedTuple):
+    """How a connection behaves. Times in milliseconds, 0: no limit."""
 
     schema: str = SCHEMA
     statement_timeout_ms: int = 60_000
@@ -66,8 +66,8 @@ class SessionParameters(NamedTuple):
     retention_months: int = 0
 
 
-class Position(NamedTuple):
-    """Where the rows in the database end."""
+class StorePosition(NamedTuple):
+    """Where the rows in the database end: the row of table ``store_position``."""
 
     exchange_id: bytes | None
     next_event: int
@@ -96,62 +96,65 @@ def merge_statement(table: Table) -> str:
 _MERGES = {table.name: merge_statement(table) for table in _TEMPORARY}
 
 
-class DatabaseSession:
-    """A connection whose tables are made and whose position is known. Used by one thread."""
+class StoreConnection:
+    """A connection whose tables are made and whose position is known. Used by one thread.
 
-    def __init__(self, conninfo: str, parameters: SessionParameters) -> None:
+    ``raw``: psycopg's connection, in autocommit mode.
+    """
+
+    def __init__(self, conninfo: str, parameters: ConnectionParameters) -> None:
         """Connect, migrate. Raises psycopg.Error, StoreRefused."""
         self._parameters = parameters
-        self.connection = connect(conninfo, parameters)
+        self.raw = connect(conninfo, parameters)
         try:
-            schema.migrate(self.connection, parameters.schema)
-            schema.use_schema(self.connection, parameters.schema)
+            schema.migrate(self.raw, parameters.schema)
+            schema.use_schema(self.raw, parameters.schema)
             self._native = self._is_partitioned()
-            self._partitions = partitions.attached(self.connection, parameters.schema)
+            self._partitions = partitions.attached(self.raw, parameters.schema)
             for table in _TEMPORARY:
-                self.connection.execute(
+                self.raw.execute(
                     f"CREATE TEMPORARY TABLE batch_{table.name} ON COMMIT DELETE ROWS AS "
                     f"SELECT {table.names} FROM {table.name} WITH NO DATA"
                 )
         except BaseException:
-            self.connection.close()
+            self.raw.close()
             raise
         self._maintained_month = -1
 
     def close(self) -> None:
         """End the connection, and with it what was not committed. Idempotent."""
         with contextlib.suppress(psycopg.Error):
-            self.connection.close()
+            self.raw.close()
 
     def abort(self) -> None:
-        """End a statement that hangs; from another thread. The session is of no use after it."""
+        """End a statement that hangs; from another thread. The connection is of no use after it."""
         with contextlib.suppress(OSError, psycopg.Error):
-            copy = socket.socket(fileno=os.dup(self.connection.fileno()))
+            copy = socket.socket(fileno=os.dup(self.raw.fileno()))
             try:
                 copy.shutdown(socket.SHUT_RDWR)
             finally:
                 copy.close()
 
     def _is_partitioned(self) -> bool:
-        row = self.connection.execute(
+        row = self.raw.execute(
             "SELECT relkind = 'p' FROM pg_class WHERE oid = 'order_events'::regclass"
         ).fetchone()
         return bool(row and row[0])
 
     # --- where it stands ------------------------------------------------------------------------
 
-    def position(self) -> Position:
+    def store_position(self) -> StorePosition:
         """Where the rows end now."""
-        row = self.connection.execute(
+        row = self.raw.execute(
             "SELECT exchange_id, next_event, last_event FROM store_position"
         ).fetchone()
         assert row is not None, "the only row of store_position is missing"
-        return Position(*row)
+        return StorePosition(*row)
 
     def definitions(self) -> Definitions:
         """What was defined before the position."""
         epoch = "extract(epoch FROM created_at)::bigint * 1000000000"
-        execute = self.connection.execute
+        execute = self.raw.execute
         columns = ", ".join(InstrumentRow._fields[:-1])
         return Definitions(
             [InstrumentRow(*row) for row in execute(f"SELECT {columns}, {epoch} FROM instruments")],
@@ -170,11 +173,12 @@ class DatabaseSession:
     def write(self, batch: Batch) -> None:
         """Write ``batch`` and move the position, or do nothing at all.
 
-        Raises psycopg.Error, and PositionMoved when the position is not where the batch begins.
+        Raises psycopg.Error, and StorePositionMoved when the position is not where the batch
+        begins.
         """
         made = set(self._partitions)
-        with self.connection.transaction():
-            moved = self.connection.execute(
+        with self.raw.transaction():
+            moved = self.raw.execute(
                 "UPDATE store_position SET next_event = %s, last_event = %s, updated_at = now(),"
                 " exchange_id = coalesce(%s, exchange_id) WHERE next_event = %s",
                 [
@@ -185,7 +189,7 @@ class DatabaseSession:
                 ],
             )
             if moved.rowcount != 1:
-                raise PositionMoved(f"the database is not at event {batch.first} any more")
+                raise StorePositionMoved(f"the database is not at event {batch.first} any more")
             if self._native:
                 self._make_partitions(batch.months, made)
             if batch.definitions:
@@ -194,19 +198,19 @@ class DatabaseSession:
                 self._copy(table, table.name, rows)
             for table, rows in (*batch.merged, *batch.added):
                 self._copy(table, f"batch_{table.name}", rows)
-                self.connection.execute(_MERGES[table.name].encode())
+                self.raw.execute(_MERGES[table.name].encode())
         self._partitions = made
 
     def _copy(self, table: Table, target: str, rows: Rows) -> None:
         statement = f"COPY {target} ({table.names}) FROM STDIN (FORMAT binary)"
-        with self.connection.cursor().copy(statement.encode()) as copy:
+        with self.raw.cursor().copy(statement.encode()) as copy:
             copy.write(HEADER)
             for start in range(0, len(rows.data), CHUNK_BYTES):
                 copy.write(rows.data[start : start + CHUNK_BYTES])
             copy.write(TRAILER)
 
     def _write_definitions(self, found: Definitions) -> None:
-        cursor = self.connection.cursor()
+        cursor = self.raw.cursor()
         time = "to_timestamp(%s / 1000000) + %s %% 1000000 * interval '1 microsecond'"
         for table, rows in (("instruments", found.instruments), ("sessions", found.sessions)):
             for row in rows:
@@ -228,7 +232,7 @@ class DatabaseSession:
             for table in PARTITIONED:
                 partition = Partition(table, month)
                 if partition not in made:
-                    partitions.create(self.connection, self._parameters.schema, partition)
+                    partitions.create(self.raw, self._parameters.schema, partition)
                     made.add(partition)
 
     def maintain(self, month: int) -> None:
@@ -241,22 +245,20 @@ class DatabaseSession:
             return
         made = set(self._partitions)
         ahead = range(month, month + self._parameters.months_ahead + 1)
-        with self.connection.transaction():
+        with self.raw.transaction():
             self._make_partitions(tuple(ahead), made)
         self._partitions = made
         kept = self._parameters.retention_months
         if kept:
-            gone = partitions.detach_before(
-                self.connection, self._parameters.schema, month - kept + 1
-            )
+            gone = partitions.detach_before(self.raw, self._parameters.schema, month - kept + 1)
             if gone:
                 log.info("detached old partitions", extra={"fields": {"tables": gone}})
-            self._partitions = partitions.attached(self.connection, self._parameters.schema)
+            self._partitions = partitions.attached(self.raw, self._parameters.schema)
         self._maintained_month = month
 
 
-def connect(conninfo: str, parameters: SessionParameters) -> psycopg.Connection:
-    """A connection in autocommit mode with the session's settings. Raises psycopg.Error."""
+def connect(conninfo: str, parameters: ConnectionParameters) -> psycopg.Connection:
+    """A connection in autocommit mode with the settings of ``parameters``. Raises psycopg.Error."""
     given = psycopg.conninfo.conninfo_to_dict(conninfo)
     defaults = {
         "connect_timeout": "10",
@@ -284,9 +286,9 @@ def connect(conninfo: str, parameters: SessionParameters) -> psycopg.Connection:
 
 
 __all__ = [
-    "DatabaseSession",
-    "Position",
-    "SessionParameters",
+    "ConnectionParameters",
+    "StoreConnection",
+    "StorePosition",
     "connect",
     "exchange_id",
     "merge_statement",

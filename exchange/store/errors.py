@@ -6,7 +6,7 @@ The tree::
      +- StoreError
          +- PostgresUnavailable    the embedded server cannot be made or started; tried again
          +- StoreRefused           what is in the database must not be written to; a person decides
-         +- PositionMoved          somebody else wrote: read the position again and go on from there
+         +- StorePositionMoved     somebody else wrote: read the position again and go on from there
 
 Everything that psycopg raises is an outage: the connection is closed, and tried again with backoff.
 """
@@ -34,5 +34,5 @@ class StoreRefused(StoreError):
     status = ExitStatus.REFUSED
 
 
-class PositionMoved(StoreError):
+class StorePositionMoved(StoreError):
     """The database is no longer where this publisher left it."""

@@ -21,19 +21,19 @@ from journal.archive import ArchiveReader
 
 
 class ArchiveSource:
-    """Reads an archive from ``position`` to ``end``, in order; ``publisher.Source``."""
+    """Reads an archive from ``next_event`` to ``end``, in order; ``publisher.Source``."""
 
-    def __init__(self, archive: ArchiveReader, position: int, end: int) -> None:
+    def __init__(self, archive: ArchiveReader, next_event: int, end: int) -> None:
         self._archive = archive
         self._end = end
-        self.position = position
+        self.next_event = next_event
 
     def behind(self) -> int:
-        return self._end - self.position
+        return self._end - self.next_event
 
     def read(self, limit: int) -> np.ndarray:
-        found = self._archive.view(self.position, min(limit, self.behind())).copy()
-        self.position += len(found)
+        found = self._archive.view(self.next_event, min(limit, self.behind())).copy()
+        self.next_event += len(found)
         return found
 
 
@@ -55,8 +55,8 @@ class ArchivedEvents:
         self.end = end if end is not None else archive_end(self._archive)
         self.next_event = 0
 
-    def source(self, position: int) -> ArchiveSource:
-        return ArchiveSource(self._archive, position, self.end)
+    def source(self, next_event: int) -> ArchiveSource:
+        return ArchiveSource(self._archive, next_event, self.end)
 
     def archive(self) -> ArchiveReader:
         return self._archive
@@ -64,7 +64,7 @@ class ArchivedEvents:
     def released(self) -> int:
         return self.end
 
-    def model(self, position: int) -> AccountState:
+    def model(self, next_event: int) -> AccountState:
         return new_state(self._data_directory, self._batch_events)
 
     def settled(self, state: AccountState) -> None:

@@ -1,6 +1,6 @@
 """Monthly partitions: made ahead of time, and detached when they are old.
 
-Who uses it: the database session. A month is a number: year x 12 + month - 1, in UTC. A partition
+Who uses it: ``connection.py``. A month is a number: year x 12 + month - 1, in UTC. A partition
 of a table is called ``<table>_<year>_<month>``. It is made as a table of its own and then attached,
 which readers of the other months do not notice.
 """

@@ -323,7 +323,7 @@ class EmbeddedPostgres:
             path.replace(path.with_suffix(".log.old"))
         return path.open("ab")
 
-    def _last_words(self) -> str:
+    def _end_of_log(self) -> str:
         try:
             with self.directory.with_name(LOG_FILE).open("rb") as stream:
                 stream.seek(max(stream.seek(0, os.SEEK_END) - 4096, 0))
@@ -342,9 +342,9 @@ class EmbeddedPostgres:
             while not self._ready():
                 if select.select([ended], [], [], 0.005)[0]:
                     status = self._process.wait()
-                    words = self._last_words()
+                    said = self._end_of_log()
                     self._forget()
-                    raise PostgresUnavailable(f"Postgres ended with status {status}{words}")
+                    raise PostgresUnavailable(f"Postgres ended with status {status}{said}")
                 if should_stop() or time.monotonic() > deadline_s:
                     self._process.send_signal(signal.SIGQUIT)
                     self._process.wait()

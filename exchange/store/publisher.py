@@ -1,13 +1,13 @@
 """The publisher: released events into Postgres, each once, whatever dies.
 
-Who uses it: the stage ``store`` (``stage.py``), tests and the benchmark. Its loop reads events,
-makes batches of them (``encoder.py``) and gives these to a thread that writes them
-(``session.py``), so one batch is made while the one before is written. Nobody waits for it: events
-that the ring no longer has come from the archive, and while Postgres is away nothing is read, so
-memory stays as it is.
+Who uses it: the stage ``store`` (``stages/store.py``), tests and the benchmark. Its loop reads
+events, makes batches of them (``rows/encoder.py``) and gives these to a thread that writes them
+(``connection.py``), so one batch is made while the one before is written. Nobody waits for the
+publisher: events that the ring no longer has come from the archive, and while Postgres is away
+nothing is read, so memory stays as it is.
 
 What it keeps in its hands: batches that are not known to be committed, two at most. After any
-failure a new session says where the database is. Where the first of them begins: it is written
+failure a new connection says where the database is. Where the first of them begins: it is written
 again. Where it ends: it was committed, and only the answer was lost. Anywhere else (somebody
 restored a backup, or a rebuild has put other tables in place): models and names are made anew for
 that position.
@@ -28,8 +28,13 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import psycopg
 
-from exchange.store.connection import DatabaseSession, Position, SessionParameters, exchange_id
-from exchange.store.errors import PositionMoved, PostgresUnavailable, StoreError, StoreRefused
+from exchange.store.connection import (
+    ConnectionParameters,
+    StoreConnection,
+    StorePosition,
+    exchange_id,
+)
+from exchange.store.errors import PostgresUnavailable, StoreError, StorePositionMoved, StoreRefused
 from exchange.store.postgres import EmbeddedPostgres
 from exchange.store.rows.encoder import Batch, Encoder
 from exchange.store.rows.event_rows import Definitions
@@ -64,7 +69,7 @@ class PublisherParameters(NamedTuple):
     released before it. ``retry_maximum_s``: between two attempts while Postgres is away.
     """
 
-    session: SessionParameters = SessionParameters()
+    connection: ConnectionParameters = ConnectionParameters()
     batch_events: int = 65_536
     flush_s: float = 0.05
     retry_maximum_s: float = 10.0
@@ -87,8 +92,6 @@ class Progress(NamedTuple):
 class Source(Protocol):
     """Released events: exchange.core.follower.EventFollower has it."""
 
-    position: int
-
     def behind(self) -> int:
         """How many released events have not been read."""
 
@@ -109,8 +112,8 @@ class Archive(Protocol):
 class Surroundings(Protocol):
     """What the publisher needs of the stage that it runs in."""
 
-    def source(self, position: int) -> Source:
-        """A follower of released events from ``position`` on."""
+    def source(self, next_event: int) -> Source:
+        """A follower of released events from ``next_event`` on."""
 
     def archive(self) -> Archive:
         """All released events."""
@@ -118,8 +121,8 @@ class Surroundings(Protocol):
     def released(self) -> int:
         """How many events are released."""
 
-    def model(self, position: int) -> AccountState:
-        """A model that has seen no event from ``position`` on: new, or from a checkpoint."""
+    def model(self, next_event: int) -> AccountState:
+        """A model that has seen no event from ``next_event`` on: new, or from a checkpoint."""
 
     def settled(self, state: AccountState) -> None:
         """The database stands where ``state`` does: a checkpoint may be made of it."""
@@ -141,10 +144,10 @@ class Surroundings(Protocol):
 
 
 class _Opened(NamedTuple):
-    """What opening a session gives."""
+    """What opening a connection gives."""
 
-    session: DatabaseSession
-    position: Position
+    connection: StoreConnection
+    position: StorePosition
     definitions: Definitions
 
 
@@ -165,7 +168,7 @@ class Publisher:
         self._conninfo = conninfo
         self._worker = Worker("store-writer")
         self._job: Job | None = None
-        self._session: DatabaseSession | None = None
+        self._connection: StoreConnection | None = None
         self._encoder: Encoder | None = None
         self._source: Source | None = None
         self._unwritten: deque[Batch] = deque()
@@ -196,7 +199,7 @@ class Publisher:
                 self._take_result()
             elif not self._make_batch(ahead=True):
                 self._job.wait(BEAT_S)
-        elif self._session is None:
+        elif self._connection is None:
             self._open_or_wait()
         elif self._unwritten:
             self._write()
@@ -213,7 +216,7 @@ class Publisher:
         if now_s > self._stop_at_s:
             log.warning("stopped before everything was in Postgres; the next start goes on there")
             return True
-        if self._session is None and self._job is None:
+        if self._connection is None and self._job is None:
             return self._progress.state in (State.RETRYING, State.REFUSED)
         return (
             self._job is None
@@ -255,13 +258,13 @@ class Publisher:
         return True
 
     def _write(self) -> None:
-        session, batch = self._session, self._unwritten[0]
-        assert session is not None
+        connection, batch = self._connection, self._unwritten[0]
+        assert connection is not None
         self._written_at_s = time.monotonic()
 
         def write() -> Batch:
-            session.write(batch)
-            session.maintain(batch.month)
+            connection.write(batch)
+            connection.maintain(batch.month)
             return batch
 
         self._job = self._worker.submit(write)
@@ -274,8 +277,8 @@ class Publisher:
         try:
             result = job.result()
             if isinstance(result, _Opened):
-                self._session = result.session
-                self._resume(result)
+                self._connection = result.connection
+                self._continue_from(result)
             else:
                 self._committed()
         except StoreRefused as error:
@@ -307,8 +310,8 @@ class Publisher:
 
     def _fail(self, error: Exception) -> None:
         """An outage: close, and try again later. Logged once until it is over."""
-        self._drop_session()
-        moved = isinstance(error, PositionMoved)
+        self._drop_connection()
+        moved = isinstance(error, StorePositionMoved)
         text = " ".join(str(error).split()) or repr(error)
         if not self._outage_since_s and not moved:
             self._outage_since_s = time.monotonic()
@@ -324,7 +327,7 @@ class Publisher:
 
     def _refuse(self, error: StoreRefused) -> None:
         """What is in the database is not to be written to. Looked at again now and then."""
-        self._drop_session()
+        self._drop_connection()
         if self._progress.state != State.REFUSED or self._progress.text != str(error):
             log.error("nothing is written to Postgres: %s", error)
         self._progress = self._progress._replace(text=str(error))
@@ -339,7 +342,7 @@ class Publisher:
     def _report(self) -> None:
         self._around.report(self._progress)
 
-    # --- sessions -------------------------------------------------------------------------------
+    # --- connections ----------------------------------------------------------------------------
 
     def _open_or_wait(self) -> None:
         left_s = self._open_at_s - time.monotonic()
@@ -354,24 +357,24 @@ class Publisher:
         if self._server is not None:
             self._server.start(self._around.should_stop)
             conninfo = self._server.conninfo()
-        session = DatabaseSession(conninfo, self._parameters.session)
+        connection = StoreConnection(conninfo, self._parameters.connection)
         try:
             # one look: nothing may come in between
-            with session.connection.transaction():
-                session.connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-                return _Opened(session, session.position(), session.definitions())
+            with connection.raw.transaction():
+                connection.raw.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+                return _Opened(connection, connection.store_position(), connection.definitions())
         except BaseException:
-            session.close()
+            connection.close()
             raise
 
-    def _drop_session(self) -> None:
-        if self._session is not None:
-            self._session.close()
-            self._session = None
+    def _drop_connection(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
-    def _resume(self, opened: _Opened) -> None:
+    def _continue_from(self, opened: _Opened) -> None:
         """Go on where the database is."""
-        check_position(opened.position, self._around.archive(), self._around.released())
+        check_store_position(opened.position, self._around.archive(), self._around.released())
         at = opened.position.next_event
         if self._unwritten and at == self._unwritten[0].end:
             self._committed()  # and the answer was lost
@@ -408,14 +411,14 @@ class Publisher:
 
     def _close(self) -> None:
         job = self._job
-        if job is not None and not job.wait(ABORT_AFTER_S) and self._session is not None:
-            self._session.abort()
+        if job is not None and not job.wait(ABORT_AFTER_S) and self._connection is not None:
+            self._connection.abort()
         elif self._encoder is not None and not self._unwritten and sys.exc_info()[0] is None:
             self._around.ended(self._encoder.model)
         self._job = None
 
         def end() -> None:
-            self._drop_session()
+            self._drop_connection()
             if self._server is not None:
                 self._server.stop()
 
@@ -425,7 +428,7 @@ class Publisher:
         self._worker.close(ABORT_AFTER_S)
 
 
-def check_position(position: Position, archive: Archive, released: int) -> None:
+def check_store_position(position: StorePosition, archive: Archive, released: int) -> None:
     """Whether the database belongs to this archive. Raises StoreRefused with what is wrong."""
     at = position.next_event
     if at > released:

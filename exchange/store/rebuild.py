@@ -3,7 +3,7 @@
 Who uses it: the command line and tests. The tables are filled in a schema of their own while the
 old ones stay in use; one transaction then gives the new ones the old ones' name. A stage that is
 writing finds at its next transaction that the database stands elsewhere and goes on from there
-(``session.PositionMoved``), so the exchange need not be stopped.
+(``errors.StorePositionMoved``), so the exchange need not be stopped.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from exchange.store.connection import SessionParameters, connect
+from exchange.store.connection import connect
 from exchange.store.errors import StoreError
 from exchange.store.offline import ArchivedEvents
 from exchange.store.publisher import Progress, Publisher, PublisherParameters, State
@@ -41,10 +41,10 @@ def rebuild_store(
     Returns how many events they have. ``keep_old``: the old tables stay, as schema ``<name>_old``.
     ``on_progress``: gets events written and events in all. Raises psycopg.Error, StoreError.
     """
-    session = parameters.session
-    name = session.schema
-    new = session._replace(schema=name + NEW_SUFFIX, retention_months=0)
-    with connect(conninfo, session) as connection:
+    old = parameters.connection
+    name = old.schema
+    new = old._replace(schema=name + NEW_SUFFIX, retention_months=0)
+    with connect(conninfo, old) as connection:
         _drop(connection, new.schema)
     around = ArchivedEvents(data_directory, parameters.batch_events)
     if around.end == 0:
@@ -56,10 +56,10 @@ def rebuild_store(
             raise RebuildFailed(f"the tables cannot be filled: {progress.text}")
 
     around.on_progress = report
-    filling = parameters._replace(session=new, drain_s=float("inf"))
+    filling = parameters._replace(connection=new, drain_s=float("inf"))
     Publisher(filling, around, conninfo=conninfo).run()
-    with connect(conninfo, session) as connection:
-        _swap(connection, session, keep_old=keep_old)
+    with connect(conninfo, old) as connection:
+        _swap(connection, name, keep_old=keep_old)
     return around.end
 
 
@@ -67,22 +67,18 @@ def _drop(connection: psycopg.Connection, schema: str) -> None:
     connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(schema)))
 
 
-def _swap(connection: psycopg.Connection, session: SessionParameters, *, keep_old: bool) -> None:
+def _swap(connection: psycopg.Connection, schema: str, *, keep_old: bool) -> None:
     """Give the new schema the old one's name; all or nothing."""
-    old, rename = session.schema + OLD_SUFFIX, "ALTER SCHEMA {} RENAME TO {}"
+    old, rename = schema + OLD_SUFFIX, "ALTER SCHEMA {} RENAME TO {}"
     with connection.transaction():
         exists = connection.execute(
-            "SELECT 1 FROM pg_namespace WHERE nspname = %s", [session.schema]
+            "SELECT 1 FROM pg_namespace WHERE nspname = %s", [schema]
         ).fetchone()
         if exists:
             _drop(connection, old)
-            connection.execute(
-                sql.SQL(rename).format(sql.Identifier(session.schema), sql.Identifier(old))
-            )
+            connection.execute(sql.SQL(rename).format(sql.Identifier(schema), sql.Identifier(old)))
         connection.execute(
-            sql.SQL(rename).format(
-                sql.Identifier(session.schema + NEW_SUFFIX), sql.Identifier(session.schema)
-            )
+            sql.SQL(rename).format(sql.Identifier(schema + NEW_SUFFIX), sql.Identifier(schema))
         )
     # apart: waits for whoever still reads or writes the old tables
     if exists and not keep_old:

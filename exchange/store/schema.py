@@ -1,6 +1,6 @@
 """The tables: made and brought up to date by numbered migrations.
 
-Who uses it: the database session and ``exchange store rebuild``. A migration is a file
+Who uses it: ``connection.py`` and ``exchange store rebuild``. A migration is a file
 ``migrations/NNNN_name.sql``, applied once, in order, in one transaction with its row in
 ``schema_version``. A released migration is never changed; a change is a new one.
 
@@ -96,7 +96,7 @@ def migrate(connection: psycopg.Connection, schema: str, *, timescale: bool | No
 
 
 def use_schema(connection: psycopg.Connection, schema: str) -> None:
-    """Have names without a schema mean ``schema``, for this session."""
+    """Have names without a schema mean ``schema``, on this connection."""
     connection.execute(sql.SQL("SET search_path TO {}, public").format(sql.Identifier(schema)))
 
 

@@ -32,7 +32,7 @@ import psutil
 import psycopg
 
 from exchange.store.checkpoints import new_state
-from exchange.store.connection import SessionParameters
+from exchange.store.connection import ConnectionParameters
 from exchange.store.offline import ArchivedEvents
 from exchange.store.partitions import Partition, create, month_of
 from exchange.store.postgres import EmbeddedPostgres
@@ -161,7 +161,7 @@ def publish(data_dir: Path, server: EmbeddedPostgres, batch: int, events: int) -
         latest[:] = [found]
 
     around = ArchivedEvents(data_dir, batch, on_progress=on_progress)
-    parameters = PublisherParameters(SessionParameters(), batch_events=batch)
+    parameters = PublisherParameters(ConnectionParameters(), batch_events=batch)
     publisher = Publisher(parameters, around, conninfo=server.conninfo())
     processor_before = process.cpu_times()
     started = time.perf_counter()

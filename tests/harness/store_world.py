@@ -75,7 +75,7 @@ class MemoryArchive:
     def __init__(self, events: np.ndarray, released: int | None = None) -> None:
         self.events = events
         self._released = len(events) if released is None else released
-        self.position = 0
+        self.next_event = 0
         self.stop = threading.Event()
         self.progress: list[Progress] = []
         self.models_made = 0
@@ -91,16 +91,16 @@ class MemoryArchive:
 
     # source
     def behind(self) -> int:
-        return self._released - self.position
+        return self._released - self.next_event
 
     def read(self, limit: int) -> np.ndarray:
-        found = self.events[self.position : min(self.position + limit, self._released)].copy()
-        self.position += len(found)
+        found = self.events[self.next_event : min(self.next_event + limit, self._released)].copy()
+        self.next_event += len(found)
         return found
 
     # surroundings
-    def source(self, position: int) -> MemoryArchive:
-        self.position = position
+    def source(self, next_event: int) -> MemoryArchive:
+        self.next_event = next_event
         return self
 
     def archive(self) -> MemoryArchive:
@@ -109,7 +109,7 @@ class MemoryArchive:
     def released(self) -> int:
         return self._released
 
-    def model(self, position: int) -> Any:
+    def model(self, next_event: int) -> Any:
         self.models_made += 1
         return AccountState(self.capacity)
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from exchange.store.rows.copy_kernel import ESCAPED_BYTES, INT2, INT4, INT8, TEXT, TOKEN, write_rows
+from exchange.store.rows.kernel import ESCAPED_BYTES, INT2, INT4, INT8, TEXT, TOKEN, write_rows
 from exchange.store.rows.texts import Texts
 
 HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)

@@ -21,6 +21,7 @@ from exchange.store.rows.copy_format import (
     Rows,
     Table,
 )
+from exchange.store.rows.event_kinds import MAKES_ORDER
 from exchange.store.rows.event_rows import (
     Definitions,
     Names,
@@ -29,7 +30,6 @@ from exchange.store.rows.event_rows import (
     trade_rows,
     trades_of,
 )
-from exchange.store.rows.event_words import MAKES_ORDER
 from exchange.store.rows.klines import kline_rows, lines_of
 from exchange.store.rows.state_rows import (
     AccountState,

@@ -1,6 +1,6 @@
 """The details of events that are not about an order: operators' commands, days, definitions.
 
-Who uses it: ``event_rows.py``, for the kinds in ``event_words.HAS_DETAILS``. They are rare, so this
+Who uses it: ``event_rows.py``, for the kinds in ``event_kinds.HAS_DETAILS``. They are rare, so this
 is plain Python: a dictionary each, which becomes the jsonb column ``details``. The definitions also
 become rows of the tables ``instruments``, ``sessions`` and ``currencies``.
 """
@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from exchange.codes import CommandKind, EventKind, InstrumentState, Parameter, Scope
-from exchange.store.rows.texts import packed_text, word
+from exchange.store.rows.texts import name_of, packed_text
 
 Event = np.void
 
@@ -111,14 +111,14 @@ def details(event: Event, currencies: dict[int, str]) -> dict[str, Any]:
         currency = currencies.get(int(event["currency"]))
         return {"currency": currency} if not event["instrument"] else {}
     if kind == EventKind.PARAMETER_SET:
-        return {"parameter": word(Parameter, int(event["parameter"])), "values": _values(event)}
+        return {"parameter": name_of(Parameter, int(event["parameter"])), "values": _values(event)}
     if kind == EventKind.STATE_CHANGED:
-        return {"state": word(InstrumentState, int(event["display"]))}
+        return {"state": name_of(InstrumentState, int(event["display"]))}
     if kind == EventKind.KILL_SWITCHED:
-        return {"scope": word(Scope, int(event["scope"]))}
+        return {"scope": name_of(Scope, int(event["scope"]))}
     if kind == EventKind.WARNING:
         return {"window_seconds": int(event["level_quantity"])}
-    said: dict[str, Any] = {"command": word(CommandKind, int(event["order_type"]))}
+    said: dict[str, Any] = {"command": name_of(CommandKind, int(event["order_type"]))}
     if not event["order_type"]:
         said = {}
     if kind == EventKind.CONTROL_REJECTED and event["currency"]:

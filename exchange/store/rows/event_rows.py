@@ -15,7 +15,7 @@ import numpy as np
 
 from exchange.codes import FLAG_LEVEL, EventKind, Side
 from exchange.records import EVENT
-from exchange.store.rows import event_words as words
+from exchange.store.rows import event_kinds as kinds
 from exchange.store.rows.copy_format import (
     NO_TEXT,
     ORDER_EVENTS,
@@ -25,7 +25,6 @@ from exchange.store.rows.copy_format import (
     present,
     timestamps,
 )
-from exchange.store.rows.copy_kernel import TOKEN_BYTES
 from exchange.store.rows.event_details import (
     CurrencyRow,
     InstrumentRow,
@@ -35,6 +34,7 @@ from exchange.store.rows.event_details import (
     instrument_row,
     session_row,
 )
+from exchange.store.rows.kernel import TOKEN_BYTES
 from exchange.store.rows.texts import Texts
 
 JSONB_VERSION = b"\x01"
@@ -64,14 +64,14 @@ class Names:
         self.accounts = np.zeros(NUMBERS, np.int64)  # session: its account, 0 = none
         self.currencies: dict[int, str] = {}
         number = self.texts.number
-        self.kinds = np.array([number(each) for each in words.KIND_WORDS], np.int64)
-        self.sides = np.array([number(each) for each in words.SIDE_WORDS], np.int64)
-        self.types = np.array([number(each) for each in words.TYPE_WORDS], np.int64)
-        self.trade_reasons = np.array([number(each) for each in words.TRADE_WORDS], np.int64)
-        self.reasons = np.full((words.KINDS, 256), NO_TEXT, np.int64)
+        self.kinds = np.array([number(each) for each in kinds.KIND_NAMES], np.int64)
+        self.sides = np.array([number(each) for each in kinds.SIDE_NAMES], np.int64)
+        self.types = np.array([number(each) for each in kinds.TYPE_NAMES], np.int64)
+        self.trade_reasons = np.array([number(each) for each in kinds.TRADE_NAMES], np.int64)
+        self.reasons = np.full((kinds.KINDS, 256), NO_TEXT, np.int64)
         for kind in EventKind:
             for reason in range(256):
-                said = words.reason_word(kind, reason)
+                said = kinds.reason_name(kind, reason)
                 if said is not None:
                     self.reasons[kind, reason] = number(said)
 
@@ -101,7 +101,7 @@ class Names:
 def definitions_of(events: np.ndarray, currencies: dict[int, str]) -> Definitions:
     """What ``events`` define; ``currencies``: those known before, number -> code."""
     found = Definitions([], [], [])
-    at = np.flatnonzero(words.DEFINES[events["kind"]])
+    at = np.flatnonzero(kinds.DEFINES[events["kind"]])
     if len(at) == 0:
         return found
     known = dict(currencies)
@@ -133,8 +133,8 @@ def event_rows(events: np.ndarray, names: Names) -> Rows:
     """``events`` (EVENT, contiguous) as rows of ``order_events``; ``names`` knows what they
     define."""
     kind = events["kind"].astype(np.intp)
-    order = words.ABOUT_ORDER[kind]
-    contra = words.HAS_CONTRA_ORDER[kind]
+    order = kinds.ABOUT_ORDER[kind]
+    contra = kinds.HAS_CONTRA_ORDER[kind]
     trade = kind == EventKind.TRADE
     terms = kind == EventKind.TERMS
     level = (events["flags"] & FLAG_LEVEL) != 0
@@ -142,7 +142,7 @@ def event_rows(events: np.ndarray, names: Names) -> Rows:
     sequence = events["sequence"]
     session = _int64(events, "session")
     account = np.where(
-        words.NAMES_ACCOUNT[kind], _int64(events, "account"), names.accounts[session]
+        kinds.NAMES_ACCOUNT[kind], _int64(events, "account"), names.accounts[session]
     )
     price, quantity = events["price"], events["quantity"]
     contra_order = events["contra_order_id"]
@@ -159,11 +159,11 @@ def event_rows(events: np.ndarray, names: Names) -> Rows:
             or_null(account),
             or_null(session),
             present(order, events["order_id"]),
-            np.where(words.HAS_SIDE[kind], names.sides[events["side"]], NO_TEXT),
+            np.where(kinds.HAS_SIDE[kind], names.sides[events["side"]], NO_TEXT),
             np.where(order, names.types[events["order_type"]], NO_TEXT),
             present(order | (price != 0), price),
             present(order | (quantity != 0), quantity),
-            present(words.HAS_REMAINING[kind], remaining),
+            present(kinds.HAS_REMAINING[kind], remaining),
             names.reasons[kind, events["reason"]],
             present(contra, contra_order),
             or_null(names.accounts[np.where(trade, events["contra_session"], 0)]),
@@ -182,7 +182,7 @@ def event_rows(events: np.ndarray, names: Names) -> Rows:
 def _details(events: np.ndarray, kind: np.ndarray, names: Names) -> np.ndarray:
     """Numbers of the texts of the details; most are NO_TEXT."""
     column = np.full(len(events), NO_TEXT, np.int64)
-    for at in np.flatnonzero(words.HAS_DETAILS[kind]).tolist():
+    for at in np.flatnonzero(kinds.HAS_DETAILS[kind]).tolist():
         said: dict[str, Any] = details(events[at], names.currencies)
         if said:
             column[at] = names.texts.number(JSONB_VERSION + jsonb_text(said).encode())

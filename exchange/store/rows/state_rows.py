@@ -15,7 +15,7 @@ from exchange.read_model.accounts.model import AccountModel
 from exchange.read_model.accounts.order_status import OrderStatus
 from exchange.read_model.accounts.rows import ORDER_ROW, VALUE_HIGH_BITS
 from exchange.read_model.accounts.types import AccountModelCapacity
-from exchange.store.rows import event_words as words
+from exchange.store.rows import event_kinds as kinds
 from exchange.store.rows.copy_format import (
     ACCOUNTS,
     NO_TEXT,
@@ -27,9 +27,9 @@ from exchange.store.rows.copy_format import (
     present,
     timestamps,
 )
-from exchange.store.rows.copy_kernel import TOKEN_BYTES
 from exchange.store.rows.event_rows import Names
-from exchange.store.rows.texts import word
+from exchange.store.rows.kernel import TOKEN_BYTES
+from exchange.store.rows.texts import name_of
 
 _TOKEN_OFFSET = int(ORDER_ROW.fields["token"][1])  # type: ignore[index]
 _INT64_MAXIMUM = (1 << 63) - 1
@@ -89,9 +89,9 @@ class StateTexts:
 
     def __init__(self, names: Names) -> None:
         number = names.texts.number
-        self.statuses = np.array([number(word(OrderStatus, i)) for i in range(256)], np.int64)
-        self.cancels = np.array([number(each) for each in words.CANCEL_WORDS], np.int64)
-        self.rejects = np.array([number(each) for each in words.REJECT_WORDS], np.int64)
+        self.statuses = np.array([number(name_of(OrderStatus, i)) for i in range(256)], np.int64)
+        self.cancels = np.array([number(each) for each in kinds.CANCEL_NAMES], np.int64)
+        self.rejects = np.array([number(each) for each in kinds.REJECT_NAMES], np.int64)
 
 
 def order_rows(orders: np.ndarray, names: Names, texts: StateTexts) -> Rows:

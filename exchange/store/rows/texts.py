@@ -1,4 +1,4 @@
-"""Words for numbers, and the numbered texts that columns refer to.
+"""Names of numbers, and the numbered texts that columns refer to.
 
 Who uses it: everything in this package that makes rows.
 """
@@ -10,7 +10,7 @@ from enum import IntEnum
 import numpy as np
 
 
-def word(names: type[IntEnum], number: int) -> str:
+def name_of(names: type[IntEnum], number: int) -> str:
     """The lower-case name of ``number``, or the number itself when it has none."""
     try:
         return names(number).name.lower()
@@ -48,7 +48,7 @@ class Texts:
         return self._parts[number].decode()
 
     def arrays(self) -> tuple[np.ndarray, np.ndarray]:
-        """(all texts joined, their places), see ``copy_kernel.write_rows``."""
+        """(all texts joined, their places), see ``kernel.write_rows``."""
         if len(self._places) != len(self._parts) + 1:
             self._joined = np.frombuffer(b"".join(self._parts), np.uint8)
             self._places = np.zeros(len(self._parts) + 1, np.int64)

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from store_world import MemoryArchive, RunningPublisher
 
-from exchange.store.connection import SessionParameters
+from exchange.store.connection import ConnectionParameters
 from exchange.store.postgres import EmbeddedPostgres
 from exchange.store.publisher import Publisher, PublisherParameters
 
@@ -36,30 +36,32 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostg
 
 
 @pytest.fixture
-def session_parameters() -> SessionParameters:
+def connection_parameters() -> ConnectionParameters:
     """A schema that nobody has used."""
-    return SessionParameters(schema=f"test_{next(_numbers)}", lock_timeout_ms=2_000)
+    return ConnectionParameters(schema=f"test_{next(_numbers)}", lock_timeout_ms=2_000)
 
 
 @pytest.fixture
 def connection(
-    postgres: EmbeddedPostgres, session_parameters: SessionParameters
+    postgres: EmbeddedPostgres, connection_parameters: ConnectionParameters
 ) -> Iterator[psycopg.Connection]:
     """A look at the database, in that schema."""
     with psycopg.connect(postgres.conninfo(), autocommit=True) as connection:
-        connection.execute(f"SET search_path TO {session_parameters.schema}".encode())
+        connection.execute(f"SET search_path TO {connection_parameters.schema}".encode())
         yield connection
-        connection.execute(f"DROP SCHEMA IF EXISTS {session_parameters.schema} CASCADE".encode())
+        connection.execute(f"DROP SCHEMA IF EXISTS {connection_parameters.schema} CASCADE".encode())
 
 
 @pytest.fixture
-def publish(postgres: EmbeddedPostgres, session_parameters: SessionParameters) -> Iterator[Start]:
+def publish(
+    postgres: EmbeddedPostgres, connection_parameters: ConnectionParameters
+) -> Iterator[Start]:
     """Start a publisher of an archive; all are ended after the test."""
     running: list[RunningPublisher] = []
 
     def start(archive: MemoryArchive, **changes: Any) -> RunningPublisher:
         fields: dict[str, Any] = {
-            "session": session_parameters,
+            "connection": connection_parameters,
             "batch_events": 997,
             "flush_s": 0.0,
             "retry_maximum_s": 0.05,

@@ -14,7 +14,7 @@ from store_world import MemoryArchive, RunningPublisher, random_events, write_ar
 
 from exchange.records import EVENT
 from exchange.store.check import check_database
-from exchange.store.connection import SessionParameters
+from exchange.store.connection import ConnectionParameters
 from exchange.store.errors import StoreRefused
 from exchange.store.postgres import EmbeddedPostgres
 from exchange.store.publisher import Publisher, PublisherParameters
@@ -34,7 +34,7 @@ class World(NamedTuple):
 
     @property
     def schema(self) -> str:
-        return self.parameters.session.schema
+        return self.parameters.connection.schema
 
     def check(self) -> list[str]:
         return check_database(self.directory, self.conninfo, schema=self.schema).differences
@@ -44,13 +44,13 @@ class World(NamedTuple):
 def world(
     tmp_path: Path,
     postgres: EmbeddedPostgres,
-    session_parameters: SessionParameters,
+    connection_parameters: ConnectionParameters,
     connection: psycopg.Connection,
 ) -> Iterator[World]:
     """The database says what the archive says."""
     events = random_events(31, COMMANDS)
     write_archive(tmp_path, events)
-    parameters = PublisherParameters(session_parameters, batch_events=777, flush_s=0.0)
+    parameters = PublisherParameters(connection_parameters, batch_events=777, flush_s=0.0)
     archive = MemoryArchive(events)
     publisher = Publisher(parameters, archive, conninfo=postgres.conninfo())
     with RunningPublisher(publisher, archive):
@@ -154,12 +154,12 @@ def test_retention_detaches_and_the_check_knows(
     world: World, connection: psycopg.Connection, postgres: EmbeddedPostgres
 ) -> None:
     before = connection.execute("SELECT count(*) FROM order_events").fetchone()
-    session = world.parameters.session._replace(retention_months=2, months_ahead=1)
+    retaining = world.parameters.connection._replace(retention_months=2, months_ahead=1)
     later = one_more(world.events)
     later["timestamp_ns"] += 100 * 86_400 * 10**9
     everything = joined(world.events, later)
     archive = MemoryArchive(everything)
-    parameters = world.parameters._replace(session=session)
+    parameters = world.parameters._replace(connection=retaining)
     publisher = Publisher(parameters, archive, conninfo=world.conninfo)
     with RunningPublisher(publisher, archive):
         archive.await_event(len(everything))

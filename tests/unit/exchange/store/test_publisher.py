@@ -13,7 +13,7 @@ import pytest
 from store_tables import Expected, assert_tables
 from store_world import MemoryArchive, RunningPublisher, random_events
 
-from exchange.store.connection import DatabaseSession, SessionParameters
+from exchange.store.connection import ConnectionParameters, StoreConnection
 from exchange.store.postgres import EmbeddedPostgres
 from exchange.store.publisher import Publisher, PublisherParameters, State
 
@@ -85,15 +85,15 @@ def test_an_answer_that_is_lost(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The transaction is committed and nobody hears of it: it is not written again."""
-    write, calls = DatabaseSession.write, []
+    write, calls = StoreConnection.write, []
 
-    def lossy(self: DatabaseSession, batch: Any) -> None:
+    def lossy(self: StoreConnection, batch: Any) -> None:
         write(self, batch)
         calls.append(batch.first)
         if len(calls) % 2:
             raise psycopg.OperationalError("the connection is gone")
 
-    monkeypatch.setattr(DatabaseSession, "write", lossy)
+    monkeypatch.setattr(StoreConnection, "write", lossy)
     archive = MemoryArchive(events)
     with publish(archive):
         archive.await_event(len(events))
@@ -120,7 +120,7 @@ def test_a_read_only_database(
         archive.release(len(events))
         failed = archive.await_progress(lambda each: each.retries >= 4, "four failures")
         assert failed.state == State.RETRYING and failed.next_event == 1_000
-        assert archive.position <= 1_000 + 2 * 997  # nothing piles up
+        assert archive.next_event <= 1_000 + 2 * 997  # nothing piles up
         connection.execute("SET default_transaction_read_only = off")
         connection.execute("ALTER DATABASE exchange RESET default_transaction_read_only")
         archive.await_event(len(events))
@@ -131,13 +131,13 @@ def test_a_read_only_database(
 def test_a_lock_that_somebody_holds(
     publish: Start,
     postgres: EmbeddedPostgres,
-    session_parameters: SessionParameters,
+    connection_parameters: ConnectionParameters,
     connection: psycopg.Connection,
     events: np.ndarray,
     expected: Expected,
 ) -> None:
     archive = MemoryArchive(events, 1_000)
-    with publish(archive, session=session_parameters._replace(lock_timeout_ms=50)):
+    with publish(archive, connection=connection_parameters._replace(lock_timeout_ms=50)):
         archive.await_event(1_000)
         with connection.transaction():
             connection.execute("LOCK TABLE positions IN ACCESS EXCLUSIVE MODE")
@@ -225,23 +225,23 @@ def test_tables_that_somebody_changed(
 def test_an_older_backup_is_written_on(
     publish: Start,
     postgres: EmbeddedPostgres,
-    session_parameters: SessionParameters,
+    connection_parameters: ConnectionParameters,
     events: np.ndarray,
     expected: Expected,
     connection: psycopg.Connection,
 ) -> None:
     """The tables become older under a running publisher: it goes on there, with new models."""
     archive = MemoryArchive(events, 1_000)
-    backup = session_parameters._replace(schema=session_parameters.schema + "_backup")
-    with publish(archive, session=backup):
+    backup = connection_parameters._replace(schema=connection_parameters.schema + "_backup")
+    with publish(archive, connection=backup):
         archive.await_event(1_000)
     archive = MemoryArchive(events, 3_000)
     with publish(archive):
         archive.await_event(3_000)
         with connection.transaction():
-            connection.execute(f"DROP SCHEMA {session_parameters.schema} CASCADE".encode())
+            connection.execute(f"DROP SCHEMA {connection_parameters.schema} CASCADE".encode())
             connection.execute(
-                f"ALTER SCHEMA {backup.schema} RENAME TO {session_parameters.schema}".encode()
+                f"ALTER SCHEMA {backup.schema} RENAME TO {connection_parameters.schema}".encode()
             )
         archive.release(len(events))
         archive.await_event(len(events))
@@ -256,4 +256,4 @@ def test_without_postgres(events: np.ndarray, caplog: pytest.LogCaptureFixture) 
     publisher = Publisher(parameters, archive, conninfo="host=/nonexistent dbname=exchange")
     with RunningPublisher(publisher, archive):
         archive.await_progress(lambda each: each.retries >= 10, "ten failures")
-    assert archive.position == 0 and len(warnings_of(caplog)) == 1
+    assert archive.next_event == 0 and len(warnings_of(caplog)) == 1

@@ -9,15 +9,15 @@ import pytest
 from store_tables import Expected, assert_tables
 from store_world import MemoryArchive, RunningPublisher, random_events
 
-from exchange.store.connection import SessionParameters
+from exchange.store.connection import ConnectionParameters
 from exchange.store.partitions import PARTITIONED, Partition, attached, first_day, month_of
 from exchange.store.schema import has_timescale, migrate, migrations
 
 pytestmark = pytest.mark.needs_jit
 
 
-def test_once(connection: psycopg.Connection, session_parameters: SessionParameters) -> None:
-    schema = session_parameters.schema
+def test_once(connection: psycopg.Connection, connection_parameters: ConnectionParameters) -> None:
+    schema = connection_parameters.schema
     assert migrate(connection, schema) == len(migrations())
     assert migrate(connection, schema) == 0
     found = connection.execute("SELECT version, name FROM schema_version ORDER BY 1").fetchall()
@@ -40,11 +40,11 @@ def test_without_the_extension(connection: psycopg.Connection) -> None:
 
 def test_hypertables(
     connection: psycopg.Connection,
-    session_parameters: SessionParameters,
+    connection_parameters: ConnectionParameters,
     publish: Callable[..., RunningPublisher],
 ) -> None:
     """The extension cannot be had here: a function of its name and arguments stands for it."""
-    schema = session_parameters.schema
+    schema = connection_parameters.schema
     connection.execute(f"CREATE SCHEMA {schema}".encode())
     connection.execute("CREATE TABLE made (relation text, time_column name, every interval)")
     connection.execute(

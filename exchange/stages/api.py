@@ -1,6 +1,6 @@
 """The body of the stage api: read models, order gateway and web server in one asyncio loop.
 
-Who uses it: exchange/stages/main.py. life.py says how it lives.
+Who uses it: exchange/stages/main.py. See exchange/api/server/lifecycle.py for its phases.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import asyncio
 
 from exchange.api.server.application import make_application, make_health_application
 from exchange.api.server.connections import ConnectionLimits
-from exchange.api.server.lifecycle import Door, Life, load_models
+from exchange.api.server.lifecycle import Lifecycle, WebServer, load_models
 from exchange.api.server.wiring import (
     account_capacity,
     capacity_in_use,
@@ -46,21 +46,21 @@ async def _live(stage: ServiceStage) -> None:
     limits = ConnectionLimits(settings.api.connections, settings.api.connections_per_ip)
     # probes are answered also when the API has no room
     of_probes = ConnectionLimits(PROBES, PROBES)
-    life = Life(
+    lifecycle = Lifecycle(
         stage,
         service,
         [
-            Door("api", make_application(service, limits.asked), limits),
-            Door("health", make_health_application(service, of_probes.asked), of_probes),
+            WebServer("api", make_application(service, limits.asked), limits),
+            WebServer("health", make_health_application(service, of_probes.asked), of_probes),
         ],
         backlog=settings.api.listen_backlog,
         checkpoints=checkpoints,
     )
 
-    async def last_words() -> None:
-        # what clients have been told is under way gets its answer; each has a timeout of its own
+    async def drain() -> None:
+        # every command under way gets its outcome; each has a timeout of its own
         while service.gateway.under_way:
             await asyncio.sleep(OUTCOME_POLL_S)
         service.gateway.close()
 
-    await life.live(service.pump.intake_stopped, last_words)
+    await lifecycle.run(service.pump.intake_stopped, drain)

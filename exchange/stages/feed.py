@@ -13,10 +13,10 @@ from exchange.api.base.event_pump import EventPump
 from exchange.api.base.service import ApiService, Counters
 from exchange.api.server.application import make_feed_application
 from exchange.api.server.connections import ConnectionLimits
-from exchange.api.server.lifecycle import Door, Life, load_models
+from exchange.api.server.lifecycle import Lifecycle, WebServer, load_models
 from exchange.api.server.wiring import capacity_in_use, make_market, make_watch
 from exchange.api.websocket.hub import Hub
-from exchange.api.websocket.settings import feed_parameters
+from exchange.api.websocket.settings import websocket_parameters
 from exchange.core.counters import Counter
 from exchange.read_model.market.model import MarketModel
 from exchange.runtime.channel import Telephone
@@ -51,7 +51,7 @@ def _make_service(stage: ServiceStage, market: MarketModel) -> ApiService:
     )
     service.hub = Hub(
         market,
-        feed_parameters(settings, stage.role),
+        websocket_parameters(settings, stage.role),
         clock_ms=lambda: time.time_ns() // 1_000_000,
         count=counters.add,
     )
@@ -66,16 +66,16 @@ async def _live(stage: ServiceStage) -> None:
     (market,), checkpoints = load_models(stage, "feed", lambda: [make_market(settings, capacity)])
     service = _make_service(stage, market)
     limits = ConnectionLimits(settings.feed.connections, settings.api.connections_per_ip)
-    life = Life(
+    lifecycle = Lifecycle(
         stage,
         service,
-        [Door("feed", make_feed_application(service, limits.asked), limits)],
+        [WebServer("feed", make_feed_application(service, limits.asked), limits)],
         backlog=settings.feed.listen_backlog,
         # all workers have the same models: one of them writes for all
         checkpoints=checkpoints if stage.role == FIRST else None,
     )
 
-    async def last_words() -> None:
-        """Nobody waits for an answer here."""
+    async def drain() -> None:
+        """A feed worker has no commands under way."""
 
-    await life.live(service.pump.stopped, last_words)
+    await lifecycle.run(service.pump.stopped, drain)

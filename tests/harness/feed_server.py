@@ -19,7 +19,7 @@ from websocket_client import TIMEOUT_S, Client
 from exchange.api.errors import answer_errors
 from exchange.api.websocket.endpoint import WebSocketEndpoint
 from exchange.api.websocket.hub import Hub
-from exchange.api.websocket.parameters import FeedParameters
+from exchange.api.websocket.parameters import WebSocketParameters
 from exchange.read_model.market.model import MarketModel
 
 INSTRUMENTS = 16
@@ -28,7 +28,7 @@ INSTRUMENTS = 16
 class FeedServer:
     """``apply`` is what the pump does. ``clock_ms`` may be replaced."""
 
-    def __init__(self, parameters: FeedParameters, trades_kept: int) -> None:
+    def __init__(self, parameters: WebSocketParameters, trades_kept: int) -> None:
         self.events = MarketEvents()
         self.market = MarketModel(INSTRUMENTS, trades_kept=trades_kept)
         self.now_ms = self.events.now_ns // 1_000_000
@@ -73,7 +73,7 @@ def serve(test: Callable[[FeedServer], Any], trades_kept: int = 1000, **paramete
     """Run ``test`` (a coroutine function) with a server."""
 
     async def run() -> None:
-        server = FeedServer(FeedParameters(**parameters), trades_kept)
+        server = FeedServer(WebSocketParameters(**parameters), trades_kept)
         async with server.running():
             await asyncio.wait_for(test(server), 3 * TIMEOUT_S)
 

@@ -1,7 +1,8 @@
 """Everything that handlers of the interfaces need, as one object: ``request.app[SERVICE]``.
 
-Who makes it: the body of the stage (stage.py, feed_stage.py). Who uses it: handlers of REST and
-WebSocket. All of it lives in one thread, on one loop: between two awaits nothing here changes.
+Who makes it: exchange/api/server/wiring.py and exchange/stages/feed.py. Who uses it: handlers of
+REST and WebSocket. All of it runs in one thread, on one event loop: between two awaits nothing
+here changes.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ STARTING_RETRY_S = 1
 
 
 class Counters:
-    """The stage's own counters (counters.py); it is their only writer."""
+    """The stage's own counters (exchange/core/counters.py); the stage is their only writer."""
 
     def __init__(self, counters: np.ndarray, prefix: str, registry: Any) -> None:
         self._words = counters
@@ -82,7 +83,7 @@ class ApiService:
         self.limits = limits
         self.authenticator = authenticator
         self.hub: Any = None
-        self.private: Any = None  # what signed-in WebSockets may do; private_side.PrivateSide
+        self.private: Any = None  # PrivateActions; None in a feed worker
         self.ready = False  # whether the models have seen what was released at the start
         self.stopping = False
         self.started_at = 0  # the first event that was not applied when this process started

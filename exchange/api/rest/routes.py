@@ -1,9 +1,9 @@
-"""REST: the table of all routes, and what every one of them has in common.
+"""REST: the table of all routes, and the checks that every request passes.
 
-Who uses it: the application (server.py) through ``add_routes``; the OpenAPI document is generated
-from the same table. Order of the checks of a request: route, origin, media type and size, signature
-(``auth.py``: permission, rate, nonce), query string, body. Invariant: a handler runs only when all
-of them have passed.
+Who uses it: application.py through ``add_routes``; the OpenAPI document is generated from the same
+table. Order of the checks of a request: route, origin, media type and size, signature (auth.py:
+permission, rate, nonce), query string, body. Invariant: a handler runs only when all of them have
+passed.
 """
 
 from __future__ import annotations
@@ -19,11 +19,7 @@ from exchange.api.access.origins import cors_headers, preflight_headers, require
 from exchange.api.base.service import SERVICE
 from exchange.api.errors import ApiError, ErrorCode, success_body
 from exchange.api.orders.terms import Amendment, CancelAfter, NewOrder
-from exchange.api.rest import account as rest_account
-from exchange.api.rest import market as rest_market
-from exchange.api.rest import openapi
-from exchange.api.rest import orders as rest_orders
-from exchange.api.rest import schemas as shapes
+from exchange.api.rest import account, market, openapi, orders, schemas
 from exchange.api.rest.call import Answer, Call
 from exchange.api.rest.decode import decode_body, decode_query
 from exchange.api.rest.route import Route
@@ -40,8 +36,8 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "POST",
         "/orders",
-        rest_orders.post_order,
-        shapes.OrderAnswer,
+        orders.post_order,
+        schemas.OrderAnswer,
         TRADE,
         body=NewOrder,
         statuses=(201, 200),
@@ -51,42 +47,42 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "GET",
         "/orders",
-        rest_orders.get_orders,
-        shapes.OrdersAnswer,
+        orders.get_orders,
+        schemas.OrdersAnswer,
         READ,
-        query=shapes.OrdersQuery,
+        query=schemas.OrdersQuery,
         errors=_LIST,
     ),
     Route(
         "DELETE",
         "/orders",
-        rest_orders.delete_orders,
-        shapes.MassCancelAnswer,
+        orders.delete_orders,
+        schemas.MassCancelAnswer,
         TRADE,
-        query=shapes.MassCancelQuery,
+        query=schemas.MassCancelQuery,
         errors=_NO_INSTRUMENT,
     ),
     Route(
         "POST",
         "/orders/cancel-after",
-        rest_orders.post_cancel_after,
-        shapes.CancelAfterAnswer,
+        orders.post_cancel_after,
+        schemas.CancelAfterAnswer,
         TRADE,
         body=CancelAfter,
     ),
     Route(
         "GET",
         "/orders/{order_id}",
-        rest_orders.get_order,
-        shapes.OrderWithTrades,
+        orders.get_order,
+        schemas.OrderWithTrades,
         READ,
         errors=(ErrorCode.ORDER_NOT_FOUND,),
     ),
     Route(
         "PATCH",
         "/orders/{order_id}",
-        rest_orders.patch_order,
-        shapes.OrderAnswer,
+        orders.patch_order,
+        schemas.OrderAnswer,
         TRADE,
         body=Amendment,
         errors=(
@@ -99,8 +95,8 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "DELETE",
         "/orders/{order_id}",
-        rest_orders.delete_order,
-        shapes.OrderAnswer,
+        orders.delete_order,
+        schemas.OrderAnswer,
         TRADE,
         errors=(ErrorCode.ORDER_NOT_FOUND, ErrorCode.ORDER_CLOSED),
         rejects=True,
@@ -108,48 +104,48 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "GET",
         "/trades",
-        rest_orders.get_fills,
-        shapes.FillsAnswer,
+        orders.get_fills,
+        schemas.FillsAnswer,
         READ,
-        query=shapes.FillsQuery,
+        query=schemas.FillsQuery,
         errors=(*_LIST, ErrorCode.ORDER_NOT_FOUND),
     ),
-    Route("GET", "/accounts/me", rest_account.get_account, shapes.AccountAnswer, READ),
-    Route("GET", "/positions", rest_account.get_positions, shapes.PositionsAnswer, READ),
-    Route("GET", "/instruments", rest_market.get_instruments, shapes.InstrumentsAnswer),
+    Route("GET", "/accounts/me", account.get_account, schemas.AccountAnswer, READ),
+    Route("GET", "/positions", account.get_positions, schemas.PositionsAnswer, READ),
+    Route("GET", "/instruments", market.get_instruments, schemas.InstrumentsAnswer),
     Route(
         "GET",
         "/depth/{symbol}",
-        rest_market.get_depth,
-        shapes.DepthAnswer,
-        query=shapes.DepthQuery,
+        market.get_depth,
+        schemas.DepthAnswer,
+        query=schemas.DepthQuery,
         errors=_NO_INSTRUMENT,
     ),
     Route(
         "GET",
         "/trades/{symbol}",
-        rest_market.get_public_trades,
-        shapes.TradesAnswer,
-        query=shapes.PublicTradesQuery,
+        market.get_public_trades,
+        schemas.TradesAnswer,
+        query=schemas.PublicTradesQuery,
         errors=_LIST,
     ),
     Route(
         "GET",
         "/ticker/{symbol}",
-        rest_market.get_ticker,
-        shapes.TickerAnswer,
+        market.get_ticker,
+        schemas.TickerAnswer,
         errors=_NO_INSTRUMENT,
     ),
     Route(
         "GET",
         "/klines/{symbol}",
-        rest_market.get_klines,
-        shapes.KlinesAnswer,
-        query=shapes.KlinesQuery,
+        market.get_klines,
+        schemas.KlinesAnswer,
+        query=schemas.KlinesQuery,
         errors=_NO_INSTRUMENT,
     ),
-    Route("GET", "/time", rest_market.get_time, shapes.TimeAnswer),
-    Route("GET", "/health", rest_market.get_health, shapes.HealthAnswer),
+    Route("GET", "/time", market.get_time, schemas.TimeAnswer),
+    Route("GET", "/health", market.get_health, schemas.HealthAnswer),
 )
 
 
@@ -167,7 +163,7 @@ async def _read_body(request: web.Request, route: Route) -> bytes:
         )
     if not request.body_exists:
         return b""
-    # as sent, first: to take the header apart costs more than the rest of this function
+    # the header as text first: parsing it costs more than the rest of this function
     is_json = request.headers.get("Content-Type") == JSON or request.content_type == JSON
     if route.body is not None and not is_json:
         raise ApiError(ErrorCode.UNSUPPORTED_MEDIA_TYPE, f"Content-Type: must be {JSON}")
@@ -175,7 +171,7 @@ async def _read_body(request: web.Request, route: Route) -> bytes:
     if (request.content_length or 0) > maximum:
         raise _too_large(maximum)
     if request.content.is_eof():
-        body = await request.read()  # it has come with the head: no timer is needed
+        body = await request.read()  # it came with the head: no timer is needed
     else:
         try:
             async with asyncio.timeout(BODY_TIMEOUT_S):
@@ -211,7 +207,7 @@ def _serve(route: Route) -> Callable[[web.Request], Awaitable[web.Response]]:
 
 
 async def _preflight(request: web.Request) -> web.Response:
-    """OPTIONS: what a page of an allowed origin asks before its request."""
+    """Answer OPTIONS, which a browser sends before the request of a page of another origin."""
     service = request.app[SERVICE]
     allowed = service.allowed_origins
     return web.Response(status=204, headers=preflight_headers(request, allowed))

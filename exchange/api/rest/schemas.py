@@ -1,4 +1,4 @@
-"""The shapes of REST's query strings and answers, as Structs: the one place that says them.
+"""The schemas of REST's query strings and answers, as Structs: the only place that defines them.
 
 Who uses it: routes (queries are decoded into these), the OpenAPI document (generated from these)
 and the tests, which hold every answer of a running exchange against them. Answers are built as

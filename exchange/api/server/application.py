@@ -1,12 +1,14 @@
-"""The web application: which module answers which path, and what every answer has in common.
+"""The web applications: which module answers which path, and the middlewares around all of them.
 
-Who uses it: stage.py, feed_stage.py and tests. Each part registers its routes through a function
-``add_routes(app)`` of its own; here they are put together, with the middlewares around them:
+Who uses it: exchange/stages/api.py, exchange/stages/feed.py and tests. Each part registers its
+routes through a function ``add_routes(app)`` of its own. The middlewares and signals, outermost
+first:
 
-    counting       requests and failures, for `exchange status`
-    headers        what browsers must be told with every answer
-    errors         every error in the envelope (errors.answer_errors)
-    gate           503 while the models are not up to date; the rate limit of the address
+    noticing       tells connections.py that a connection has sent a request
+    count          counts requests and failures, for `exchange status`
+    answer_errors  sends every error in the envelope (exchange/api/errors.py)
+    gate           enforces the rate limit of the address; 503 while the models are not up to date
+    add_headers    adds the security headers to every answer
 """
 
 from __future__ import annotations
@@ -19,13 +21,13 @@ from aiohttp import web
 from exchange.api.base.health import health_response
 from exchange.api.base.service import SERVICE, ApiService
 from exchange.api.errors import Handler, answer_errors
-from exchange.api.rest import routes as rest
+from exchange.api.rest import routes as rest_routes
 from exchange.api.rest.routes import PREFIX
-from exchange.api.websocket import endpoint as websocket
-from exchange.web import routes as page
+from exchange.api.websocket import endpoint as websocket_endpoint
+from exchange.web import routes as page_routes
 
 Asked = Callable[[web.BaseRequest], None]
-# answered also while the models read the archive
+# paths that are answered while the models still read the archive, too
 ALWAYS = frozenset({f"{PREFIX}/time", f"{PREFIX}/health", "/health"})
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -52,13 +54,13 @@ async def count(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 @web.middleware
 async def gate(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Nobody gets more than the address's share, and no answer from models that are not ready."""
+    """Enforce the rate limit of the address, and refuse requests until the models are ready."""
     service = request.app[SERVICE]
-    # the files of the page cost nothing: they are in memory, and a reload asks for forty
+    # the page's files are not limited: they are served from memory, and one reload asks for forty
     if (
         service.limits is not None
         and request.path != "/"
-        and not request.path.startswith(page.PREFIX)
+        and not request.path.startswith(page_routes.PREFIX)
     ):
         service.limits.take_address(request)
     if request.path.startswith(PREFIX) and request.path not in ALWAYS:
@@ -82,16 +84,16 @@ def _noticing(asked: Asked) -> Any:
 
 
 def make_application(service: ApiService, asked: Asked = lambda request: None) -> web.Application:
-    """The application of the process api. ``asked`` is told of each request (connections.py)."""
+    """The application of the process api. ``asked``: called with each request (connections.py)."""
     app = web.Application(
         middlewares=[_noticing(asked), count, answer_errors, gate],
         client_max_size=service.body_bytes,
     )
     app[SERVICE] = service
     app.on_response_prepare.append(add_headers)
-    rest.add_routes(app)
-    websocket.add_routes(app)
-    page.add_routes(app)
+    rest_routes.add_routes(app)
+    websocket_endpoint.add_routes(app)
+    page_routes.add_routes(app)
     return app
 
 
@@ -101,7 +103,7 @@ def make_feed_application(
     """The application of a feed worker: its WebSocket."""
     app = web.Application(middlewares=[_noticing(asked), answer_errors])
     app[SERVICE] = service
-    websocket.add_routes(app)
+    websocket_endpoint.add_routes(app)
     return app
 
 

@@ -1,12 +1,12 @@
-"""How many TCP connections a web server holds, of whom, and how long one may say nothing.
+"""Limits of a web server's TCP connections: in total, for each address, and silent ones.
 
-Who uses it: the processes api and feed (life.py). A connection beyond a limit is answered with 503
-and closed before its request is read; one that asks for nothing for FIRST_REQUEST_S is closed, so
-that silent ones cannot use up the limit. WebSockets and connections that wait for their next
-request have limits of their own (feed_parameters.py, idle_timeout_ms).
+Who uses it: the processes api and feed (lifecycle.py). A connection beyond a limit is answered with
+503 and closed before its request is read. A connection that sends no request for FIRST_REQUEST_S is
+closed, so that silent connections cannot use up the limit. WebSockets and connections between two
+requests have limits of their own (websocket/parameters.py, idle_timeout_ms).
 
-It stands between aiohttp's server and the connections' protocols: the two methods that each
-protocol calls when its connection is made and lost.
+The limits are enforced in the two methods of aiohttp's server that each connection's protocol calls
+when the connection is made and when it is lost.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Protocol = web.RequestHandler
 
 
 def _refusal() -> bytes:
-    """The whole HTTP answer for a connection too many."""
+    """The whole HTTP answer for a connection beyond a limit."""
     body = error_body(ErrorCode.TOO_MANY_CONNECTIONS, "too many connections: try again in a moment")
     return (
         b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n"
@@ -41,7 +41,7 @@ class ConnectionLimits:
         self._per_address = per_address
         self._addresses: Counter[str] = Counter()
         self._open: dict[Protocol, str] = {}
-        # in the order in which they came; a Python dict keeps it
+        # connections without a request so far, oldest first
         self._silent: dict[Protocol, tuple[float, asyncio.Transport]] = {}
         self._refusal = _refusal()
 
@@ -50,7 +50,7 @@ class ConnectionLimits:
         return len(self._open)
 
     def attach(self, server: web.Server) -> None:
-        """Count the connections of ``server``, and keep them within the limits."""
+        """Enforce the limits on the connections of ``server``."""
         made, lost = server.connection_made, server.connection_lost
 
         def connection_made(handler: Protocol, transport: asyncio.Transport) -> None:
@@ -65,11 +65,11 @@ class ConnectionLimits:
         server.connection_lost = connection_lost  # type: ignore[method-assign]
 
     def asked(self, request: web.BaseRequest) -> None:
-        """The connection of ``request`` has asked for something: it is not silent."""
+        """``request`` has come: its connection is not silent any more."""
         self._silent.pop(request.protocol, None)
 
     def close_silent(self, now_s: float) -> None:
-        """Close what has not asked for anything since FIRST_REQUEST_S; to be called regularly."""
+        """Close connections without a request for FIRST_REQUEST_S; to be called regularly."""
         for handler, (since_s, transport) in list(self._silent.items()):
             if now_s - since_s < FIRST_REQUEST_S:
                 return

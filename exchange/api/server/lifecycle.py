@@ -1,15 +1,17 @@
-"""The life of a process with a web server and read models: what api and feed have in common.
+"""The lifecycle of a process with web servers and read models, which stages api and feed share.
 
-Who uses it: stage.py and feed_stage.py.
+Who uses it: exchange/stages/api.py and exchange/stages/feed.py.
 
-    1. the servers answer at once: 503, "starting"
-    2. the models go on from their newest checkpoint through the archive to the ring
-    3. ready; once a second the housekeeping: connections, gauges, checkpoints
-    4. the end of intake (api) or of the core (feed): nothing new; outcomes that somebody waits for
-       come; WebSockets are told; a last checkpoint; the end
+    1. start    the servers answer at once: 503, "starting"
+    2. read     the models read on from their newest checkpoint through the archive to the ring
+    3. ready    the servers answer; housekeeping runs once a second: silent connections, gauges,
+                checkpoints
+    4. drain    begins when intake ends (api) or the core stops (feed): no new request is taken, and
+                commands under way get their outcomes
+    5. stop     WebSockets are closed, the last checkpoint is written, the servers end
 
-What a listener of the pump cannot take (a gap, a bug) ends the process: it starts again and reads
-anew.
+An exception in a listener of the event pump (a gap in the events, a bug) ends the process; the
+daemon starts it again, and it reads the events anew.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from typing import Any, NamedTuple
 from aiohttp import web
 
 from exchange.api.base.service import ApiService
-from exchange.api.server import malformed_http as malformed
+from exchange.api.server import malformed_http
 from exchange.api.server.connections import ConnectionLimits
 from exchange.read_model.checkpoint import CheckpointWriter, load_newest
 from exchange.runtime.data_directory import read_model_directory
@@ -40,7 +42,7 @@ FINAL_CHECKPOINT_EVENTS = 10_000
 def load_models(
     stage: ServiceStage, name: str, make_models: Callable[[], Sequence[Any]]
 ) -> tuple[Sequence[Any], CheckpointWriter]:
-    """Models from the newest checkpoint of ``name``, and who writes the next ones."""
+    """The models of the newest checkpoint ``name``, and the writer of the next checkpoints."""
     directory = read_model_directory(stage.data_directory) / name
     loaded = load_newest(directory, make_models, stage.released(), stage.archive())
     for note in loaded.notes:
@@ -55,44 +57,46 @@ def load_models(
     )
 
 
-class Door(NamedTuple):
-    """A web server: its listening socket's name, what answers, and whom it lets in."""
+class WebServer(NamedTuple):
+    """``listener``: name of its listening socket in the stage's specification."""
 
-    name: str
+    listener: str
     app: web.Application
     limits: ConnectionLimits
 
 
-class Life:
-    """``doors``: the first one's connections are those that are counted; ``backlog``: connections
-    that wait to be accepted at each. ``checkpoints``: None where somebody else writes them.
+class Lifecycle:
+    """Runs ``servers`` and the event pump of ``service`` from start to stop.
+
+    The gauge of connections shows those of the first server. ``backlog``: connections that wait to
+    be accepted, of each server. ``checkpoints``: None where another process writes them.
     """
 
     def __init__(
         self,
         stage: ServiceStage,
         service: ApiService,
-        doors: Sequence[Door],
+        servers: Sequence[WebServer],
         *,
         backlog: int,
         checkpoints: CheckpointWriter | None,
     ) -> None:
         self._stage = stage
         self._service = service
-        self._doors = doors
+        self._servers = servers
         self._backlog = backlog
         self._checkpoints = checkpoints
-        self._began_at = service.pump.position
+        self._first_event = service.pump.position
 
-    async def live(self, end: asyncio.Event, last_words: Callable[[], Awaitable[None]]) -> None:
-        """Until ``end``, then ``last_words``, then close everything."""
-        runners = [await self._serve(door) for door in self._doors]
+    async def run(self, end: asyncio.Event, drain: Callable[[], Awaitable[None]]) -> None:
+        """Serve until ``end`` is set, await ``drain``, then close everything."""
+        runners = [await self._start(server) for server in self._servers]
         pump = self._service.pump
         pump.start()
         assert pump.failure is not None
         tasks = [
-            asyncio.create_task(self._follow(end, last_words)),
-            asyncio.create_task(self._keep_house()),
+            asyncio.create_task(self._serve(end, drain)),
+            asyncio.create_task(self._housekeeping()),
         ]
         try:
             done, _ = await asyncio.wait(
@@ -100,7 +104,7 @@ class Life:
             )
             for each in done:
                 each.result()
-            self._save()
+            self._save_last_checkpoint()
         finally:
             for task in tasks:
                 task.cancel()
@@ -111,13 +115,13 @@ class Life:
                 await runner.cleanup()
             pump.close()
 
-    async def _serve(self, door: Door) -> web.AppRunner:
+    async def _start(self, server: WebServer) -> web.AppRunner:
         api = self._stage.settings.api
         runner = web.AppRunner(
-            door.app,
+            server.app,
             access_log=None,
             handle_signals=False,
-            auto_decompress=False,  # an encoded body is refused, and not unpacked before that
+            auto_decompress=False,  # an encoded body is refused before anything unpacks it
             shutdown_timeout=SHUTDOWN_S,
             keepalive_timeout=api.idle_timeout_ms / 1000,
             max_line_size=api.header_bytes,
@@ -125,12 +129,14 @@ class Life:
         )
         await runner.setup()
         assert runner.server is not None
-        malformed.attach(runner.server)
-        door.limits.attach(runner.server)
-        await web.SockSite(runner, self._stage.listener(door.name), backlog=self._backlog).start()
+        malformed_http.attach(runner.server)
+        server.limits.attach(runner.server)
+        listener = self._stage.listener(server.listener)
+        await web.SockSite(runner, listener, backlog=self._backlog).start()
         return runner
 
-    async def _follow(self, end: asyncio.Event, last_words: Callable[[], Awaitable[None]]) -> None:
+    async def _serve(self, end: asyncio.Event, drain: Callable[[], Awaitable[None]]) -> None:
+        """Become ready when the models have read every event released at the start; then drain."""
         stage, service, pump = self._stage, self._service, self._service.pump
         reached = asyncio.create_task(pump.reached(stage.released_at_start))
         ending = asyncio.create_task(end.wait())
@@ -146,25 +152,26 @@ class Life:
                 stage.ready()
             await ending
             service.stopping = True
-            await last_words()
+            await drain()
         finally:
             reached.cancel()
             ending.cancel()
 
-    async def _keep_house(self) -> None:
+    async def _housekeeping(self) -> None:
+        """Close silent connections, set the gauge and begin due checkpoints, once a second."""
         while True:
             await asyncio.sleep(HOUSEKEEPING_S)
-            for door in self._doors:
-                door.limits.close_silent(time.monotonic())
+            for server in self._servers:
+                server.limits.close_silent(time.monotonic())
             if self._service.role == "api":
-                self._service.counters.set("connections", len(self._doors[0].limits))
+                self._service.counters.set("connections", len(self._servers[0].limits))
             if self._checkpoints is not None:
                 try:
                     self._checkpoints.step()
                 except OSError as error:  # no memory for a child, no descriptor for its pipe
                     log.error("no checkpoint was begun: %s", error)
 
-    def _save(self) -> None:
-        new = self._service.pump.position - self._began_at
+    def _save_last_checkpoint(self) -> None:
+        new = self._service.pump.position - self._first_event
         if self._checkpoints is not None and new >= FINAL_CHECKPOINT_EVENTS:
             self._checkpoints.save_now()

@@ -1,8 +1,9 @@
-"""What is no HTTP at all: answered in the envelope, and no reason for a traceback in the log.
+"""Malformed HTTP gets the API's error envelope instead of plain text, and leaves no traceback.
 
-Who uses it: the servers (life.py). aiohttp answers what its parser refuses (a header that is too
-long, a broken chunk, another protocol) before any middleware runs: in plain text, with the bytes
-that it could not read, and with a traceback in the log, which anybody could fill that way.
+Who uses it: the servers (lifecycle.py). aiohttp itself answers input that its parser refuses (a
+header that is too long, a broken chunk, another protocol) before any middleware runs: in plain
+text, with the bytes that it could not read, and with a traceback in the log. Any stranger could
+fill the log that way.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 class EnvelopeHandler(web.RequestHandler):
-    """aiohttp's protocol of one connection, with answers of ours to what cannot be read."""
+    """aiohttp's protocol of one connection; it answers malformed input in the error envelope."""
 
     __slots__ = ()
 
@@ -30,7 +31,7 @@ class EnvelopeHandler(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """The answer to a request that reached no handler, or whose handler's answer failed."""
+        """Answer a request that reached no handler, or whose handler failed while answering."""
         if status >= 500:
             log.error("bug while answering %s", request.remote, exc_info=exc)
             error = internal_error()
@@ -43,7 +44,7 @@ class EnvelopeHandler(web.RequestHandler):
             what = (message or "").split("\n")[0].rstrip(":") or "malformed"
             error = ApiError(ErrorCode.INVALID_FIELD, f"not a request of HTTP/1.1: {what[:100]}")
         if request.writer.output_size > 0:
-            # a part of an answer has gone out: nothing can follow it
+            # a part of the answer is on the wire: another answer cannot follow it
             raise ConnectionError("the answer has begun")
         response = error_response(error)
         response.force_close()
@@ -51,11 +52,11 @@ class EnvelopeHandler(web.RequestHandler):
 
 
 def attach(server: web.Server) -> None:
-    """Let ``server`` answer so, from the next connection on."""
+    """Make every new connection of ``server`` an EnvelopeHandler."""
     made = server.connection_made
 
     def connection_made(handler: web.RequestHandler, transport: asyncio.Transport) -> None:
-        # the same object with the same fields: only what handle_error does is another
+        # aiohttp has made the object already; EnvelopeHandler adds no fields, only the method
         handler.__class__ = EnvelopeHandler
         made(handler, transport)
 

@@ -18,9 +18,9 @@ from exchange.api.base.health import HealthWatch
 from exchange.api.base.service import ApiService, Counters
 from exchange.api.orders.gateway import OrderGateway
 from exchange.api.websocket.hub import Hub
-from exchange.api.websocket.private_actions import PrivateSide
+from exchange.api.websocket.private_actions import PrivateActions
 from exchange.api.websocket.private_channel import PrivateChannel
-from exchange.api.websocket.settings import feed_parameters
+from exchange.api.websocket.settings import websocket_parameters
 from exchange.core.capacity import EngineCapacity
 from exchange.core.counters import Counter, Histogram
 from exchange.read_model.accounts.model import AccountModel
@@ -128,7 +128,7 @@ def make_api_service(
     )
     service.hub = Hub(
         market,
-        feed_parameters(settings, stage.role),
+        websocket_parameters(settings, stage.role),
         clock_ms=lambda: service.clock() // 1_000_000,
         count=counters.add,
     )
@@ -136,7 +136,7 @@ def make_api_service(
         market, accounts, keys, describe=gateway.describe, history=stage.archive().view
     )
     service.hub.add_every_second(channel.look_after)
-    service.private = PrivateSide(
+    service.private = PrivateActions(
         authenticator,
         channel,
         gateway,

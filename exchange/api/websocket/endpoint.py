@@ -31,7 +31,7 @@ from exchange.api.websocket.asyncapi import document
 from exchange.api.websocket.channels import ORDERS, ChannelKey, UnknownChannel, resolve, shortened
 from exchange.api.websocket.frames import CloseCode, close_frame, pong_frame
 from exchange.api.websocket.messages import frame
-from exchange.api.websocket.private_actions import PrivateAction, PrivateSide
+from exchange.api.websocket.private_actions import PrivateAction, PrivateActions
 from exchange.api.websocket.subscriber import Subscriber
 from exchange.read_model.market.model import INTERVALS
 
@@ -72,7 +72,7 @@ class WebSocketEndpoint:
         hub: Hub,
         *,
         limits: RateLimits | None = None,
-        private: PrivateSide | None = None,
+        private: PrivateActions | None = None,
         check_ready: Callable[[], None] = lambda: None,
     ) -> None:
         self.hub = hub
@@ -284,7 +284,7 @@ class Connection:
         else:
             await self._private().act(self, action)
 
-    def _private(self) -> PrivateSide:
+    def _private(self) -> PrivateActions:
         private = self._endpoint.private
         if private is None:
             raise ApiError(ErrorCode.PERMISSION_DENIED, "this address serves public channels only")

@@ -28,7 +28,7 @@ from exchange.api.websocket.channels import ChannelKey, ChannelKind
 from exchange.api.websocket.fan_out import FanOut
 from exchange.api.websocket.frames import CloseCode, ping_frame
 from exchange.api.websocket.messages import frame
-from exchange.api.websocket.parameters import FeedParameters
+from exchange.api.websocket.parameters import WebSocketParameters
 from exchange.api.websocket.public_frames import NANOSECONDS_PER_MS, PublicFrames
 from exchange.api.websocket.subscriber import Group, Subscriber
 from exchange.read_model.market.model import INTERVALS
@@ -65,7 +65,7 @@ class Hub:
     def __init__(
         self,
         market: MarketModel,
-        parameters: FeedParameters,
+        parameters: WebSocketParameters,
         *,
         clock_ms: Callable[[], int],
         count: Callable[[str, int], None] = lambda name, amount: None,

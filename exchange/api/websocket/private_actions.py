@@ -52,7 +52,7 @@ class Connection(Protocol):
     def refuse(self, error: ApiError, *, request_id: str | UnsetType = UNSET) -> None: ...
 
 
-class PrivateSide:
+class PrivateActions:
     """``limits``: counts order actions of a key with its other requests."""
 
     def __init__(

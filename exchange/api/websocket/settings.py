@@ -1,21 +1,21 @@
-"""From ``[api]`` and ``[feed]`` of the configuration to the limits of the WebSocket.
+"""Makes the WebSocket's parameters from ``[api]`` and ``[feed]`` of the configuration.
 
-Who uses it: the stages api and feed. The hub itself knows no configuration.
+Who uses it: the stages api and feed. The hub itself reads no configuration.
 """
 
 from __future__ import annotations
 
-from exchange.api.websocket.parameters import FeedParameters
+from exchange.api.websocket.parameters import WebSocketParameters
 from exchange.settings import Settings
 
 API_ROLE = "api"
 
 
-def feed_parameters(settings: Settings, role: str) -> FeedParameters:
-    """The limits of the WebSockets that the stage ``role`` serves ("api" or "feed_<n>")."""
+def websocket_parameters(settings: Settings, role: str) -> WebSocketParameters:
+    """The parameters of the WebSockets that stage ``role`` ("api" or "feed_<n>") serves."""
     api, feed = settings.api, settings.feed
     of_api = role == API_ROLE
-    return FeedParameters(
+    return WebSocketParameters(
         tick_ms=feed.tick_ms,
         heartbeat_ms=feed.heartbeat_ms,
         connections=api.websocket_connections if of_api else feed.connections,

@@ -1,9 +1,9 @@
-"""One connected socket as the hub sees it: where its bytes go, and how far behind it is.
+"""A subscriber: one connected WebSocket, its channels, and how many bytes it has not read.
 
-Who uses it: the hub writes to it, the endpoint makes it, reads for it and ends it. It writes whole
-frames straight to the transport; whatever the client does not read stays in the transport's
-buffer, whose size decides what happens next: over the soft limit it *lags* (the hub sends it
-nothing more until half of that is read), over the hard limit it is closed.
+Who uses it: the endpoint makes it and closes it, the hub writes to it. A subscriber writes whole
+frames to the transport. What the client does not read stays in the transport's buffer, and the size
+of that buffer decides: over the soft limit the subscriber *lags* (the hub sends it nothing more
+until it has read half of that), over the hard limit it is closed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 
 from exchange.api.websocket.channels import ChannelKey
 from exchange.api.websocket.frames import CloseCode, close_frame
-from exchange.api.websocket.parameters import FeedParameters
+from exchange.api.websocket.parameters import WebSocketParameters
 
 
 class Group:
@@ -39,22 +39,22 @@ class Group:
         self.parts: list[bytes] = []
         self.frames = 0  # in parts
         self.part_bytes = 0  # in parts
-        self.skips: dict[Subscriber, int] = {}  # who joined later: how much of parts is not for it
-        self.told_sequence = -1  # of the fan-out: what all members had been told at the last write
+        self.skips: dict[Subscriber, int] = {}  # bytes of `parts` from before a member joined
+        self.told_sequence = -1  # newest event that every member has been told of
 
     def add(self, subscriber: Subscriber) -> None:
-        """Make it a member."""
+        """Add a member."""
         self.members.add(subscriber)
         self._now = None
 
     def discard(self, subscriber: Subscriber) -> None:
-        """It is no member any more."""
+        """Remove a member. Idempotent."""
         self.members.discard(subscriber)
         self.skips.pop(subscriber, None)
         self._now = None
 
     def members_now(self) -> tuple[list[Subscriber], np.ndarray]:
-        """The members and their descriptors (int64), which stay as they are when members change."""
+        """Snapshot of the members and their descriptors (int64[members])."""
         if self._now is None:
             members = list(self.members)
             self._now = members, np.array([each.descriptor for each in members], np.int64)
@@ -83,7 +83,11 @@ class Subscriber:
     )
 
     def __init__(
-        self, number: int, transport: asyncio.Transport, parameters: FeedParameters, now_s: float
+        self,
+        number: int,
+        transport: asyncio.Transport,
+        parameters: WebSocketParameters,
+        now_s: float,
     ) -> None:
         self.number = number  # counts connections: for logs
         self.channels: set[ChannelKey] = set()
@@ -91,21 +95,21 @@ class Subscriber:
         self.closing = False
         self.dropped = False  # because it was too slow
         self.heard_s = now_s  # when the client last sent anything
-        self.pinged = False  # since then
+        self.pinged = False  # whether a ping was sent since then
         self.lagging_since_s: float | None = None
-        self.told_sequence = -1  # when it last joined a group or was told all: never less is said
-        self.sent_sequence = -1  # lagging: events up to this one have been sent
-        self.slice = 0  # of the hub's heartbeats
+        self.told_sequence = -1  # newest event it had been told of when it joined its group
+        self.sent_sequence = -1  # while it lags: events up to this one have been sent
+        self.slice = 0  # which slice of the hub's heartbeats it belongs to
         self._transport = transport
         self._parameters = parameters
         self._close_timer: asyncio.TimerHandle | None = None
-        # of the socket, for writes past the transport; -1: only the transport may write
+        # of the socket, for writes that bypass the transport; -1: only the transport may write
         connected: socket.socket | None = transport.get_extra_info("socket")
         encrypted = transport.get_extra_info("sslcontext") is not None
         self.descriptor = -1 if connected is None or encrypted else connected.fileno()
 
     def is_clear(self) -> bool:
-        """Whether ``descriptor`` may be written to: nothing waits before it, nothing closes it."""
+        """Whether ``descriptor`` may be written to directly: the transport holds no bytes of it."""
         transport = self._transport
         return (
             not self.closing
@@ -115,13 +119,13 @@ class Subscriber:
         )
 
     def unsent_bytes(self) -> int:
-        """How much the client has not read, beyond what the kernel holds for it."""
+        """Bytes that wait in the transport, beyond those that the kernel holds."""
         return self._transport.get_write_buffer_size()
 
     def write(self, frames: bytes) -> int:
-        """Send whole frames, whatever the client has read. Returns ``unsent_bytes()``.
+        """Send whole frames. Returns ``unsent_bytes()``.
 
-        Over the hard limit the socket is closed as too slow.
+        Closes the socket as too slow when they exceed the hard limit.
         """
         transport = self._transport
         if self.closing or transport.is_closing():
@@ -137,10 +141,10 @@ class Subscriber:
         return unsent_bytes
 
     def close(self, code: CloseCode, reason: str) -> None:
-        """Send a close frame; nothing is sent after it. The client has a while to take note.
+        """Send a close frame; nothing is sent after it. The client has close_seconds to answer.
 
-        The endpoint goes on reading (and dropping) until the client closes or the time is over:
-        a socket closed with unread input is reset, and the client may never see the reason.
+        The endpoint reads and drops input until the client closes or the time is over: a socket
+        that is closed with unread input is reset, and the client may never see the reason.
         """
         if self.closing:
             return
@@ -153,14 +157,14 @@ class Subscriber:
             )
 
     def hang_up(self) -> None:
-        """Close the connection itself, after what is still unsent. To be called at the end."""
+        """Close the connection after the unsent bytes. Called once, at the end."""
         self.closing = True
         if not self._transport.is_closing():
             self._transport.close()
         if self._close_timer is not None:
             self._close_timer.cancel()
         if self._transport.get_write_buffer_size():
-            # a client that never reads must not keep the connection for ever
+            # a client that never reads must not hold the connection forever
             self._close_timer = asyncio.get_running_loop().call_later(
                 self._parameters.close_seconds, self._transport.abort
             )

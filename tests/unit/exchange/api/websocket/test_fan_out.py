@@ -11,10 +11,10 @@ import pytest
 
 from exchange.api.websocket.channels import ChannelKey, ChannelKind
 from exchange.api.websocket.fan_out import MEMBERS_AT_ONCE, FanOut
-from exchange.api.websocket.parameters import FeedParameters
+from exchange.api.websocket.parameters import WebSocketParameters
 from exchange.api.websocket.subscriber import Group, Subscriber
 
-PARAMETERS = FeedParameters(soft_buffer_bytes=100_000, hard_buffer_bytes=1 << 30)
+PARAMETERS = WebSocketParameters(soft_buffer_bytes=100_000, hard_buffer_bytes=1 << 30)
 
 
 class Reader:

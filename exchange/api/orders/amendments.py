@@ -1,8 +1,8 @@
 """What an amendment asks for, judged before it is sent; and whether two requests are the same.
 
 Who uses it: the order gateway. The matcher cancels an order whose replacement has invalid details
-(docs/matching.md, REPLACE 4): a client that mistypes a price must not lose its order, so what can
-be known here is refused here, with the matcher's own number.
+(Rule replace-details in docs/matching.md): a client that mistypes a price must not lose its order,
+so what can be known here is refused here, with the matcher's own number.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""What is checked about a command itself: rules 1 to 18 of ENTER in docs/matching.md.
+"""Checks a command by itself.
+
+The rules from decoder-reject to auction-minimum-quantity of docs/matching.md.
 
 Every function answers with a reject number, 0 for none. What the account can afford is in risk.py.
 """
@@ -119,7 +121,7 @@ def instrument_defined(v: Any, instrument: int) -> bool:
 
 @jit
 def _access_reject(v: Any, session: int, a: int) -> int:
-    """Rule 3 where something is wrong."""
+    """Rule account-access where something is wrong."""
     flags = get(v.accounts, a + ACCOUNT_FLAGS)
     if flags & ACCOUNT_DEFINED_FLAG == 0:
         return _UNKNOWN_ACCOUNT
@@ -144,7 +146,7 @@ def _take_token(rows: Any, at: int, now_ns: int) -> bool:
 
 @jit_inline
 def check_door(v: Any, session: int, a: int, instrument: int) -> int:
-    """Rules 2 to 5: day, access, rate and state; takes from the rates' buckets."""
+    """Rules day-open, account-access, order-rate and instrument-state; takes from the buckets."""
     s = v.scalars
     if get(s, DAY_OPEN) == 0:
         return _MARKET_CLOSED
@@ -167,7 +169,7 @@ def check_door(v: Any, session: int, a: int, instrument: int) -> int:
 
 @jit_inline
 def check_codes(order_type: int, time_in_force: int, display: int, is_long: bool) -> int:
-    """Rules 7 and 8."""
+    """Rules order-type and display-code."""
     if order_type > _STOP_LIMIT or (is_stop(order_type) and not is_long):
         return _INVALID_ORDER_TYPE
     if time_in_force > TIME_IN_FORCE_SYSTEM_HOURS:
@@ -179,7 +181,7 @@ def check_codes(order_type: int, time_in_force: int, display: int, is_long: bool
 
 @jit_inline
 def check_enter_codes(side: int, word_5: int, word_7: int, is_long: bool) -> int:
-    """Rules 6 to 10 of an ENTER's words."""
+    """Rules known-side, order-type, display-code, capacity-code and cross-type."""
     if side > _LAST_SIDE:
         return _INVALID_SIDE
     reject = check_codes((word_7 >> 56) & 0xFF, (word_5 >> 32) & HALF, word_7 & 0xFF, is_long)
@@ -194,7 +196,7 @@ def check_enter_codes(side: int, word_5: int, word_7: int, is_long: bool) -> int
 
 @jit_inline
 def check_quantity(v: Any, i: int, quantity: int) -> int:
-    """Rules 11 and 12; ``i``: the instrument's first word."""
+    """Rules lot-quantity and maximum-quantity; ``i``: the instrument's first word."""
     lot = get(v.instruments, i + INSTRUMENT_LOT)
     if quantity <= 0 or (lot != 1 and remainder(quantity, lot) != 0):
         return _INVALID_QUANTITY
@@ -218,7 +220,7 @@ def in_range(v: Any, i: int, price: int) -> bool:
 
 @jit_inline
 def check_price(v: Any, i: int, order_type: int, price: int) -> int:
-    """Rule 13."""
+    """Rule limit-price."""
     if not has_limit(order_type):
         return 0 if price == 0 else _INVALID_PRICE
     if not _on_tick(v, i, price):
@@ -230,7 +232,7 @@ def check_price(v: Any, i: int, order_type: int, price: int) -> int:
 def _check_display_quantity(
     v: Any, i: int, order_type: int, time_in_force: int, quantity: int, display_quantity: int
 ) -> int:
-    """Rule 17 of an order that has one."""
+    """Rule iceberg-terms of an order that has a display quantity."""
     lot = get(v.instruments, i + INSTRUMENT_LOT)
     if (
         display_quantity < 0
@@ -257,7 +259,10 @@ def check_terms(
     minimum: int,
     display_quantity: int,
 ) -> int:
-    """Rules 14 to 18; ``auction``: whether the instrument is in AUCTION."""
+    """From Rule stop-price to Rule auction-minimum-quantity.
+
+    ``auction``: whether the instrument is in AUCTION.
+    """
     if is_stop(order_type) and not (_on_tick(v, i, stop_price) and in_range(v, i, stop_price)):
         return _INVALID_STOP_PRICE
     if minimum > 0 and (minimum > quantity or time_in_force != 0 or is_stop(order_type)):

@@ -159,7 +159,7 @@ def needs_review(v: Any, i: int, price: int, quantity: int) -> bool:
 def post_only_price(
     v: Any, i: int, book: int, key: int, price: int, side: int, reprices: bool
 ) -> int:
-    """Rule 26: the price at which a post-only order does not trade at once; 0 = reject it."""
+    """Rule post-only-reprice: the price at which the order does not trade at once; 0: reject it."""
     best = get(v.books, (book ^ 1) * BOOK_WORDS)
     if best < ASK_MIRROR - key:
         return price
@@ -181,7 +181,7 @@ def has_room(
     key: int,
     may_rest: bool,
 ) -> bool:
-    """Rule 28: a level block where the order would wait, or rest if it may."""
+    """Rule level-block: a level block where the order would wait, or rest if it may."""
     if is_stop(order_type):
         stops = stop_book_of(v, instrument, side)
         tick = get(v.instruments, i + INSTRUMENT_TICK)
@@ -219,7 +219,7 @@ def _take_slot(
 
 @jit
 def _set_aside(v: Any, slot: int, held: bool, stop_price: int, minimum: int) -> None:
-    """ENTER 4 and 5: hold the order for review, or let it wait for its stop."""
+    """Rules value-review and stop-wait: hold the order for review, or let it wait for its stop."""
     if not held:
         wait_for_stop(v, slot, stop_price)
         return
@@ -238,7 +238,7 @@ def place_order(
     replaced_token_0: int,
     replaced_tail: int,
 ) -> None:
-    """ACCEPTED or REPLACED of a checked order and what follows from it (ENTER 3 to 9).
+    """ACCEPTED or REPLACED of a checked order and what follows: from Rule order-accepted on.
 
     ``entry``: its token's; ``replaced_*``: 0 for ACCEPTED.
     """

@@ -63,7 +63,10 @@ def _rest(v: Any, slot: int, book: int, key: int, whole: int, left: int) -> None
 
 @jit
 def resume_order(v: Any, slot: int, triggered: bool) -> None:
-    """ENTER 8 and 9 for a stop that has ``triggered``, ENTER 6 to 9 for a held order released."""
+    """A stop that has ``triggered``, from Rule continuous-matching on, or a held order released.
+
+    The released order goes on from Rule auction-rest.
+    """
     o = slot * ORDER_WORDS
     word = get(v.orders, o + 7)
     tail = get(v.orders, o + 4)

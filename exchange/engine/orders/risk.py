@@ -1,4 +1,6 @@
-"""What an order may cost and what its account may do: rules 19 to 26 of ENTER, and prices.
+"""What an order may cost and what its account may do; prices.
+
+The rules from short-sale-permission to post-only-reprice of docs/matching.md.
 
 The functions take first words: ``i`` of the instrument, ``a`` of the account, ``p`` of the position
 (-1: it does not exist yet). They change nothing.
@@ -101,7 +103,7 @@ def position_limit(v: Any, i: int, a: int) -> int:
 
 @jit_inline
 def check_account(v: Any, i: int, a: int, order_type: int, side: int, price: int) -> int:
-    """Rules 19 to 21: short sales, price band, orders of today."""
+    """Rules short-sale-permission, price-band and daily-order-limit."""
     if side > _SELL and not may_short(v, a):
         return _SHORT_SALE_NOT_ALLOWED
     if has_limit(order_type) and not in_band(v, i, price):
@@ -115,7 +117,7 @@ def check_account(v: Any, i: int, a: int, order_type: int, side: int, price: int
 
 @jit_inline
 def check_new(v: Any, a: int, p: int) -> int:
-    """Rules 22 and 23, of an order that replaces no other."""
+    """Rules open-order-limit and position-slot, of an order that replaces no other."""
     live = get(v.accounts, a + ACCOUNT_LIVE)
     limit = shift_right(live, 32)
     if limit != 0 and live & HALF >= limit:
@@ -137,7 +139,7 @@ def check_holdings(
     own_price: int,
     own_open: int,
 ) -> int:
-    """Rules 24 and 25: position limit, funds, stock.
+    """Rules position-limit and funds-and-stock.
 
     ``own_open`` at ``own_price`` is what the order that will be replaced (of the same kind of side)
     has open; 0 for a new one. A ``p`` of -1 is a position without anything.

@@ -130,7 +130,7 @@ class Amending(Entering):
         self.accept(order, EventKind.REPLACED, existing)
 
     def check_replacement(self, order: Order, existing: Order) -> int:
-        """ENTER 2.19 to 2.21, 2.24 and 2.25, as if the existing order were gone."""
+        """Rule replace-limits: as if the existing order were gone."""
         account, instrument = self.accounts[order.account], self.instruments[order.instrument]
         reason = self.check_permission(order, account, instrument)
         if not reason:

@@ -1,4 +1,4 @@
-"""What an ENTER or REPLACE must pass: access, fields, prices, limits, funds; ENTER 2."""
+"""What an ENTER or REPLACE must pass: access, fields, prices, limits, funds."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Checks(Market):
     # Who may trade -------------------------------------------------------------------------------
 
     def check_access(self, session: int) -> int:
-        """ENTER 2.2 to 2.4: the day, the switches, the rates (which take from their buckets)."""
+        """Rules day-open, account-access and order-rate (which takes from the buckets)."""
         if not self.day_open:
             return Reject.MARKET_CLOSED
         account = self.account_of_session(session)
@@ -61,7 +61,7 @@ class Checks(Market):
     # What the fields say -------------------------------------------------------------------------
 
     def check_type(self, command: Command) -> int:
-        """ENTER 2.7 and 2.8."""
+        """Rules order-type and display-code."""
         if command.order_type > STOP_LIMIT:
             return Reject.INVALID_ORDER_TYPE
         if command.order_type in IS_STOP and not command.flags & FLAG_LONG:
@@ -73,7 +73,7 @@ class Checks(Market):
         return 0
 
     def check_quantity(self, quantity: int, instrument: Instrument) -> int:
-        """ENTER 2.11 and 2.12."""
+        """Rules lot-quantity and maximum-quantity."""
         if quantity <= 0 or quantity % instrument.lot:
             return Reject.INVALID_QUANTITY
         if quantity > instrument.maximum_quantity:
@@ -83,7 +83,7 @@ class Checks(Market):
     def check_terms(
         self, command: Command, terms: Continuation, instrument: Instrument, quantity: int
     ) -> int:
-        """ENTER 2.13 to 2.18, for an order of ``quantity``."""
+        """From Rule limit-price to Rule auction-minimum-quantity, for an order of ``quantity``."""
         price, order_type, immediate = (
             command.price,
             command.order_type,
@@ -122,7 +122,7 @@ class Checks(Market):
     # What the account may and can do -------------------------------------------------------------
 
     def check_permission(self, order: Order, account: Account, instrument: Instrument) -> int:
-        """ENTER 2.19 to 2.21."""
+        """Rules short-sale-permission, price-band and daily-order-limit."""
         if order.side > SELL and not account.may_short:
             return Reject.SHORT_SALE_NOT_ALLOWED
         if order.order_type in HAS_LIMIT and not instrument.is_in_band(order.price):
@@ -132,7 +132,7 @@ class Checks(Market):
         return 0
 
     def check_cover(self, order: Order, account: Account, instrument: Instrument) -> int:
-        """ENTER 2.24 and 2.25: position limit, funds, stock."""
+        """Rules position-limit and funds-and-stock."""
         position = self.positions.get((account.account, instrument.instrument), NO_POSITION)
         if order.side == BUY:
             after = position.quantity + position.open_buys + order.open
@@ -156,7 +156,7 @@ class Checks(Market):
         return instrument.position_bound
 
     def check_post_only(self, order: Order, instrument: Instrument) -> int:
-        """ENTER 2.26; gives an order that may be repriced its new price."""
+        """Rule post-only-reprice; gives an order that may be repriced its new price."""
         if order.display != DISPLAY_POST_ONLY or not self.is_open(instrument.instrument):
             return 0
         best = self.books[instrument.instrument].best(ASK if order.side == BUY else BID)

@@ -46,7 +46,7 @@ class Entering(Checks, Matching):
             self.accept(order, EventKind.ACCEPTED, None)
 
     def check_enter(self, command: Command, terms: Continuation) -> int:
-        """ENTER 2.1 to 2.18: what can be said before there is an order."""
+        """From Rule decoder-reject to Rule auction-minimum-quantity: before there is an order."""
         if command.reject:
             return command.reject
         reason = self.check_access(command.session)
@@ -72,7 +72,7 @@ class Entering(Checks, Matching):
         )
 
     def check_order(self, order: Order) -> int:
-        """ENTER 2.19 to 2.27."""
+        """From Rule short-sale-permission to Rule order-slot."""
         account, instrument = self.accounts[order.account], self.instruments[order.instrument]
         reason = self.check_permission(order, account, instrument)
         if reason:
@@ -139,7 +139,7 @@ class Entering(Checks, Matching):
         return order
 
     def accept(self, order: Order, kind: int, replaced: Order | None) -> None:
-        """ENTER 3 to 9: a checked order is announced and goes where it belongs."""
+        """From Rule order-accepted on: a checked order is announced and goes where it belongs."""
         instrument = self.instruments[order.instrument]
         self.admit(order)
         self.count_order(self.accounts[order.account])
@@ -177,7 +177,7 @@ class Entering(Checks, Matching):
         )
 
     def enter_market(self, order: Order, came_later: bool) -> None:
-        """ENTER 7 to 9 in continuous trading."""
+        """From Rule minimum-quantity-fill on, in continuous trading."""
         if order.minimum_quantity and self.tradable(order) < order.minimum_quantity:
             own_command = order.order_type in (MARKET, STOP) and not came_later
             self.drop(order, CancelReason.IMMEDIATE_OR_CANCEL, 0 if own_command else None)
@@ -185,7 +185,7 @@ class Entering(Checks, Matching):
             self.match_and_rest(order, came_later)
 
     def enter_from_review(self, order: Order) -> None:
-        """ENTER 5 to 9 for an order that was held and has been released."""
+        """From Rule stop-wait on, for an order that was held and has been released."""
         if order.order_type in IS_STOP:
             self.wait_for_stop(order)
         elif self.in_auction(order.instrument):
@@ -194,5 +194,5 @@ class Entering(Checks, Matching):
             self.enter_market(order, came_later=True)
 
     def enter_from_stop(self, order: Order) -> None:
-        """ENTER 8 and 9 for a stop that was triggered and has left its stop book."""
+        """From Rule continuous-matching on, for a triggered stop that has left its stop book."""
         self.match_and_rest(order, came_later=True)

@@ -14,7 +14,7 @@ class Held(Market):
         self.held: dict[int, Order] = {}  # by order id
 
     def hold_order(self, order: Order) -> None:
-        """ENTER 4."""
+        """Rule value-review."""
         order.held = True
         self.held[order.order_id] = order
         self.emit_order(

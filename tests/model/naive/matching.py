@@ -1,4 +1,7 @@
-"""Orders meet: matching, self-trade prevention, resting, and leaving; ENTER 7 to 9."""
+"""Orders meet: matching, self-trade prevention, resting, and leaving.
+
+From Rule minimum-quantity-fill to Rule order-remainder.
+"""
 
 from __future__ import annotations
 
@@ -82,7 +85,10 @@ class Matching(Clearing):
         return best is not None and is_acceptable(order.side, order.price, best)
 
     def match_and_rest(self, order: Order, came_later: bool) -> None:
-        """ENTER 8 and 9. ``came_later``: it comes from a stop or a review."""
+        """Rules continuous-matching and order-remainder.
+
+        ``came_later``: the order comes from a stop or a review.
+        """
         # A cancel in the command that entered the order names no protection price.
         price = 0 if order.order_type in (MARKET, STOP) and not came_later else order.price
         met, reason = self.match(order)
@@ -108,7 +114,7 @@ class Matching(Clearing):
             )
 
     def match(self, order: Order) -> tuple[bool, int]:
-        """ENTER 8: whether it met another, and why the rest is to be cancelled (0: it is not)."""
+        """Rule continuous-matching: whether it met another, why its rest is cancelled (0: not)."""
         book = self.books[order.instrument]
         opposite = ASK if order.side == BUY else BID
         account = self.accounts[order.account]
@@ -220,7 +226,7 @@ class Matching(Clearing):
         )
 
     def tradable(self, order: Order) -> int:
-        """ENTER 7: the quantity that could trade now, hidden parts included."""
+        """Rule minimum-quantity-fill: the quantity that could trade now, hidden parts included."""
         book = self.books[order.instrument]
         opposite = ASK if order.side == BUY else BID
         mode = self.accounts[order.account].prevention_mode

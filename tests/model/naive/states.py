@@ -120,7 +120,7 @@ class States(Market):
         return 0
 
     def end_halts(self) -> None:
-        """TIMER 2: halts whose time has come end, by instrument, then the market's."""
+        """Rule timer-halt-end: halts whose time has come end, by instrument, then the market's."""
         for instrument, row in sorted(self.instruments.items()):
             if row.state == HALTED and 0 < row.until_ns <= self.timestamp_ns:
                 self.change_instrument_state(instrument, OPEN, 0, StateReason.TIMER)

@@ -53,7 +53,7 @@ class Stops(Market):
         return books[0 if order.side == BUY else 1]
 
     def wait_for_stop(self, order: Order) -> None:
-        """ENTER 5: the order joins its stop book."""
+        """Rule stop-wait: the order joins its stop book."""
         order.waiting = True
         self.stop_book(order).add(order)
         self.look_for_due_stops(order.instrument)

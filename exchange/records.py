@@ -36,12 +36,84 @@ Event, 128 bytes, two cache lines::
 
 from __future__ import annotations
 
+import struct
+from typing import Any, NamedTuple
+
 import numpy as np
 
+from journal.layout import layout_hash
 from ringbuffer.jit import JIT_DISABLED
 
+WORD_BYTES = 8
 COMMAND_SIZE_BYTES = 64
 EVENT_SIZE_BYTES = 128
+COMMAND_WORDS = COMMAND_SIZE_BYTES // WORD_BYTES
+EVENT_WORDS = EVENT_SIZE_BYTES // WORD_BYTES
+TOKEN_BYTES = 14
+
+
+class Field(NamedTuple):
+    """Where a field lies in a record, or in a row of a table, that is read as 64-bit words.
+
+    Its value is ``(words[word] >> shift) & mask``; the mask of a whole word is -1. ``offset`` is
+    in bytes. All four are compile-time constants in jitted code.
+    """
+
+    word: int
+    shift: int
+    mask: int
+    offset: int
+
+    def of(self, row: Any) -> int:
+        """The field of one row or record, given as a sequence of its words."""
+        return (int(row[self.word]) >> self.shift) & self.mask
+
+    def column(self, rows: np.ndarray) -> np.ndarray:
+        """The field of every row of ``rows``, int64[n, words of a row]; int64[n]."""
+        values: np.ndarray = (rows[:, self.word] >> self.shift) & self.mask
+        return values
+
+
+def part(word: int, shift: int, bits: int) -> Field:
+    """The field of ``bits`` bits, from bit ``shift`` of ``word`` on."""
+    assert shift % 8 == 0 and shift + bits <= 64, "a field lies within one word"
+    mask = -1 if bits == 64 else (1 << bits) - 1
+    return Field(word, shift, mask, word * WORD_BYTES + shift // 8)
+
+
+def whole(word: int) -> Field:
+    """The field that fills ``word``, or all the fields that share it."""
+    return part(word, 0, 64)
+
+
+def field(record: np.dtype, name: str) -> Field:
+    """Where field ``name`` of ``record`` lies."""
+    fields = record.fields
+    assert fields is not None
+    kind, offset = fields[name][:2]
+    return part(offset // WORD_BYTES, offset % WORD_BYTES * 8, kind.itemsize * 8)
+
+
+def record_struct(record: np.dtype, *names: str) -> struct.Struct:
+    """Packs and unpacks the fields ``names``, in ascending order of offset; the rest is padding.
+
+    A name without its number stands for the bytes of all its parts: ``token`` for ``token_0`` to
+    ``token_2``.
+    """
+    fields: Any = record.fields
+    text, at = "<", 0
+    for name in names:
+        parts = [name] if name in fields else [each for each in fields if each[:-2] == name]
+        offset = int(fields[parts[0]][1])
+        sizes = [fields[each][0].itemsize for each in parts]
+        assert offset >= at and parts, name
+        code = fields[name][0].char if name in fields else f"{sum(sizes)}s"
+        text += f"{offset - at}x" * (offset > at) + {"l": "q", "L": "Q"}.get(code, code)
+        at = offset + sum(sizes)
+    text += f"{record.itemsize - at}x" * (record.itemsize > at)
+    packer = struct.Struct(text)
+    assert packer.size == record.itemsize
+    return packer
 
 
 def _layout(size_bytes: int, fields: list[tuple[str, str, int]]) -> np.dtype:
@@ -220,5 +292,123 @@ _EVENT_BY_KIND: list[tuple[str, str, int]] = [
 EVENT_FIELDS = _EVENT_COMMON + _EVENT_BY_KIND
 EVENT = _layout(EVENT_SIZE_BYTES, EVENT_FIELDS)
 
+
 assert COMMAND.itemsize == COMMAND_SIZE_BYTES
 assert EVENT.itemsize == EVENT_SIZE_BYTES
+
+# what journal and archive segments carry in their headers
+COMMAND_LAYOUT = layout_hash(COMMAND)
+EVENT_LAYOUT = layout_hash(EVENT)
+
+# --- where each field is, as words, shifts, masks and byte offsets --------------------------------
+
+COMMAND_TIMESTAMP_NS = field(COMMAND, "timestamp_ns")
+COMMAND_PRICE = field(COMMAND, "price")
+COMMAND_QUANTITY = field(COMMAND, "quantity")
+COMMAND_TOKEN_0 = field(COMMAND, "token_0")
+COMMAND_TOKEN_1 = field(COMMAND, "token_1")
+COMMAND_TOKEN_2 = field(COMMAND, "token_2")
+COMMAND_INSTRUMENT = field(COMMAND, "instrument")
+COMMAND_SESSION = field(COMMAND, "session")
+COMMAND_KIND = field(COMMAND, "kind")
+COMMAND_SIDE = field(COMMAND, "side")
+COMMAND_TIME_IN_FORCE = field(COMMAND, "time_in_force")
+COMMAND_MINIMUM_QUANTITY = field(COMMAND, "minimum_quantity")
+COMMAND_FIRM = field(COMMAND, "firm")
+COMMAND_DISPLAY = field(COMMAND, "display")
+COMMAND_CAPACITY = field(COMMAND, "capacity")
+COMMAND_INTERMARKET_SWEEP = field(COMMAND, "intermarket_sweep")
+COMMAND_CROSS_TYPE = field(COMMAND, "cross_type")
+COMMAND_CUSTOMER_TYPE = field(COMMAND, "customer_type")
+COMMAND_FLAGS = field(COMMAND, "flags")
+COMMAND_REJECT = field(COMMAND, "reject")
+COMMAND_ORDER_TYPE = field(COMMAND, "order_type")
+# The word of token bytes 8 to 13 and the instrument; the token's part of it.
+COMMAND_TOKEN_WORD = whole(COMMAND_TOKEN_1.word)
+COMMAND_TOKEN_TAIL = part(COMMAND_TOKEN_1.word, 0, 48)
+
+CONTINUATION_STOP_PRICE = field(ORDER_CONTINUATION, "stop_price")
+CONTINUATION_DISPLAY_QUANTITY = field(ORDER_CONTINUATION, "display_quantity")
+CONTINUATION_OPTIONS = field(ORDER_CONTINUATION, "options")
+CONTINUATION_TOKEN_0 = field(ORDER_CONTINUATION, "token_0")
+CONTINUATION_ORDER_ID = field(ORDER_CONTINUATION, "order_id")
+CONTINUATION_TOKEN_TAIL = part(field(ORDER_CONTINUATION, "token_1").word, 0, 48)
+
+ADMIN_VALUE_0 = field(ADMIN_CONTINUATION, "value_0")
+ADMIN_VALUE_1 = field(ADMIN_CONTINUATION, "value_1")
+ADMIN_VALUE_2 = field(ADMIN_CONTINUATION, "value_2")
+ADMIN_OPERATOR_0 = field(ADMIN_CONTINUATION, "operator_0")
+ADMIN_OPERATOR_1 = field(ADMIN_CONTINUATION, "operator_1")
+ADMIN_OPERATOR_UID = field(ADMIN_CONTINUATION, "operator_uid")
+ADMIN_ACCOUNT = field(ADMIN_CONTINUATION, "account")
+ADMIN_CURRENCY = field(ADMIN_CONTINUATION, "currency")
+ADMIN_PARAMETER = field(ADMIN_CONTINUATION, "parameter")
+ADMIN_SCOPE = field(ADMIN_CONTINUATION, "scope")
+ADMIN_GROUP = field(ADMIN_CONTINUATION, "group")
+
+SPECIFICATION_MINIMUM_PRICE = field(INSTRUMENT_CONTINUATION, "minimum_price")
+SPECIFICATION_MAXIMUM_PRICE = field(INSTRUMENT_CONTINUATION, "maximum_price")
+SPECIFICATION_MAXIMUM_QUANTITY = field(INSTRUMENT_CONTINUATION, "maximum_quantity")
+SPECIFICATION_CURRENCY = field(INSTRUMENT_CONTINUATION, "currency")
+SPECIFICATION_GROUP = field(INSTRUMENT_CONTINUATION, "group")
+
+EVENT_SEQUENCE = field(EVENT, "sequence")
+EVENT_COMMAND_SEQUENCE = field(EVENT, "command_sequence")
+EVENT_TIMESTAMP_NS = field(EVENT, "timestamp_ns")
+EVENT_ORDER_ID = field(EVENT, "order_id")
+EVENT_PRICE = field(EVENT, "price")
+EVENT_QUANTITY = field(EVENT, "quantity")
+EVENT_LEVEL_QUANTITY = field(EVENT, "level_quantity")
+EVENT_LEVEL_ORDERS = field(EVENT, "level_orders")
+EVENT_SESSION_SEQUENCE = field(EVENT, "session_sequence")
+EVENT_TOKEN_0 = field(EVENT, "token_0")
+EVENT_TOKEN_1 = field(EVENT, "token_1")
+EVENT_TOKEN_2 = field(EVENT, "token_2")
+EVENT_INSTRUMENT = field(EVENT, "instrument")
+EVENT_SESSION = field(EVENT, "session")
+EVENT_KIND = field(EVENT, "kind")
+EVENT_SIDE = field(EVENT, "side")
+EVENT_REASON = field(EVENT, "reason")
+EVENT_FLAGS = field(EVENT, "flags")
+EVENT_DISPLAY = field(EVENT, "display")
+EVENT_ORDER_TYPE = field(EVENT, "order_type")
+EVENT_CONTRA_ORDER_ID = field(EVENT, "contra_order_id")
+EVENT_REMAINING = field(EVENT, "remaining")
+EVENT_CONTRA_TOKEN_0 = field(EVENT, "contra_token_0")
+EVENT_CONTRA_TOKEN_1 = field(EVENT, "contra_token_1")
+EVENT_CONTRA_TOKEN_2 = field(EVENT, "contra_token_2")
+EVENT_CONTRA_SESSION = field(EVENT, "contra_session")
+EVENT_CONTRA_SESSION_SEQUENCE = field(EVENT, "contra_session_sequence")
+EVENT_CONTRA_SIDE = field(EVENT, "contra_side")
+EVENT_TIME_IN_FORCE = field(EVENT, "time_in_force")
+EVENT_MINIMUM_QUANTITY = field(EVENT, "minimum_quantity")
+EVENT_FIRM = field(EVENT, "firm")
+EVENT_CAPACITY = field(EVENT, "capacity")
+EVENT_INTERMARKET_SWEEP = field(EVENT, "intermarket_sweep")
+EVENT_CROSS_TYPE = field(EVENT, "cross_type")
+EVENT_PREVENTED = field(EVENT, "prevented")
+EVENT_LIQUIDITY = field(EVENT, "liquidity")
+EVENT_CURRENCY = field(EVENT, "currency")
+EVENT_ACCOUNT = field(EVENT, "account")
+EVENT_GROUP = field(EVENT, "group")
+EVENT_PARAMETER = field(EVENT, "parameter")
+EVENT_SCOPE = field(EVENT, "scope")
+# The words that hold several fields of every event: token bytes 8 to 13 and instrument; session,
+# kind, side, reason, flags, display, order_type (an order's identity, and what happened to it).
+EVENT_TOKEN_WORD = whole(EVENT_TOKEN_1.word)
+EVENT_TOKEN_TAIL = part(EVENT_TOKEN_1.word, 0, 48)
+EVENT_IDENTITY = whole(EVENT_SESSION.word)
+# The last two words, whose fields depend on the kind.
+EVENT_CONTRA_WORD = whole(EVENT_CONTRA_TOKEN_1.word)
+EVENT_LAST_WORD = whole(EVENT_CONTRA_SESSION_SEQUENCE.word)
+
+# the three byte offsets that the journal's callers pass on
+FLAGS_OFFSET = COMMAND_FLAGS.offset
+KIND_OFFSET = EVENT_KIND.offset
+COMMAND_SEQUENCE_OFFSET = EVENT_COMMAND_SEQUENCE.offset
+
+# A record is a whole number of words, and the matcher writes an event's words one by one.
+assert (EVENT_TOKEN_WORD.word, EVENT_IDENTITY.word) == (9, 10)
+assert (EVENT_CONTRA_WORD.word, EVENT_LAST_WORD.word) == (EVENT_WORDS - 2, EVENT_WORDS - 1)
+# A replacement's token is where the first slot has its own.
+assert CONTINUATION_TOKEN_0 == COMMAND_TOKEN_0 and CONTINUATION_TOKEN_TAIL == COMMAND_TOKEN_TAIL

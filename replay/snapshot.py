@@ -32,9 +32,9 @@ from exchange.engine.state.snapshot import (
     write_snapshot,
 )
 from exchange.errors import JournalCorrupt
-from exchange.records import EVENT_SIZE_BYTES
-from exchange.recovery.archive_check import EVENT_LAYOUT, ArchiveCheck, ArchiveDiffers
-from exchange.recovery.rebuild import COMMAND_LAYOUT, rebuild
+from exchange.records import COMMAND_LAYOUT, EVENT_LAYOUT, EVENT_SIZE_BYTES
+from exchange.recovery.archive_check import ArchiveCheck, ArchiveDiffers
+from exchange.recovery.rebuild import rebuild
 from exchange.runtime.data_directory import archive_directory, journal_directory, snapshot_directory
 from exchange.runtime.process import running_pid
 from journal.archive import synchronise

@@ -18,9 +18,9 @@ from exchange.codes import FLAG_LONG, CommandKind
 from exchange.core.capacity import EngineCapacity
 from exchange.engine.state.layout import NEXT_COMMAND
 from exchange.errors import DataDirectoryUnavailable, JournalCorrupt
-from exchange.records import COMMAND
+from exchange.records import COMMAND, COMMAND_LAYOUT
 from exchange.recovery.archive_check import open_archive
-from exchange.recovery.rebuild import COMMAND_LAYOUT, newest_state
+from exchange.recovery.rebuild import newest_state
 from exchange.runtime.data_directory import archive_directory, journal_directory, load_capacity
 from journal.layout import (
     FRAME_HEADER_BYTES,

@@ -31,10 +31,10 @@ from exchange.engine.state import layout
 from exchange.engine.state.chain_hash import chain_digest
 from exchange.engine.state.layout import capacity_of, create_state
 from exchange.engine.state.snapshot import SnapshotInvalid, list_snapshots, read_snapshot
-from exchange.records import COMMAND, EVENT_SIZE_BYTES
+from exchange.records import COMMAND, COMMAND_LAYOUT, EVENT_SIZE_BYTES
 from exchange.recovery.archive_check import ArchiveCheck, Difference
 from exchange.recovery.ledger import LedgerBroken
-from exchange.recovery.rebuild import COMMAND_LAYOUT, Replayer, rebuild, replay_chunks
+from exchange.recovery.rebuild import Replayer, rebuild, replay_chunks
 from exchange.runtime.data_directory import archive_directory, journal_directory, snapshot_directory
 from exchange.runtime.process import running_pid
 from journal import xxh64

@@ -32,15 +32,8 @@ numba.config.CACHE_LOCATOR_CLASSES = "ringbuffer.jit_cache.ContentLocator,UserPr
 JIT_DISABLED = bool(numba.config.DISABLE_JIT)
 
 
-def _wrappers(function: Function) -> dict[str, bool]:
-    """Options that leave out the wrappers for callers in the interpreter, where none can exist.
-
-    A function whose first parameter is ``v`` takes the engine's view
-    (exchange/engine/state/pointers.py): raw pointers, which the interpreter cannot pass. Its
-    wrappers cost a third of the compile time.
-    """
-    only_compiled = function.__code__.co_varnames[:1] == ("v",)
-    return {"no_cpython_wrapper": only_compiled, "no_cfunc_wrapper": only_compiled}
+# Leaves out the wrappers for callers in the interpreter and in C: a third of the compile time.
+_INTERNAL = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
 def _compile(function: Function, **options: bool | str) -> Function:
@@ -51,19 +44,26 @@ def _compile(function: Function, **options: bool | str) -> Function:
     return cast(Function, compiled)
 
 
+def _general(kind: Any) -> Any:
+    """The type of a variable that may hold a value of ``kind``: no constant, no IntEnum member."""
+    kind = numba.types.unliteral(kind)
+    return kind.dtype if isinstance(kind, numba.types.IntEnumMember) else kind
+
+
 def _forget_literals(compiled: Any) -> None:
     """Let calls with constants share the code that is compiled for variables.
 
     numba compiles a function anew for every combination of literal arguments in a call: the
     engine's ``write_event`` came out 55 times, and each copy was optimised again in every module
-    that links it. LLVM sees the constants after inlining all the same.
+    that links it. LLVM sees the constants after inlining all the same. Members of an IntEnum are
+    constants too: they arrive as the integers that they are.
     """
     get_call_template = compiled.get_call_template
 
     def get_call_template_without_literals(args: Any, kws: Any) -> Any:
         return get_call_template(
-            tuple(numba.types.unliteral(each) for each in args),
-            {name: numba.types.unliteral(each) for name, each in kws.items()},
+            tuple(_general(each) for each in args),
+            {name: _general(each) for name, each in kws.items()},
         )
 
     compiled.get_call_template = get_call_template_without_literals
@@ -71,21 +71,35 @@ def _forget_literals(compiled: Any) -> None:
 
 def jit(function: Function) -> Function:
     """Compile ``function`` in nopython mode, cached, without the interpreter lock."""
-    return _compile(function, **_wrappers(function))
+    return _compile(function)
 
 
 def jit_inline(function: Function) -> Function:
     """As ``jit``; the body is inlined by LLVM's own judgement after a hint (``forceinline``)."""
-    return _compile(function, forceinline=True, **_wrappers(function))
+    return _compile(function, forceinline=True)
+
+
+def jit_internal(function: Function) -> Function:
+    """As ``jit``, for callers that are compiled themselves: the interpreter cannot call it.
+
+    For functions whose arguments the interpreter cannot pass (the engine's raw pointers,
+    exchange/engine/state/pointers.py) and for what nothing but such functions calls.
+    """
+    return _compile(function, **_INTERNAL)
+
+
+def jit_inline_internal(function: Function) -> Function:
+    """As ``jit_inline``, for callers that are compiled themselves (see ``jit_internal``)."""
+    return _compile(function, forceinline=True, **_INTERNAL)
 
 
 def jit_merged(function: Function) -> Function:
-    """As ``jit``, for the only caller: its body becomes part of it before anything is compiled.
+    """As ``jit_internal``, for the only caller: its body becomes part of it before all else.
 
     A function that another one calls is optimised again in every module above it. A chain of large
     functions with one caller each is better compiled as one.
     """
-    return _compile(function, inline="always", **_wrappers(function))
+    return _compile(function, inline="always", **_INTERNAL)
 
 
 def jit_borrowed(function: Function) -> Function:

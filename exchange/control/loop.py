@@ -21,11 +21,10 @@ from exchange.control.socket import Client, Request
 from exchange.control.trading import TradingControl
 from exchange.core.follower import EventFollower
 from exchange.core.region import Core
-from exchange.records import EVENT
+from exchange.records import EVENT, EVENT_LAYOUT, KIND_OFFSET
 from exchange.recovery.facts import EngineFacts
 from exchange.runtime.data_directory import archive_directory
 from exchange.settings import Configuration
-from exchange.stages.wiring import EVENT_LAYOUT, KIND_OFFSET
 from journal.archive import ArchiveReader
 
 EXPIRY_POLL_S = 0.01

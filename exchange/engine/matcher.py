@@ -23,7 +23,6 @@ from exchange.engine.orders.enter import apply_enter
 from exchange.engine.orders.replace import apply_replace
 from exchange.engine.orders.triggers import run_stops
 from exchange.engine.prefetch import (
-    COMMAND_WORDS,
     LONG_FLAG,
     follow_group,
     gather_group,
@@ -52,7 +51,8 @@ from exchange.engine.state.layout import (
 )
 from exchange.engine.state.memory import get, put
 from exchange.engine.state.pointers import make_view
-from ringbuffer.jit import jit, jit_inline, jit_merged
+from exchange.records import COMMAND_WORDS
+from ringbuffer.jit import jit, jit_inline, jit_inline_internal, jit_internal, jit_merged
 
 _ENTER = int(CommandKind.ENTER)
 _CANCEL = int(CommandKind.CANCEL)
@@ -63,7 +63,7 @@ _REPLACE_BY_ORDER_ID = int(CommandKind.REPLACE_BY_ORDER_ID)
 _MODIFY_BY_ORDER_ID = int(CommandKind.MODIFY_BY_ORDER_ID)
 
 
-@jit_inline
+@jit_inline_internal
 def named_order(v: Any, kind: int, c: int, c2: int, hashed: int) -> int:
     """The slot of the live order that a command names and may change; 0 if there is none.
 
@@ -89,7 +89,7 @@ def named_order(v: Any, kind: int, c: int, c2: int, hashed: int) -> int:
     return 0
 
 
-@jit
+@jit_internal
 def named_order_apart(v: Any, kind: int, c: int, c2: int, hashed: int) -> int:
     """``named_order`` for what is not often asked for."""
     return named_order(v, kind, c, c2, hashed)
@@ -131,7 +131,7 @@ def group_base(step: int) -> int:
     return (step & (GROUPS - 1)) * (GROUP * SCRATCH_WORDS)
 
 
-@jit
+@jit_internal
 def apply_group(v: Any, base: int, count: int) -> None:
     """Apply the commands that ``gather_group`` listed from scratch word ``base`` on."""
     s = v.scalars

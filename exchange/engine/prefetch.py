@@ -46,9 +46,9 @@ from exchange.engine.state.layout import (
     TOKEN_WORDS,
 )
 from exchange.engine.state.memory import get, put, shift_right, touch
-from ringbuffer.jit import jit_inline
+from exchange.records import COMMAND_WORDS
+from ringbuffer.jit import jit_inline_internal
 
-COMMAND_WORDS = 8
 LONG_FLAG = 1 << 40  # FLAG_LONG in a command's last word
 _HINT_PROBES = 4
 SKIP = 0  # no command's kind
@@ -57,7 +57,7 @@ _ENTER = int(CommandKind.ENTER)
 _CANCEL_BY_ORDER_ID = int(CommandKind.CANCEL_BY_ORDER_ID)
 
 
-@jit_inline
+@jit_inline_internal
 def _likely_entry(v: Any, hashed: int) -> int:
     """The token entry that this hash most likely names; 0 if none was found at once."""
     mask = get(v.scalars, TOKEN_INDEX_MASK)
@@ -71,7 +71,7 @@ def _likely_entry(v: Any, hashed: int) -> int:
     return 0
 
 
-@jit_inline
+@jit_inline_internal
 def _likely_level(v: Any, c: int) -> int:
     """The level on which the ENTER at word ``c`` would rest, if its leaf is in the cache; or 0."""
     instrument = (get(v.commands, c + 4) >> 48) & 0xFFFF
@@ -92,7 +92,7 @@ def _likely_level(v: Any, c: int) -> int:
     return (leaf << 6) | (key & 63)
 
 
-@jit_inline
+@jit_inline_internal
 def _likely_slot(v: Any, order_id: int) -> int:
     """The slot of the live order ``order_id`` if it was found at once; or 0."""
     mask = (1 << get(v.scalars, ORDER_ID_BITS)) - 1
@@ -105,7 +105,7 @@ def _likely_slot(v: Any, order_id: int) -> int:
     return 0
 
 
-@jit_inline
+@jit_inline_internal
 def _touch_account(v: Any, session: int) -> None:
     """Ask for the risk words of the session's account; the session's row has arrived."""
     if session < get(v.scalars, MAX_SESSIONS):
@@ -114,7 +114,7 @@ def _touch_account(v: Any, session: int) -> None:
         touch(v.accounts, a + ACCOUNT_WINDOW_ORDERS)
 
 
-@jit_inline
+@jit_inline_internal
 def _touch_holdings(v: Any, session: int, instrument: int) -> None:
     """Ask for the balance and the position that an order of the session is about."""
     if session < get(v.scalars, MAX_SESSIONS) and instrument < get(v.scalars, MAX_INSTRUMENTS):
@@ -123,7 +123,7 @@ def _touch_holdings(v: Any, session: int, instrument: int) -> None:
         touch(v.positions, position_place(v, account, instrument))
 
 
-@jit_inline
+@jit_inline_internal
 def gather_group(v: Any, base: int, sequence: int, end_sequence: int) -> int:
     """List up to GROUP whole commands from ``sequence`` on in scratch word ``base`` and following.
 
@@ -163,7 +163,7 @@ def gather_group(v: Any, base: int, sequence: int, end_sequence: int) -> int:
     return count
 
 
-@jit_inline
+@jit_inline_internal
 def follow_group(v: Any, base: int, count: int) -> None:
     """Second pass: accounts; the order at the tail of an ENTER's level; a token's log entry."""
     mask = get(v.scalars, COMMAND_MASK)
@@ -189,7 +189,7 @@ def follow_group(v: Any, base: int, count: int) -> None:
             put(v.scratch, at + 2, entry)
 
 
-@jit_inline
+@jit_inline_internal
 def reach_group(v: Any, base: int, count: int) -> None:
     """Third pass, of what names a live order: that order, and its place in the order-id table."""
     for number in range(count):
@@ -203,7 +203,7 @@ def reach_group(v: Any, base: int, count: int) -> None:
             put(v.scratch, at + 2, slot)
 
 
-@jit_inline
+@jit_inline_internal
 def surround_group(v: Any, base: int, count: int) -> None:
     """Last pass: what surrounds the orders that will leave: neighbours, level, holdings."""
     for number in range(count):

@@ -42,7 +42,6 @@ from exchange.core.pipeline import (
     sleeping,
 )
 from exchange.engine.matcher import apply_commands
-from exchange.engine.prefetch import COMMAND_WORDS
 from exchange.engine.state.layout import (
     EVENT_WAITS,
     LAST_TIMESTAMP_NS,
@@ -56,6 +55,7 @@ from exchange.engine.state.layout import (
 )
 from exchange.engine.state.layout import NEXT_EXPIRY_SECOND as STATE_NEXT_EXPIRY_SECOND
 from exchange.engine.state.memory import get, put, words
+from exchange.records import COMMAND_WORDS
 from ringbuffer.atomics import fence, load_acquire
 from ringbuffer.counters import COUNTER_STRIDE, HISTOGRAM_WORDS, add, record_many, set_value
 from ringbuffer.idle import WAIT_SCRATCH_WORDS, announce_sleep, block, cancel_sleep, wake

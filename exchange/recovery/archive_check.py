@@ -14,14 +14,9 @@ from typing import NamedTuple
 import numpy as np
 
 from exchange.errors import JournalCorrupt
-from exchange.records import EVENT, EVENT_SIZE_BYTES
+from exchange.records import EVENT, EVENT_LAYOUT, EVENT_WORDS, KIND_OFFSET
 from journal.archive import ArchiveReader, ArchiveWriter
-from journal.layout import layout_hash
 from ringbuffer.jit import jit
-
-EVENT_LAYOUT = layout_hash(EVENT)
-KIND_OFFSET: int = EVENT.fields["kind"][1]  # type: ignore[index]
-EVENT_WORDS = EVENT_SIZE_BYTES // 8
 
 
 class ArchiveDiffers(JournalCorrupt):

@@ -43,7 +43,7 @@ from exchange.engine.state.layout import (
 )
 from exchange.engine.state.snapshot import SnapshotInvalid, list_snapshots, read_snapshot
 from exchange.errors import DataDirectoryUnavailable, JournalCorrupt
-from exchange.records import COMMAND, EVENT
+from exchange.records import COMMAND, COMMAND_LAYOUT, EVENT, FLAGS_OFFSET
 from exchange.recovery.archive_check import ArchiveCheck
 from exchange.runtime.data_directory import (
     CAPACITY_FILE,
@@ -62,16 +62,12 @@ from journal.layout import (
     JOURNAL_SUFFIX,
     SLOT_BYTES,
     SLOT_WORDS,
-    layout_hash,
 )
 from journal.reader import JournalReader
 from journal.recovery import RecoveryReport, recover
 from journal.segment import list_segments, map_words
 from journal.writer import whole_records
 from ringbuffer.ring import UNGATED
-
-COMMAND_LAYOUT = layout_hash(COMMAND)
-FLAGS_OFFSET: int = COMMAND.fields["flags"][1]  # type: ignore[index]
 
 # The ring that frames are read into; a journal with longer frames gets a larger one.
 CHUNK_SLOTS = 1 << 16

@@ -27,13 +27,12 @@ from exchange.core import pipeline
 from exchange.core.follower import EventFollower
 from exchange.core.region import AGENTS, HEARTBEATS, RingCapacities, core_sections
 from exchange.errors import ExitStatus
-from exchange.records import EVENT
+from exchange.records import EVENT, EVENT_LAYOUT, KIND_OFFSET
 from exchange.runtime.channel import Telephone
 from exchange.runtime.data_directory import archive_directory
 from exchange.runtime.spec import StageMessage, StageSpec
 from exchange.settings import Configuration, Settings
 from journal.archive import ArchiveReader
-from journal.layout import layout_hash
 from ringbuffer.counters import set_value
 from ringbuffer.region import Region
 from ringbuffer.ring import publish
@@ -42,10 +41,6 @@ log = logging.getLogger(__name__)
 
 HEARTBEAT_S = 0.5
 PROGRESS_S = 1.0
-EVENT_LAYOUT = layout_hash(EVENT)
-_fields = EVENT.fields
-assert _fields is not None
-KIND_OFFSET = int(_fields["kind"][1])
 
 
 class _Facts(msgspec.Struct, frozen=True):

@@ -21,7 +21,14 @@ from exchange.core.region import AGENTS
 from exchange.engine.sequencer import MatcherAgent
 from exchange.engine.state.layout import EngineState
 from exchange.gateway.order_entry import OrderEntryAgent, OrderEntryParameters
-from exchange.records import COMMAND, EVENT
+from exchange.records import (
+    COMMAND_LAYOUT,
+    COMMAND_SEQUENCE_OFFSET,
+    EVENT,
+    EVENT_LAYOUT,
+    FLAGS_OFFSET,
+    KIND_OFFSET,
+)
 from exchange.recovery.facts import EngineFacts, describe_engine
 from exchange.recovery.rebuild import rebuild
 from exchange.runtime.data_directory import (
@@ -33,7 +40,6 @@ from exchange.runtime.data_directory import (
 from exchange.settings import Settings
 from journal.archive import ArchiveReader, ArchiveWriter
 from journal.journaler import JournalerAgent, JournalerCursors, JournalerMetrics
-from journal.layout import layout_hash
 from journal.recovery import RecoveryReport
 from journal.writer import JournalWriter
 from ringbuffer.counters import HISTOGRAM_WORDS
@@ -43,23 +49,9 @@ log = logging.getLogger(__name__)
 
 Arrays = Mapping[str, np.ndarray]
 Progress = Callable[[int, int], None]
-COMMAND_LAYOUT = layout_hash(COMMAND)
-EVENT_LAYOUT = layout_hash(EVENT)
 
 # every other stage is a consumer of released events
 NOT_WOKEN_BY_RELEASE = ("matcher", "journaler", "daemon")
-
-
-def _offset(record: np.dtype, field: str) -> int:
-    """Byte offset of ``field``."""
-    fields = record.fields
-    assert fields is not None
-    return int(fields[field][1])
-
-
-FLAGS_OFFSET = _offset(COMMAND, "flags")
-KIND_OFFSET = _offset(EVENT, "kind")
-COMMAND_SEQUENCE_OFFSET = _offset(EVENT, "command_sequence")
 
 
 def engine_capacity(settings: Settings) -> EngineCapacity:

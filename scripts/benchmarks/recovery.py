@@ -39,9 +39,9 @@ from exchange.core.pipeline import AGENTS, CURSOR_WORDS, EVENT_RELEASED
 from exchange.engine.matcher import apply_commands
 from exchange.engine.state.chain_hash import chain_digest
 from exchange.engine.state.layout import NEXT_EVENT, create_state
-from exchange.records import COMMAND, EVENT
+from exchange.records import COMMAND, COMMAND_LAYOUT, EVENT, FLAGS_OFFSET
 from exchange.recovery.archive_check import ArchiveCheck
-from exchange.recovery.rebuild import COMMAND_LAYOUT, FLAGS_OFFSET, Replayer, rebuild
+from exchange.recovery.rebuild import Replayer, rebuild
 from exchange.runtime.data_directory import archive_directory, journal_directory, save_capacity
 from journal.reader import JournalReader
 from journal.recovery import recover

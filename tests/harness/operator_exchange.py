@@ -26,16 +26,10 @@ from exchange.control.trading import TradingControl
 from exchange.core import pipeline
 from exchange.core.follower import EventFollower
 from exchange.core.region import RingCapacities, core_sections
-from exchange.records import COMMAND, EVENT
+from exchange.records import COMMAND, EVENT, EVENT_LAYOUT, KIND_OFFSET
 from exchange.runtime.data_directory import archive_directory
 from exchange.settings import Configuration, load
-from exchange.stages.wiring import (
-    EVENT_LAYOUT,
-    KIND_OFFSET,
-    build_journaler,
-    build_matcher,
-    recover_engine,
-)
+from exchange.stages.wiring import build_journaler, build_matcher, recover_engine
 from journal.archive import ArchiveReader
 
 UID = 4711

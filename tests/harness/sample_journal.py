@@ -11,9 +11,9 @@ from exchange import commands
 from exchange.codes import FLAG_LONG, CommandKind, Parameter, Side
 from exchange.commands import InstrumentTerms
 from exchange.core.capacity import EngineCapacity
-from exchange.records import COMMAND
+from exchange.records import COMMAND, COMMAND_LAYOUT, FLAGS_OFFSET
 from exchange.recovery.archive_check import ArchiveCheck
-from exchange.recovery.rebuild import COMMAND_LAYOUT, FLAGS_OFFSET, RebuildResult, rebuild
+from exchange.recovery.rebuild import RebuildResult, rebuild
 from exchange.runtime.data_directory import JOURNAL_DIRECTORY, save_capacity
 from journal.recovery import recover
 from journal.writer import JournalWriter

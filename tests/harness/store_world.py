@@ -18,9 +18,8 @@ import numpy as np
 
 from exchange.core.capacity import EngineCapacity
 from exchange.read_model.accounts.types import AccountModelCapacity
-from exchange.records import EVENT
+from exchange.records import EVENT, EVENT_LAYOUT, KIND_OFFSET
 from exchange.runtime.data_directory import archive_directory, save_capacity
-from exchange.runtime.service import EVENT_LAYOUT, KIND_OFFSET
 from exchange.store.publisher import Progress
 from exchange.store.rows.state_rows import AccountState
 from journal.archive import ArchiveWriter

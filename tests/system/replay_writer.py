@@ -16,8 +16,9 @@ import numpy as np
 
 from exchange.codes import FLAG_LONG
 from exchange.engine.state.layout import create_state
+from exchange.records import COMMAND_LAYOUT, FLAGS_OFFSET
 from exchange.recovery.archive_check import ArchiveCheck
-from exchange.recovery.rebuild import COMMAND_LAYOUT, FLAGS_OFFSET, Replayer
+from exchange.recovery.rebuild import Replayer
 from exchange.runtime.data_directory import save_capacity
 from exchange.runtime.process import DataDirectoryLock
 from journal.recovery import recover

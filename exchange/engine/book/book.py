@@ -28,7 +28,7 @@ from exchange.engine.state.layout import (
     ORDER_WORDS,
 )
 from exchange.engine.state.memory import divide, get, put
-from ringbuffer.jit import jit, jit_inline
+from ringbuffer.jit import jit_inline, jit_inline_internal, jit_internal
 
 _BUY = int(Side.BUY)
 FLAGS_SHIFT = 40  # of the order flags in an order's word 7
@@ -58,7 +58,7 @@ def price_of(key: int, tick: int, book: int) -> int:
     return (ASK_MIRROR - key if book & 1 else key) * tick
 
 
-@jit_inline
+@jit_inline_internal
 def executed_of(v: Any, slot: int) -> int:
     """What the order's whole replace chain has traded."""
     if get(v.orders, slot * ORDER_WORDS + 7) & EXECUTED_FLAG:
@@ -66,7 +66,7 @@ def executed_of(v: Any, slot: int) -> int:
     return 0
 
 
-@jit_inline
+@jit_inline_internal
 def add_executed(v: Any, slot: int, quantity: int) -> None:
     """The order in ``slot`` has traded ``quantity`` more and lives on."""
     o = slot * ORDER_WORDS + 7
@@ -78,7 +78,7 @@ def add_executed(v: Any, slot: int, quantity: int) -> None:
     put(v.orders_cold, slot * COLD_WORDS, quantity)
 
 
-@jit_inline
+@jit_inline_internal
 def make_order(
     v: Any,
     order_id: int,
@@ -121,7 +121,7 @@ def make_order(
     return slot
 
 
-@jit
+@jit_internal
 def _join_iceberg(v: Any, slot: int, book: int, key: int, quantity: int) -> int:
     """``join_book`` of an iceberg: it shows its display quantity at most."""
     shown = min(quantity, get(v.orders_cold, slot * COLD_WORDS + 4))
@@ -133,7 +133,7 @@ def _join_iceberg(v: Any, slot: int, book: int, key: int, quantity: int) -> int:
     return level
 
 
-@jit_inline
+@jit_inline_internal
 def join_book(v: Any, slot: int, book: int, key: int, quantity: int) -> int:
     """Let the order in ``slot``, whole open ``quantity``, join its level; the level.
 
@@ -145,12 +145,12 @@ def join_book(v: Any, slot: int, book: int, key: int, quantity: int) -> int:
     return join_level(v, slot, book, key, quantity)
 
 
-@jit_inline
+@jit_inline_internal
 def level_of_order(v: Any, slot: int) -> int:
     return get(v.orders_half, slot * (ORDER_WORDS * 2) + 12)
 
 
-@jit_inline
+@jit_inline_internal
 def told_level(v: Any, slot: int) -> int:
     """The level whose totals an event about the live order carries; 0 while it waits or is held."""
     if get(v.orders, slot * ORDER_WORDS + 7) & NO_LEVEL_FLAGS:
@@ -158,7 +158,7 @@ def told_level(v: Any, slot: int) -> int:
     return level_of_order(v, slot)
 
 
-@jit
+@jit_internal
 def _leave_list(v: Any, slot: int) -> None:
     """Take an order that waits for its stop or is held out of there."""
     if get(v.orders, slot * ORDER_WORDS + 7) & HELD_FLAG:
@@ -167,7 +167,7 @@ def _leave_list(v: Any, slot: int) -> None:
         stop_leave(v, slot)
 
 
-@jit_inline
+@jit_inline_internal
 def leave_places(v: Any, slot: int) -> int:
     """Take a live order out of its level, stop book or list of held orders.
 
@@ -187,7 +187,7 @@ def leave_places(v: Any, slot: int) -> int:
     return level
 
 
-@jit_inline
+@jit_inline_internal
 def forget_order(v: Any, slot: int) -> None:
     """Take a live order, which is in no list any more, out of the tables that find it."""
     o = slot * ORDER_WORDS
@@ -196,7 +196,7 @@ def forget_order(v: Any, slot: int) -> None:
         expiry_remove(v, slot)
 
 
-@jit_inline
+@jit_inline_internal
 def remove_order(v: Any, slot: int) -> int:
     """Take a live order out of wherever it is and of all tables; the level as in leave_places.
 
@@ -208,7 +208,7 @@ def remove_order(v: Any, slot: int) -> int:
     return level
 
 
-@jit_inline
+@jit_inline_internal
 def reduce_open(v: Any, slot: int, cut: int) -> None:
     """Take ``cut`` (less than its whole open) from a live order: its hidden part goes first."""
     o = slot * ORDER_WORDS
@@ -224,7 +224,7 @@ def reduce_open(v: Any, slot: int, cut: int) -> None:
         put(v.levels, level, get(v.levels, level) - cut)
 
 
-@jit
+@jit_internal
 def refresh(v: Any, slot: int) -> int:
     """An iceberg that shows nothing shows its next part, at the tail of its level; how much.
 

@@ -20,10 +20,10 @@ from exchange.engine.state.layout import (
     WHEEL_SECONDS,
 )
 from exchange.engine.state.memory import get, put
-from ringbuffer.jit import jit
+from ringbuffer.jit import jit_internal
 
 
-@jit
+@jit_internal
 def expiry_add(v: Any, slot: int, second: int) -> None:
     """Let the order in ``slot`` expire at ``second``."""
     s = v.scalars
@@ -46,7 +46,7 @@ def expiry_add(v: Any, slot: int, second: int) -> None:
         put(s, LAST_EXPIRY_SECOND, second)
 
 
-@jit
+@jit_internal
 def next_in_bucket(v: Any, slot: int, second: int) -> int:
     """From ``slot`` on along its list, the first order that expires at ``second``; 0 if none."""
     while slot != 0 and get(v.orders_cold, slot * COLD_WORDS + 1) != second:
@@ -54,14 +54,14 @@ def next_in_bucket(v: Any, slot: int, second: int) -> int:
     return slot
 
 
-@jit
+@jit_internal
 def first_expiring(v: Any, second: int) -> int:
     """The first order given the expiry ``second``; 0 if none."""
     bucket = second & (WHEEL_SECONDS - 1)
     return next_in_bucket(v, get(v.expiry_wheel_half, bucket * 2), second)
 
 
-@jit
+@jit_internal
 def _search_next_second(v: Any) -> int:
     """The earliest expiry second of all live orders, when buckets may be shared."""
     best = 0
@@ -77,7 +77,7 @@ def _search_next_second(v: Any) -> int:
     return best
 
 
-@jit
+@jit_internal
 def expiry_remove(v: Any, slot: int) -> None:
     """The order in ``slot`` no longer expires."""
     s = v.scalars

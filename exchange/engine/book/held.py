@@ -13,13 +13,13 @@ from exchange.codes import EventKind
 from exchange.engine.state.events import emit_order_event
 from exchange.engine.state.layout import HELD_HEAD, HELD_ORDERS, HELD_TAIL, ORDER_HELD, ORDER_WORDS
 from exchange.engine.state.memory import get, put
-from ringbuffer.jit import jit
+from ringbuffer.jit import jit_internal
 
 _HELD = int(EventKind.HELD)
 _HELD_FLAG = ORDER_HELD << 40
 
 
-@jit
+@jit_internal
 def held_leave(v: Any, slot: int) -> None:
     """Take the held order in ``slot`` out of the list."""
     s = v.scalars
@@ -39,7 +39,7 @@ def held_leave(v: Any, slot: int) -> None:
     put(v.orders, word, get(v.orders, word) & ~_HELD_FLAG)
 
 
-@jit
+@jit_internal
 def hold_order(v: Any, slot: int) -> None:
     """Put a new order, which has its slot and all its words, at the tail of the list: HELD.
 

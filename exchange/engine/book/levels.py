@@ -31,7 +31,7 @@ from exchange.engine.state.layout import (
     ORDER_WORDS,
 )
 from exchange.engine.state.memory import get, multiply, put, shift_right, top_bit
-from ringbuffer.jit import jit, jit_inline
+from ringbuffer.jit import jit_inline, jit_inline_internal, jit_internal
 
 _SPREAD = 0x9E3779B97F4A7C15 - (1 << 64)  # 2^64 / golden ratio, as a signed number
 _BLOCK_BITS = 24
@@ -44,17 +44,17 @@ def leaf_name(book: int, key: int) -> int:
     return ((book << _BLOCK_BITS) | (key >> 6)) + 1
 
 
-@jit_inline
+@jit_inline_internal
 def cache_place(v: Any, name: int) -> int:
     return shift_right(multiply(name, _SPREAD), 40) & get(v.scalars, LEAF_CACHE_MASK)
 
 
-@jit_inline
+@jit_inline_internal
 def child(v: Any, node: int, number: int) -> int:
     return get(v.nodes_half, node * (NODE_WORDS * 2) + 2 + number)
 
 
-@jit
+@jit_internal
 def find_leaf_in_tree(v: Any, book: int, key: int) -> int:
     """The leaf of ``key`` or 0, without the cache."""
     node = get(v.books, book * BOOK_WORDS + 2)
@@ -65,7 +65,7 @@ def find_leaf_in_tree(v: Any, book: int, key: int) -> int:
     return node
 
 
-@jit_inline
+@jit_inline_internal
 def find_leaf(v: Any, book: int, key: int) -> int:
     """The leaf of ``key`` or 0."""
     name = leaf_name(book, key)
@@ -77,7 +77,7 @@ def find_leaf(v: Any, book: int, key: int) -> int:
     return leaf
 
 
-@jit
+@jit_internal
 def can_make_leaf(v: Any, book: int, key: int) -> bool:
     """Whether the leaf of ``key``, which does not exist, and its nodes could be allocated."""
     s = v.scalars
@@ -96,13 +96,13 @@ def can_make_leaf(v: Any, book: int, key: int) -> bool:
     return get(s, NODES_USED) + missing <= get(s, MAX_NODES)
 
 
-@jit_inline
+@jit_inline_internal
 def can_rest(v: Any, book: int, key: int) -> bool:
     """Whether an order may join the level of ``key``; changes nothing that matters."""
     return find_leaf(v, book, key) != 0 or can_make_leaf(v, book, key)
 
 
-@jit
+@jit_internal
 def new_node(v: Any) -> int:
     s = v.scalars
     node = get(s, NODE_FREE)
@@ -116,7 +116,7 @@ def new_node(v: Any) -> int:
     return node
 
 
-@jit
+@jit_internal
 def free_node(v: Any, node: int) -> None:
     s = v.scalars
     put(v.nodes, node * NODE_WORDS + 33, get(s, NODE_FREE))
@@ -124,7 +124,7 @@ def free_node(v: Any, node: int) -> None:
     put(s, NODES_USED, get(s, NODES_USED) - 1)
 
 
-@jit
+@jit_internal
 def make_leaf(v: Any, book: int, key: int) -> int:
     """Allocate the leaf of ``key``, which does not exist; room for it has been checked."""
     s = v.scalars
@@ -156,7 +156,7 @@ def make_leaf(v: Any, book: int, key: int) -> int:
     return leaf
 
 
-@jit
+@jit_internal
 def unlink_child(v: Any, node: int, number: int) -> int:
     """Take child ``number`` out of ``node``; what is left in its bitmap."""
     put(v.nodes_half, node * (NODE_WORDS * 2) + 2 + number, 0)
@@ -165,7 +165,7 @@ def unlink_child(v: Any, node: int, number: int) -> int:
     return rest
 
 
-@jit
+@jit_internal
 def drop_leaf(v: Any, book: int, key: int, leaf: int) -> None:
     """Give back the leaf of ``key``, whose levels are all empty, and the nodes it leaves bare."""
     s = v.scalars
@@ -192,7 +192,7 @@ def drop_leaf(v: Any, book: int, key: int, leaf: int) -> None:
     put(v.books, book * BOOK_WORDS + 2, 0)
 
 
-@jit
+@jit_internal
 def find_best(v: Any, book: int) -> None:
     """Set the book's best key and level from its tree."""
     at = book * BOOK_WORDS
@@ -211,7 +211,7 @@ def find_best(v: Any, book: int) -> None:
     put(v.books, at + 1, (node << 6) | number)
 
 
-@jit
+@jit_internal
 def next_worse_key(v: Any, book: int, key: int) -> int:
     """The highest key in use below ``key``; 0 if there is none."""
     leaf = find_leaf_in_tree(v, book, key)
@@ -244,14 +244,14 @@ def next_worse_key(v: Any, book: int, key: int) -> int:
     return (result_key << 6) | top_bit(get(v.leaves, result_node * LEAF_WORDS))
 
 
-@jit_inline
+@jit_inline_internal
 def level_of(v: Any, book: int, key: int) -> int:
     """The level of ``key``, which is in use or whose leaf is; 0 if its leaf does not exist."""
     leaf = find_leaf(v, book, key)
     return (leaf << 6) | (key & 63) if leaf != 0 else 0
 
 
-@jit_inline
+@jit_inline_internal
 def join_level(v: Any, slot: int, book: int, key: int, quantity: int) -> int:
     """Put the order in ``slot`` at the tail of its level (made if need be); the level."""
     leaf = find_leaf(v, book, key)
@@ -279,7 +279,7 @@ def join_level(v: Any, slot: int, book: int, key: int, quantity: int) -> int:
     return level
 
 
-@jit
+@jit_internal
 def level_emptied(v: Any, level: int) -> None:
     """The last order left ``level``: clear its bit, give back a bare leaf, find the new best."""
     leaf = level >> 6
@@ -301,7 +301,7 @@ def level_emptied(v: Any, level: int) -> None:
             find_best(v, book)
 
 
-@jit_inline
+@jit_inline_internal
 def leave_level(v: Any, slot: int, level: int, quantity: int) -> None:
     """Take the order in ``slot`` and its open ``quantity`` out of its level.
 

@@ -23,18 +23,18 @@ from exchange.engine.state.layout import (
     ORDER_WORDS,
 )
 from exchange.engine.state.memory import get, multiply, put, shift_right, touch
-from ringbuffer.jit import jit_inline
+from ringbuffer.jit import jit_inline_internal
 
 _SPREAD = 0x9E3779B97F4A7C15 - (1 << 64)
 _HALF = (1 << 32) - 1
 
 
-@jit_inline
+@jit_inline_internal
 def no_free_order(v: Any) -> bool:
     return get(v.scalars, LIVE_ORDERS) >= get(v.scalars, MAX_ORDERS)
 
 
-@jit_inline
+@jit_inline_internal
 def take_slot(v: Any) -> int:
     """A free slot; there is one (``no_free_order`` is checked at the door)."""
     s = v.scalars
@@ -51,7 +51,7 @@ def take_slot(v: Any) -> int:
     return slot
 
 
-@jit_inline
+@jit_inline_internal
 def give_back_slot(v: Any, slot: int) -> None:
     s = v.scalars
     put(s, LIVE_ORDERS, get(s, LIVE_ORDERS) - 1)
@@ -60,7 +60,7 @@ def give_back_slot(v: Any, slot: int) -> None:
     put(s, ORDER_FREE, slot)
 
 
-@jit_inline
+@jit_inline_internal
 def order_id_place(v: Any, order_id: int) -> int:
     """Where in the table probing for ``order_id`` starts; depends on its low 32 bits only."""
     bits = get(v.scalars, ORDER_ID_BITS)
@@ -68,7 +68,7 @@ def order_id_place(v: Any, order_id: int) -> int:
     return (shift_right(multiply(block, _SPREAD), 67 - bits) << 3) | (order_id & 7)
 
 
-@jit_inline
+@jit_inline_internal
 def order_id_insert(v: Any, order_id: int, slot: int) -> None:
     mask = (1 << get(v.scalars, ORDER_ID_BITS)) - 1
     place = order_id_place(v, order_id)
@@ -77,7 +77,7 @@ def order_id_insert(v: Any, order_id: int, slot: int) -> None:
     put(v.order_ids, place, (order_id << 32) | slot)
 
 
-@jit_inline
+@jit_inline_internal
 def order_id_find(v: Any, order_id: int) -> int:
     """The slot of the live order ``order_id``; 0 if there is none."""
     mask = (1 << get(v.scalars, ORDER_ID_BITS)) - 1
@@ -94,7 +94,7 @@ def order_id_find(v: Any, order_id: int) -> int:
         place = (place + 1) & mask
 
 
-@jit_inline
+@jit_inline_internal
 def order_id_remove(v: Any, order_id: int, slot: int) -> None:
     """Take the entry of ``order_id`` (which is there) out and close the gap behind it."""
     mask = (1 << get(v.scalars, ORDER_ID_BITS)) - 1

@@ -32,13 +32,13 @@ from exchange.engine.state.layout import (
 )
 from exchange.engine.state.memory import divide, get, put
 from exchange.engine.state.trading_states import is_open
-from ringbuffer.jit import jit, jit_inline
+from ringbuffer.jit import jit_inline, jit_inline_internal, jit_internal
 
 _BUY = int(Side.BUY)
 _WAITING_FLAG = ORDER_WAITING << 40
 
 
-@jit_inline
+@jit_inline_internal
 def stop_book_of(v: Any, instrument: int, side: int) -> int:
     """The stop book in which an order of ``side`` waits."""
     return (get(v.scalars, MAX_INSTRUMENTS) + instrument) * 2 + (1 if side == _BUY else 0)
@@ -51,7 +51,7 @@ def stop_key(price: int, tick: int, stop_book: int) -> int:
     return ASK_MIRROR - number if stop_book & 1 else number
 
 
-@jit
+@jit_internal
 def due_level(v: Any, instrument: int) -> int:
     """The level of the stop that triggers next; 0 if none is due."""
     i = instrument * INSTRUMENT_WORDS
@@ -70,7 +70,7 @@ def due_level(v: Any, instrument: int) -> int:
     return 0
 
 
-@jit
+@jit_internal
 def _join_queue(v: Any, instrument: int) -> None:
     """Put the instrument at the tail of the pending queue if a stop is due and may trigger."""
     s = v.scalars
@@ -91,7 +91,7 @@ def _join_queue(v: Any, instrument: int) -> None:
     put(s, PENDING_TAIL, instrument)
 
 
-@jit_inline
+@jit_inline_internal
 def look_for_due_stops(v: Any, instrument: int) -> None:
     """Let the instrument become pending if it must.
 
@@ -103,7 +103,7 @@ def look_for_due_stops(v: Any, instrument: int) -> None:
         _join_queue(v, instrument)
 
 
-@jit
+@jit_internal
 def leave_queue(v: Any) -> None:
     """Take the first instrument out of the pending queue."""
     s = v.scalars
@@ -115,7 +115,7 @@ def leave_queue(v: Any) -> None:
         put(s, PENDING_TAIL, 0)
 
 
-@jit
+@jit_internal
 def wait_for_stop(v: Any, slot: int, stop_price: int) -> None:
     """Let the order in ``slot`` (complete, in no list) wait at ``stop_price``.
 
@@ -133,7 +133,7 @@ def wait_for_stop(v: Any, slot: int, stop_price: int) -> None:
     look_for_due_stops(v, instrument)
 
 
-@jit
+@jit_internal
 def stop_leave(v: Any, slot: int) -> None:
     """Take the waiting stop in ``slot`` out of its stop book."""
     o = slot * ORDER_WORDS

@@ -22,7 +22,7 @@ from exchange.engine.state.layout import (
     TOKENS_USED,
 )
 from exchange.engine.state.memory import add, get, multiply, put, shift_right, signed, touch
-from ringbuffer.jit import jit, jit_inline
+from ringbuffer.jit import jit_inline, jit_inline_internal, jit_internal
 
 ENTRY_BITS = 28
 ENTRY_MASK = (1 << ENTRY_BITS) - 1
@@ -63,7 +63,7 @@ def token_key(tail: int, session: int) -> int:
     return signed((tail & _TAIL_48) | (session << 48))
 
 
-@jit_inline
+@jit_inline_internal
 def token_hash(v: Any, key_0: int, key_1: int) -> int:
     """64 bits that depend on every bit of both words and on the seeds."""
     s = v.scalars
@@ -75,19 +75,19 @@ def token_hash(v: Any, key_0: int, key_1: int) -> int:
     return mixed ^ shift_right(mixed, 32)
 
 
-@jit_inline
+@jit_inline_internal
 def _mark(v: Any, hashed: int) -> int:
     """What an index word of this hash holds above the entry number."""
     return (shift_right(hashed, 40) << 12) | get(v.scalars, TOKEN_GENERATION)
 
 
-@jit_inline
+@jit_inline_internal
 def token_place(v: Any, hashed: int) -> int:
     """Where in the index probing starts."""
     return hashed & get(v.scalars, TOKEN_INDEX_MASK)
 
 
-@jit_inline
+@jit_inline_internal
 def token_probe(v: Any, hashed: int, key_0: int, key_1: int) -> int:
     """The entry of the token, or -1 - the place in the index where it would go."""
     mask = get(v.scalars, TOKEN_INDEX_MASK)
@@ -107,12 +107,12 @@ def token_probe(v: Any, hashed: int, key_0: int, key_1: int) -> int:
         place = (place + 1) & mask
 
 
-@jit_inline
+@jit_inline_internal
 def token_table_full(v: Any) -> bool:
     return get(v.scalars, TOKENS_USED) >= get(v.scalars, MAX_TOKENS)
 
 
-@jit_inline
+@jit_inline_internal
 def token_insert(v: Any, place: int, hashed: int, key_0: int, key_1: int) -> int:
     """Remember a token at the free ``place`` that ``token_probe`` found; its entry."""
     entry = get(v.scalars, TOKENS_USED) + 1
@@ -128,14 +128,14 @@ def token_insert(v: Any, place: int, hashed: int, key_0: int, key_1: int) -> int
     return entry
 
 
-@jit_inline
+@jit_inline_internal
 def token_set_order(v: Any, entry: int, slot: int, order_id: int) -> None:
     """Let the token name the order in ``slot`` for as long as that slot holds ``order_id``."""
     put(v.token_log, entry * TOKEN_WORDS + 2, slot)
     put(v.token_log, entry * TOKEN_WORDS + 3, order_id)
 
 
-@jit
+@jit_internal
 def forget_tokens(v: Any) -> None:
     """A new day: no token has been used."""
     s = v.scalars

@@ -27,7 +27,7 @@ from exchange.engine.state.layout import (
     SESSION_WORDS,
 )
 from exchange.engine.state.memory import get, put
-from ringbuffer.jit import jit
+from ringbuffer.jit import jit_internal
 
 _DAY_STARTED = int(EventKind.DAY_STARTED)
 _DAY_ENDED = int(EventKind.DAY_ENDED)
@@ -40,7 +40,7 @@ _DAY_ALREADY_OPEN = int(Reject.DAY_ALREADY_OPEN)
 _DAY_NOT_OPEN = int(Reject.DAY_NOT_OPEN)
 
 
-@jit
+@jit_internal
 def _tell_sessions(v: Any, reason: int) -> None:
     """SYSTEM to every defined session, by id."""
     s = v.scalars
@@ -49,7 +49,7 @@ def _tell_sessions(v: Any, reason: int) -> None:
             emit_system(v, session, reason, get(s, MIDNIGHT_NS), get(s, DAY_NUMBER))
 
 
-@jit
+@jit_internal
 def start_of_day(v: Any, midnight_ns: int, day_number: int) -> None:
     """START_OF_DAY: what is counted by the day begins anew."""
     s = v.scalars
@@ -72,7 +72,7 @@ def start_of_day(v: Any, midnight_ns: int, day_number: int) -> None:
     _tell_sessions(v, _START)
 
 
-@jit
+@jit_internal
 def _keep_last_prices(v: Any) -> None:
     """What an instrument traded at last becomes its reference price."""
     for instrument in range(1, get(v.scalars, MAX_INSTRUMENTS)):
@@ -86,7 +86,7 @@ def _keep_last_prices(v: Any) -> None:
             )  # fmt: skip
 
 
-@jit
+@jit_internal
 def end_of_day(v: Any) -> None:
     """END_OF_DAY: every order is cancelled, the last prices become reference prices."""
     s = v.scalars

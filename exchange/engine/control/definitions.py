@@ -32,7 +32,7 @@ from exchange.engine.state.layout import (
     SESSION_WORDS,
 )
 from exchange.engine.state.memory import get, put, remainder
-from ringbuffer.jit import jit, jit_inline
+from ringbuffer.jit import jit, jit_inline, jit_internal
 
 MAXIMUM_PRICE = 1 << 47
 MAXIMUM_QUANTITY = 1 << 40
@@ -89,7 +89,7 @@ def specification_valid(
     )
 
 
-@jit
+@jit_internal
 def _instrument_reject(v: Any, c: int, c2: int, instrument: int, currency: int) -> int:
     """Why INSTRUMENT cannot be carried out; 0 if it can."""
     if instrument == 0 or instrument >= get(v.scalars, MAX_INSTRUMENTS):
@@ -111,7 +111,7 @@ def _instrument_reject(v: Any, c: int, c2: int, instrument: int, currency: int) 
     return 0
 
 
-@jit
+@jit_internal
 def define_instrument(v: Any, c: int, c2: int) -> None:
     """INSTRUMENT at word ``c``, its continuation at ``c2``."""
     instrument = (get(v.commands, c + 4) >> 48) & 0xFFFF
@@ -150,7 +150,7 @@ def define_instrument(v: Any, c: int, c2: int) -> None:
     )  # fmt: skip
 
 
-@jit
+@jit_internal
 def _session_reject(v: Any, session: int, account: int) -> int:
     """Why SESSION cannot be carried out; 0 if it can."""
     if session == 0 or session >= get(v.scalars, MAX_SESSIONS):
@@ -162,7 +162,7 @@ def _session_reject(v: Any, session: int, account: int) -> int:
     return 0
 
 
-@jit
+@jit_internal
 def define_session(v: Any, c: int) -> None:
     """SESSION at word ``c``."""
     session = get(v.commands, c + 5) & 0xFFFF

@@ -30,7 +30,7 @@ from exchange.engine.state.layout import (
     INSTRUMENT_WORDS,
 )
 from exchange.engine.state.memory import get, put
-from ringbuffer.jit import jit
+from ringbuffer.jit import jit_internal
 
 MAXIMUM_MONEY = 1 << 56  # in one command
 MAXIMUM_NET_MONEY = 1 << 61  # of a currency
@@ -46,7 +46,7 @@ _INSUFFICIENT_BALANCE = int(Reject.INSUFFICIENT_BALANCE)
 _POSITION_TABLE_FULL = int(Reject.POSITION_TABLE_FULL)
 
 
-@jit
+@jit_internal
 def move_money(v: Any, account: int, currency: int, amount: int, sign: int) -> int:
     """Money into (``sign`` 1) or out of (-1) a defined account."""
     if not currency_defined(v, currency):
@@ -70,7 +70,7 @@ def move_money(v: Any, account: int, currency: int, amount: int, sign: int) -> i
     return 0
 
 
-@jit
+@jit_internal
 def move_stock(v: Any, account: int, instrument: int, amount: int, price: int, sign: int) -> int:
     """Stock that cost ``price`` a unit into (``sign`` 1) or out of (-1) a defined account."""
     if not instrument_defined(v, instrument):
@@ -111,7 +111,7 @@ def move_stock(v: Any, account: int, instrument: int, amount: int, price: int, s
     return 0
 
 
-@jit
+@jit_internal
 def move_balance(
     v: Any, account: int, currency: int, instrument: int, amount: int, price: int, sign: int
 ) -> int:

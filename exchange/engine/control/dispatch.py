@@ -37,7 +37,7 @@ from exchange.engine.state.layout import (
     TIMESTAMP_NS,
 )
 from exchange.engine.state.memory import get, put
-from ringbuffer.jit import jit
+from ringbuffer.jit import jit_internal
 
 _TIMER = int(CommandKind.TIMER)
 _START_OF_DAY = int(CommandKind.START_OF_DAY)
@@ -73,7 +73,7 @@ _HALF = (1 << 32) - 1
 _LONG = FLAG_LONG << 40  # of a command's last word
 
 
-@jit
+@jit_internal
 def mass_cancel(v: Any, c: int) -> int:
     """MASS_CANCEL at word ``c``, a client's or the operator's: how many orders it cancelled."""
     word_5 = get(v.commands, c + 5)
@@ -93,7 +93,7 @@ def mass_cancel(v: Any, c: int) -> int:
     )
 
 
-@jit
+@jit_internal
 def switch(v: Any, scope: int, account: int, session: int, on: int) -> int:
     """KILL: how many orders it cancelled, or minus the reject."""
     if scope < _EXCHANGE_SCOPE or scope > _SESSION_SCOPE or on < 0 or on > 1:
@@ -122,7 +122,7 @@ def switch(v: Any, scope: int, account: int, session: int, on: int) -> int:
     return select_and_cancel(v, account, session, 0, ANY_SIDE, EVERY, _SUPERVISORY)
 
 
-@jit
+@jit_internal
 def _carry_out(v: Any, kind: int, c: int, c2: int) -> int:
     """Do what the operator's command says: how many orders it cancelled, or minus the reject."""
     if kind == _MASS_CANCEL:
@@ -157,7 +157,7 @@ def _carry_out(v: Any, kind: int, c: int, c2: int) -> int:
     return switch(v, (word_6 >> 24) & 0xFF, account, session, value_0)
 
 
-@jit
+@jit_internal
 def apply_operator(v: Any, kind: int, c: int, c2: int, is_long: bool) -> None:
     """An operator's command, with or without an idempotency key."""
     account = 0
@@ -179,7 +179,7 @@ def apply_operator(v: Any, kind: int, c: int, c2: int, is_long: bool) -> None:
         emit_done(v, c, cancelled)
 
 
-@jit
+@jit_internal
 def apply_control(v: Any, kind: int, c: int, c2: int, is_long: bool) -> None:
     """The command at word ``c``, its continuation (if ``is_long``) at ``c2``."""
     session = get(v.commands, c + 5) & 0xFFFF

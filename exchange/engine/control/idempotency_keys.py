@@ -15,19 +15,19 @@ from typing import Any
 from exchange.engine.book.tokens import token_hash
 from exchange.engine.state.layout import IDEMPOTENCY_KEYS, KEYS_USED
 from exchange.engine.state.memory import get, put
-from ringbuffer.jit import jit
+from ringbuffer.jit import jit_internal
 
 _INDEX = 2 * IDEMPOTENCY_KEYS
 _INDEX_MASK = 4 * IDEMPOTENCY_KEYS - 1
 
 
-@jit
+@jit_internal
 def _home(v: Any, key_0: int, key_1: int) -> int:
     """Where in the index probing for a key starts."""
     return token_hash(v, key_0, key_1) & _INDEX_MASK
 
 
-@jit
+@jit_internal
 def key_used(v: Any, key_0: int, key_1: int) -> bool:
     """Whether the key is remembered; ``key_1``: bytes 8 to 13."""
     at = _home(v, key_0, key_1)
@@ -40,7 +40,7 @@ def key_used(v: Any, key_0: int, key_1: int) -> bool:
         at = (at + 1) & _INDEX_MASK
 
 
-@jit
+@jit_internal
 def _forget(v: Any, place: int) -> None:
     """Take the key at ``place`` of the ring out of the index and close the gap behind it."""
     gap = _home(v, get(v.keys, place * 2), get(v.keys, place * 2 + 1))
@@ -60,7 +60,7 @@ def _forget(v: Any, place: int) -> None:
     put(v.keys, _INDEX + gap, 0)
 
 
-@jit
+@jit_internal
 def remember_key(v: Any, key_0: int, key_1: int) -> None:
     """Remember a key that is not remembered yet, and forget the oldest when there are too many."""
     used = get(v.scalars, KEYS_USED)

@@ -52,7 +52,7 @@ from exchange.engine.state.layout import (
     SESSION_WORDS,
 )
 from exchange.engine.state.memory import get, put, remainder
-from ringbuffer.jit import jit, jit_inline
+from ringbuffer.jit import jit, jit_inline, jit_internal
 
 MAXIMUM_RATE_PPM = 100_000
 MILLION = 1_000_000
@@ -92,7 +92,7 @@ _SESSION_RATE = int(Parameter.SESSION_RATE)
 _CANCEL_ON_DISCONNECT = int(Parameter.CANCEL_ON_DISCONNECT)
 
 
-@jit
+@jit_internal
 def set_band(v: Any, i: int) -> None:
     """Compute the price band from the reference price and the width; ``i``: first word.
 
@@ -111,7 +111,7 @@ def set_band(v: Any, i: int) -> None:
     put(v.instruments, i + INSTRUMENT_BAND_HIGH, high)
 
 
-@jit
+@jit_internal
 def default_instrument(v: Any, i: int) -> None:
     """Give a new instrument the parameters of instrument 0; ``i``: its first word."""
     for word in (
@@ -129,7 +129,7 @@ def default_instrument(v: Any, i: int) -> None:
     set_band(v, i)
 
 
-@jit
+@jit_internal
 def default_session(v: Any, at: int) -> None:
     """Give a new session, whose flags are set, the parameters of session 0; ``at``: first word."""
     flags = get(v.sessions, 0) & SESSION_CANCEL_FLAG
@@ -143,7 +143,7 @@ def _within(value: int, lowest: int, highest: int) -> bool:
     return lowest <= value <= highest
 
 
-@jit
+@jit_internal
 def instrument_value_valid(v: Any, i: int, parameter: int, a: int, b: int, c: int) -> bool:
     """Whether the values of an instrument's parameter are in range."""
     if parameter == _FEES:
@@ -172,7 +172,7 @@ def instrument_value_valid(v: Any, i: int, parameter: int, a: int, b: int, c: in
     )
 
 
-@jit
+@jit_internal
 def set_instrument_parameter(
     v: Any, instrument: int, parameter: int, a: int, b: int, c: int
 ) -> None:
@@ -237,7 +237,7 @@ def _tolerance(rate: int, burst: int) -> int:
     return (burst - 1) * _interval(rate) if rate != 0 else 0
 
 
-@jit
+@jit_internal
 def set_account_parameter(v: Any, account: int, parameter: int, a: int, b: int, c: int) -> None:
     """Store the values, which are in range."""
     row = account_row(account)
@@ -266,7 +266,7 @@ def set_account_parameter(v: Any, account: int, parameter: int, a: int, b: int, 
         put(v.accounts, row + ACCOUNT_FLAGS, (flags | bit) if a != 0 else (flags & ~bit))
 
 
-@jit
+@jit_internal
 def set_session_parameter(v: Any, session: int, parameter: int, a: int, b: int) -> None:
     """Store the values, which are in range."""
     at = session * SESSION_WORDS
@@ -289,7 +289,7 @@ def value_count(parameter: int) -> int:
     return 1
 
 
-@jit
+@jit_internal
 def set_parameter(
     v: Any,
     parameter: int,

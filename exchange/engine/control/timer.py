@@ -30,7 +30,7 @@ from exchange.engine.state.layout import (
 )
 from exchange.engine.state.memory import get, put
 from exchange.engine.state.trading_states import NANOSECONDS, need_timer_at, own_state, second_of
-from ringbuffer.jit import jit
+from ringbuffer.jit import jit_internal
 
 TIMER_CANCELS = 4096  # expired orders per TIMER command
 MAXIMUM_CANCEL_AFTER_S = 99_997
@@ -43,7 +43,7 @@ _TIMEOUT = int(CancelReason.TIMEOUT)
 _SYSTEM = int(CancelReason.SYSTEM)
 
 
-@jit
+@jit_internal
 def _expire_orders(v: Any, now_ns: int) -> None:
     """Cancel good-till-time orders whose second has come, a bounded number at a time."""
     for _ in range(TIMER_CANCELS):
@@ -53,7 +53,7 @@ def _expire_orders(v: Any, now_ns: int) -> None:
         cancel_whole(v, first_expiring(v, second), _TIMEOUT)
 
 
-@jit
+@jit_internal
 def _reopen(v: Any, now_ns: int) -> None:
     """Open the instruments, then the market, whose halt has ended."""
     s = v.scalars
@@ -66,7 +66,7 @@ def _reopen(v: Any, now_ns: int) -> None:
         enter_market_state(v, _OPEN, 0, _TIMER)
 
 
-@jit
+@jit_internal
 def _cancel_overdue(v: Any, now_ns: int) -> None:
     """Cancel the orders of sessions whose cancel-after second has come, by session."""
     overdue = False
@@ -82,7 +82,7 @@ def _cancel_overdue(v: Any, now_ns: int) -> None:
             put(v.sessions, at, 0)
 
 
-@jit
+@jit_internal
 def _find_deadline(v: Any) -> None:
     """Compute NEXT_DEADLINE_SECOND anew."""
     s = v.scalars
@@ -99,7 +99,7 @@ def _find_deadline(v: Any) -> None:
             need_timer_at(v, second)
 
 
-@jit
+@jit_internal
 def apply_timer(v: Any, now_ns: int) -> None:
     """TIMER: expire orders, end halts, cancel the orders of sessions that fell silent."""
     _expire_orders(v, now_ns)
@@ -111,7 +111,7 @@ def apply_timer(v: Any, now_ns: int) -> None:
         _find_deadline(v)
 
 
-@jit
+@jit_internal
 def cancel_after(v: Any, session: int, seconds: int) -> None:
     """CANCEL_AFTER: cancel the session's orders in so many seconds, 0 = never."""
     if not session_defined(v, session) or seconds < 0 or seconds > MAXIMUM_CANCEL_AFTER_S:
@@ -123,7 +123,7 @@ def cancel_after(v: Any, session: int, seconds: int) -> None:
     put(v.sessions, session * SESSION_WORDS + CANCEL_AFTER, second)
 
 
-@jit
+@jit_internal
 def disconnect(v: Any, session: int) -> None:
     """DISCONNECT of a session, or of all of them (0)."""
     if session != 0:

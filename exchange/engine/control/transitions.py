@@ -15,7 +15,7 @@ from exchange.engine.orders.mass_cancel import ANY_SIDE, IMMEDIATE, MARKET_HOURS
 from exchange.engine.state.layout import INSTRUMENT_FLAGS, INSTRUMENT_WORDS, MAX_INSTRUMENTS
 from exchange.engine.state.memory import get
 from exchange.engine.state.trading_states import change_state
-from ringbuffer.jit import jit
+from ringbuffer.jit import jit_internal
 
 _OPEN = int(InstrumentState.OPEN)
 _HALTED = int(InstrumentState.HALTED)
@@ -30,7 +30,7 @@ _INVALID_STATE = int(Reject.INVALID_STATE)
 _UNKNOWN_INSTRUMENT = int(Reject.UNKNOWN_INSTRUMENT)
 
 
-@jit
+@jit_internal
 def enter_state(v: Any, instrument: int, state: int, until_ns: int, reason: int) -> int:
     """Change an instrument's state, with all that follows from it; how many orders it cancelled."""
     change_state(v, instrument, state, until_ns, reason)
@@ -48,7 +48,7 @@ def enter_state(v: Any, instrument: int, state: int, until_ns: int, reason: int)
     return cancelled
 
 
-@jit
+@jit_internal
 def enter_market_state(v: Any, state: int, until_ns: int, reason: int) -> None:
     """Change the market's state; once it is open every instrument may have stops that are due."""
     change_state(v, 0, state, until_ns, reason)
@@ -58,7 +58,7 @@ def enter_market_state(v: Any, state: int, until_ns: int, reason: int) -> None:
                 look_for_due_stops(v, instrument)
 
 
-@jit
+@jit_internal
 def set_state(v: Any, instrument: int, group: int, state: int, until_ns: int) -> int:
     """INSTRUMENT_STATE: how many orders it cancelled, or minus the reject."""
     if state > _CLOSED or until_ns < 0 or (until_ns != 0 and state != _HALTED):

@@ -29,7 +29,7 @@ from exchange.engine.state.layout import (
     MAX_CURRENCIES,
 )
 from exchange.engine.state.memory import get, put
-from ringbuffer.jit import jit, jit_inline
+from ringbuffer.jit import jit_inline, jit_inline_internal, jit_internal
 
 MAXIMUM_DECIMALS = 8
 _UPPER_HALF = ~((1 << 32) - 1)
@@ -52,7 +52,7 @@ def account_row(account: int) -> int:
     return account * ACCOUNT_WORDS
 
 
-@jit_inline
+@jit_inline_internal
 def account_defined(v: Any, account: int) -> bool:
     """Whether the account is open. Row 0 holds the defaults and is no account."""
     return (
@@ -61,12 +61,12 @@ def account_defined(v: Any, account: int) -> bool:
     )
 
 
-@jit_inline
+@jit_inline_internal
 def currency_defined(v: Any, currency: int) -> bool:
     return 0 < currency < MAX_CURRENCIES and get(v.currencies, currency * CURRENCY_WORDS) != 0
 
 
-@jit
+@jit_internal
 def define_currency(v: Any, currency: int, code: int, decimals: int, fee_account: int) -> int:
     """CURRENCY."""
     if currency == 0 or currency >= MAX_CURRENCIES:
@@ -88,7 +88,7 @@ def define_currency(v: Any, currency: int, code: int, decimals: int, fee_account
     return 0
 
 
-@jit
+@jit_internal
 def define_account(v: Any, account: int) -> int:
     """ACCOUNT: open it with the parameters of account 0."""
     if account == 0 or account >= get(v.scalars, MAX_ACCOUNTS):

@@ -21,7 +21,7 @@ from exchange.engine.state.layout import (
     TIMESTAMP_NS,
 )
 from exchange.engine.state.memory import get, multiply, put
-from ringbuffer.jit import jit, jit_inline
+from ringbuffer.jit import jit_inline_internal, jit_internal
 
 _NANOSECONDS = 1_000_000_000
 _MILLION = 1_000_000
@@ -30,7 +30,7 @@ _WARNING = int(EventKind.WARNING)
 _CANCEL_RATIO = int(WarningReason.CANCEL_RATIO)
 
 
-@jit_inline
+@jit_inline_internal
 def _turn_window(v: Any, a: int) -> None:
     """Begin a new window if the old one is over; ``a``: the account's first word."""
     now_ns = get(v.scalars, TIMESTAMP_NS)
@@ -41,7 +41,7 @@ def _turn_window(v: Any, a: int) -> None:
         put(v.accounts, a + ACCOUNT_WINDOW_CANCELS, 0)
 
 
-@jit_inline
+@jit_inline_internal
 def count_order(v: Any, account: int) -> None:
     """The account has had an order accepted."""
     a = account * ACCOUNT_WORDS
@@ -50,7 +50,7 @@ def count_order(v: Any, account: int) -> None:
         put(v.accounts, a + ACCOUNT_WINDOW_ORDERS, get(v.accounts, a + ACCOUNT_WINDOW_ORDERS) + 1)
 
 
-@jit
+@jit_internal
 def _warn(v: Any, account: int, cancels: int, orders: int) -> None:
     window_s = get(v.accounts, account * ACCOUNT_WORDS + ACCOUNT_RATIO_WINDOW_S)
     write_event(
@@ -59,7 +59,7 @@ def _warn(v: Any, account: int, cancels: int, orders: int) -> None:
     )  # fmt: skip
 
 
-@jit_inline
+@jit_inline_internal
 def count_cancel(v: Any, account: int) -> None:
     """A client of the account has cancelled an order to 0; its CANCELED has been emitted."""
     a = account * ACCOUNT_WORDS

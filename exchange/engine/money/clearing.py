@@ -33,7 +33,7 @@ from exchange.engine.state.layout import (
     SESSION_WORDS,
 )
 from exchange.engine.state.memory import divide, get, put
-from ringbuffer.jit import jit_inline
+from ringbuffer.jit import jit_inline, jit_inline_internal
 
 MILLION = 1_000_000
 _BUY = int(Side.BUY)
@@ -42,27 +42,27 @@ _ICEBERG_FLAG = ORDER_ICEBERG << 40
 _PRODUCT_FITS = 1 << 42  # times a rate of at most 10^6
 
 
-@jit_inline
+@jit_inline_internal
 def account_of_session(v: Any, session: int) -> int:
     return get(v.sessions, session * SESSION_WORDS + 2)
 
 
-@jit_inline
+@jit_inline_internal
 def account_of_order(v: Any, slot: int) -> int:
     return account_of_session(v, get(v.orders, slot * ORDER_WORDS + 7) & 0xFFFF)
 
 
-@jit_inline
+@jit_inline_internal
 def instrument_of_order(v: Any, slot: int) -> int:
     return (get(v.orders, slot * ORDER_WORDS + 4) >> 48) & 0xFFFF
 
 
-@jit_inline
+@jit_inline_internal
 def side_of_order(v: Any, slot: int) -> int:
     return (get(v.orders, slot * ORDER_WORDS + 7) >> 24) & 0xFF
 
 
-@jit_inline
+@jit_inline_internal
 def hidden_of(v: Any, slot: int) -> int:
     """What an iceberg has behind the part that its level shows; 0 for all others."""
     if get(v.orders, slot * ORDER_WORDS + 7) & _ICEBERG_FLAG:
@@ -70,13 +70,13 @@ def hidden_of(v: Any, slot: int) -> int:
     return 0
 
 
-@jit_inline
+@jit_inline_internal
 def whole_open(v: Any, slot: int) -> int:
     """The order's open quantity, shown and hidden."""
     return get(v.orders, slot * ORDER_WORDS) + hidden_of(v, slot)
 
 
-@jit_inline
+@jit_inline_internal
 def balance_at(v: Any, i: int, a: int) -> int:
     """Where the balance of the account is in the instrument's currency; `frozen` follows it."""
     return a + ACCOUNT_BALANCES + ((get(v.instruments, i) >> 31) & 0x1FFFE)
@@ -99,7 +99,7 @@ def mul_ppm(amount: int, rate: int) -> int:
     return -ppm_of(amount, -rate)
 
 
-@jit_inline
+@jit_inline_internal
 def need(v: Any, i: int, price: int, open_quantity: int) -> int:
     """What a BUY order of ``open_quantity`` at ``price`` freezes."""
     value = price * open_quantity * get(v.instruments, i + INSTRUMENT_MULTIPLIER)
@@ -107,7 +107,7 @@ def need(v: Any, i: int, price: int, open_quantity: int) -> int:
     return value if rate == 0 else value + ppm_of(value, rate)
 
 
-@jit_inline
+@jit_inline_internal
 def adjust_at(
     v: Any, i: int, a: int, p: int, side: int, price: int, before: int, after: int
 ) -> None:
@@ -124,7 +124,7 @@ def adjust_at(
     put(v.positions, word, get(v.positions, word) + (after - before))
 
 
-@jit_inline
+@jit_inline_internal
 def count_live_at(v: Any, i: int, a: int, change: int) -> None:
     """One order more (1) or less (-1) lives."""
     put(v.accounts, a + ACCOUNT_LIVE, get(v.accounts, a + ACCOUNT_LIVE) + change)
@@ -135,14 +135,14 @@ def count_live_at(v: Any, i: int, a: int, change: int) -> None:
     )
 
 
-@jit_inline
+@jit_inline_internal
 def freeze_at(v: Any, i: int, a: int, p: int, side: int, price: int, quantity: int) -> None:
     """A new live order: freeze what it needs and count it."""
     adjust_at(v, i, a, p, side, price, 0, quantity)
     count_live_at(v, i, a, 1)
 
 
-@jit_inline
+@jit_inline_internal
 def release_at(
     v: Any, i: int, a: int, p: int, side: int, price: int, before: int, after: int
 ) -> None:
@@ -152,7 +152,7 @@ def release_at(
         count_live_at(v, i, a, -1)
 
 
-@jit_inline
+@jit_inline_internal
 def release_order(v: Any, slot: int, before: int, after: int) -> None:
     """As ``release``, of the live order in ``slot``."""
     account = account_of_order(v, slot)
@@ -164,7 +164,7 @@ def release_order(v: Any, slot: int, before: int, after: int) -> None:
     )  # fmt: skip
 
 
-@jit_inline
+@jit_inline_internal
 def settle_at(
     v: Any,
     i: int,

@@ -15,7 +15,7 @@ from exchange.engine.state.layout import (
     POSITIONS_USED,
 )
 from exchange.engine.state.memory import divide, get, multiply, put, remainder, shift_right, top_bit
-from ringbuffer.jit import jit, jit_inline
+from ringbuffer.jit import jit, jit_inline, jit_inline_internal, jit_internal
 
 # words of a position
 POSITION_QUANTITY = 1
@@ -30,14 +30,14 @@ _HALF_BITS = 20
 _HALF_MASK = (1 << _HALF_BITS) - 1
 
 
-@jit_inline
+@jit_inline_internal
 def position_place(v: Any, account: int, instrument: int) -> int:
     """The first word of the row where probing starts."""
     mixed = multiply((account << 16) | instrument, _SPREAD)
     return (shift_right(mixed, 32) & get(v.scalars, POSITION_MASK)) * POSITION_WORDS
 
 
-@jit_inline
+@jit_inline_internal
 def position_find(v: Any, account: int, instrument: int) -> int:
     """The first word of the position's row, or -1 when it does not exist."""
     name = ((account << 16) | instrument) + 1
@@ -51,13 +51,13 @@ def position_find(v: Any, account: int, instrument: int) -> int:
         at = (at + POSITION_WORDS) & (get(v.scalars, POSITION_MASK) * POSITION_WORDS)
 
 
-@jit_inline
+@jit_inline_internal
 def position_can_make(v: Any) -> bool:
     """Whether there is room for another position."""
     return get(v.scalars, POSITIONS_USED) < get(v.scalars, MAX_POSITIONS)
 
 
-@jit
+@jit_internal
 def position_make(v: Any, account: int, instrument: int) -> int:
     """The first word of the position's row, made if need be; room has been checked."""
     name = ((account << 16) | instrument) + 1
@@ -93,7 +93,7 @@ def share_of_cost(cost: int, part: int, whole: int) -> int:
     return _wide_share(cost, part, whole)
 
 
-@jit_inline
+@jit_inline_internal
 def position_change(v: Any, p: int, d: int, price: int, multiplier: int) -> None:
     """Change the position at ``p`` by ``d`` (not 0), bought or sold at ``price`` a unit."""
     quantity = get(v.positions, p + POSITION_QUANTITY)

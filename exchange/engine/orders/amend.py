@@ -39,7 +39,7 @@ from exchange.engine.state.layout import (
 )
 from exchange.engine.state.memory import get, put, remainder
 from exchange.engine.state.trading_states import cancel_refused
-from ringbuffer.jit import jit, jit_inline
+from ringbuffer.jit import jit_inline_internal, jit_internal
 
 _CANCELED = int(EventKind.CANCELED)
 _MODIFIED = int(EventKind.MODIFIED)
@@ -51,7 +51,7 @@ _INSTRUMENT_HALTED = int(Reject.INSTRUMENT_HALTED)
 _ORDER_WAITING = int(Reject.ORDER_WAITING)
 
 
-@jit_inline
+@jit_inline_internal
 def live_order(v: Any, hashed: int, token_0: int, tail: int, session: int) -> int:
     """The slot of the live order that (session, token) names; 0 if there is none."""
     entry = token_probe(v, hashed, token_0, token_key(tail, session))
@@ -64,7 +64,7 @@ def live_order(v: Any, hashed: int, token_0: int, tail: int, session: int) -> in
     return slot
 
 
-@jit_inline
+@jit_inline_internal
 def _cancel_at_once(v: Any, slot: int, reason: int) -> None:
     whole = whole_open(v, slot)
     release_order(v, slot, whole, 0)
@@ -73,13 +73,13 @@ def _cancel_at_once(v: Any, slot: int, reason: int) -> None:
     give_back_slot(v, slot)
 
 
-@jit
+@jit_internal
 def cancel_whole(v: Any, slot: int, reason: int) -> None:
     """Cancel a live order of any kind, return what it has frozen, and say so."""
     _cancel_at_once(v, slot, reason)
 
 
-@jit_inline
+@jit_inline_internal
 def intended_open(v: Any, slot: int, total: int) -> int:
     """What an order keeps open when its chain's intended total is ``total``: whole lots, >= 0."""
     if total <= 0:
@@ -91,7 +91,7 @@ def intended_open(v: Any, slot: int, total: int) -> int:
     return rest if lot == 1 else rest - remainder(rest, lot)
 
 
-@jit_inline
+@jit_inline_internal
 def apply_cancel(v: Any, slot: int, total: int, is_user: bool) -> None:
     """CANCEL and CANCEL_BY_ORDER_ID of the live order in ``slot`` (0 = none).
 
@@ -117,7 +117,7 @@ def apply_cancel(v: Any, slot: int, total: int, is_user: bool) -> None:
     emit_order_event(v, slot, told_level(v, slot), _CANCELED, _USER, before - kept, kept, 1)
 
 
-@jit_inline
+@jit_inline_internal
 def _may_change_side(v: Any, i: int, a: int, p: int, old: int, new: int, own: int, q: int) -> bool:
     """Whether an order with ``own`` open on side ``old`` may sell ``q`` on side ``new`` instead."""
     if old == _SELL:
@@ -135,7 +135,7 @@ def _may_change_side(v: Any, i: int, a: int, p: int, old: int, new: int, own: in
     return get(v.positions, p + POSITION_OPEN_SHORTS) - left <= position_limit(v, i, a)
 
 
-@jit
+@jit_internal
 def apply_modify(v: Any, slot: int, side: int, total: int) -> None:
     """MODIFY and MODIFY_BY_ORDER_ID of the live order in ``slot`` to ``side`` and ``total``."""
     o = slot * ORDER_WORDS

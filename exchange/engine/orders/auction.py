@@ -49,7 +49,7 @@ from exchange.engine.state.layout import (
     TRADES,
 )
 from exchange.engine.state.memory import get, put, touch
-from ringbuffer.jit import jit, jit_inline
+from ringbuffer.jit import jit_inline_internal, jit_internal
 
 _BUY = int(Side.BUY)
 _SELL = int(Side.SELL)
@@ -59,7 +59,7 @@ _LEVEL = int(EventKind.LEVEL)
 _TAIL_48 = (1 << 48) - 1
 
 
-@jit_inline
+@jit_inline_internal
 def is_crossed(v: Any, instrument: int) -> bool:
     """Whether the best bid is at or above the best ask."""
     bid_key = get(v.books, instrument * 2 * BOOK_WORDS)
@@ -68,14 +68,14 @@ def is_crossed(v: Any, instrument: int) -> bool:
     return bid_key + ask_key >= ASK_MIRROR
 
 
-@jit_inline
+@jit_inline_internal
 def _depth(v: Any, book: int, key: int) -> int:
     """The whole open of the orders on the level of ``key``."""
     at = level_of(v, book, key) * LEVEL_WORDS
     return get(v.levels, at) + get(v.levels, at + 3)
 
 
-@jit
+@jit_internal
 def auction_volume(v: Any, instrument: int) -> int:
     """The most that can trade at one price."""
     bids = instrument * 2
@@ -102,7 +102,7 @@ def auction_volume(v: Any, instrument: int) -> int:
     return volume
 
 
-@jit
+@jit_internal
 def _reach(v: Any, book: int, volume: int) -> tuple[int, int, int, int]:
     """Where a side's depth, from its best level on, reaches ``volume`` and where it exceeds it.
 
@@ -122,7 +122,7 @@ def _reach(v: Any, book: int, volume: int) -> tuple[int, int, int, int]:
     return reaches, key, depth, next_worse_key(v, book, key)
 
 
-@jit_inline
+@jit_inline_internal
 def _reference_tick(v: Any, instrument: int) -> int:
     """The reference of the auction as a tick number."""
     i = instrument * INSTRUMENT_WORDS
@@ -137,7 +137,7 @@ def _reference_tick(v: Any, instrument: int) -> int:
     return (bid + ask) // 2
 
 
-@jit
+@jit_internal
 def find_auction_price(v: Any, instrument: int) -> tuple[int, int, int]:
     """(price, volume, imbalance D - S) of a crossed instrument's auction."""
     volume = auction_volume(v, instrument)
@@ -172,7 +172,7 @@ def find_auction_price(v: Any, instrument: int) -> tuple[int, int, int]:
     return number * tick, volume, imbalance
 
 
-@jit
+@jit_internal
 def _take_part(v: Any, slot: int, quantity: int) -> None:
     """The order in ``slot`` trades part of what it has open: shown first; it keeps its place."""
     o = slot * ORDER_WORDS
@@ -192,7 +192,7 @@ def _take_part(v: Any, slot: int, quantity: int) -> None:
     add_executed(v, slot, quantity)
 
 
-@jit_inline
+@jit_inline_internal
 def _emit_auction_trade(
     v: Any, bid: int, ask: int, price: int, quantity: int, remaining: int, reason: int
 ) -> None:
@@ -211,7 +211,7 @@ def _emit_auction_trade(
     )  # fmt: skip
 
 
-@jit
+@jit_internal
 def _emit_level(v: Any, instrument: int, side: int, price: int, level: int) -> None:
     """LEVEL: the new totals of a level; 0, 0 for level 0, which no order is ever on."""
     at = level * LEVEL_WORDS
@@ -221,20 +221,20 @@ def _emit_level(v: Any, instrument: int, side: int, price: int, level: int) -> N
     )  # fmt: skip
 
 
-@jit_inline
+@jit_inline_internal
 def _ask_ahead(v: Any, slot: int) -> None:
     """Fetch the memory of the order behind ``slot`` while ``slot`` trades."""
     touch(v.orders, get(v.orders_half, slot * (ORDER_WORDS * 2) + 10) * ORDER_WORDS)
 
 
-@jit_inline
+@jit_inline_internal
 def _ask_further(v: Any, following: int) -> None:
     """``following`` is next: fetch what its removal will touch, and the order behind it."""
     touch(v.order_ids, order_id_place(v, get(v.orders, following * ORDER_WORDS + 2)))
     _ask_ahead(v, following)
 
 
-@jit_inline
+@jit_inline_internal
 def _clear_pair(v: Any, instrument: int, bid: int, ask: int, price: int, quantity: int) -> None:
     """Settle a trade of two resting orders and return what they no longer need frozen."""
     i = instrument * INSTRUMENT_WORDS
@@ -255,19 +255,19 @@ def _clear_pair(v: Any, instrument: int, bid: int, ask: int, price: int, quantit
     release_at(v, i, s, sold, side_of_order(v, ask), limit, before, before - quantity)
 
 
-@jit_inline
+@jit_inline_internal
 def _head(v: Any, book: int) -> int:
     """The first order of the best level."""
     level = get(v.books, book * BOOK_WORDS + 1)
     return get(v.levels_half, level * (LEVEL_WORDS * 2) + 2)
 
 
-@jit_inline
+@jit_inline_internal
 def _emptied(v: Any, level: int) -> bool:
     return get(v.levels, level * LEVEL_WORDS + 2) == 0
 
 
-@jit
+@jit_internal
 def _trade_all(v: Any, instrument: int, price: int, volume: int, reason: int) -> None:
     """Set the first bid and the first ask off against each other until the volume is used up."""
     bids = instrument * 2
@@ -316,7 +316,7 @@ def _trade_all(v: Any, instrument: int, price: int, volume: int, reason: int) ->
         _emit_level(v, instrument, _SELL, ask_price, ask_level)
 
 
-@jit
+@jit_internal
 def uncross(v: Any, instrument: int, reason: int) -> None:
     """Hold the auction of an instrument whose book is crossed; ``reason``: TradeReason."""
     price, volume, imbalance = find_auction_price(v, instrument)

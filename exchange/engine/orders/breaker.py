@@ -33,7 +33,7 @@ from exchange.engine.state.layout import (
 )
 from exchange.engine.state.memory import get, put
 from exchange.engine.state.trading_states import change_state
-from ringbuffer.jit import jit, jit_inline
+from ringbuffer.jit import jit_inline_internal, jit_internal
 
 NANOSECONDS = 1_000_000_000
 BUCKETS = 16
@@ -41,7 +41,7 @@ _HALTED = int(InstrumentState.HALTED)
 _BREAKER = int(StateReason.BREAKER)
 
 
-@jit
+@jit_internal
 def breaker_clear(v: Any, instrument: int) -> None:
     """Empty the window: the next trade is its first."""
     b = instrument * BREAKER_WORDS
@@ -49,7 +49,7 @@ def breaker_clear(v: Any, instrument: int) -> None:
         put(v.breakers, b + word, 0)
 
 
-@jit
+@jit_internal
 def _move_to(v: Any, b: int, bucket: int) -> None:
     """Make ``bucket`` the current one: what is 16 or more older leaves the window."""
     if get(v.breakers, b + BREAKER_END_NS) == 0:
@@ -72,7 +72,7 @@ def _move_to(v: Any, b: int, bucket: int) -> None:
     put(v.breakers, b + BREAKER_HIGH, high)
 
 
-@jit
+@jit_internal
 def _take_in(v: Any, instrument: int, price: int) -> bool:
     """Count a trade at ``price`` into the window; whether it is too far from the others."""
     i = instrument * INSTRUMENT_WORDS
@@ -105,7 +105,7 @@ def _take_in(v: Any, instrument: int, price: int) -> bool:
     return price > up or price < down
 
 
-@jit
+@jit_internal
 def _halt(v: Any, instrument: int) -> None:
     """Halt the instrument, say so, and empty the window."""
     s = v.scalars
@@ -115,7 +115,7 @@ def _halt(v: Any, instrument: int) -> None:
     change_state(v, instrument, _HALTED, until, _BREAKER)
 
 
-@jit
+@jit_internal
 def _trade(v: Any, instrument: int, price: int) -> bool:
     if _take_in(v, instrument, price):
         _halt(v, instrument)
@@ -123,7 +123,7 @@ def _trade(v: Any, instrument: int, price: int) -> bool:
     return False
 
 
-@jit_inline
+@jit_inline_internal
 def breaker_trade(v: Any, instrument: int, price: int) -> bool:
     """A trade of continuous trading at ``price``: whether it halted the instrument.
 
@@ -141,7 +141,7 @@ def breaker_trade(v: Any, instrument: int, price: int) -> bool:
     return _trade(v, instrument, price)
 
 
-@jit
+@jit_internal
 def breaker_auction(v: Any, instrument: int, price: int) -> None:
     """An auction traded at ``price``: it becomes the window's only price and trips nothing."""
     if get(v.instruments, instrument * INSTRUMENT_WORDS + INSTRUMENT_BREAKER_PPM) != 0:

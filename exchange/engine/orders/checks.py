@@ -44,7 +44,7 @@ from exchange.engine.state.layout import (
 )
 from exchange.engine.state.memory import get, put, remainder
 from exchange.engine.state.trading_states import state_reject
-from ringbuffer.jit import jit, jit_inline
+from ringbuffer.jit import jit_inline, jit_inline_internal, jit_internal
 
 ICEBERG_PARTS_MAXIMUM = 100  # bounds the trades of one command
 _LAST_SIDE = int(Side.SELL_SHORT_EXEMPT)
@@ -102,7 +102,7 @@ def is_stop(order_type: int) -> bool:
     return order_type >= _STOP
 
 
-@jit_inline
+@jit_inline_internal
 def session_defined(v: Any, session: int) -> bool:
     # row 0 holds the defaults: it may have other flags, never this one
     return (
@@ -111,7 +111,7 @@ def session_defined(v: Any, session: int) -> bool:
     )
 
 
-@jit_inline
+@jit_inline_internal
 def instrument_defined(v: Any, instrument: int) -> bool:
     return (
         instrument < get(v.scalars, MAX_INSTRUMENTS)
@@ -119,7 +119,7 @@ def instrument_defined(v: Any, instrument: int) -> bool:
     )
 
 
-@jit
+@jit_internal
 def _access_reject(v: Any, session: int, a: int) -> int:
     """Rule account-access where something is wrong."""
     flags = get(v.accounts, a + ACCOUNT_FLAGS)
@@ -144,7 +144,7 @@ def _take_token(rows: Any, at: int, now_ns: int) -> bool:
     return True
 
 
-@jit_inline
+@jit_inline_internal
 def check_door(v: Any, session: int, a: int, instrument: int) -> int:
     """Rules day-open, account-access, order-rate and instrument-state; takes from the buckets."""
     s = v.scalars
@@ -194,7 +194,7 @@ def check_enter_codes(side: int, word_5: int, word_7: int, is_long: bool) -> int
     return 0
 
 
-@jit_inline
+@jit_inline_internal
 def check_quantity(v: Any, i: int, quantity: int) -> int:
     """Rules lot-quantity and maximum-quantity; ``i``: the instrument's first word."""
     lot = get(v.instruments, i + INSTRUMENT_LOT)
@@ -205,20 +205,20 @@ def check_quantity(v: Any, i: int, quantity: int) -> int:
     return 0
 
 
-@jit_inline
+@jit_inline_internal
 def _on_tick(v: Any, i: int, price: int) -> bool:
     tick = get(v.instruments, i + INSTRUMENT_TICK)
     return price > 0 and (tick == 1 or remainder(price, tick) == 0)
 
 
-@jit_inline
+@jit_inline_internal
 def in_range(v: Any, i: int, price: int) -> bool:
     return get(v.instruments, i + INSTRUMENT_MINIMUM_PRICE) <= price and price <= get(
         v.instruments, i + INSTRUMENT_MAXIMUM_PRICE
     )
 
 
-@jit_inline
+@jit_inline_internal
 def check_price(v: Any, i: int, order_type: int, price: int) -> int:
     """Rule limit-price."""
     if not has_limit(order_type):
@@ -228,7 +228,7 @@ def check_price(v: Any, i: int, order_type: int, price: int) -> int:
     return 0 if in_range(v, i, price) else _PRICE_OUT_OF_RANGE
 
 
-@jit_inline
+@jit_inline_internal
 def _check_display_quantity(
     v: Any, i: int, order_type: int, time_in_force: int, quantity: int, display_quantity: int
 ) -> int:
@@ -246,7 +246,7 @@ def _check_display_quantity(
     return 0
 
 
-@jit_inline
+@jit_inline_internal
 def check_terms(
     v: Any,
     i: int,

@@ -91,7 +91,7 @@ from exchange.engine.state.layout import (
 )
 from exchange.engine.state.memory import divide, get, put
 from exchange.engine.state.trading_states import in_auction
-from ringbuffer.jit import jit, jit_inline
+from ringbuffer.jit import jit_inline, jit_inline_internal, jit_internal
 
 NANOSECONDS = 1_000_000_000
 LONG_COMMAND = FLAG_LONG << 40  # of a command's last word
@@ -148,14 +148,14 @@ def expiry_of(timestamp_ns: int, time_in_force: int) -> int:
     return divide(timestamp_ns + NANOSECONDS - 1, NANOSECONDS) + time_in_force
 
 
-@jit_inline
+@jit_inline_internal
 def needs_review(v: Any, i: int, price: int, quantity: int) -> bool:
     """Whether the order's value is above the instrument's review value."""
     review = get(v.instruments, i + INSTRUMENT_REVIEW_VALUE)
     return review != 0 and price * quantity * get(v.instruments, i + INSTRUMENT_MULTIPLIER) > review
 
 
-@jit_inline
+@jit_inline_internal
 def post_only_price(
     v: Any, i: int, book: int, key: int, price: int, side: int, reprices: bool
 ) -> int:
@@ -169,7 +169,7 @@ def post_only_price(
     return reprice(v, i, price_of(best, tick, book ^ 1), side)
 
 
-@jit_inline
+@jit_inline_internal
 def has_room(
     v: Any,
     i: int,
@@ -189,7 +189,7 @@ def has_room(
     return not may_rest or can_rest(v, book, key)
 
 
-@jit_inline
+@jit_inline_internal
 def _take_slot(
     v: Any, order: Incoming, i: int, a: int, p: int, entry: int, quantity: int, executed: int
 ) -> int:
@@ -217,7 +217,7 @@ def _take_slot(
     return slot
 
 
-@jit
+@jit_internal
 def _set_aside(v: Any, slot: int, held: bool, stop_price: int, minimum: int) -> None:
     """Rules value-review and stop-wait: hold the order for review, or let it wait for its stop."""
     if not held:
@@ -228,7 +228,7 @@ def _set_aside(v: Any, slot: int, held: bool, stop_price: int, minimum: int) -> 
     hold_order(v, slot)
 
 
-@jit_inline
+@jit_inline_internal
 def place_order(
     v: Any,
     kind: int,
@@ -326,7 +326,7 @@ def place_order(
     )
 
 
-@jit_inline
+@jit_inline_internal
 def apply_enter(v: Any, c: int, c2: int, hashed: int) -> None:
     """ENTER at word ``c`` of the command ring, its continuation, if it is long, at ``c2``.
 

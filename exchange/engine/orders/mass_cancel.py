@@ -40,7 +40,7 @@ from exchange.engine.state.layout import (
 )
 from exchange.engine.state.memory import get, put, touch
 from exchange.engine.state.trading_states import NANOSECONDS, cancel_refused
-from ringbuffer.jit import jit, jit_inline
+from ringbuffer.jit import jit_inline_internal, jit_internal
 
 ANY_SIDE = MASS_CANCEL_ANY_SIDE
 
@@ -65,7 +65,7 @@ _MARKET_HOURS_FLAG = ORDER_MARKET_HOURS << _FLAGS_SHIFT
 assert SELECTION_COUNTERS == 1 << _DIGIT_BITS
 
 
-@jit_inline
+@jit_inline_internal
 def _meant(v: Any, slot: int, session: int, word: int, rule: int) -> bool:
     """Whether ``rule`` means the live order in ``slot``; ``word``: its identity and flags."""
     if rule == EVERY:
@@ -83,7 +83,7 @@ def _meant(v: Any, slot: int, session: int, word: int, rule: int) -> bool:
     return word & _MARKET_HOURS_FLAG != 0
 
 
-@jit_inline
+@jit_inline_internal
 def _consider(
     v: Any, slot: int, account: int, session: int, side: int, rule: int, count: int
 ) -> int:
@@ -104,7 +104,7 @@ def _consider(
     return count + 1
 
 
-@jit
+@jit_internal
 def _select_all(v: Any, account: int, session: int, side: int, rule: int) -> int:
     count = 0
     for slot in range(1, get(v.scalars, ORDER_HIGH) + 1):
@@ -113,7 +113,7 @@ def _select_all(v: Any, account: int, session: int, side: int, rule: int) -> int
     return count
 
 
-@jit
+@jit_internal
 def _select_in_book(
     v: Any, book: int, account: int, session: int, side: int, rule: int, count: int
 ) -> int:
@@ -127,7 +127,7 @@ def _select_in_book(
     return count
 
 
-@jit
+@jit_internal
 def _select_in_instrument(
     v: Any, account: int, session: int, instrument: int, side: int, rule: int
 ) -> int:
@@ -147,7 +147,7 @@ def _select_in_instrument(
     return count
 
 
-@jit
+@jit_internal
 def _pass(v: Any, source: int, target: int, count: int, word: int, least: int, shift: int) -> None:
     """One stable pass: by one digit of (``word`` of each pair - ``least``)."""
     n = v.selection
@@ -170,7 +170,7 @@ def _pass(v: Any, source: int, target: int, count: int, word: int, least: int, s
         put(n, target + 2 * place + 1, get(n, at + 1))
 
 
-@jit
+@jit_internal
 def sort_selection(v: Any, count: int, by_session: bool) -> int:
     """Sort the first ``count`` pairs by order id, or by session and then order id; where they are.
 
@@ -202,7 +202,7 @@ def sort_selection(v: Any, count: int, by_session: bool) -> int:
     return source
 
 
-@jit_inline
+@jit_inline_internal
 def _prefetch(v: Any, at: int, k: int, count: int) -> None:
     """Ask for what cancelling pair ``k`` + some will touch, the nearer the more of it."""
     n = v.selection
@@ -217,7 +217,7 @@ def _prefetch(v: Any, at: int, k: int, count: int) -> None:
         touch(v.order_ids, order_id_place(v, get(n, at + 2 * (k + _AHEAD))))
 
 
-@jit
+@jit_internal
 def _cancel_selection(v: Any, at: int, count: int, reason: int, counted: bool) -> None:
     """Cancel the ``count`` orders whose pairs are at ``at``; ``counted``: for the cancel ratio."""
     for k in range(count):
@@ -228,7 +228,7 @@ def _cancel_selection(v: Any, at: int, count: int, reason: int, counted: bool) -
             count_cancel(v, account_of_session(v, pair >> 32))
 
 
-@jit
+@jit_internal
 def select_and_cancel(
     v: Any, account: int, session: int, instrument: int, side: int, rule: int, reason: int
 ) -> int:

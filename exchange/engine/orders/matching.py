@@ -43,7 +43,7 @@ from exchange.engine.state.layout import (
     ORDER_WORDS,
 )
 from exchange.engine.state.memory import get, put, shift_right
-from ringbuffer.jit import jit, jit_inline
+from ringbuffer.jit import jit_inline_internal, jit_internal
 
 # values of MATCH_END
 ENDED = 0  # the aggressor is filled, or nothing acceptable is left
@@ -61,26 +61,26 @@ _LIQUIDITY_RESTING = ord("A") << 40  # byte 125 of the event
 _LIQUIDITY_INCOMING = ord("R") << 40
 
 
-@jit_inline
+@jit_inline_internal
 def prevention_mode(v: Any, a: int) -> int:
     """The SelfTradePrevention of the account whose first word is ``a``."""
     return (get(v.accounts, a + ACCOUNT_FLAGS) >> 8) & 0xFF
 
 
-@jit_inline
+@jit_inline_internal
 def same_group(v: Any, a: int, m: int) -> bool:
     """Whether two accounts, by their first words, must not trade with each other."""
     group = shift_right(get(v.accounts, a + ACCOUNT_FLAGS), 32)
     return a == m or (group != 0 and group == shift_right(get(v.accounts, m + ACCOUNT_FLAGS), 32))
 
 
-@jit
+@jit_internal
 def emit_refreshed(v: Any, slot: int, shown: int) -> None:
     """REFRESHED of the iceberg in ``slot``, which shows ``shown`` now."""
     emit_order_event(v, slot, level_of_order(v, slot), _REFRESHED, 0, shown, whole_open(v, slot), 0)
 
 
-@jit
+@jit_internal
 def _emit_prevented_maker(
     v: Any, slot: int, level: int, quantity: int, remaining: int, prevented: int, other: int
 ) -> None:
@@ -95,7 +95,7 @@ def _emit_prevented_maker(
     )  # fmt: skip
 
 
-@jit
+@jit_internal
 def prevent(
     v: Any,
     mode: int,
@@ -150,7 +150,7 @@ def prevent(
     return quantity - lost
 
 
-@jit_inline
+@jit_inline_internal
 def match(
     v: Any,
     opposite: int,
@@ -226,7 +226,7 @@ def match(
     return quantity
 
 
-@jit
+@jit_internal
 def _count_others(v: Any, a: int, level: int, stop_at_own: bool) -> int:
     """What an account may trade with on a level; -1 - that when an own order ends it there."""
     slot = get(v.levels_half, level * (LEVEL_WORDS * 2) + 2)
@@ -244,7 +244,7 @@ def _count_others(v: Any, a: int, level: int, stop_at_own: bool) -> int:
     return shown + hidden
 
 
-@jit
+@jit_internal
 def could_trade(v: Any, opposite: int, limit_key: int, wanted: int, account: int) -> bool:
     """Whether at least ``wanted`` rests in book ``opposite`` at ``limit_key`` or better.
 

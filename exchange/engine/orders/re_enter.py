@@ -28,7 +28,7 @@ from exchange.engine.state.layout import (
 )
 from exchange.engine.state.memory import get
 from exchange.engine.state.trading_states import in_auction
-from ringbuffer.jit import jit
+from ringbuffer.jit import jit_internal
 
 _CANCELED = int(EventKind.CANCELED)
 _RESTED = int(EventKind.RESTED)
@@ -40,7 +40,7 @@ _SYSTEM = int(CancelReason.SYSTEM)
 _IMMEDIATE_FLAG = ORDER_IMMEDIATE << 40
 
 
-@jit
+@jit_internal
 def end_order(v: Any, slot: int, whole: int, left: int, reason: int) -> None:
     """Cancel what is ``left`` of an order in no list whose funds are frozen for ``whole``."""
     release_order(v, slot, whole, 0)
@@ -49,7 +49,7 @@ def end_order(v: Any, slot: int, whole: int, left: int, reason: int) -> None:
     give_back_slot(v, slot)
 
 
-@jit
+@jit_internal
 def _rest(v: Any, slot: int, book: int, key: int, whole: int, left: int) -> None:
     """Let what is ``left`` of the order join its level, if there is a level block for it."""
     if not can_rest(v, book, key):
@@ -61,7 +61,7 @@ def _rest(v: Any, slot: int, book: int, key: int, whole: int, left: int) -> None
     emit_order_event(v, slot, level, _RESTED, 0, get(v.orders, slot * ORDER_WORDS), left, 0)
 
 
-@jit
+@jit_internal
 def resume_order(v: Any, slot: int, triggered: bool) -> None:
     """A stop that has ``triggered``, from Rule continuous-matching on, or a held order released.
 

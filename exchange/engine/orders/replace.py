@@ -65,7 +65,7 @@ from exchange.engine.state.layout import (
 )
 from exchange.engine.state.memory import get
 from exchange.engine.state.trading_states import in_auction
-from ringbuffer.jit import jit
+from ringbuffer.jit import jit_internal
 
 _REPLACED = int(EventKind.REPLACED)
 _REMOVED = int(EventKind.REMOVED)
@@ -75,7 +75,7 @@ _TOKEN_TABLE_FULL = int(Reject.TOKEN_TABLE_FULL)
 _WIRE_PRICE = FLAG_WIRE_PRICE << 40  # of a command's last word
 
 
-@jit
+@jit_internal
 def apply_replace(v: Any, c: int, c2: int, slot: int) -> None:
     """REPLACE and REPLACE_BY_ORDER_ID, at word ``c`` and ``c2``, of the live order in ``slot``."""
     if slot == 0:

@@ -20,7 +20,7 @@ from exchange.engine.state.layout import (
 )
 from exchange.engine.state.memory import get
 from exchange.engine.state.trading_states import state_reject
-from ringbuffer.jit import jit
+from ringbuffer.jit import jit_internal
 
 _RELEASED = int(EventKind.RELEASED)
 _STOP = int(OrderType.STOP)
@@ -31,7 +31,7 @@ _UNKNOWN_ORDER = int(Reject.UNKNOWN_ORDER)
 _HELD_FLAG = ORDER_HELD << 40
 
 
-@jit
+@jit_internal
 def review(v: Any, order_id: int, choice: int) -> int:
     """Approve (1) or refuse (0) the held order ``order_id``; the reject, 0 when carried out."""
     if choice not in (0, 1) or order_id <= 0:

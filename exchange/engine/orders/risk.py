@@ -38,7 +38,7 @@ from exchange.engine.state.layout import (
     INSTRUMENT_TICK,
 )
 from exchange.engine.state.memory import get, remainder, shift_right
-from ringbuffer.jit import jit, jit_inline
+from ringbuffer.jit import jit_inline_internal, jit_internal
 
 _BUY = int(Side.BUY)
 _SELL = int(Side.SELL)
@@ -53,14 +53,14 @@ _INSUFFICIENT_FUNDS = int(Reject.INSUFFICIENT_FUNDS)
 _INSUFFICIENT_POSITION = int(Reject.INSUFFICIENT_POSITION)
 
 
-@jit_inline
+@jit_inline_internal
 def in_band(v: Any, i: int, price: int) -> bool:
     return get(v.instruments, i + INSTRUMENT_BAND_LOW) <= price and price <= get(
         v.instruments, i + INSTRUMENT_BAND_HIGH
     )
 
 
-@jit
+@jit_internal
 def protection_price(v: Any, i: int, order_type: int, side: int, stop_price: int) -> int:
     """The worst price at which a MARKET or STOP order trades."""
     base = stop_price
@@ -88,12 +88,12 @@ def protection_price(v: Any, i: int, order_type: int, side: int, stop_price: int
     return min(max(price, low), get(v.instruments, i + INSTRUMENT_BAND_HIGH))
 
 
-@jit_inline
+@jit_inline_internal
 def may_short(v: Any, a: int) -> bool:
     return get(v.accounts, a + ACCOUNT_FLAGS) & ACCOUNT_SHORT_FLAG != 0
 
 
-@jit_inline
+@jit_inline_internal
 def position_limit(v: Any, i: int, a: int) -> int:
     """The largest position, long or short, that the account may have in the instrument."""
     bound = get(v.instruments, i + INSTRUMENT_POSITION_BOUND)
@@ -101,7 +101,7 @@ def position_limit(v: Any, i: int, a: int) -> int:
     return limit if 0 < limit < bound else bound
 
 
-@jit_inline
+@jit_inline_internal
 def check_account(v: Any, i: int, a: int, order_type: int, side: int, price: int) -> int:
     """Rules short-sale-permission, price-band and daily-order-limit."""
     if side > _SELL and not may_short(v, a):
@@ -115,7 +115,7 @@ def check_account(v: Any, i: int, a: int, order_type: int, side: int, price: int
     return 0
 
 
-@jit_inline
+@jit_inline_internal
 def check_new(v: Any, a: int, p: int) -> int:
     """Rules open-order-limit and position-slot, of an order that replaces no other."""
     live = get(v.accounts, a + ACCOUNT_LIVE)
@@ -127,7 +127,7 @@ def check_new(v: Any, a: int, p: int) -> int:
     return 0
 
 
-@jit_inline
+@jit_inline_internal
 def check_holdings(
     v: Any,
     i: int,
@@ -166,7 +166,7 @@ def check_holdings(
     return _POSITION_LIMIT if -left > position_limit(v, i, a) else 0
 
 
-@jit
+@jit_internal
 def reprice(v: Any, i: int, best_opposite: int, side: int) -> int:
     """The price one tick behind the best opposite one; 0 where a post-only order may not be."""
     tick = get(v.instruments, i + INSTRUMENT_TICK)

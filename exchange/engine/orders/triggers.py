@@ -11,14 +11,14 @@ from exchange.engine.state.events import emit_order_event
 from exchange.engine.state.layout import INSTRUMENT_WORDS, LEVEL_WORDS, ORDER_WORDS, PENDING_HEAD
 from exchange.engine.state.memory import get
 from exchange.engine.state.trading_states import is_open
-from ringbuffer.jit import jit
+from ringbuffer.jit import jit_internal
 
 STEPS = 64  # of one command
 
 _TRIGGERED = int(EventKind.TRIGGERED)
 
 
-@jit
+@jit_internal
 def run_stops(v: Any) -> None:
     """Let stops that are due enter the market, up to STEPS of them.
 

@@ -17,13 +17,12 @@ from exchange.engine.state.layout import (
     EngineState,
 )
 from exchange.engine.state.memory import as_array, get, put
+from exchange.records import EVENT_WORDS
 from journal import xxh64
-from ringbuffer.jit import jit
-
-EVENT_WORDS = 16
+from ringbuffer.jit import jit_internal
 
 
-@jit
+@jit_internal
 def chain_roll(v: Any) -> None:
     """Take every event emitted so far into the hash."""
     s = v.scalars

@@ -12,14 +12,14 @@ from exchange.codes import EventKind
 from exchange.engine.state.events import write_event
 from exchange.engine.state.layout import REJECTS
 from exchange.engine.state.memory import get, put
-from ringbuffer.jit import jit
+from ringbuffer.jit import jit_internal
 
 _CONTROL_REJECTED = int(EventKind.CONTROL_REJECTED)
 _CONTROL_DONE = int(EventKind.CONTROL_DONE)
 _TAIL_48 = (1 << 48) - 1
 
 
-@jit
+@jit_internal
 def emit_control(
     v: Any,
     kind: int,
@@ -45,7 +45,7 @@ def emit_control(
     )  # fmt: skip
 
 
-@jit
+@jit_internal
 def refuse(v: Any, c: int, account: int, currency: int, reason: int) -> None:
     """CONTROL_REJECTED of the operator's command at word ``c``."""
     put(v.scalars, REJECTS, get(v.scalars, REJECTS) + 1)
@@ -57,7 +57,7 @@ def refuse(v: Any, c: int, account: int, currency: int, reason: int) -> None:
     )  # fmt: skip
 
 
-@jit
+@jit_internal
 def emit_done(v: Any, c: int, cancelled: int) -> None:
     """CONTROL_DONE of the operator's command at word ``c``, which has a key."""
     kind = (get(v.commands, c + 5) >> 16) & 0xFF

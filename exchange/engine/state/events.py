@@ -18,7 +18,7 @@ from exchange.core.pipeline import (
     STOP,
     sleeping,
 )
-from exchange.engine.state.chain_hash import EVENT_WORDS, chain_roll
+from exchange.engine.state.chain_hash import chain_roll
 from exchange.engine.state.layout import (
     ABORTED,
     CHAIN_EVENTS,
@@ -37,9 +37,10 @@ from exchange.engine.state.layout import (
     TRADES,
 )
 from exchange.engine.state.memory import as_array, get, get_acquire, pause_us, put, touch
+from exchange.records import EVENT_WORDS
 from journal import xxh64
 from ringbuffer.idle import wake
-from ringbuffer.jit import jit, jit_inline
+from ringbuffer.jit import jit_inline_internal, jit_internal
 from ringbuffer.ring import maximum_batch, publish
 
 CHECKPOINT_INTERVAL = 4096
@@ -64,7 +65,7 @@ _JOURNALER = int(AGENT_JOURNALER)
 _JOURNALER_SLEEPING = sleeping(AGENT_JOURNALER)
 
 
-@jit
+@jit_internal
 def wait_for_room(v: Any) -> None:
     """Publish what there is, wait until the ring has a free slot, and set the next limit.
 
@@ -102,7 +103,7 @@ def wait_for_room(v: Any) -> None:
         pause_us(ROOM_PAUSE_US)
 
 
-@jit_inline
+@jit_inline_internal
 def claim_event(v: Any) -> int:
     """Word index of the next event's slot; its first three words are written."""
     s = v.scalars
@@ -122,7 +123,7 @@ def claim_event(v: Any) -> int:
     return slot
 
 
-@jit_inline
+@jit_inline_internal
 def next_session_sequence(v: Any, session: int) -> int:
     """Count one more message to ``session`` today; its number."""
     at = session * SESSION_WORDS + 3
@@ -131,7 +132,7 @@ def next_session_sequence(v: Any, session: int) -> int:
     return number
 
 
-@jit_inline
+@jit_inline_internal
 def write_event(
     v: Any,
     order_id: int,
@@ -170,7 +171,7 @@ def write_event(
     put(e, slot + 15, word_15)
 
 
-@jit_inline
+@jit_inline_internal
 def emit_order_event(
     v: Any,
     slot: int,
@@ -220,7 +221,7 @@ def emit_order_event(
     )
 
 
-@jit
+@jit_internal
 def emit_rejected(
     v: Any, price: int, quantity: int, token_0: int, token_tail: int, identity: int, reason: int
 ) -> None:
@@ -249,7 +250,7 @@ def emit_rejected(
     )
 
 
-@jit
+@jit_internal
 def emit_cancel_rejected(v: Any, slot: int, reason: int) -> None:
     """CANCEL_REJECTED: the running command is refused, the order in ``slot`` stays as it is."""
     put(v.scalars, REJECTS, get(v.scalars, REJECTS) + 1)
@@ -262,7 +263,7 @@ def emit_cancel_rejected(v: Any, slot: int, reason: int) -> None:
     )  # fmt: skip
 
 
-@jit
+@jit_internal
 def emit_terms(
     v: Any,
     price: int,
@@ -283,7 +284,7 @@ def emit_terms(
     )  # fmt: skip
 
 
-@jit_inline
+@jit_inline_internal
 def emit_trade(
     v: Any,
     maker: int,
@@ -324,7 +325,7 @@ def emit_trade(
     )
 
 
-@jit
+@jit_internal
 def emit_plain(
     v: Any,
     kind: int,
@@ -358,14 +359,14 @@ def emit_plain(
     )
 
 
-@jit
+@jit_internal
 def emit_control_rejected(v: Any, instrument: int, session: int, reason: int) -> None:
     """CONTROL_REJECTED of the running command."""
     put(v.scalars, REJECTS, get(v.scalars, REJECTS) + 1)
     emit_plain(v, _CONTROL_REJECTED, 0, 0, 0, instrument << 48, session, reason)
 
 
-@jit
+@jit_internal
 def emit_system(v: Any, session: int, reason: int, midnight_ns: int, day_number: int) -> None:
     """SYSTEM to one session."""
     number = next_session_sequence(v, session)
@@ -391,7 +392,7 @@ def emit_system(v: Any, session: int, reason: int, midnight_ns: int, day_number:
     )
 
 
-@jit
+@jit_internal
 def emit_checkpoint(v: Any) -> None:
     """CHECKPOINT: the chain hash of everything before it."""
     chain_roll(v)

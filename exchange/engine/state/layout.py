@@ -62,6 +62,7 @@ from typing import NamedTuple
 import numpy as np
 
 from exchange.core.capacity import EngineCapacity
+from exchange.records import part, whole
 from journal import xxh64
 
 # scalars
@@ -224,6 +225,96 @@ ACCOUNT_SHORT_FLAG = 8
 SESSION_DEFINED_FLAG = 1
 SESSION_KILLED_FLAG = 2
 SESSION_CANCEL_FLAG = 4  # cancel on disconnect
+
+# --- the fields of each table's rows, where a word's number alone does not name it ----------------
+# (a snapshot's layout hash does not cover them: see exchange/engine/state/snapshot.py)
+ORDER_OPEN = whole(0)  # what its level shows of it
+ORDER_PRICE = whole(1)
+ORDER_ID = whole(2)  # 0 = free slot
+ORDER_TOKEN_0 = whole(3)
+ORDER_TOKEN_WORD = whole(4)  # token bytes 8 to 13 and the instrument
+ORDER_TOKEN_TAIL = part(4, 0, 48)
+ORDER_INSTRUMENT = part(4, 48, 16)
+ORDER_NEXT = part(5, 0, 32)  # of its level, of the held orders, or of the free list
+ORDER_PREVIOUS = part(5, 32, 32)
+ORDER_LEVEL = part(6, 0, 32)
+ORDER_FIRM = part(6, 32, 32)
+ORDER_IDENTITY = whole(7)  # session, side, display, order_type as in an event, and what follows
+ORDER_SESSION = part(7, 0, 16)
+ORDER_CAPACITY = part(7, 16, 8)
+ORDER_SIDE = part(7, 24, 8)
+ORDER_CROSS_TYPE = part(7, 32, 8)
+ORDER_FLAGS = part(7, 40, 8)
+ORDER_DISPLAY = part(7, 48, 8)
+ORDER_TYPE = part(7, 56, 8)
+COLD_EXECUTED = whole(0)
+COLD_EXPIRY_SECOND = whole(1)
+COLD_NEXT = part(2, 0, 32)  # of its expiry second
+COLD_PREVIOUS = part(2, 32, 32)
+COLD_HIDDEN = whole(3)
+COLD_DISPLAY_QUANTITY = whole(4)
+COLD_STOP_PRICE = whole(5)
+COLD_MINIMUM_QUANTITY = whole(6)
+INSTRUMENT_DEFINED = part(INSTRUMENT_FLAGS, 0, 8)
+INSTRUMENT_DECIMALS = part(INSTRUMENT_FLAGS, 8, 8)
+INSTRUMENT_STATE = part(INSTRUMENT_FLAGS, 16, 8)
+INSTRUMENT_GROUP = part(INSTRUMENT_FLAGS, 24, 8)
+INSTRUMENT_CURRENCY = part(INSTRUMENT_FLAGS, 32, 16)
+INSTRUMENT_PENDING_LINK = part(INSTRUMENT_PENDING_NEXT, 0, 32)
+INSTRUMENT_PENDING_MARK = part(INSTRUMENT_PENDING_NEXT, 32, 32)
+BOOK_BEST = whole(0)  # highest key, 0 = empty
+BOOK_LEVEL = whole(1)  # the level of that key
+BOOK_ROOT = whole(2)
+LEVEL_QUANTITY = whole(0)
+LEVEL_HEAD = part(1, 0, 32)
+LEVEL_TAIL = part(1, 32, 32)
+LEVEL_ORDERS = whole(2)
+LEVEL_HIDDEN = whole(3)
+LEAF_BITMAP = whole(0)
+LEAF_NAME = whole(1)
+LEAF_NEXT_FREE = whole(2)
+NODE_BITMAP = whole(0)
+NODE_CHILDREN = whole(1)  # the first of 32 words
+NODE_NEXT_FREE = whole(33)
+SESSION_FLAGS = whole(0)
+SESSION_USERNAME = whole(1)
+SESSION_ACCOUNT = whole(2)
+SESSION_MESSAGES = whole(3)  # sent to it today
+SESSION_RATE_TIME = whole(4)
+SESSION_RATE_INTERVAL = whole(5)
+SESSION_RATE_TOLERANCE = whole(6)
+SESSION_CANCEL_AFTER = whole(7)  # second, 0 = never
+ACCOUNT_PREVENTION_MODE = part(ACCOUNT_FLAGS, 8, 8)
+ACCOUNT_PREVENTION_GROUP = part(ACCOUNT_FLAGS, 32, 32)
+ACCOUNT_LIVE_ORDERS = part(ACCOUNT_LIVE, 0, 32)
+ACCOUNT_LIVE_LIMIT = part(ACCOUNT_LIVE, 32, 32)
+ACCOUNT_TODAY_ORDERS = part(ACCOUNT_TODAY, 0, 32)
+ACCOUNT_TODAY_LIMIT = part(ACCOUNT_TODAY, 32, 32)
+BALANCE_AMOUNT = whole(0)  # of an account's two words for a currency, from ACCOUNT_BALANCES on
+BALANCE_FROZEN = whole(1)
+POSITION_NAME = whole(0)  # (account << 16 | instrument) + 1, 0 = empty
+POSITION_QUANTITY = whole(1)
+POSITION_FROZEN = whole(2)
+POSITION_COST = whole(3)
+POSITION_OPEN_BUYS = whole(4)
+POSITION_OPEN_SHORTS = whole(5)
+CURRENCY_DEFINED = whole(0)
+CURRENCY_CODE = whole(1)
+CURRENCY_DECIMALS = whole(2)
+CURRENCY_FEE_ACCOUNT = whole(3)
+CURRENCY_NET_MONEY = whole(4)  # deposits - withdrawals
+TOKEN_KEY_0 = whole(0)
+TOKEN_KEY_1 = whole(1)  # token bytes 8 to 13 and the session
+TOKEN_SLOT = whole(2)
+TOKEN_ORDER_ID = whole(3)
+ORDER_IDS_SLOT = part(0, 0, 32)
+ORDER_IDS_LOW_ID = part(0, 32, 32)
+WHEEL_HEAD = part(0, 0, 32)
+WHEEL_TAIL = part(0, 32, 32)
+SCRATCH_SEQUENCE = whole(0)
+SCRATCH_HASH = whole(1)
+SCRATCH_FOUND = whole(2)
+SCRATCH_KIND = whole(3)
 
 
 class EngineState(NamedTuple):

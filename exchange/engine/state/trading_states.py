@@ -20,7 +20,7 @@ from exchange.engine.state.layout import (
     NEXT_DEADLINE_SECOND,
 )
 from exchange.engine.state.memory import get, put
-from ringbuffer.jit import jit, jit_inline
+from ringbuffer.jit import jit_inline, jit_inline_internal, jit_internal
 
 NANOSECONDS = 1_000_000_000
 STATE_SHIFT = 16  # of the state in INSTRUMENT_FLAGS
@@ -35,36 +35,36 @@ _REJECT_CANCEL_ONLY = int(Reject.CANCEL_ONLY)
 _MARKET_CLOSED = int(Reject.MARKET_CLOSED)
 
 
-@jit_inline
+@jit_inline_internal
 def own_state(v: Any, i: int) -> int:
     """The instrument's own state; ``i``: its first word."""
     return (get(v.instruments, i + INSTRUMENT_FLAGS) >> STATE_SHIFT) & 0xFF
 
 
-@jit_inline
+@jit_inline_internal
 def effective_state(v: Any, i: int) -> int:
     """The state that counts for commands about the instrument."""
     market = get(v.scalars, MARKET_STATE)
     return market if market != _OPEN else own_state(v, i)
 
 
-@jit_inline
+@jit_inline_internal
 def is_open(v: Any, i: int) -> bool:
     return effective_state(v, i) == _OPEN
 
 
-@jit_inline
+@jit_inline_internal
 def in_auction(v: Any, i: int) -> bool:
     return effective_state(v, i) == _AUCTION
 
 
-@jit_inline
+@jit_inline_internal
 def cancel_refused(v: Any, i: int) -> bool:
     """Whether clients cannot even cancel."""
     return effective_state(v, i) == _HALTED
 
 
-@jit_inline
+@jit_inline_internal
 def state_reject(v: Any, i: int) -> int:
     """The state check of ENTER and REPLACE: a reject, 0 for none."""
     state = effective_state(v, i)
@@ -84,7 +84,7 @@ def second_of(time_ns: int) -> int:
     return second if second * NANOSECONDS == time_ns else second + 1
 
 
-@jit
+@jit_internal
 def need_timer_at(v: Any, second: int) -> None:
     """A TIMER is needed no later than ``second``."""
     known = get(v.scalars, NEXT_DEADLINE_SECOND)
@@ -92,7 +92,7 @@ def need_timer_at(v: Any, second: int) -> None:
         put(v.scalars, NEXT_DEADLINE_SECOND, second)
 
 
-@jit
+@jit_internal
 def change_state(v: Any, instrument: int, state: int, until_ns: int, reason: int) -> None:
     """Give the instrument (0: the market) a state, and say so; nothing follows from it here."""
     if instrument == 0:

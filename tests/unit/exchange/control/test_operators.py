@@ -17,10 +17,9 @@ from exchange.codes import EventKind, InstrumentState, Reject, StateReason
 from exchange.commands import open_account
 from exchange.control.producer import ControlProducer
 from exchange.errors import ExitStatus
-from exchange.records import ADMIN_CONTINUATION, COMMAND
+from exchange.records import ADMIN_CONTINUATION, COMMAND, COMMAND_LAYOUT
 from exchange.runtime.data_directory import journal_directory
 from exchange.settings import DEFAULT_FILE
-from exchange.stages.wiring import COMMAND_LAYOUT
 from journal.reader import JournalReader
 from tests.harness.operator_exchange import UID, OperatorExchange, small_settings
 

@@ -17,7 +17,9 @@ from rich.text import Text
 
 from exchange.core import pipeline
 from exchange.core.counters import Counter, Histogram
+from exchange.core.pipeline import IngressRing
 from exchange.core.region import AGENTS, region_name
+from exchange.core.stage_names import EVENT_CONSUMERS, StageName
 from exchange.errors import NotRunning
 from exchange.runtime.process import running_pid
 from exchange.runtime.run_file import RunState, read_run_file
@@ -33,9 +35,9 @@ _CURSORS = {
     "event_released": pipeline.EVENT_RELEASED,
 }
 _INGRESS = {
-    "control": pipeline.INGRESS_CONTROL,
-    "order_entry": pipeline.INGRESS_ORDER_ENTRY,
-    "api": pipeline.INGRESS_API,
+    "control": IngressRing.CONTROL,
+    "order_entry": IngressRing.ORDER_ENTRY,
+    "api": IngressRing.API,
 }
 _RATES = (
     "command_published",
@@ -47,8 +49,6 @@ _RATES = (
     "api_frames_sent",
     "store_rows",
 )
-# stages that follow released events
-_CONSUMERS = [name for name in AGENTS if name not in ("matcher", "journaler", "daemon")]
 _STORE_STATES = ("off", "starting", "catching up", "following", "retrying", "refused")
 
 
@@ -92,7 +92,7 @@ class Observer:
         return status
 
     def _describe(self, state: RunState) -> dict[str, Any]:
-        stages = {"daemon": {"pid": state.pid, "ready": True} | _process(state.pid)}
+        stages = {str(StageName.DAEMON): {"pid": state.pid, "ready": True} | _process(state.pid)}
         for role, stage in state.stages.items():
             stages[role] = {"pid": stage.pid, "ready": stage.ready} | _process(stage.pid)
         return {
@@ -117,22 +117,23 @@ class Observer:
             "matcher_commands": cursors["command_published"] - cursors["command_applied"],
             "release_events": cursors["event_published"] - cursors["event_released"],
         }
-        for name in _CONSUMERS:
+        for name in EVENT_CONSUMERS:
             if name in stages:
                 seen = int(words[pipeline.consumed(AGENTS[name])])
                 lag[f"{name}_events"] = cursors["event_released"] - seen
-        for name, ring in _INGRESS.items():
+        for producer, ring in _INGRESS.items():
             published = int(words[pipeline.ingress_published(ring)])
             taken = int(words[pipeline.ingress_consumed(ring)])
-            cursors[f"ingress_{name}_published"] = published
-            cursors[f"ingress_{name}_consumed"] = taken
-            lag[f"ingress_{name}"] = published - taken
+            cursors[f"ingress_{producer}_published"] = published
+            cursors[f"ingress_{producer}_consumed"] = taken
+            lag[f"ingress_{producer}"] = published - taken
         histograms = region.arrays["histograms"]
         return {
             "cursors": cursors,
             "lag": lag,
             "sleeping": {
-                name: bool(words[pipeline.sleeping(AGENTS[name])]) for name in ("daemon", *stages)
+                str(name): bool(words[pipeline.sleeping(AGENTS[name])])
+                for name in (StageName.DAEMON, *map(StageName, stages))
             },
             "counters": read_counters(region.arrays["counters"], Counter),
             "histograms": {
@@ -204,7 +205,7 @@ def render(status: dict[str, Any]) -> Group:
 def _interfaces(status: dict[str, Any]) -> list[Text]:
     """Lines about the interfaces that run."""
     counters, lines = status["counters"], []
-    if "api" in status["stages"]:
+    if StageName.API in status["stages"]:
         lines.append(
             Text(
                 f"api: {counters['api_connections']:,} connections, "
@@ -212,7 +213,7 @@ def _interfaces(status: dict[str, Any]) -> list[Text]:
                 f"{counters['api_requests']:,} requests, {counters['api_requests_failed']:,} failed"
             )
         )
-    if "store" in status["stages"]:
+    if StageName.STORE in status["stages"]:
         state = _STORE_STATES[min(counters["store_state"], len(_STORE_STATES) - 1)]
         lines.append(Text(f"store: {state}, {counters['store_rows']:,} rows written"))
     return lines

@@ -20,6 +20,7 @@ from exchange.control.producer import ControlProducer
 from exchange.control.socket import Client, Request
 from exchange.control.trading import TradingControl
 from exchange.core.follower import EventFollower
+from exchange.core.pipeline import IngressRing
 from exchange.core.region import Core
 from exchange.records import EVENT, EVENT_LAYOUT, KIND_OFFSET
 from exchange.recovery.facts import EngineFacts
@@ -48,7 +49,9 @@ class ControlRoom:
     ) -> None:
         arrays = core.region.arrays
         self._facts = facts
-        self._producer = ControlProducer(arrays["ingress_0"], core.cursors, matcher_eventfd)
+        self._producer = ControlProducer(
+            arrays[IngressRing.CONTROL.section], core.cursors, matcher_eventfd
+        )
         self._trading = TradingControl(configuration)
         self._operators = Operators(self._producer.send, Names(facts))
         master_key_file = configuration.settings.api.master_key_file

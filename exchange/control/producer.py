@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from exchange.commands import Record, timer
 from exchange.core import pipeline
+from exchange.core.pipeline import IngressRing
 from ringbuffer.idle import wake
 from ringbuffer.ring import publish
 
@@ -24,7 +25,7 @@ class ControlProducer:
         self._cursors = cursors
         self._eventfd = matcher_eventfd
         self._waiting: deque[Record] = deque()
-        self._published = int(cursors[pipeline.ingress_published(pipeline.INGRESS_CONTROL)])
+        self._published = int(cursors[pipeline.ingress_published(IngressRing.CONTROL)])
         self._timer_sent_at = -1
 
     def send(self, record: Record) -> None:
@@ -36,7 +37,7 @@ class ControlProducer:
         """Write what fits. Returns whether nothing waits any more."""
         capacity = self._ring.shape[0]
         mask = capacity - 1
-        consumed = int(self._cursors[pipeline.ingress_consumed(pipeline.INGRESS_CONTROL)])
+        consumed = int(self._cursors[pipeline.ingress_consumed(IngressRing.CONTROL)])
         first = self._published
         while self._waiting:
             record = self._waiting[0]
@@ -48,7 +49,7 @@ class ControlProducer:
                 self._published += 1
             self._waiting.popleft()
         if self._published != first:
-            index = pipeline.ingress_published(pipeline.INGRESS_CONTROL)
+            index = pipeline.ingress_published(IngressRing.CONTROL)
             # release: the slots are written before the matcher sees the cursor
             publish(self._cursors, index, self._published)
             wake(self._cursors, pipeline.sleeping(pipeline.AGENT_MATCHER), self._eventfd)
@@ -57,7 +58,7 @@ class ControlProducer:
     def settled(self) -> bool:
         """Whether everything that was sent is applied, durable and released."""
         cursors = self._cursors
-        consumed = int(cursors[pipeline.ingress_consumed(pipeline.INGRESS_CONTROL)])
+        consumed = int(cursors[pipeline.ingress_consumed(IngressRing.CONTROL)])
         return not self._waiting and consumed == self._published and settled(cursors)
 
     def expire(self, now_s: int) -> bool:
@@ -71,7 +72,7 @@ class ControlProducer:
         due = int(self._cursors[pipeline.NEXT_EXPIRY_SECOND])
         if due == 0 or due > now_s:
             return False
-        consumed = int(self._cursors[pipeline.ingress_consumed(pipeline.INGRESS_CONTROL)])
+        consumed = int(self._cursors[pipeline.ingress_consumed(IngressRing.CONTROL)])
         applied = int(self._cursors[pipeline.COMMAND_APPLIED])
         published = int(self._cursors[pipeline.COMMAND_PUBLISHED])
         if consumed >= self._timer_sent_at and (applied == published or self._timer_sent_at < 0):

@@ -7,8 +7,10 @@ reads: ``exchange status`` and everything that exports metrics. The machinery is
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum
 
+from exchange.core.stage_names import StageName
 from ringbuffer.counters import HISTOGRAM_WORDS, counter_words
 
 
@@ -144,6 +146,55 @@ class Histogram(IntEnum):
     COMMIT_COMMANDS = 2  # journaler: slots in one frame (a count, not ns)
     API_OUTCOME_NS = 3  # api: a command put into its ring to its outcome known
 
+
+HEARTBEATS: Mapping[StageName, Counter] = {
+    StageName.DAEMON: Counter.DAEMON_HEARTBEAT_NS,
+    StageName.MATCHER: Counter.MATCHER_HEARTBEAT_NS,
+    StageName.JOURNALER: Counter.JOURNALER_HEARTBEAT_NS,
+    StageName.ORDER_ENTRY: Counter.ORDER_ENTRY_HEARTBEAT_NS,
+    StageName.API: Counter.API_HEARTBEAT_NS,
+    StageName.FEED_1: Counter.FEED_1_HEARTBEAT_NS,
+    StageName.FEED_2: Counter.FEED_2_HEARTBEAT_NS,
+    StageName.FEED_3: Counter.FEED_3_HEARTBEAT_NS,
+    StageName.FEED_4: Counter.FEED_4_HEARTBEAT_NS,
+    StageName.STORE: Counter.STORE_HEARTBEAT_NS,
+}
+# What a stage with a web server counts, by the name that this has in all of them.
+WEB_COUNTERS: Mapping[StageName, Mapping[str, Counter]] = {
+    StageName.API: {
+        "lapped": Counter.API_LAPPED,
+        "requests": Counter.API_REQUESTS,
+        "requests_failed": Counter.API_REQUESTS_FAILED,
+        "connections": Counter.API_CONNECTIONS,
+        "websockets": Counter.API_WEBSOCKETS,
+        "frames_sent": Counter.API_FRAMES_SENT,
+        "subscribers_dropped": Counter.API_SUBSCRIBERS_DROPPED,
+    },
+    StageName.FEED_1: {
+        "lapped": Counter.FEED_1_LAPPED,
+        "websockets": Counter.FEED_1_WEBSOCKETS,
+        "frames_sent": Counter.FEED_1_FRAMES_SENT,
+        "subscribers_dropped": Counter.FEED_1_SUBSCRIBERS_DROPPED,
+    },
+    StageName.FEED_2: {
+        "lapped": Counter.FEED_2_LAPPED,
+        "websockets": Counter.FEED_2_WEBSOCKETS,
+        "frames_sent": Counter.FEED_2_FRAMES_SENT,
+        "subscribers_dropped": Counter.FEED_2_SUBSCRIBERS_DROPPED,
+    },
+    StageName.FEED_3: {
+        "lapped": Counter.FEED_3_LAPPED,
+        "websockets": Counter.FEED_3_WEBSOCKETS,
+        "frames_sent": Counter.FEED_3_FRAMES_SENT,
+        "subscribers_dropped": Counter.FEED_3_SUBSCRIBERS_DROPPED,
+    },
+    StageName.FEED_4: {
+        "lapped": Counter.FEED_4_LAPPED,
+        "websockets": Counter.FEED_4_WEBSOCKETS,
+        "frames_sent": Counter.FEED_4_FRAMES_SENT,
+        "subscribers_dropped": Counter.FEED_4_SUBSCRIBERS_DROPPED,
+    },
+}
 
 COUNTER_WORDS = counter_words(Counter)
 HISTOGRAM_SECTION_WORDS = len(Histogram) * HISTOGRAM_WORDS

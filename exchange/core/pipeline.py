@@ -21,12 +21,26 @@ Cursors start where recovery ended, not at 0: a record's sequence is its positio
 
 from __future__ import annotations
 
+from enum import IntEnum
+
 from ringbuffer.ring import CURSOR_STRIDE
 
-INGRESS_RINGS = 8
-INGRESS_CONTROL = 0  # the daemon: instruments, sessions, days, timers, operators
-INGRESS_ORDER_ENTRY = 1  # the SoupBinTCP / OUCH gateway
-INGRESS_API = 2  # REST and WebSocket orders
+INGRESS_RINGS = 8  # for so many there are cursors
+
+
+class IngressRing(IntEnum):
+    """Number of each ingress ring; one producer each."""
+
+    CONTROL = 0  # the daemon: instruments, sessions, days, timers, operators
+    ORDER_ENTRY = 1  # the SoupBinTCP / OUCH gateway
+    API = 2  # REST and WebSocket orders
+
+    @property
+    def section(self) -> str:
+        """The ring's section of the core's region."""
+        return f"ingress_{self.value}"
+
+
 AGENTS = 16
 AGENT_MATCHER = 0
 AGENT_JOURNALER = 1

@@ -7,7 +7,7 @@ read again. Who attaches: the stages. ``pipeline.py`` says which cursor means wh
     cursors          int64    CURSOR_WORDS
     counters         int64    COUNTER_WORDS (exchange/core/counters.py)
     histograms       int64    HISTOGRAM_SECTION_WORDS
-    ingress_<i>      COMMAND  capacity of producer i
+    ingress_<i>      COMMAND  capacity of producer i (IngressRing.section)
     command_ring     COMMAND  rings.commands
     event_ring       EVENT    rings.events
 """
@@ -23,7 +23,9 @@ from typing import NamedTuple
 import numpy as np
 
 from exchange.core import pipeline
-from exchange.core.counters import COUNTER_WORDS, HISTOGRAM_SECTION_WORDS, Counter
+from exchange.core.counters import COUNTER_WORDS, HEARTBEATS, HISTOGRAM_SECTION_WORDS, Counter
+from exchange.core.pipeline import IngressRing
+from exchange.core.stage_names import FEED_STAGES, StageName
 from exchange.errors import SharedMemoryUnavailable
 from exchange.records import COMMAND, EVENT
 from ringbuffer.counters import COUNTER_STRIDE, set_value
@@ -32,21 +34,18 @@ from ringbuffer.idle import wake
 from ringbuffer.region import Region, Section
 from ringbuffer.ring import publish
 
-# stage name -> agent number; the names are those of the configuration
-AGENTS = {
-    "matcher": pipeline.AGENT_MATCHER,
-    "journaler": pipeline.AGENT_JOURNALER,
-    "order_entry": pipeline.AGENT_ORDER_ENTRY,
-    "daemon": pipeline.AGENT_DAEMON,
-    "api": pipeline.AGENT_API,
-    **{
-        f"feed_{worker}": pipeline.AGENT_FEED_FIRST + worker - 1
-        for worker in range(1, pipeline.FEED_WORKERS + 1)
-    },
-    "store": pipeline.AGENT_STORE,
+# the number of each stage among the agents: its sleeping flag and its event cursor
+AGENTS: Mapping[StageName, int] = {
+    StageName.MATCHER: pipeline.AGENT_MATCHER,
+    StageName.JOURNALER: pipeline.AGENT_JOURNALER,
+    StageName.ORDER_ENTRY: pipeline.AGENT_ORDER_ENTRY,
+    StageName.DAEMON: pipeline.AGENT_DAEMON,
+    StageName.API: pipeline.AGENT_API,
+    **{name: pipeline.AGENT_FEED_FIRST + i for i, name in enumerate(FEED_STAGES)},
+    StageName.STORE: pipeline.AGENT_STORE,
 }
-# stage name -> counter of its heartbeat
-HEARTBEATS = {name: Counter[f"{name.upper()}_HEARTBEAT_NS"] for name in AGENTS}
+assert len(FEED_STAGES) == pipeline.FEED_WORKERS
+assert set(AGENTS) == set(HEARTBEATS) == set(StageName)
 
 
 class RingCapacities(NamedTuple):
@@ -65,9 +64,9 @@ def core_sections(rings: RingCapacities) -> list[Section]:
         Section("cursors", np.dtype(np.int64), pipeline.CURSOR_WORDS),
         Section("counters", np.dtype(np.int64), COUNTER_WORDS),
         Section("histograms", np.dtype(np.int64), HISTOGRAM_SECTION_WORDS),
-        Section(f"ingress_{pipeline.INGRESS_CONTROL}", COMMAND, rings.ingress_control),
-        Section(f"ingress_{pipeline.INGRESS_ORDER_ENTRY}", COMMAND, rings.ingress_order_entry),
-        Section(f"ingress_{pipeline.INGRESS_API}", COMMAND, rings.ingress_api),
+        Section(IngressRing.CONTROL.section, COMMAND, rings.ingress_control),
+        Section(IngressRing.ORDER_ENTRY.section, COMMAND, rings.ingress_order_entry),
+        Section(IngressRing.API.section, COMMAND, rings.ingress_api),
         Section("command_ring", COMMAND, rings.commands),
         Section("event_ring", EVENT, rings.events),
     ]
@@ -81,10 +80,10 @@ def region_name(data_directory: Path) -> str:
 class Core:
     """A new region. Its creator closes it, which removes the region.
 
-    ``eventfds``: stage name -> eventfd of the stages that exist; they outlive the region.
+    ``eventfds``: those of the stages that exist; they outlive the region.
     """
 
-    def __init__(self, name: str, rings: RingCapacities, eventfds: Mapping[str, int]) -> None:
+    def __init__(self, name: str, rings: RingCapacities, eventfds: Mapping[StageName, int]) -> None:
         try:
             Region.reclaim(name)
             self.region = Region.create(name, core_sections(rings))
@@ -93,7 +92,7 @@ class Core:
         self.cursors = self.region.arrays["cursors"]
         self._eventfds = eventfds
 
-    def wake(self, stage: str) -> None:
+    def wake(self, stage: StageName) -> None:
         """Wake ``stage`` if it sleeps; after a word of the cursors was written for it."""
         wake(self.cursors, pipeline.sleeping(AGENTS[stage]), self._eventfds[stage])
 
@@ -108,7 +107,7 @@ class Core:
         """Say that the daemon is alive; ``now_ns``: CLOCK_MONOTONIC."""
         set_value(self.region.arrays["counters"], int(Counter.DAEMON_HEARTBEAT_NS), now_ns)
 
-    def heartbeat_of(self, stage: str) -> int:
+    def heartbeat_of(self, stage: StageName) -> int:
         """The latest heartbeat that ``stage`` reported, CLOCK_MONOTONIC ns; 0: none yet."""
         return int(self.region.arrays["counters"][HEARTBEATS[stage] * COUNTER_STRIDE])
 

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from exchange.core.stage_names import StageName
 from exchange.runtime.spec import StageMessage, StageSpec
 from exchange.settings import ROOT
 
@@ -30,7 +31,7 @@ class Stage:
     ``inherited``: descriptors that it is given. ``nice``: added to the daemon's own niceness.
     """
 
-    def __init__(self, role: str, inherited: Sequence[int], nice: int = 0) -> None:
+    def __init__(self, role: StageName, inherited: Sequence[int], nice: int = 0) -> None:
         self.role = role
         self.started_s = time.time()
         self.ready: StageMessage | None = None

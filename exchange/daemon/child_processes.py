@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from exchange.core.stage_names import StageName
 from exchange.daemon.child_process import Stage
 from exchange.daemon.listeners import Listeners
 from exchange.runtime.process import notify_systemd
@@ -26,7 +27,7 @@ log = logging.getLogger(__name__)
 
 
 class Crew:
-    """``eventfds``: stage name -> eventfd, of every stage that there can be and of the daemon.
+    """``eventfds``: of every stage that there can be, the daemon's included.
 
     ``changed`` is called when a stage was told what to do, or is gone. ``region``: its name.
     """
@@ -36,13 +37,13 @@ class Crew:
         selector: selectors.BaseSelector,
         configuration: Configuration,
         data_directory: Path,
-        eventfds: dict[str, int],
+        eventfds: dict[StageName, int],
         listeners: Listeners,
         changed: Callable[[], None],
         *,
         rebuild_archive: bool,
     ) -> None:
-        self.stages: dict[str, Stage] = {}
+        self.stages: dict[StageName, Stage] = {}
         self.plan: Mapping[str, Placement] = {}
         self._selector = selector
         self._configuration = configuration
@@ -52,7 +53,7 @@ class Crew:
         self._changed = changed
         self._rebuild_archive = rebuild_archive
 
-    def launch(self, role: str, nice: int = 0) -> Stage:
+    def launch(self, role: StageName, nice: int = 0) -> Stage:
         """Start a process; it imports what it needs and waits until it is told what to do."""
         inherited = [*self._eventfds.values(), *self._listeners.descriptors(role).values()]
         stage = self.stages[role] = Stage(role, inherited, nice)
@@ -62,12 +63,12 @@ class Crew:
         self._selector.register(stage.pidfd, selectors.EVENT_READ, lambda mask: self._end(stage))
         return stage
 
-    def tell(self, role: str) -> None:
+    def tell(self, role: StageName) -> None:
         """Tell ``role``, which has been launched, to begin."""
         from exchange.core.region import region_name
 
         placed = self.plan[role]
-        matcher = self.stages.get("matcher")
+        matcher = self.stages.get(StageName.MATCHER)
         self.stages[role].tell(
             StageSpec(
                 role=role,
@@ -84,16 +85,16 @@ class Crew:
         )
         self._changed()
 
-    def ready(self, role: str) -> bool:
+    def ready(self, role: StageName) -> bool:
         """Whether ``role`` runs and has said that it is ready."""
         stage = self.stages.get(role)
         return stage is not None and stage.ready is not None and not self.ended(role)
 
-    def ended(self, role: str) -> bool:
+    def ended(self, role: StageName) -> bool:
         """Whether the process of ``role`` has ended and was not removed yet."""
         return self.stages[role].exit_status() is not None
 
-    def death(self, role: str) -> str:
+    def death(self, role: StageName) -> str:
         """Why ``role`` ended, in words."""
         stage = self.stages[role]
         stage.hear_rest()
@@ -103,13 +104,13 @@ class Crew:
         text = f": {stage.fatal.text}" if stage.fatal else ""
         return f"{role} (pid {stage.pid}) ended with status {status}{text}"
 
-    def reason(self, role: str, status: int) -> str:
+    def reason(self, role: StageName, status: int) -> str:
         """What ``role`` said last before it ended with ``status``, in one line for the operator."""
         stage = self.stages[role]
         stage.hear_rest()
         return f"{role}: {stage.fatal.text if stage.fatal else f'ended with status {status}'}"
 
-    def remove(self, role: str) -> None:
+    def remove(self, role: StageName) -> None:
         """Kill ``role`` if it runs, and forget it."""
         stage = self.stages.pop(role)
         for descriptor in (stage.pidfd, stage.messages_descriptor):

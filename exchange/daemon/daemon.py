@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from exchange.control.socket import Client, ControlSocket, Request
+from exchange.core.stage_names import CORE_STAGES, StageName
 from exchange.daemon.child_processes import Crew
 from exchange.daemon.listeners import Listeners
 from exchange.daemon.restart_policy import (
@@ -51,6 +52,7 @@ from exchange.runtime.process import (
     watchdog_interval_s,
 )
 from exchange.runtime.run_file import RunFile
+from exchange.runtime.spec import ListenerName
 from exchange.settings import Configuration
 
 if TYPE_CHECKING:
@@ -60,8 +62,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-CORE_STAGES = ("matcher", "journaler")
-PLACED_STAGES = (*CORE_STAGES, "order_entry")  # those with a place of their own on the CPUs
+PLACED_STAGES = (*CORE_STAGES, StageName.ORDER_ENTRY)  # those with a place of their own on the CPUs
 SETTLE_POLL_S = 0.001
 
 
@@ -76,16 +77,16 @@ class _StopRequested(Exception):
 def ready_lines(addresses: Mapping[str, str], data_directory: Path) -> list[str]:
     """What people are told when the exchange is ready."""
     lines = [
-        f"ready: order entry (SoupBinTCP 3.00, OUCH 4.2) listens on {addresses['order_entry']}; "
-        f"control socket and data in {data_directory}"
+        f"ready: order entry (SoupBinTCP 3.00, OUCH 4.2) listens on "
+        f"{addresses[ListenerName.ORDER_ENTRY]}; control socket and data in {data_directory}"
     ]
-    if "api" in addresses:
+    if ListenerName.API in addresses:
         lines.append(
-            f"trading page http://{addresses['api']}/ with REST /api/v1 and WebSocket /ws; "
-            f"health for probes http://{addresses['health']}/health"
+            f"trading page http://{addresses[ListenerName.API]}/ with REST /api/v1 and "
+            f"WebSocket /ws; health for probes http://{addresses[ListenerName.HEALTH]}/health"
         )
-    if "feed" in addresses:
-        lines.append(f"WebSocket feed ws://{addresses['feed']}/ws")
+    if ListenerName.FEED in addresses:
+        lines.append(f"WebSocket feed ws://{addresses[ListenerName.FEED]}/ws")
     return lines
 
 
@@ -137,7 +138,7 @@ class Daemon:
         self._data_directory = prepare_data_directory(self._data_directory)
         log_file = self._settings.log.file
         logs.configure(
-            "daemon",
+            StageName.DAEMON,
             self._settings.log.level,
             self._data_directory / log_file if log_file else None,
         )
@@ -156,7 +157,8 @@ class Daemon:
             stack.callback(self._control_socket.close)
             roles = (*CORE_STAGES, *(role.name for role in roles_of(self._settings)))
             self._eventfds = {
-                name: os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK) for name in (*roles, "daemon")
+                name: os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+                for name in (*roles, StageName.DAEMON)
             }
             for descriptor in self._eventfds.values():
                 stack.callback(os.close, descriptor)
@@ -243,14 +245,18 @@ class Daemon:
             RingCapacities(**msgspec.structs.asdict(self._settings.rings)),
             self._eventfds,
         )
-        self._crew.tell("matcher")
-        self._wait_ready("matcher")
-        self._crew.tell("journaler")
-        self._wait_ready("journaler")
+        self._crew.tell(StageName.MATCHER)
+        self._wait_ready(StageName.MATCHER)
+        self._crew.tell(StageName.JOURNALER)
+        self._wait_ready(StageName.JOURNALER)
         facts = self._facts()
         self._count_recovery(facts)
         self._control = control = ControlRoom(
-            core, self._configuration, self._data_directory, facts, self._eventfds["matcher"]
+            core,
+            self._configuration,
+            self._data_directory,
+            facts,
+            self._eventfds[StageName.MATCHER],
         )
         control.begin()
         self._wait(control.settled, "control commands to be durable")
@@ -283,7 +289,7 @@ class Daemon:
         notify_systemd("STOPPING=1")
         self._stopping = True
         try:
-            stop_gracefully(self._crew, core, self._settings, CORE_STAGES, self._wait)
+            stop_gracefully(self._crew, core, self._settings, self._wait)
         except CoreDied as death:
             # nothing that was not durable was acknowledged: the next start recovers the rest
             raise StageFailed(f"the core died while stopping: {death}") from None
@@ -291,7 +297,7 @@ class Daemon:
     def _facts(self) -> EngineFacts:
         from exchange.recovery.facts import EngineFacts
 
-        ready = self._crew.stages["matcher"].ready
+        ready = self._crew.stages[StageName.MATCHER].ready
         assert ready is not None
         return msgspec.json.decode(ready.facts, type=EngineFacts)
 
@@ -411,7 +417,7 @@ class Daemon:
                 raise kind(f"timed out waiting for {what}")
             self._turn(SETTLE_POLL_S)
 
-    def _wait_ready(self, role: str) -> None:
+    def _wait_ready(self, role: StageName) -> None:
         """Wait until ``role`` is ready; every sign of life extends the time that it may take."""
         allowed_s = self._settings.supervision.start_timeout_ms / 1000
         stage = self._crew.stages[role]
@@ -452,7 +458,7 @@ class Daemon:
         self._run_file.write(
             phase=self._phase,
             name=self._settings.exchange.name,
-            order_entry=addresses["order_entry"],
+            order_entry=addresses[ListenerName.ORDER_ENTRY],
             addresses=dict(addresses),
             day=self._day_number,
             restarts={"core": self._core_restarts.count} | self._satellites.restarts(),

@@ -11,15 +11,12 @@ import logging
 import socket
 from collections.abc import Mapping
 
+from exchange.core.stage_names import FEED_STAGES, StageName
 from exchange.errors import PortInUse
+from exchange.runtime.spec import ListenerName
 from exchange.settings import Settings
 
 log = logging.getLogger(__name__)
-
-ORDER_ENTRY = "order_entry"
-API = "api"
-HEALTH = "health"
-FEED = "feed"
 
 
 def port_in_use(host: str, port: int, error: OSError, what: str = "order entry") -> PortInUse:
@@ -72,11 +69,11 @@ def _bind_shared(host: str, port: int, count: int) -> list[socket.socket]:
     if count == 0:
         return []
     # without SO_REUSEPORT first: it would also be granted beside another daemon of the same user
-    bind(host, port, FEED).close()
+    bind(host, port, ListenerName.FEED).close()
     sockets: list[socket.socket] = []
     try:
         for _ in range(count):
-            sockets.append(bind(host, port, FEED, share=True))
+            sockets.append(bind(host, port, ListenerName.FEED, share=True))
             port = int(sockets[0].getsockname()[1])
     except PortInUse:
         for opened in sockets:
@@ -94,17 +91,16 @@ def address_of(listener: socket.socket) -> str:
 class Listeners:
     """Every listening socket that ``settings`` ask for. Raises PortInUse; then none is left open.
 
-    stage -> name -> socket: order entry has "order_entry", api has "api" and "health", each feed
-    worker its own "feed".
+    Order entry has one; api has API and HEALTH; each feed worker has its own FEED.
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._of_stage: dict[str, dict[str, socket.socket]] = {}
-        self._backlogs: dict[str, int] = {
-            ORDER_ENTRY: settings.order_entry.listen_backlog,
-            API: settings.api.listen_backlog,
-            HEALTH: settings.api.listen_backlog,
-            FEED: settings.feed.listen_backlog,
+        self._of_stage: dict[StageName, dict[ListenerName, socket.socket]] = {}
+        self._backlogs = {
+            ListenerName.ORDER_ENTRY: settings.order_entry.listen_backlog,
+            ListenerName.API: settings.api.listen_backlog,
+            ListenerName.HEALTH: settings.api.listen_backlog,
+            ListenerName.FEED: settings.feed.listen_backlog,
         }
         try:
             self._bind(settings)
@@ -115,16 +111,19 @@ class Listeners:
     def _bind(self, settings: Settings) -> None:
         section = settings.order_entry
         listener = bind(section.host, section.port)
-        self._of_stage["order_entry"] = {ORDER_ENTRY: listener}
+        self._of_stage[StageName.ORDER_ENTRY] = {ListenerName.ORDER_ENTRY: listener}
         choose_congestion_control(listener, section.congestion_control)
         if settings.api.enabled:
-            api = self._of_stage["api"] = {}
-            api[API] = bind(settings.api.host, settings.api.port, "api")
-            choose_congestion_control(api[API], section.congestion_control)
-            api[HEALTH] = bind(settings.health.host, settings.health.port, "the health port")
+            api = self._of_stage[StageName.API] = {}
+            api[ListenerName.API] = bind(settings.api.host, settings.api.port, ListenerName.API)
+            choose_congestion_control(api[ListenerName.API], section.congestion_control)
+            api[ListenerName.HEALTH] = bind(
+                settings.health.host, settings.health.port, "the health port"
+            )
         feed = settings.feed
-        for number, shared in enumerate(_bind_shared(feed.host, feed.port, feed.workers), start=1):
-            self._of_stage[f"feed_{number}"] = {FEED: shared}
+        sockets = _bind_shared(feed.host, feed.port, feed.workers)
+        for worker, shared in zip(FEED_STAGES, sockets, strict=False):
+            self._of_stage[worker] = {ListenerName.FEED: shared}
             choose_congestion_control(shared, section.congestion_control)
 
     def listen(self) -> None:
@@ -137,14 +136,14 @@ class Listeners:
                     host, port = listener.getsockname()[:2]
                     raise port_in_use(host, port, error, name.replace("_", " ")) from None
 
-    def descriptors(self, stage: str) -> dict[str, int]:
+    def descriptors(self, stage: StageName) -> dict[ListenerName, int]:
         """Name -> descriptor of the sockets of ``stage``."""
         return {name: each.fileno() for name, each in self._of_stage.get(stage, {}).items()}
 
     def addresses(self) -> Mapping[str, str]:
         """Name -> host:port of every kind of listener."""
         return {
-            name: address_of(listener)
+            str(name): address_of(listener)
             for sockets in self._of_stage.values()
             for name, listener in sockets.items()
         }

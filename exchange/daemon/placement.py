@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from exchange.core.stage_names import StageName
 from exchange.errors import ConfigurationError
 from exchange.settings import CpuSection
 from ringbuffer.cpu_plan import (
@@ -20,7 +21,6 @@ from ringbuffer.errors import CpuPlanError
 
 TWO_CORES = 2
 # On two cores: order entry and the matcher hand every order over, the journaler waits for the disk.
-JOURNALER = "journaler"
 
 
 def share_two_cores(
@@ -34,7 +34,7 @@ def share_two_cores(
     if len(cores) != TWO_CORES or any(placed.cpus for placed in plan.values()):
         return plan
     return {
-        role: Placement(tuple(cores[1] if role == JOURNALER else cores[0]), placed.idle)
+        role: Placement(tuple(cores[1] if role == StageName.JOURNALER else cores[0]), placed.idle)
         for role, placed in plan.items()
     }
 

@@ -21,13 +21,13 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
+from exchange.core.stage_names import FEED_STAGES, StageName
 from exchange.daemon.child_processes import Crew
 from exchange.errors import ExchangeError, ExitStatus, RestartLimitReached, StageFailed
 from exchange.settings import Settings
 
 log = logging.getLogger(__name__)
 
-ORDER_ENTRY = "order_entry"
 FIRST_PAUSE_S = 0.25
 # a stage that ends with one of these would do so again: the daemon ends with it
 FATAL_STATUSES = frozenset(
@@ -53,20 +53,18 @@ class StageError(ExchangeError):
 class Role(NamedTuple):
     """A satellite that the configuration asks for."""
 
-    name: str
+    name: StageName
     nice: int
 
 
 def roles_of(settings: Settings) -> list[Role]:
     """The satellites that ``settings`` ask for, most important first."""
-    roles = [Role(ORDER_ENTRY, 0)]
+    roles = [Role(StageName.ORDER_ENTRY, 0)]
     if settings.api.enabled:
-        roles.append(Role("api", settings.api.nice))
-    roles += [
-        Role(f"feed_{number}", settings.feed.nice) for number in range(1, settings.feed.workers + 1)
-    ]
+        roles.append(Role(StageName.API, settings.api.nice))
+    roles += [Role(name, settings.feed.nice) for name in FEED_STAGES[: settings.feed.workers]]
     if settings.store.dsn != "off":
-        roles.append(Role("store", settings.store.nice))
+        roles.append(Role(StageName.STORE, settings.store.nice))
     return roles
 
 
@@ -121,13 +119,13 @@ class Satellites:
         }
 
     @property
-    def names(self) -> tuple[str, ...]:
+    def names(self) -> tuple[StageName, ...]:
         """All of them, running or not."""
         return tuple(self._all)
 
     def restarts(self) -> dict[str, int]:
         """How often each was restarted alone."""
-        return {name: satellite.restarts.count for name, satellite in self._all.items()}
+        return {str(name): satellite.restarts.count for name, satellite in self._all.items()}
 
     def launch(self) -> None:
         """Start all processes, so that their imports overlap with the core's start."""
@@ -143,7 +141,7 @@ class Satellites:
 
     def ready(self) -> bool:
         """Whether those are ready without which the exchange is not."""
-        return self._crew.ready(ORDER_ENTRY)
+        return self._crew.ready(StageName.ORDER_ENTRY)
 
     def work(self) -> float | None:
         """One look at all of them. Returns in how many seconds it must be called again at most.
@@ -189,7 +187,7 @@ class Satellites:
                 self._changed()
         elif satellite.told and time.monotonic() - stage.last_sign_s > self._allowed_s:
             late = f"{name} was not ready within {self._allowed_s:g} s"
-            if name == ORDER_ENTRY:
+            if name == StageName.ORDER_ENTRY:
                 raise StageFailed(late)
             log.error("%s", late)
             stage.kill()
@@ -197,7 +195,7 @@ class Satellites:
 
     def _died(self, satellite: _Satellite, status: int) -> None:
         name = satellite.role.name
-        essential = name == ORDER_ENTRY
+        essential = name == StageName.ORDER_ENTRY
         if essential and status in FATAL_STATUSES:
             raise StageError(self._crew.reason(name, status), ExitStatus(status))
         now_s = time.monotonic()

@@ -20,13 +20,14 @@ from typing import Protocol
 
 from exchange.control.producer import ingress_empty, settled
 from exchange.core import pipeline
+from exchange.core.pipeline import IngressRing
 from exchange.core.region import Core
+from exchange.core.stage_names import CORE_STAGES, StageName
 from exchange.daemon.child_processes import Crew
 from exchange.settings import Settings
 
 log = logging.getLogger(__name__)
 
-INGRESS_RINGS = (pipeline.INGRESS_CONTROL, pipeline.INGRESS_ORDER_ENTRY, pipeline.INGRESS_API)
 API_PART = 0.5  # of the time for the stop, that api may take to answer its clients
 
 
@@ -38,9 +39,7 @@ class Wait(Protocol):
     ) -> None: ...
 
 
-def stop_gracefully(
-    crew: Crew, core: Core, settings: Settings, core_stages: Sequence[str], wait: Wait
-) -> None:
+def stop_gracefully(crew: Crew, core: Core, settings: Settings, wait: Wait) -> None:
     """Do it; returns when every stage has ended. ``wait``: the daemon goes on meanwhile."""
     stop = _Stop(crew, wait)
     allowed_s = settings.supervision.stop_timeout_ms / 1000
@@ -49,15 +48,15 @@ def stop_gracefully(
     cursors = core.cursors
 
     def drained() -> bool:
-        return ingress_empty(cursors, INGRESS_RINGS) and settled(cursors)
+        return ingress_empty(cursors, tuple(IngressRing)) and settled(cursors)
 
     core.set_word(pipeline.STOP_INTAKE, 1)
-    stop.must_end(("order_entry",), deadline)
-    stop.should_end(("api",), began_s + allowed_s * API_PART)
+    stop.must_end((StageName.ORDER_ENTRY,), deadline)
+    stop.should_end((StageName.API,), began_s + allowed_s * API_PART)
     wait(drained, "everything to be durable and released", deadline)
     core.set_word(pipeline.STOP, 1)
-    stop.must_end(core_stages, deadline)
-    consumers = [role for role in crew.stages if role not in core_stages]
+    stop.must_end(CORE_STAGES, deadline)
+    consumers = [role for role in crew.stages if role not in CORE_STAGES]
     stop.should_end(consumers, time.monotonic() + settings.store.drain_timeout_ms / 1000)
 
 
@@ -66,12 +65,12 @@ class _Stop:
         self._crew = crew
         self._wait = wait
 
-    def must_end(self, roles: Sequence[str], deadline: float) -> None:
+    def must_end(self, roles: Sequence[StageName], deadline: float) -> None:
         """Wait until all ``roles`` have ended. Raises StopTimedOut."""
         self._wait(lambda: self._all_ended(roles), f"{' and '.join(roles)} to end", deadline)
         self._remove(roles)
 
-    def should_end(self, roles: Sequence[str], deadline: float) -> None:
+    def should_end(self, roles: Sequence[StageName], deadline: float) -> None:
         """Wait until all ``roles`` have ended, and kill those that have not at ``deadline``."""
         self._wait(
             lambda: self._all_ended(roles) or time.monotonic() >= deadline,
@@ -80,10 +79,10 @@ class _Stop:
         )
         self._remove(roles)
 
-    def _all_ended(self, roles: Sequence[str]) -> bool:
+    def _all_ended(self, roles: Sequence[StageName]) -> bool:
         return all(role not in self._crew.stages or self._crew.ended(role) for role in roles)
 
-    def _remove(self, roles: Sequence[str]) -> None:
+    def _remove(self, roles: Sequence[StageName]) -> None:
         for role in roles:
             if role not in self._crew.stages:
                 continue

@@ -19,6 +19,8 @@ import os
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from exchange.core.stage_names import StageName
+
 NANOSECONDS_PER_MILLISECOND = 1_000_000
 # a pause of the daemon itself longer than this part of the timeout starts everyone's time anew
 PAUSE_PARTS = 3
@@ -65,12 +67,15 @@ class Watchdog:
     def __init__(self, timeout_ms: int, report: Callable[[str], None] = lambda text: None) -> None:
         self._timeout_ns = timeout_ms * NANOSECONDS_PER_MILLISECOND
         self._report = report
-        self._seen: dict[str, _Silence] = {}
+        self._seen: dict[StageName, _Silence] = {}
         self._looked_ns = 0
 
     def look(
-        self, now_ns: int, heartbeats: Mapping[str, int], process: Callable[[str], Process]
-    ) -> list[str]:
+        self,
+        now_ns: int,
+        heartbeats: Mapping[StageName, int],
+        process: Callable[[StageName], Process],
+    ) -> list[StageName]:
         """The stages that hang at ``now_ns`` (CLOCK_MONOTONIC).
 
         ``heartbeats``: stage -> the value it reported last, of every stage that is to be watched
@@ -80,7 +85,8 @@ class Watchdog:
             return []
         paused = now_ns - self._looked_ns > self._timeout_ns // PAUSE_PARTS
         self._looked_ns = now_ns
-        hung, seen = [], {}
+        hung: list[StageName] = []
+        seen: dict[StageName, _Silence] = {}
         for stage, heartbeat in heartbeats.items():
             silence = self._seen.get(stage)
             if silence is None or paused or heartbeat != silence.heartbeat:

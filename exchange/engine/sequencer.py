@@ -32,11 +32,9 @@ from exchange.core.pipeline import (
     COMMAND_DURABLE,
     COMMAND_PUBLISHED,
     EVENT_PUBLISHED,
-    INGRESS_API,
-    INGRESS_CONTROL,
-    INGRESS_ORDER_ENTRY,
     NEXT_EXPIRY_SECOND,
     STOP,
+    IngressRing,
     ingress_consumed,
     ingress_published,
     sleeping,
@@ -91,9 +89,9 @@ _TRADES = int(Counter.TRADES)
 _WAITS = int(Counter.MATCHER_WAITS)
 _HEARTBEAT = int(Counter.MATCHER_HEARTBEAT_NS)
 PRODUCERS = {
-    INGRESS_CONTROL: AGENT_DAEMON,
-    INGRESS_ORDER_ENTRY: AGENT_ORDER_ENTRY,
-    INGRESS_API: AGENT_API,
+    IngressRing.CONTROL: AGENT_DAEMON,
+    IngressRing.ORDER_ENTRY: AGENT_ORDER_ENTRY,
+    IngressRing.API: AGENT_API,
 }
 
 # words of Sequencer.words

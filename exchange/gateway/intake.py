@@ -98,8 +98,8 @@ _EPOLLHUP = 0x010
 _EPOLLRDHUP = 0x2000
 RING_RESERVE = 64  # slots: below this, or half of it, the ingress ring counts as full
 
-_PUBLISHED = pipeline.ingress_published(pipeline.INGRESS_ORDER_ENTRY)
-_CONSUMED = pipeline.ingress_consumed(pipeline.INGRESS_ORDER_ENTRY)
+_PUBLISHED = pipeline.ingress_published(pipeline.IngressRing.ORDER_ENTRY)
+_CONSUMED = pipeline.ingress_consumed(pipeline.IngressRing.ORDER_ENTRY)
 _MATCHER_SLEEPING = pipeline.sleeping(pipeline.AGENT_MATCHER)
 _DISCONNECT = int(CommandKind.DISCONNECT)
 _LOGOUT = int(Stop.LOGOUT)

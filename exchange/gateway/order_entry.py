@@ -148,7 +148,9 @@ class OrderEntryAgent:
         limits[duty_module.LIMIT_EVENT_SAFE] = len(event_ring) - len(event_ring) // 4
         self.duty.descriptors[FD_OWN] = eventfd
         self.duty.descriptors[FD_MATCHER] = matcher_eventfd
-        self._words[INGRESS_NEXT] = cursors[pipeline.ingress_published(1)]
+        self._words[INGRESS_NEXT] = cursors[
+            pipeline.ingress_published(pipeline.IngressRing.ORDER_ENTRY)
+        ]
         self._streams = SessionStreams(parameters.session_capacity)
         self._connections = Connections(parameters, self.duty, counters)
         self._catch_up = CatchUp(self._connections, archive)
@@ -379,7 +381,8 @@ class OrderEntryAgent:
         # in the order of the flow: what left one stage is seen in the next
         return bool(
             self._words[DISCONNECT_COUNT] == 0
-            and cursors[pipeline.ingress_consumed(1)] == cursors[pipeline.ingress_published(1)]
+            and cursors[pipeline.ingress_consumed(1)]
+            == cursors[pipeline.ingress_published(pipeline.IngressRing.ORDER_ENTRY)]
             and cursors[pipeline.COMMAND_APPLIED] == cursors[pipeline.COMMAND_PUBLISHED]
             and cursors[pipeline.COMMAND_DURABLE] == cursors[pipeline.COMMAND_PUBLISHED]
             and cursors[pipeline.EVENT_RELEASED] == cursors[pipeline.EVENT_PUBLISHED]

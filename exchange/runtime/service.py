@@ -24,13 +24,15 @@ import msgspec
 import numpy as np
 
 from exchange.core import pipeline
+from exchange.core.counters import HEARTBEATS
 from exchange.core.follower import EventFollower
-from exchange.core.region import AGENTS, HEARTBEATS, RingCapacities, core_sections
+from exchange.core.region import AGENTS, RingCapacities, core_sections
+from exchange.core.stage_names import StageName
 from exchange.errors import ExitStatus
 from exchange.records import EVENT, EVENT_LAYOUT, KIND_OFFSET
 from exchange.runtime.channel import Telephone
 from exchange.runtime.data_directory import archive_directory
-from exchange.runtime.spec import StageMessage, StageSpec
+from exchange.runtime.spec import ListenerName, StageMessage, StageSpec
 from exchange.settings import Configuration, Settings
 from journal.archive import ArchiveReader
 from ringbuffer.counters import set_value
@@ -62,7 +64,7 @@ class ServiceStage:
         self.settings: Settings = spec.configuration.settings
         self.data_directory = Path(spec.data_directory)
         self.eventfd = spec.eventfds[spec.role]
-        self.matcher_eventfd = spec.eventfds["matcher"]
+        self.matcher_eventfd = spec.eventfds[StageName.MATCHER]
         self.agent = AGENTS[spec.role]
         # the ring of this core holds nothing older
         self._ring_first = msgspec.json.decode(spec.facts, type=_Facts).next_event
@@ -134,8 +136,8 @@ class ServiceStage:
             ring_first=self._ring_first,
         )
 
-    def listener(self, name: str) -> socket.socket:
-        """The listening socket ``name``, see listener.py."""
+    def listener(self, name: ListenerName) -> socket.socket:
+        """The listening socket ``name``, see daemon/listeners.py."""
         listener = socket.socket(fileno=self._listeners[name])
         listener.setblocking(False)
         return listener

@@ -6,24 +6,36 @@ StageMessages, a JSON line each, to a pipe. Neither side imports the other.
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 import msgspec
 
+from exchange.core.stage_names import StageName
 from exchange.settings import Configuration
+
+
+class ListenerName(StrEnum):
+    """A kind of listening socket. The values are seen in run.json: they never change."""
+
+    ORDER_ENTRY = "order_entry"
+    API = "api"
+    HEALTH = "health"
+    FEED = "feed"
 
 
 class StageSpec(msgspec.Struct, frozen=True, kw_only=True):
     """Everything a stage needs to know.
 
-    eventfds: stage name -> descriptor number in the stage. listeners: name -> descriptor of its
-    listening sockets (listener.py). idle: name of the idle strategy.
+    eventfds, listeners: descriptor numbers in the stage, of all stages and of its own listening
+    sockets (daemon/listeners.py). idle: name of the idle strategy.
     """
 
-    role: str
+    role: StageName
     configuration: Configuration
     data_directory: str
     region: str
-    eventfds: dict[str, int]
-    listeners: dict[str, int]
+    eventfds: dict[StageName, int]
+    listeners: dict[ListenerName, int]
     cpus: list[int]
     idle: str
     rebuild_archive: bool = False

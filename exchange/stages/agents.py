@@ -18,10 +18,11 @@ import msgspec
 import numpy as np
 
 from exchange.core import pipeline
-from exchange.core.region import RingCapacities, core_sections
+from exchange.core.region import AGENTS, RingCapacities, core_sections
+from exchange.core.stage_names import StageName
 from exchange.recovery.facts import EngineFacts
 from exchange.runtime.channel import Telephone, exit_status, explain
-from exchange.runtime.spec import StageMessage, StageSpec
+from exchange.runtime.spec import ListenerName, StageMessage, StageSpec
 from exchange.stages.wiring import build_journaler, build_matcher, build_order_entry, recover_engine
 from ringbuffer.agent import Agent, AgentRunner, ServingAgent
 from ringbuffer.idle import Block, BusySpin, IdleStrategy, Yield
@@ -65,11 +66,12 @@ def _idle_strategy(spec: StageSpec, role_agent: Any, cursors: np.ndarray) -> Idl
     if spec.idle == "yield":
         return Yield()
     timeout_ms = spec.configuration.settings.supervision.idle_timeout_ms
-    if spec.role == "order_entry":
+    if spec.role == StageName.ORDER_ENTRY:
         strategy: IdleStrategy = role_agent.idle_strategy(timeout_ms)
         return strategy
-    agent = {"matcher": pipeline.AGENT_MATCHER, "journaler": pipeline.AGENT_JOURNALER}[spec.role]
-    return Block(cursors, [pipeline.sleeping(agent)], [spec.eventfds[spec.role]], timeout_ms)
+    return Block(
+        cursors, [pipeline.sleeping(AGENTS[spec.role])], [spec.eventfds[spec.role]], timeout_ms
+    )
 
 
 def _progress(telephone: Telephone) -> Callable[[int, int], None]:
@@ -98,7 +100,7 @@ def run(spec: StageSpec, telephone: Telephone) -> int:
     facts: EngineFacts | None = None
     agent: Any
     limit = settings.matcher.batch
-    if spec.role == "matcher":
+    if spec.role == StageName.MATCHER:
         state, facts = recover_engine(
             data_directory, settings, spec.rebuild_archive, _progress(telephone)
         )
@@ -107,12 +109,12 @@ def run(spec: StageSpec, telephone: Telephone) -> int:
             (state.token_index, state.order_ids, state.orders, state.token_log),
             settings.matcher.prefault_bytes,
         )
-    elif spec.role == "journaler":
+    elif spec.role == StageName.JOURNALER:
         facts = msgspec.json.decode(spec.facts, type=EngineFacts)
         agent = build_journaler(data_directory, facts, settings, arrays, spec.eventfds)
         facts = None
     else:
-        listener = socket.socket(fileno=spec.listeners["order_entry"])
+        listener = socket.socket(fileno=spec.listeners[ListenerName.ORDER_ENTRY])
         hashes = {s.username: s.password for s in spec.configuration.sessions}
         known = msgspec.json.decode(spec.facts, type=EngineFacts | None)
         agent = build_order_entry(

@@ -19,7 +19,7 @@ from exchange.api.server.wiring import (
 from exchange.read_model.accounts.model import AccountModel
 from exchange.runtime.channel import Telephone
 from exchange.runtime.service import ServiceStage, run_asyncio
-from exchange.runtime.spec import StageSpec
+from exchange.runtime.spec import ListenerName, StageSpec
 
 OUTCOME_POLL_S = 0.005
 PROBES = 256  # connections to the health port
@@ -50,8 +50,10 @@ async def _live(stage: ServiceStage) -> None:
         stage,
         service,
         [
-            WebServer("api", make_application(service, limits.asked), limits),
-            WebServer("health", make_health_application(service, of_probes.asked), of_probes),
+            WebServer(ListenerName.API, make_application(service, limits.asked), limits),
+            WebServer(
+                ListenerName.HEALTH, make_health_application(service, of_probes.asked), of_probes
+            ),
         ],
         backlog=settings.api.listen_backlog,
         checkpoints=checkpoints,

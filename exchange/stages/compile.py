@@ -84,7 +84,9 @@ def _in_one_process(directory: Path) -> Iterator[str]:
     from exchange.client.order_entry import OrderEntryClient
     from exchange.control.producer import ControlProducer
     from exchange.control.trading import TradingControl
+    from exchange.core.pipeline import IngressRing
     from exchange.core.region import RingCapacities, core_sections
+    from exchange.core.stage_names import CORE_STAGES, StageName
     from exchange.gateway.passwords import hash_password
     from exchange.settings import Session, load
     from exchange.stages.wiring import (
@@ -125,7 +127,7 @@ def _in_one_process(directory: Path) -> Iterator[str]:
         ],
     )
     rings = RingCapacities(**msgspec.structs.asdict(settings.rings))
-    stages = ("matcher", "journaler", "order_entry", "daemon")
+    stages = (*CORE_STAGES, StageName.ORDER_ENTRY, StageName.DAEMON)
     for life in ("first start", "restart"):
         eventfds = {name: os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK) for name in stages}
         arrays = {s.name: np.zeros(s.count, s.dtype) for s in core_sections(rings)}
@@ -138,7 +140,9 @@ def _in_one_process(directory: Path) -> Iterator[str]:
         journaler = build_journaler(directory, facts, settings, arrays, eventfds)
         journaler.on_start()
         yield f"{life}: control"
-        producer = ControlProducer(arrays["ingress_0"], arrays["cursors"], eventfds["matcher"])
+        producer = ControlProducer(
+            arrays[IngressRing.CONTROL.section], arrays["cursors"], eventfds[StageName.MATCHER]
+        )
         trading = TradingControl(configuration)
         trading.recovered(facts, producer)
         yield f"{life}: matching and commit"

@@ -17,13 +17,12 @@ from exchange.api.server.lifecycle import Lifecycle, WebServer, load_models
 from exchange.api.server.wiring import capacity_in_use, make_market, make_watch
 from exchange.api.websocket.hub import Hub
 from exchange.api.websocket.settings import websocket_parameters
-from exchange.core.counters import Counter
+from exchange.core.counters import WEB_COUNTERS
+from exchange.core.stage_names import StageName
 from exchange.read_model.market.model import MarketModel
 from exchange.runtime.channel import Telephone
 from exchange.runtime.service import ServiceStage, run_asyncio
-from exchange.runtime.spec import StageSpec
-
-FIRST = "feed_1"
+from exchange.runtime.spec import ListenerName, StageSpec
 
 
 def run(spec: StageSpec, telephone: Telephone) -> int:
@@ -34,7 +33,7 @@ def run(spec: StageSpec, telephone: Telephone) -> int:
 
 def _make_service(stage: ServiceStage, market: MarketModel) -> ApiService:
     settings = stage.settings
-    counters = Counters(stage.counters, f"{stage.role.upper()}_", Counter)
+    counters = Counters(stage.counters, WEB_COUNTERS[stage.role])
     pump = EventPump(
         stage,
         stage.follower(market.next_event),
@@ -69,10 +68,10 @@ async def _live(stage: ServiceStage) -> None:
     lifecycle = Lifecycle(
         stage,
         service,
-        [WebServer("feed", make_feed_application(service, limits.asked), limits)],
+        [WebServer(ListenerName.FEED, make_feed_application(service, limits.asked), limits)],
         backlog=settings.feed.listen_backlog,
         # all workers have the same models: one of them writes for all
-        checkpoints=checkpoints if stage.role == FIRST else None,
+        checkpoints=checkpoints if stage.role == StageName.FEED_1 else None,
     )
 
     async def drain() -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import msgspec
 
+from exchange.core.stage_names import FEED_STAGES, StageName
 from exchange.errors import ExitStatus
 from exchange.runtime import logs
 from exchange.runtime.channel import Telephone, exit_status, explain
@@ -29,17 +30,17 @@ log = logging.getLogger(__name__)
 Body = Callable[[StageSpec, Telephone], int]
 
 
-def body_of(role: str) -> Body:
+def body_of(role: StageName) -> Body:
     """What runs as ``role``; imports only what that needs."""
-    if role == "api":
+    if role == StageName.API:
         from exchange.stages.api import run as run_api
 
         return run_api
-    if role.startswith("feed_"):
+    if role in FEED_STAGES:
         from exchange.stages.feed import run as run_feed
 
         return run_feed
-    if role == "store":
+    if role == StageName.STORE:
         from exchange.stages.store import run as run_store
 
         return run_store
@@ -50,7 +51,7 @@ def body_of(role: str) -> Body:
 
 def main() -> int:
     """Run one stage. Returns its exit status."""
-    role = sys.argv[1]
+    role = StageName(sys.argv[1])
     parent, descriptor, nice = (int(word) for word in sys.argv[2:5])
     if nice:
         os.nice(nice)  # before the imports, which cost a second of processor time

@@ -17,7 +17,9 @@ from exchange.codes import FLAG_LONG
 from exchange.core import pipeline
 from exchange.core.capacity import EngineCapacity
 from exchange.core.counters import Counter, Histogram
+from exchange.core.pipeline import IngressRing
 from exchange.core.region import AGENTS
+from exchange.core.stage_names import EVENT_CONSUMERS, StageName
 from exchange.engine.sequencer import MatcherAgent
 from exchange.engine.state.layout import EngineState
 from exchange.gateway.order_entry import OrderEntryAgent, OrderEntryParameters
@@ -49,9 +51,6 @@ log = logging.getLogger(__name__)
 
 Arrays = Mapping[str, np.ndarray]
 Progress = Callable[[int, int], None]
-
-# every other stage is a consumer of released events
-NOT_WOKEN_BY_RELEASE = ("matcher", "journaler", "daemon")
 
 
 def engine_capacity(settings: Settings) -> EngineCapacity:
@@ -128,7 +127,7 @@ def recover_engine(
     )
 
 
-def _wakeups(eventfds: Mapping[str, int]) -> np.ndarray:
+def _wakeups(eventfds: Mapping[StageName, int]) -> np.ndarray:
     wakeups = np.full(pipeline.AGENTS, -1, np.int64)
     for stage, descriptor in eventfds.items():
         wakeups[AGENTS[stage]] = descriptor
@@ -140,7 +139,7 @@ def build_matcher(
     facts: EngineFacts,
     settings: Settings,
     arrays: Arrays,
-    eventfds: Mapping[str, int],
+    eventfds: Mapping[StageName, int],
 ) -> MatcherAgent:
     """The matcher on a recovered state; sets every cursor to where recovery ended."""
     cursors = arrays["cursors"]
@@ -149,11 +148,7 @@ def build_matcher(
     publish(cursors, pipeline.EVENT_RELEASED, facts.next_event)
     return MatcherAgent(
         state,
-        {
-            pipeline.INGRESS_CONTROL: arrays["ingress_0"],
-            pipeline.INGRESS_ORDER_ENTRY: arrays["ingress_1"],
-            pipeline.INGRESS_API: arrays["ingress_2"],
-        },
+        {ring: arrays[ring.section] for ring in IngressRing},
         arrays["command_ring"],
         arrays["event_ring"],
         cursors=cursors,
@@ -174,7 +169,7 @@ def build_journaler(
     facts: EngineFacts,
     settings: Settings,
     arrays: Arrays,
-    eventfds: Mapping[str, int],
+    eventfds: Mapping[StageName, int],
 ) -> JournalerAgent:
     """The journaler, appending where recovery ended."""
     recovery = dict(facts.recovery)
@@ -212,14 +207,14 @@ def build_journaler(
             stop=pipeline.STOP,
             sleeping=pipeline.sleeping(pipeline.AGENT_JOURNALER),
         ),
-        eventfd=eventfds["journaler"],
+        eventfd=eventfds[StageName.JOURNALER],
         command_sequence_offset=COMMAND_SEQUENCE_OFFSET,
         wakeups=[
             (pipeline.sleeping(AGENTS[stage]), descriptor)
             for stage, descriptor in eventfds.items()
-            if stage not in NOT_WOKEN_BY_RELEASE
+            if stage in EVENT_CONSUMERS
         ],
-        room_wakeups=[(pipeline.sleeping(pipeline.AGENT_MATCHER), eventfds["matcher"])],
+        room_wakeups=[(pipeline.sleeping(pipeline.AGENT_MATCHER), eventfds[StageName.MATCHER])],
         counters=arrays["counters"],
         metrics=JournalerMetrics(
             heartbeat_ns=Counter.JOURNALER_HEARTBEAT_NS,
@@ -240,7 +235,7 @@ def build_order_entry(
     data_directory: Path,
     settings: Settings,
     arrays: Arrays,
-    eventfds: Mapping[str, int],
+    eventfds: Mapping[StageName, int],
     password_hashes: dict[str, str],
     listener: socket.socket,
     facts: EngineFacts | None = None,
@@ -275,12 +270,12 @@ def build_order_entry(
         ),
         cursors=arrays["cursors"],
         counters=arrays["counters"],
-        ingress=arrays["ingress_1"],
+        ingress=arrays[IngressRing.ORDER_ENTRY.section],
         event_ring=arrays["event_ring"],
         archive=ArchiveReader(archive_directory(data_directory), EVENT, EVENT_LAYOUT, KIND_OFFSET),
         password_hashes=password_hashes,
-        eventfd=eventfds["order_entry"],
-        matcher_eventfd=eventfds["matcher"],
+        eventfd=eventfds[StageName.ORDER_ENTRY],
+        matcher_eventfd=eventfds[StageName.MATCHER],
         listener=listener,
         known_instruments={
             i: (facts.terms.symbol, facts.terms.price_decimals) for i, facts in instruments.items()

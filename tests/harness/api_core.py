@@ -32,8 +32,8 @@ from ringbuffer.counters import COUNTER_STRIDE, HISTOGRAM_WORDS
 API_SESSIONS = 20
 ACCOUNTS = 4
 RING = 256
-_PUBLISHED = pipeline.ingress_published(pipeline.INGRESS_API)
-_CONSUMED = pipeline.ingress_consumed(pipeline.INGRESS_API)
+_PUBLISHED = pipeline.ingress_published(pipeline.IngressRing.API)
+_CONSUMED = pipeline.ingress_consumed(pipeline.IngressRing.API)
 DEADLINE_S = 30.0
 
 

@@ -107,7 +107,9 @@ class OperatorExchange:
             agent.on_start()
         self.cursors = self.arrays["cursors"]
         self.producer = ControlProducer(
-            self.arrays["ingress_0"], self.cursors, self._eventfds["matcher"]
+            self.arrays[pipeline.IngressRing.CONTROL.section],
+            self.cursors,
+            self._eventfds["matcher"],
         )
         self.operators = Operators(self.producer.send, Names(self.facts))
         self.keys = ApiKeys(
@@ -195,8 +197,8 @@ class OperatorExchange:
         } | fields
         for name, value in values.items():
             record[name] = value
-        ring = self.arrays["ingress_1"]
-        word = pipeline.ingress_published(pipeline.INGRESS_ORDER_ENTRY)
+        ring = self.arrays[pipeline.IngressRing.ORDER_ENTRY.section]
+        word = pipeline.ingress_published(pipeline.IngressRing.ORDER_ENTRY)
         at = int(self.cursors[word])
         ring[at & (len(ring) - 1)] = record[0]
         self.cursors[word] = at + 1

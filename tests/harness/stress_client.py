@@ -61,7 +61,7 @@ def describe(exchange: RunningExchange) -> str:
         cursors = region.arrays["cursors"]
         for name in CURSORS:
             lines.append(f"{name} {int(cursors[getattr(pipeline, name)])}")
-        for ring in (pipeline.INGRESS_CONTROL, pipeline.INGRESS_ORDER_ENTRY):
+        for ring in (pipeline.IngressRing.CONTROL, pipeline.IngressRing.ORDER_ENTRY):
             published = int(cursors[pipeline.ingress_published(ring)])
             consumed = int(cursors[pipeline.ingress_consumed(ring)])
             lines.append(f"ingress {ring}: published {published}, consumed {consumed}")

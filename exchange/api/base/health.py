@@ -17,13 +17,13 @@ import numpy as np
 from aiohttp import web
 
 from exchange.core import pipeline
-from exchange.core.counters import Counter
+from exchange.core.counters import HEARTBEATS
+from exchange.core.stage_names import CORE_STAGES
 from exchange.runtime.run_file import read_run_file
 from ringbuffer.counters import COUNTER_STRIDE
 
 MILLISECOND_NS = 1_000_000
 RUN_FILE_NS = 250 * MILLISECOND_NS  # the run file is read this often at most
-HEARTBEATS = {"matcher": Counter.MATCHER_HEARTBEAT_NS, "journaler": Counter.JOURNALER_HEARTBEAT_NS}
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,9 +91,9 @@ class HealthWatch:
         phase = self._read_phase(now_ns)
         if phase != "running":
             problems.append(f"the exchange is {phase}")
-        ages = {}
-        for stage, counter in HEARTBEATS.items():
-            age_ns = max(now_ns - int(self._counters[counter * COUNTER_STRIDE]), 0)
+        ages: dict[str, int] = {}
+        for stage in CORE_STAGES:
+            age_ns = max(now_ns - int(self._counters[HEARTBEATS[stage] * COUNTER_STRIDE]), 0)
             ages[stage] = age_ns // MILLISECOND_NS
             if age_ns > self._stale_ns:
                 problems.append(f"{stage} is silent for {ages[stage]:,} ms")

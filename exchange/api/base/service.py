@@ -8,7 +8,7 @@ here changes.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from aiohttp import web
 from exchange.api.base.event_pump import EventPump
 from exchange.api.base.health import Health, HealthWatch
 from exchange.api.errors import ApiError, ErrorCode
+from exchange.core.stage_names import StageName
 from ringbuffer.counters import COUNTER_STRIDE
 
 if TYPE_CHECKING:
@@ -30,13 +31,9 @@ STARTING_RETRY_S = 1
 class Counters:
     """The stage's own counters (exchange/core/counters.py); the stage is their only writer."""
 
-    def __init__(self, counters: np.ndarray, prefix: str, registry: Any) -> None:
+    def __init__(self, counters: np.ndarray, numbers: Mapping[str, int]) -> None:
         self._words = counters
-        self._at = {
-            name.removeprefix(prefix).lower(): int(member) * COUNTER_STRIDE
-            for name, member in registry.__members__.items()
-            if name.startswith(prefix)
-        }
+        self._at = {name: number * COUNTER_STRIDE for name, number in numbers.items()}
 
     def add(self, name: str, amount: int = 1) -> None:
         """Add to the counter ``name``, for example "requests" for API_REQUESTS."""
@@ -50,14 +47,14 @@ class Counters:
 class ApiService:
     """``market``, ``accounts``: the read models; ``gateway``: sends orders and knows their outcome.
 
-    ``role``: "api" or "feed_<n>". A feed worker has no accounts, gateway and keys.
+    ``role``: api or a feed worker. A feed worker has no accounts, gateway and keys.
     ``allowed_origins``: of other sites whose pages may ask; ``body_bytes``: of a request at most.
     """
 
     def __init__(
         self,
         *,
-        role: str,
+        role: StageName,
         pump: EventPump,
         counters: Counters,
         watch: HealthWatch,

@@ -50,8 +50,8 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, Any]
 OUTCOME_TIMEOUT_S = 10.0
 REMEMBERED_IDS = 65_536  # client order ids that are longer than a token
-_PUBLISHED = pipeline.ingress_published(pipeline.INGRESS_API)
-_CONSUMED = pipeline.ingress_consumed(pipeline.INGRESS_API)
+_PUBLISHED = pipeline.ingress_published(pipeline.IngressRing.API)
+_CONSUMED = pipeline.ingress_consumed(pipeline.IngressRing.API)
 _COMMANDS = int(Counter.API_COMMANDS) * COUNTER_STRIDE
 _MATCHER_SLEEPING = pipeline.sleeping(pipeline.AGENT_MATCHER)
 

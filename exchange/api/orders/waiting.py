@@ -31,7 +31,7 @@ from exchange.core import pipeline
 from exchange.core.counters import Counter
 from ringbuffer.counters import COUNTER_STRIDE
 
-_CONSUMED = pipeline.ingress_consumed(pipeline.INGRESS_API)
+_CONSUMED = pipeline.ingress_consumed(pipeline.IngressRing.API)
 _HEARTBEAT = int(Counter.MATCHER_HEARTBEAT_NS) * COUNTER_STRIDE
 
 

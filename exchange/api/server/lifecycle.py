@@ -27,9 +27,11 @@ from aiohttp import web
 from exchange.api.base.service import ApiService
 from exchange.api.server import malformed_http
 from exchange.api.server.connections import ConnectionLimits
+from exchange.core.stage_names import StageName
 from exchange.read_model.checkpoint import CheckpointWriter, load_newest
 from exchange.runtime.data_directory import read_model_directory
 from exchange.runtime.service import ServiceStage
+from exchange.runtime.spec import ListenerName
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +62,7 @@ def load_models(
 class WebServer(NamedTuple):
     """``listener``: name of its listening socket in the stage's specification."""
 
-    listener: str
+    listener: ListenerName
     app: web.Application
     limits: ConnectionLimits
 
@@ -163,7 +165,7 @@ class Lifecycle:
             await asyncio.sleep(HOUSEKEEPING_S)
             for server in self._servers:
                 server.limits.close_silent(time.monotonic())
-            if self._service.role == "api":
+            if self._service.role == StageName.API:
                 self._service.counters.set("connections", len(self._servers[0].limits))
             if self._checkpoints is not None:
                 try:

@@ -22,7 +22,8 @@ from exchange.api.websocket.private_actions import PrivateActions
 from exchange.api.websocket.private_channel import PrivateChannel
 from exchange.api.websocket.settings import websocket_parameters
 from exchange.core.capacity import EngineCapacity
-from exchange.core.counters import Counter, Histogram
+from exchange.core.counters import WEB_COUNTERS, Histogram
+from exchange.core.pipeline import IngressRing
 from exchange.read_model.accounts.model import AccountModel
 from exchange.read_model.accounts.types import AccountModelCapacity
 from exchange.read_model.market.model import MarketModel
@@ -81,7 +82,7 @@ def make_api_service(
     settings = stage.settings
     api = settings.api
     assert market.next_event == accounts.next_event
-    counters = Counters(stage.counters, "API_", Counter)
+    counters = Counters(stage.counters, WEB_COUNTERS[stage.role])
     pump = EventPump(
         stage,
         stage.follower(market.next_event),
@@ -90,7 +91,7 @@ def make_api_service(
     )
     first = int(Histogram.API_OUTCOME_NS) * HISTOGRAM_WORDS
     gateway = OrderGateway(
-        stage.arrays["ingress_2"],
+        stage.arrays[IngressRing.API.section],
         stage.cursors,
         stage.counters,
         stage.matcher_eventfd,

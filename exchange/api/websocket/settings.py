@@ -6,15 +6,14 @@ Who uses it: the stages api and feed. The hub itself reads no configuration.
 from __future__ import annotations
 
 from exchange.api.websocket.parameters import WebSocketParameters
+from exchange.core.stage_names import StageName
 from exchange.settings import Settings
 
-API_ROLE = "api"
 
-
-def websocket_parameters(settings: Settings, role: str) -> WebSocketParameters:
-    """The parameters of the WebSockets that stage ``role`` ("api" or "feed_<n>") serves."""
+def websocket_parameters(settings: Settings, role: StageName) -> WebSocketParameters:
+    """The parameters of the WebSockets that stage ``role`` serves: api, or a feed worker."""
     api, feed = settings.api, settings.feed
-    of_api = role == API_ROLE
+    of_api = role == StageName.API
     return WebSocketParameters(
         tick_ms=feed.tick_ms,
         heartbeat_ms=feed.heartbeat_ms,

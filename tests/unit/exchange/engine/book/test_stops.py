@@ -337,7 +337,7 @@ def test_the_agent_asks_for_timers_until_the_queue_is_empty() -> None:
     exchange.run(opening())
     agent = MatcherAgent(
         exchange.state,
-        {pipeline.INGRESS_ORDER_ENTRY: ingress},
+        {pipeline.IngressRing.ORDER_ENTRY: ingress},
         np.zeros(1024, COMMAND),
         np.zeros(4096, EVENT),
         cursors=cursors,
@@ -352,7 +352,7 @@ def test_the_agent_asks_for_timers_until_the_queue_is_empty() -> None:
         nonlocal sent
         ingress[np.arange(sent, sent + len(slots)) & 1023] = slots
         sent += len(slots)
-        cursors[pipeline.ingress_published(pipeline.INGRESS_ORDER_ENTRY)] = sent
+        cursors[pipeline.ingress_published(pipeline.IngressRing.ORDER_ENTRY)] = sent
         assert agent.do_work(1024) == len(slots)
         scalars = exchange.state.scalars
         # the journaler keeps up
@@ -378,7 +378,7 @@ def test_an_agent_that_starts_on_a_rebuilt_state_asks_for_a_timer() -> None:
     cursors = np.zeros(pipeline.CURSOR_WORDS, np.int64)
     agent = MatcherAgent(
         exchange.state,
-        {pipeline.INGRESS_ORDER_ENTRY: np.zeros(8, COMMAND)},
+        {pipeline.IngressRing.ORDER_ENTRY: np.zeros(8, COMMAND)},
         np.zeros(8, COMMAND),
         np.zeros(8, EVENT),
         cursors=cursors,

@@ -29,7 +29,7 @@ def share_two_cores(
     """``plan``; where nothing has a place on exactly two cores, the journaler gets the second.
 
     The others share the first: a wake-up between two stages on one core is a switch, between two
-    cores it has to bring the other one back from its halt. Figures are in docs/decisions.md.
+    cores it has to bring the other one back from its halt. Decision RNG-2 has the figures.
     """
     if len(cores) != TWO_CORES or any(placed.cpus for placed in plan.values()):
         return plan

@@ -1,4 +1,4 @@
-"""Documents and code agree: a name of a rule that is cited anywhere is one of docs/matching.md."""
+"""Documents and code agree: rules, decisions and links that are cited exist."""
 
 from __future__ import annotations
 
@@ -68,3 +68,93 @@ def test_no_rule_is_cited_by_a_number():
 )
 def test_citations_are_found(text, names):
     assert cited_rules(text) == names
+
+
+# --- decisions ----------------------------------------------------------------------------------
+
+DECISION = re.compile(
+    r"^## ([A-Z]{3}-\d+): (.+)\n\n"
+    r"- Date and status: \d{4}-\d\d-\d\d, (?:accepted|superseded by [A-Z]{3}-\d+).*\n(?:  .*\n)*"
+    r"- Figure: .+\n(?:  .*\n)*"
+    r"- Binds: ((?:.+\n)+)\n",
+    re.MULTILINE,
+)
+DECISION_CITED = re.compile(r"\b[Dd]ecisions?\s+((?:[A-Z]{3}-\d+(?:,\s+|\s+and\s+)?)+)")
+
+
+def decisions() -> dict[str, tuple[str, list[str]]]:
+    """Every decision: id to its title and the files that it binds."""
+    found = {}
+    for path in sorted((ROOT / "docs/decisions").glob("*.md")):
+        for decision in DECISION.finditer(path.read_text()):
+            assert decision[1] not in found, f"{decision[1]} is there twice"
+            found[decision[1]] = decision[2], re.findall(r"`([^`]+)`", decision[3])
+    return found
+
+
+def test_each_decision_has_its_fields():
+    headings = sum(
+        len(re.findall(r"^## [A-Z]{3}-", path.read_text(), re.MULTILINE))
+        for path in (ROOT / "docs/decisions").glob("*.md")
+    )
+    assert len(decisions()) == headings > 50
+
+
+def test_the_index_of_decisions_is_complete():
+    index = (ROOT / "docs/decisions/README.md").read_text()
+    entries = re.findall(r"^\| \[([A-Z]{3}-\d+)\]\(\S+\) \| (.+?) \|", index, re.MULTILINE)
+    assert entries and dict(entries) == {name: title for name, (title, _) in decisions().items()}
+
+
+def test_each_decision_binds_files_that_exist():
+    bound = [(name, file) for name, (_, files) in decisions().items() for file in files]
+    assert len(bound) > 50
+    assert [entry for entry in bound if not (ROOT / entry[1]).exists()] == []
+
+
+def test_each_cited_decision_exists():
+    known = decisions()
+    cited = [
+        (path, name)
+        for path, text in texts()
+        for found in DECISION_CITED.finditer(re.sub(r"\s*\n\s*(?:# )?", " ", text))
+        for name in re.findall(r"[A-Z]{3}-\d+", found[1])
+    ]
+    assert cited
+    assert [entry for entry in cited if entry[1] not in known] == []
+
+
+# --- links --------------------------------------------------------------------------------------
+
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+FENCED = re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL)
+
+
+def documents():
+    yield from sorted((ROOT / "docs").rglob("*.md"))
+    yield from sorted(ROOT.glob("*.md"))
+    yield from sorted((ROOT / "tests").glob("*.md"))
+
+
+def anchors(text: str) -> set[str]:
+    """The anchors that a renderer of Markdown makes of the headings."""
+    headings = re.findall(r"^#+ (.+)$", FENCED.sub("", text), re.MULTILINE)
+    plain = (re.sub(r"[`*]|\]\([^)]*\)|\[", "", heading).strip().lower() for heading in headings)
+    return {re.sub(r"[^\w -]", "", heading).replace(" ", "-") for heading in plain}
+
+
+def test_each_link_in_the_documents_leads_somewhere():
+    broken = []
+    count = 0
+    for path in documents():
+        text = FENCED.sub("", path.read_text())
+        for link in LINK.findall(text):
+            if "://" in link:
+                continue
+            count += 1
+            file, _, anchor = link.partition("#")
+            target = path.parent / file if file else path
+            if not target.exists() or (anchor and anchor not in anchors(target.read_text())):
+                broken.append((path.relative_to(ROOT), link))
+    assert count > 50
+    assert broken == []

@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from exchange.codes import InstrumentState
+from exchange.control.trading_day import moment_of, trading_date
 
 _STATE_FROM = {
     "opening_auction": InstrumentState.AUCTION,
@@ -44,31 +45,6 @@ class Change(NamedTuple):
     instrument: int
 
 
-def _moment(
-    date: datetime.date,
-    time: datetime.time,
-    timezone: zoneinfo.ZoneInfo,
-) -> datetime.datetime:
-    # a time that a change of clocks skips is as far after it; one that comes twice is the first
-    return datetime.datetime.combine(date, time, timezone).astimezone(datetime.UTC)
-
-
-def _day_start(
-    date: datetime.date, timezone: zoneinfo.ZoneInfo, roll: datetime.time
-) -> datetime.datetime:
-    """When the trading day of ``date`` begins: at the roll on the calendar day before."""
-    return _moment(date - datetime.timedelta(days=1), roll, timezone)
-
-
-def _trading_date(
-    moment: datetime.datetime, timezone: zoneinfo.ZoneInfo, roll: datetime.time
-) -> datetime.date:
-    date = moment.astimezone(timezone).date() + datetime.timedelta(days=1)
-    while _day_start(date, timezone, roll) > moment:
-        date -= datetime.timedelta(days=1)
-    return date
-
-
 def phase_at(
     moment: datetime.datetime,
     times: Mapping[str, datetime.time],
@@ -84,12 +60,12 @@ def phase_at(
     """
     if not times:
         return None
-    date = _trading_date(moment, timezone, roll)
+    date = trading_date(moment, timezone, roll)
     opens = "open" in times or "opening_auction" in times
     state = InstrumentState.CLOSED if opens else InstrumentState.OPEN
     for key, time in times.items():
         day = date if time < roll else date - datetime.timedelta(days=1)
-        if _moment(day, time, timezone) <= moment:
+        if moment_of(day, time, timezone) <= moment:
             state = _STATE_FROM[key]
     return state
 

@@ -1,7 +1,8 @@
 """Which trading day a moment belongs to, and from which midnight its timestamps count.
 
-Who uses it: the control producer. All arithmetic is on the wall clock of ``day.timezone``; the
-matcher never sees a clock, it gets the numbers in START_OF_DAY.
+Who uses it: ``trading.py``, which starts and ends days, and ``schedule.py``, whose phases count
+from the start of a day. All arithmetic is on the wall clock of ``day.timezone``; the matcher reads
+no clock, it gets the numbers in START_OF_DAY.
 """
 
 from __future__ import annotations
@@ -17,13 +18,34 @@ def day_number(date: datetime.date) -> int:
     return date.year * 10_000 + date.month * 100 + date.day
 
 
+def moment_of(
+    date: datetime.date, time: datetime.time, timezone: zoneinfo.ZoneInfo
+) -> datetime.datetime:
+    """The moment (UTC) at which the wall clock of ``timezone`` shows ``time`` on ``date``.
+
+    A time that a change of clocks skips is as far after it; of one that comes twice, the first.
+    """
+    return datetime.datetime.combine(date, time, timezone).astimezone(datetime.UTC)
+
+
+def day_start(
+    date: datetime.date, timezone: zoneinfo.ZoneInfo, roll: datetime.time
+) -> datetime.datetime:
+    """The moment (UTC) at which the trading day ``date`` begins: ``roll`` of the date before."""
+    return moment_of(date - datetime.timedelta(days=1), roll, timezone)
+
+
 def trading_date(
     moment: datetime.datetime, timezone: zoneinfo.ZoneInfo, roll: datetime.time
 ) -> datetime.date:
-    """The trading date of ``moment``: from ``roll`` on it is the next calendar date."""
-    local = moment.astimezone(timezone)
-    date = local.date()
-    return date + datetime.timedelta(days=1) if local.time() >= roll else date
+    """The trading date of ``moment`` (aware): from ``roll`` on it is the next calendar date.
+
+    It never goes back, also where clocks do.
+    """
+    date = moment.astimezone(timezone).date() + datetime.timedelta(days=1)
+    while day_start(date, timezone, roll) > moment:
+        date -= datetime.timedelta(days=1)
+    return date
 
 
 def midnight_ns(moment: datetime.datetime, timezone: zoneinfo.ZoneInfo) -> int:

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from exchange.codes import Parameter
-from exchange.control.trading_day import day_number, midnight_ns, trading_date
 from exchange.errors import ConfigurationError
 from exchange.gateway.passwords import parse_hash
 from exchange.settings import (
@@ -246,30 +245,6 @@ def test_bad_session(tmp_path: Path, key: str, value: str, expected: str) -> Non
 
 
 NEW_YORK = zoneinfo.ZoneInfo("America/New_York")
-
-
-@pytest.mark.parametrize(
-    ("local", "number"),
-    [
-        ("2026-11-20T00:00:00", 20261120),
-        ("2026-11-20T19:59:59", 20261120),
-        ("2026-11-20T20:00:00", 20261121),
-        ("2026-12-31T23:59:59", 20270101),
-        # the days on which clocks change
-        ("2026-03-08T03:30:00", 20260308),
-        ("2026-11-01T01:30:00", 20261101),
-    ],
-)
-def test_trading_day(local: str, number: int) -> None:
-    moment = datetime.datetime.fromisoformat(local).replace(tzinfo=NEW_YORK)
-    date = trading_date(moment.astimezone(datetime.UTC), NEW_YORK, datetime.time(20))
-    assert day_number(date) == number
-
-
-def test_midnight_is_never_after_the_start() -> None:
-    evening = datetime.datetime(2026, 11, 20, 20, 30, tzinfo=NEW_YORK)
-    midnight = datetime.datetime(2026, 11, 20, tzinfo=NEW_YORK)
-    assert midnight_ns(evening, NEW_YORK) == int(midnight.timestamp()) * 1_000_000_000
 
 
 def currency_text(**fields: str) -> str:

@@ -124,6 +124,22 @@ def test_each_cited_decision_exists():
     assert [entry for entry in cited if entry[1] not in known] == []
 
 
+# --- glossary -----------------------------------------------------------------------------------
+
+
+def test_each_word_of_the_glossary_has_one_entry_and_a_place():
+    text = (ROOT / "docs/glossary.md").read_text()
+    entries = re.findall(r"^- \*\*([^*]+)\*\*(.*(?:\n  .*)*)", text, re.MULTILINE)
+    words = [word for word, _ in entries]
+    assert len(words) > 40 and len(words) == len(set(words))
+    without = [
+        word
+        for word, meaning in entries
+        if not any((ROOT / name).exists() for name in re.findall(r"`([\w./]+/[\w./]+)`", meaning))
+    ]
+    assert without == []
+
+
 # --- links --------------------------------------------------------------------------------------
 
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")

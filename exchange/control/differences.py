@@ -1,9 +1,10 @@
-"""What the configuration asks of the running exchange: the first start, and every later difference.
+"""The differences between the configuration and the running exchange, and the commands to end them.
 
-Who uses it: the daemon at its start, and ``exchange admin config``. A ``Difference`` names what is
-otherwise than configured and carries the commands that would make it so, in an order in which they
-can be carried out: defaults, accounts, currencies, instruments, sessions, deposits. At the first
-start everything differs. What never changes (an instrument's tick, a session's account) has none.
+Who uses it: the daemon at its start, and ``exchange admin config``. A ``Difference`` names one
+thing that is not as configured and carries the commands that change it. They come in an order in
+which they can be carried out: defaults, accounts, currencies, instruments, sessions, deposits. At
+the first start everything differs. A difference in what never changes (an instrument's tick, a
+session's account) has no commands.
 """
 
 from __future__ import annotations
@@ -36,9 +37,9 @@ from exchange.settings.exact import scaled
 
 
 class Difference(NamedTuple):
-    """``subject`` (instrument AAPL) has ``running`` in ``what``, the files say ``configured``.
+    """``what`` of ``subject`` (instrument AAPL) is ``running``; the files have ``configured``.
 
-    ``commands``: COMMAND arrays that apply it; empty: it cannot be changed.
+    ``commands``: COMMAND arrays that apply the configuration; empty: it cannot be changed.
     """
 
     subject: str
@@ -58,7 +59,7 @@ def deposit_key(account: int, name: str, number: int) -> str:
 
 
 def instrument_terms(configuration: Configuration, instrument: Instrument) -> InstrumentTerms:
-    """What the configuration says that ``instrument`` is."""
+    """The terms of ``instrument`` in the configuration."""
     return InstrumentTerms(
         symbol=instrument.symbol,
         tick=instrument.minor_units(instrument.tick),
@@ -101,7 +102,7 @@ class _Comparison:
         self.defaults: Parameters = dict(facts.defaults)
 
     def _new(self, subject: str, target: int, first: Record, limits: Parameters) -> None:
-        """Something that is not there yet: defined, then what its default does not give it."""
+        """Something not defined yet: its definition, then the limits that differ from defaults."""
         commands = [first]
         for parameter, values in limits.items():
             default = self.defaults.get(parameter, (0, 0, 0))
@@ -230,10 +231,10 @@ class _Comparison:
 def differences(
     configuration: Configuration, facts: EngineFacts, *, first_start: bool = False
 ) -> list[Difference]:
-    """Where the exchange of ``facts`` is not as configured, in the order of application.
+    """The differences of the exchange of ``facts`` from the configuration, in order of application.
 
-    ``first_start``: a first start that may have been interrupted: opening deposits of all accounts
-    are made; their keys make each one count once.
+    ``first_start``: a first start that may have been interrupted: it includes the opening deposits
+    of all accounts; their idempotency keys make each count once.
     """
     comparison = _Comparison(configuration, facts, first_start)
     comparison.add_defaults()

@@ -1,12 +1,12 @@
 """The daemon's part of ``exchange admin key``: makes, lists and revokes API keys while it runs.
 
-Who uses it: the control room, in the daemon's one thread. The first key of an account also needs
-the account's API session (``api/session_name.py``): SESSION is sent with the highest free number,
-then CANCEL_ON_DISCONNECT is switched off, because nobody connects with it; its other limits are
-those of every new session. The key is written when both are durable and released, so that a key
-that was shown can trade at once, also after a crash.
+Who uses it: ``loop.py``, in the daemon's one thread. The first key of an account also needs the
+account's API session (``access/session_name.py``): SESSION is sent with the highest free number,
+then CANCEL_ON_DISCONNECT is switched off, because no connection belongs to that session; its other
+limits are those of every new session. The key is written when both are durable and released, so
+that a key that was shown can trade at once, also after a crash.
 
-Invariants: only this writes DATA/keys.json; a secret is in the one answer and nowhere else.
+Invariants: only this module writes DATA/keys.json; a secret is in the one answer and nowhere else.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ LABEL_CHARACTERS = 64
 
 
 class _Asked(NamedTuple):
-    """A key that waits for the account's session."""
+    """A request for a key, waiting for the account's session."""
 
     request: Request
     client: Client
@@ -58,7 +58,7 @@ class ApiKeys:
         self._session_numbers = set(facts.sessions)
         self._api_sessions: dict[str, int] = {}  # username -> number
         self._ready: set[int] = set()  # API sessions whose parameters are as they must be
-        self._waiting: dict[int, list[_Asked]] = {}  # session number -> who waits for it
+        self._waiting: dict[int, list[_Asked]] = {}  # by session number
         for number, session in facts.sessions.items():
             if is_api_username(session.username):
                 self._api_sessions[session.username] = number
@@ -67,7 +67,7 @@ class ApiKeys:
 
     @property
     def waiting(self) -> bool:
-        """Whether somebody waits for an answer."""
+        """Whether a request waits for its answer."""
         return bool(self._waiting)
 
     def handle(self, request: Request, client: Client, reply: Reply) -> dict[str, Any] | None:
@@ -192,7 +192,7 @@ class ApiKeys:
             asked.reply(_refusal(f"session {session} could not be made: {reject.name}; try again"))
 
     def abandon(self) -> None:
-        """The core died: say so to everyone who waits. No key was made."""
+        """The core died: refuse every waiting request. No key was made."""
         for waiters in self._waiting.values():
             for asked in waiters:
                 asked.reply(_refusal("the core restarted: no key was made, try again"))

@@ -1,8 +1,8 @@
-"""Everything of the daemon that sends commands and follows their events, for the life of one core.
+"""The control loop: all parts of the daemon that send commands and follow events, for one core.
 
-Who uses it: the daemon's one thread. It ties together the producer, configuration, days and
-schedule (control.py), operators (operators.py) and the look at released events
-(event_follower.py). Nothing here blocks, and every call is bounded.
+Who uses it: the daemon's one thread. It ties together the producer of commands (producer.py),
+configuration, days and schedule (trading.py), operators (operators.py), API keys (key_requests.py)
+and the follower of released events (core/follower.py). Nothing here blocks; every call is bounded.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from journal.archive import ArchiveReader
 
 EXPIRY_POLL_S = 0.01
 ANSWER_POLL_S = 0.0005  # while an operator waits for an answer
-BUSY_POLL_S = 0.02  # while many events come: then they are still in the ring
+BUSY_POLL_S = 0.02  # while many events come: so that they are still in the ring when read
 BUSY_EVENTS = 4_096
-FOLLOW_EVENTS = 65_536  # looked at in one step
-FOLLOW_BUDGET_S = 0.005  # ... as many steps in one turn
+FOLLOW_EVENTS = 65_536  # read in one step
+FOLLOW_BUDGET_S = 0.005  # for the steps of one turn
 
 
-class ControlRoom:
+class ControlLoop:
     """``facts``: the matcher's, after recovery."""
 
     def __init__(
@@ -85,7 +85,7 @@ class ControlRoom:
         return self._producer.settled()
 
     def follow(self) -> bool:
-        """Look at released events for some milliseconds. Returns whether that was all."""
+        """Read released events for some milliseconds. Returns whether none is left."""
         end_s = time.monotonic() + FOLLOW_BUDGET_S
         while self._follower.behind() > 0:
             for event in self._follower.read(FOLLOW_EVENTS):
@@ -101,13 +101,13 @@ class ControlRoom:
         self._trading.follow_schedule(self._producer, datetime.datetime.now(datetime.UTC))
 
     def work(self) -> float | None:
-        """One turn of everything. Returns in how many seconds it must be called again at most."""
+        """One turn of all parts. Returns in how many seconds it must be called again at most."""
         due = self._producer.expire(int(time.time()))
         self._trading.roll(self._producer, datetime.datetime.now(datetime.UTC))
         seen = self._follower.position
         caught_up = self.follow()
         if caught_up:
-            self.follow_schedule()  # what it knows of states is up to date
+            self.follow_schedule()  # it has seen every change of state
         waiting = not self._producer.pump()
         if self._operators.waiting or self._keys.waiting or not caught_up:
             return ANSWER_POLL_S
@@ -137,6 +137,6 @@ class ControlRoom:
         return {"ok": False, "error": f"unknown or incomplete request: {request.command}"}
 
     def abandon(self) -> None:
-        """The core is gone: answer who waits."""
+        """The core has ended: answer every request that still waits."""
         self._operators.abandon()
         self._keys.abandon()

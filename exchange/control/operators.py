@@ -1,9 +1,9 @@
-"""Operators' commands inside the daemon: sent with who asked, answered when released.
+"""Operators' commands inside the daemon: sent with the operator's name, answered when released.
 
-Who uses it: the daemon's one thread. A command that is submitted waits here under its idempotency
-key (an INSTRUMENT or SESSION under its number) until CONTROL_DONE, the definition or
-CONTROL_REJECTED is released: the answer is durable. Nothing here blocks. After the death of a core
-the outcome of what waited is unknown to the client, who may repeat it with the same key.
+Who uses it: the daemon's one thread. A submitted command waits here under its idempotency key (an
+INSTRUMENT or SESSION under its number) until CONTROL_DONE, the definition or CONTROL_REJECTED is
+released: the answer is durable. Nothing here blocks. When a core dies, the client does not know the
+outcome of a command that waited, and may repeat it with the same key.
 """
 
 from __future__ import annotations
@@ -54,14 +54,14 @@ Reply = Callable[[dict[str, Any]], None]
 
 
 class Pending(NamedTuple):
-    """A command under way: how to answer, and when it was asked for (monotonic)."""
+    """A command under way: how to answer, and when it was submitted (monotonic)."""
 
     reply: Reply
     asked_ns: int
 
 
 class Names:
-    """Who is who, for people's names on the command line; grows with released definitions."""
+    """Symbols, user names and codes for the command line; grows with released definitions."""
 
     def __init__(self, facts: EngineFacts) -> None:
         self.currencies = {
@@ -74,7 +74,7 @@ class Names:
         self.sessions = {n: [s.username, s.account] for n, s in facts.sessions.items()}
 
     def learn(self, event: Any) -> None:
-        """Take a definition."""
+        """Take a released event; adds what it defines."""
         kind, name = int(event["kind"]), unpacked_text(int(event["token_0"]))
         if kind == EventKind.CURRENCY_DEFINED:
             self.currencies[int(event["currency"])] = [name, int(event["display"])]
@@ -89,7 +89,7 @@ class Names:
             ]
 
     def answer(self) -> dict[str, Any]:
-        """For the control socket."""
+        """The answer to the request "names" of the control socket."""
         return {
             "ok": True,
             "currencies": self.currencies,
@@ -111,7 +111,7 @@ class Operators:
 
     @property
     def waiting(self) -> bool:
-        """Whether somebody waits for an answer."""
+        """Whether a command waits for its answer."""
         return bool(self._pending)
 
     def submit(self, encoded: str, operator: str, uid: int, reply: Reply) -> dict[str, Any] | None:
@@ -137,7 +137,7 @@ class Operators:
         record["reject"][0] = 0
         set_operator(record, operator, uid)
         if kind == CommandKind.CANCEL_BY_ORDER_ID:
-            self._send(record)  # an order that is not there is no event: nothing to wait for
+            self._send(record)  # an unknown order causes no event, so there is nothing to wait for
             return {"ok": True}
         name = self._name(record)
         if not name:
@@ -242,7 +242,7 @@ class Operators:
                 "command_sequence": self._command,
             }
         if not any([self._answer(name, answer) for name in names if not name.endswith(" 0")]):
-            # nobody waits: the configuration's, the schedule's, or asked for before a restart
+            # no client waits for it: from the configuration or the schedule, or before a restart
             level = logging.DEBUG if reject == Reject.DUPLICATE_KEY else logging.WARNING
             log.log(
                 level,
@@ -267,7 +267,7 @@ class Operators:
         return True
 
     def abandon(self) -> None:
-        """The core died: say to everyone who waits that the outcome is unknown."""
+        """The core died: answer every waiting command that its outcome is unknown."""
         for pending in self._pending.values():
             pending.reply(
                 _refusal("the core restarted: repeat the command with the same --key to be sure")

@@ -1,14 +1,14 @@
 """The trading day's phases: the state in which each group of instruments should be, and when.
 
-Who uses it: the daemon. ``phase_at`` is a pure function of configuration and time; ``Schedule``
+Who uses it: ``trading.py``. ``phase_at`` is a pure function of configuration and time; ``Schedule``
 turns it into commands. Rules:
 
 - a phase is entered once, when the clock passes its time (or at the start of the daemon or of a
   day); between two times an operator's own commands stand;
-- an instrument that is HALTED or CANCEL_ONLY stays so: whoever halted it resumes it. A halt that
-  ends by itself (circuit breaker, `halt --for`) opens the instrument; if the phase is another one
-  by then, the phase is entered;
-- groups without times are left alone.
+- an instrument that is HALTED or CANCEL_ONLY stays so until an operator resumes it. A halt that
+  ends by itself (circuit breaker, `halt --for`) opens the instrument; if the group is in another
+  phase by then, the instrument enters it;
+- the schedule changes nothing in groups without times.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def phase_at(
 
 
 class Schedule:
-    """Follows the clock and says what is to be changed. Knows the instruments' states."""
+    """Follows the clock and gives the changes that are due. Knows the instruments' states."""
 
     def __init__(
         self, groups: Sequence[GroupTimes], timezone: zoneinfo.ZoneInfo, roll: datetime.time
@@ -102,7 +102,7 @@ class Schedule:
         self._entered.clear()
 
     def due(self, now: datetime.datetime) -> Iterator[Change]:
-        """The changes to send at ``now``; each is said once."""
+        """The changes to send at ``now``; each is given once."""
         for group in self._groups.values():
             phase = phase_at(now, group.times, self._timezone, self._roll)
             if phase is None or self._entered.get(group.group) == phase:

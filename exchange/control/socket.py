@@ -1,9 +1,9 @@
-"""The operator's door: a Unix socket in the data directory, one JSON request and answer a line.
+"""The control socket: a Unix socket in the data directory, one JSON request and answer a line.
 
-Who serves: the daemon's event loop. Who asks: ``exchange stop`` and the other commands, run by the
-owner of the data directory (mode 0600). Neither side ever blocks the daemon: a client that sends no
-whole line within ``MAXIMUM_REQUEST_BYTES`` is closed; an answer may come later, and a client that
-does not take it keeps only its own buffer.
+Who serves it: the daemon's event loop. Who uses it: ``exchange stop`` and the other commands, run
+by the owner of the data directory (mode 0600). No client blocks the daemon: one that sends no whole
+line within ``MAXIMUM_REQUEST_BYTES`` is closed; an answer may come later, and for a client that
+does not read it only its bytes are kept.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def peer_uid(connection: socket.socket) -> int:
-    """The user of the process at the other end (SO_PEERCRED: the kernel's word)."""
+    """The user of the process at the other end (SO_PEERCRED: the kernel sets it)."""
     credentials = connection.getsockopt(
         socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")
     )
@@ -53,7 +53,7 @@ def peer_uid(connection: socket.socket) -> int:
 
 
 class Client:
-    """A connection to the control socket: who is at the other end, and the way to answer.
+    """A connection to the control socket: the user at the other end, and how to answer.
 
     uid: of the process that connected (SO_PEERCRED); name: its user name, or the number.
     """
@@ -81,7 +81,7 @@ def _short_path(data_directory: Path) -> Iterator[str]:
 
 
 class ControlSocket:
-    """The server's side; it lives in the daemon's selector. The caller holds the lock.
+    """The server's side, on the daemon's selector. The caller holds the lock.
 
     ``answer``: called with each request; what it returns is sent back, None means that ``reply``
     will be called later. Only the owner of the data directory and root are served.
@@ -119,7 +119,7 @@ class ControlSocket:
         try:
             connection, _ = self._socket.accept()
         except OSError:
-            return  # the client has gone already
+            return  # the client has closed already
         connection.setblocking(False)
         client = Client(connection)
         self._clients.add(client)
@@ -144,9 +144,8 @@ class ControlSocket:
         received += chunk
         whole = b"\n" in received
         if not chunk or (not whole and len(received) >= MAXIMUM_REQUEST_BYTES):
-            self._close(
-                client
-            )  # gone, or talking nonsense; its command is carried out all the same
+            # it has closed, or sends no request; a command that it sent before is carried out
+            self._close(client)
         elif whole and not client.asked:
             client.asked = True
             answer = self._answer_line(client, bytes(received).split(b"\n")[0])
@@ -163,7 +162,7 @@ class ControlSocket:
         return self._answer(request, client)
 
     def reply(self, client: Client, answer: dict[str, Any]) -> None:
-        """Send the one answer to ``client`` and close; nothing happens if it has gone."""
+        """Send the one answer to ``client`` and close; does nothing when it has closed."""
         if client not in self._clients:
             return
         client.output = msgspec.json.encode(answer) + b"\n"
@@ -204,7 +203,7 @@ class ControlSocket:
 
 
 def may_ask(uid: int) -> bool:
-    """Whether a user may command this exchange: its own user, and root, whom no mode stops."""
+    """Whether a user may command this exchange: its own user, and root, whom no mode keeps out."""
     return uid in (0, os.geteuid())
 
 

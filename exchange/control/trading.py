@@ -1,8 +1,8 @@
-"""The daemon as a producer of commands: configuration, days, schedule, timers and operators.
+"""The commands that configuration and clock ask for: definitions, days, changes of state.
 
-Who writes: the daemon's one thread, into ingress ring 0. Who reads: the matcher. Invariant:
-commands wait in a queue here when the ring is full, in order; nothing is dropped. A command that
-the journal already contains (an instrument, a session, the day's start) is not sent again.
+Who uses it: ``loop.py``, in the daemon's one thread. It sends through ``producer.py``. Invariant: a
+command that the journal already contains (an instrument, a session, the day's start) is not sent
+again.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ class TradingControl:
         self.day_number = 0
 
     def recovered(self, facts: EngineFacts, producer: ControlProducer) -> None:
-        """At the first start define what the configuration has; later say what differs.
+        """At the first start send the configuration's definitions; later log what differs.
 
-        The first day starts after the definitions, in the same order of commands: while none has
-        been started the first start is not complete.
+        The first day starts after the definitions, so while no day has been started the first start
+        is not complete.
         """
         first_start = facts.day_number == 0
         for difference in differences(self._configuration, facts, first_start=first_start):
@@ -72,7 +72,7 @@ class TradingControl:
         self.roll(producer, now)
 
     def learn(self, event: Any) -> None:
-        """Take from a released event what the schedule must know."""
+        """Take a released event: the schedule follows definitions and states."""
         kind = int(event["kind"])
         if kind == EventKind.INSTRUMENT_DEFINED:
             number, group = int(event["instrument"]), int(event["group"])

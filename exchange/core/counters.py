@@ -1,7 +1,7 @@
 """The registry of counters and histograms in the core's shared memory. Append only.
 
 Who writes: the process named in the comment, and only that one (a counter has a single writer). Who
-reads: ``exchange status`` and everything that exports metrics. The machinery is in
+reads: ``exchange status`` and everything that exports metrics. How a counter is stored is in
 ``ringbuffer/counters.py``; a number, once released, keeps its meaning for ever.
 """
 

@@ -1,9 +1,9 @@
-"""A look at released events that nobody waits for: from the event ring, or from the archive.
+"""Reads released events without gating the ring: from the event ring, or from the archive.
 
 Who uses it: the daemon, which wants the few events that are not about orders, and the stages that
-follow all of them (service_stage.py). It does not gate the ring: it reads kinds where they are,
-copies only what is wanted, and looks afterwards whether that was overwritten meanwhile. What the
-ring no longer has it reads from the archive. Every call is bounded.
+follow all of them (runtime/service.py). It does not gate the ring: it reads kinds in place, copies
+only the events that are wanted, and checks afterwards whether they were overwritten meanwhile.
+Events that the ring no longer has come from the archive. Every call is bounded.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The shared-memory region of the core: which cursor, flag and ring lies where.
+"""The words of the core's shared memory: the place of every cursor and flag, the rings' numbers.
 
 Who writes what (single writer each):
 
@@ -8,8 +8,8 @@ Who writes what (single writer each):
     COMMAND_DURABLE           journaler       commands whose fdatasync has returned; gates the
                                               command ring
     EVENT_PUBLISHED           matcher         events visible in the event ring
-    EVENT_RELEASED            journaler       events that are durable and archived: what the world
-                                              may see; gates the event ring
+    EVENT_RELEASED            journaler       events that are durable and archived: the only ones
+                                              that anyone outside sees; gates the event ring
     ingress_published(i)      producer i      commands that producer i has put into its ingress ring
     ingress_consumed(i)       matcher         ... that the matcher has taken out; gates that ring
     sleeping(agent)           that agent (1), its wakers (0): it blocks on its eventfd

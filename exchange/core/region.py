@@ -1,7 +1,7 @@
-"""The core's shared memory as one object: its sections, its name, and who wakes whom.
+"""The core's shared memory as one object: its sections, its name, and how a stage is woken.
 
-Who makes it: the daemon, anew for every start of the core, so that no cursor of a dead core is ever
-read again. Who attaches: the stages. ``pipeline.py`` says which cursor means what::
+Who makes it: the daemon, anew for every start of the core, so that no cursor of an earlier core is
+ever read again. Who attaches: the stages. ``pipeline.py`` says which cursor means what::
 
     section          dtype    count
     cursors          int64    CURSOR_WORDS
@@ -93,18 +93,18 @@ class Core:
         self._eventfds = eventfds
 
     def wake(self, stage: StageName) -> None:
-        """Wake ``stage`` if it sleeps; after a word of the cursors was written for it."""
+        """Wake ``stage`` if it sleeps; call it after a word of the cursors was written for it."""
         wake(self.cursors, pipeline.sleeping(AGENTS[stage]), self._eventfds[stage])
 
     def set_word(self, word: int, value: int) -> None:
         """Write a word of which the daemon is the writer, then wake every stage."""
-        # release: nothing that the daemon did before is seen after the word
+        # release: whoever reads the word also sees everything that the daemon wrote before it
         publish(self.cursors, word, value)
         for stage in self._eventfds:
             self.wake(stage)
 
     def heartbeat(self, now_ns: int) -> None:
-        """Say that the daemon is alive; ``now_ns``: CLOCK_MONOTONIC."""
+        """Report that the daemon is alive; ``now_ns``: CLOCK_MONOTONIC."""
         set_value(self.region.arrays["counters"], int(Counter.DAEMON_HEARTBEAT_NS), now_ns)
 
     def heartbeat_of(self, stage: StageName) -> int:

@@ -1,8 +1,9 @@
-"""Stages as child processes: start, tell, hear, kill. Policy (who restarts when) is the daemon's.
+"""A stage as a child process: start it, send its specification, receive its messages, kill it.
 
-Who uses it: the daemon's one thread. A stage is started before the core exists, so that its imports
-overlap with the daemon's; it waits on its standard input for a ``StageSpec`` (one JSON object, then
-end of file). It answers with JSON lines on a pipe: ``StageMessage``. It dies with the daemon.
+Who uses it: ``child_processes.py``, in the daemon's one thread. A stage is started before the core
+exists, so that its imports overlap with the daemon's; it waits on its standard input for a
+``StageSpec`` (one JSON object, then end of file). It answers with ``StageMessage``, one JSON object
+a line, on a pipe. The kernel kills it when the daemon dies.
 """
 
 from __future__ import annotations
@@ -25,10 +26,12 @@ from exchange.settings import ROOT
 log = logging.getLogger(__name__)
 
 
-class Stage:
-    """One child process. ``messages`` pipe and pidfd are for the daemon's selector.
+class ChildProcess:
+    """One child process. ``messages_descriptor`` and ``pidfd`` are for the daemon's selector.
 
-    ``inherited``: descriptors that it is given. ``nice``: added to the daemon's own niceness.
+    ``inherited``: descriptors that the child keeps. ``nice``: added to the daemon's own niceness.
+    ``ready``, ``fatal``: the messages of these kinds, None until they have come.
+    ``last_message_s``: when the latest message came (monotonic).
     """
 
     def __init__(self, role: StageName, inherited: Sequence[int], nice: int = 0) -> None:
@@ -36,7 +39,7 @@ class Stage:
         self.started_s = time.time()
         self.ready: StageMessage | None = None
         self.fatal: StageMessage | None = None
-        self.last_sign_s = time.monotonic()
+        self.last_message_s = time.monotonic()
         self.cpus: list[int] = []
         self._partial = b""
         messages, child_end = os.pipe2(os.O_CLOEXEC)
@@ -70,8 +73,8 @@ class Stage:
     def pid(self) -> int:
         return self._process.pid
 
-    def tell(self, spec: StageSpec) -> None:
-        """Send the specification; the stage begins its work."""
+    def send(self, spec: StageSpec) -> None:
+        """Send the specification; the stage then begins its work."""
         self.cpus = spec.cpus
         pipe = self._process.stdin
         assert pipe is not None
@@ -82,8 +85,8 @@ class Stage:
         with contextlib.suppress(BrokenPipeError):
             pipe.close()
 
-    def hear(self) -> list[StageMessage]:
-        """The messages that have come; sets ``ready`` and ``fatal``."""
+    def receive(self) -> list[StageMessage]:
+        """Read the messages that have come; sets ``ready`` and ``fatal``."""
         while True:
             try:
                 chunk = os.read(self.messages_descriptor, 1 << 16)
@@ -93,37 +96,37 @@ class Stage:
                 break
             self._partial += chunk
         *lines, self._partial = self._partial.split(b"\n")
-        heard = [msgspec.json.decode(line, type=StageMessage) for line in lines]
-        for message in heard:
-            self.last_sign_s = time.monotonic()
+        received = [msgspec.json.decode(line, type=StageMessage) for line in lines]
+        for message in received:
+            self.last_message_s = time.monotonic()
             if message.kind == "ready":
                 self.ready = message
             elif message.kind == "fatal":
                 self.fatal = message
-        return heard
+        return received
 
     def exit_status(self) -> int | None:
-        """None while it runs; otherwise its status, negative = the signal that killed it."""
+        """None while it runs; otherwise its status; a negative one is the signal that killed it."""
         return self._process.poll()
 
     def wait(self, timeout_s: float) -> int | None:
-        """Wait for its end at most ``timeout_s``."""
+        """Wait at most ``timeout_s`` for its end; the exit status, None while it still runs."""
         try:
             return self._process.wait(timeout_s)
         except subprocess.TimeoutExpired:
             return None
 
     def kill(self) -> None:
-        """SIGKILL, and wait for the end: after it the process touches nothing any more."""
+        """Send SIGKILL and wait for the end: after this the process writes nothing any more."""
         if self._process.poll() is None:
-            # a stopped (SIGSTOP) process dies of SIGKILL as well
+            # SIGKILL also ends a process that SIGSTOP has stopped
             signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
             self._process.wait()
 
     def close(self) -> None:
-        """Kill it if it runs, and free what the daemon holds of it. Idempotent."""
+        """Kill it if it runs, and close the daemon's descriptors of it. Idempotent."""
         self.kill()
-        self.hear_rest()
+        self.receive_rest()
         pipe = self._process.stdin
         if pipe is not None and not pipe.closed:
             with contextlib.suppress(BrokenPipeError):
@@ -134,7 +137,7 @@ class Stage:
                 os.close(descriptor)
                 setattr(self, name, -1)
 
-    def hear_rest(self) -> None:
+    def receive_rest(self) -> None:
         """Read the last messages of a stage that has ended."""
         if self.messages_descriptor >= 0:
-            self.hear()
+            self.receive()

@@ -1,7 +1,7 @@
-"""The stages that run now: started, told what to do, heard and ended, over the daemon's selector.
+"""All child processes that run now: start, specification, messages and end, over one selector.
 
-Who uses it: the daemon's one thread. Here is mechanism for all of them at once; who starts again
-when, is policy: daemon.py for the core, satellites.py for the others.
+Who uses it: the daemon's one thread. This is mechanism only. Which stage starts again, and when, is
+policy: ``daemon.py`` decides for the core, ``restart_policy.py`` for the other stages.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from exchange.core.stage_names import StageName
-from exchange.daemon.child_process import Stage
+from exchange.daemon.child_process import ChildProcess
 from exchange.daemon.listeners import Listeners
 from exchange.runtime.process import notify_systemd
 from exchange.runtime.run_file import StageState
@@ -26,10 +26,10 @@ from ringbuffer.cpu_plan import Placement
 log = logging.getLogger(__name__)
 
 
-class Crew:
+class ChildProcesses:
     """``eventfds``: of every stage that there can be, the daemon's included.
 
-    ``changed`` is called when a stage was told what to do, or is gone. ``region``: its name.
+    ``changed`` is called when a specification was sent to a stage.
     """
 
     def __init__(
@@ -37,13 +37,13 @@ class Crew:
         selector: selectors.BaseSelector,
         configuration: Configuration,
         data_directory: Path,
+        *,
         eventfds: dict[StageName, int],
         listeners: Listeners,
         changed: Callable[[], None],
-        *,
         rebuild_archive: bool,
     ) -> None:
-        self.stages: dict[StageName, Stage] = {}
+        self.stages: dict[StageName, ChildProcess] = {}
         self.plan: Mapping[str, Placement] = {}
         self._selector = selector
         self._configuration = configuration
@@ -53,23 +53,25 @@ class Crew:
         self._changed = changed
         self._rebuild_archive = rebuild_archive
 
-    def launch(self, role: StageName, nice: int = 0) -> Stage:
-        """Start a process; it imports what it needs and waits until it is told what to do."""
+    def launch(self, role: StageName, nice: int = 0) -> ChildProcess:
+        """Start a process; it imports what it needs and waits for its specification."""
         inherited = [*self._eventfds.values(), *self._listeners.descriptors(role).values()]
-        stage = self.stages[role] = Stage(role, inherited, nice)
+        child = self.stages[role] = ChildProcess(role, inherited, nice)
         self._selector.register(
-            stage.messages_descriptor, selectors.EVENT_READ, lambda mask: self._hear(stage)
+            child.messages_descriptor, selectors.EVENT_READ, lambda mask: self._receive(child)
         )
-        self._selector.register(stage.pidfd, selectors.EVENT_READ, lambda mask: self._end(stage))
-        return stage
+        self._selector.register(
+            child.pidfd, selectors.EVENT_READ, lambda mask: self._on_exit(child)
+        )
+        return child
 
-    def tell(self, role: StageName) -> None:
-        """Tell ``role``, which has been launched, to begin."""
+    def send_spec(self, role: StageName) -> None:
+        """Send ``role``, which has been launched, its specification: it begins its work."""
         from exchange.core.region import region_name
 
         placed = self.plan[role]
         matcher = self.stages.get(StageName.MATCHER)
-        self.stages[role].tell(
+        self.stages[role].send(
             StageSpec(
                 role=role,
                 configuration=self._configuration,
@@ -94,24 +96,24 @@ class Crew:
         """Whether the process of ``role`` has ended and was not removed yet."""
         return self.stages[role].exit_status() is not None
 
-    def death(self, role: StageName) -> str:
-        """Why ``role`` ended, in words."""
+    def describe_exit(self, role: StageName) -> str:
+        """How ``role`` ended, in words for the log."""
         stage = self.stages[role]
-        stage.hear_rest()
+        stage.receive_rest()
         status = stage.exit_status()
         if status is not None and status < 0:
             return f"{role} (pid {stage.pid}) was killed by signal {-status}"
         text = f": {stage.fatal.text}" if stage.fatal else ""
         return f"{role} (pid {stage.pid}) ended with status {status}{text}"
 
-    def reason(self, role: StageName, status: int) -> str:
-        """What ``role`` said last before it ended with ``status``, in one line for the operator."""
+    def last_message(self, role: StageName, status: int) -> str:
+        """The failure that ``role`` reported before it ended with ``status``: one line."""
         stage = self.stages[role]
-        stage.hear_rest()
+        stage.receive_rest()
         return f"{role}: {stage.fatal.text if stage.fatal else f'ended with status {status}'}"
 
     def remove(self, role: StageName) -> None:
-        """Kill ``role`` if it runs, and forget it."""
+        """Kill ``role`` if it runs, and remove it from the selector and from ``stages``."""
         stage = self.stages.pop(role)
         for descriptor in (stage.pidfd, stage.messages_descriptor):
             with contextlib.suppress(KeyError, ValueError):
@@ -119,12 +121,12 @@ class Crew:
         stage.close()
 
     def remove_all(self) -> None:
-        """Kill and forget every stage."""
+        """Kill and remove every stage."""
         for role in list(self.stages):
             self.remove(role)
 
     def states(self) -> dict[str, StageState]:
-        """What the run file says of each."""
+        """The state of each stage, for the run file."""
         return {
             role: StageState(
                 pid=stage.pid,
@@ -135,19 +137,19 @@ class Crew:
             for role, stage in self.stages.items()
         }
 
-    def _hear(self, stage: Stage) -> None:
-        for message in stage.hear():
-            self._log_message(stage, message)
+    def _receive(self, child: ChildProcess) -> None:
+        for message in child.receive():
+            self._log_message(child, message)
 
-    def _log_message(self, stage: Stage, message: StageMessage) -> None:
+    def _log_message(self, child: ChildProcess, message: StageMessage) -> None:
         if message.kind == "progress":
-            log.info("%s: %s", stage.role, message.text)
-            notify_systemd(f"STATUS={stage.role}: {message.text}\nEXTEND_TIMEOUT_USEC=30000000")
+            log.info("%s: %s", child.role, message.text)
+            notify_systemd(f"STATUS={child.role}: {message.text}\nEXTEND_TIMEOUT_USEC=30000000")
 
-    def _end(self, stage: Stage) -> None:
-        """A pidfd became readable: the stage has ended. Policy follows after the selector."""
+    def _on_exit(self, child: ChildProcess) -> None:
+        """A pidfd became readable: the process has ended. Policy acts on it after the selector."""
         with contextlib.suppress(KeyError):
-            self._selector.unregister(stage.pidfd)
+            self._selector.unregister(child.pidfd)
         with contextlib.suppress(KeyError):
-            self._selector.unregister(stage.messages_descriptor)
-        self._hear(stage)
+            self._selector.unregister(child.messages_descriptor)
+        self._receive(child)

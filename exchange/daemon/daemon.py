@@ -1,15 +1,15 @@
-"""The daemon: supervisor of the stages and producer of control commands, in one thread.
+"""The daemon: it starts and restarts the stages and produces control commands, in one thread.
 
-Life of a core (``_run_core``): matcher recovers, journaler opens the journal, the control commands
-that the journal lacks are applied, the satellites (satellites.py) open their doors, then the daemon
-waits. Policy:
+One core, from start to end (``_run_core``): the matcher recovers, the journaler opens the journal,
+the control commands that the journal lacks are applied, the other stages get ready, then the daemon
+waits for events. Policy:
 
     matcher or journaler dies          the whole core is killed at once and starts by recovery
     ... or hangs                       the same: its heartbeat is older than hang_timeout_ms
-    a satellite dies or hangs          it restarts alone (satellites.py)
+    another stage dies or hangs        it restarts alone (restart_policy.py)
     a stage ends with its own status   (journal failed, corrupt, ...): everything stops with it
     too many restarts in a window      exit status RESTART_LIMIT_REACHED
-    SIGTERM, SIGINT, `exchange stop`   graceful: stopping.py
+    SIGTERM, SIGINT, `exchange stop`   graceful (shutdown.py)
 
 Invariants: one daemon per data directory (lock); no stage outlives the daemon (each asks the kernel
 for that); the region is removed whenever the daemon ends by itself.
@@ -32,12 +32,12 @@ import msgspec
 
 from exchange.control.socket import Client, ControlSocket, Request
 from exchange.core.stage_names import CORE_STAGES, StageName
-from exchange.daemon.child_processes import Crew
+from exchange.daemon.child_processes import ChildProcesses
 from exchange.daemon.listeners import Listeners
 from exchange.daemon.restart_policy import (
     FATAL_STATUSES,
+    RestartPolicy,
     RestartWindow,
-    Satellites,
     StageError,
     roles_of,
 )
@@ -56,7 +56,7 @@ from exchange.runtime.spec import ListenerName
 from exchange.settings import Configuration
 
 if TYPE_CHECKING:
-    from exchange.control.loop import ControlRoom
+    from exchange.control.loop import ControlLoop
     from exchange.core.region import Core
     from exchange.recovery.facts import EngineFacts
 
@@ -75,7 +75,7 @@ class _StopRequested(Exception):
 
 
 def ready_lines(addresses: Mapping[str, str], data_directory: Path) -> list[str]:
-    """What people are told when the exchange is ready."""
+    """The lines that the exchange prints for people when it is ready."""
     lines = [
         f"ready: order entry (SoupBinTCP 3.00, OUCH 4.2) listens on "
         f"{addresses[ListenerName.ORDER_ENTRY]}; control socket and data in {data_directory}"
@@ -101,7 +101,7 @@ class Daemon:
         announce: Callable[[str], None],
         rebuild_archive: bool = False,
     ) -> None:
-        """``announce`` is given a line for people when the exchange is ready.
+        """``announce`` is called with each line for people when the exchange is ready.
 
         ``rebuild_archive``: replace archived events that the journal does not cause.
         """
@@ -114,18 +114,18 @@ class Daemon:
         self._core_restarts = RestartWindow(
             supervision.restart_limit, supervision.restart_window_ms / 1000
         )
-        # a stage that sleeps beats once in idle_timeout_ms
+        # a stage that sleeps reports a heartbeat once in idle_timeout_ms
         hang_ms = supervision.hang_timeout_ms
         self._hang_timeout_ms = max(hang_ms, 3 * supervision.idle_timeout_ms) if hang_ms else 0
         self._watchdog = Watchdog(self._hang_timeout_ms, log.warning)
         self._hung_count = 0
-        self._satellites_due_s: float | None = None
+        self._restart_due_s: float | None = None
         self._selector = selectors.DefaultSelector()
         self._stop = False
         self._stopping = False
         self._phase = "starting"
         self._core: Core | None = None
-        self._control: ControlRoom | None = None
+        self._control: ControlLoop | None = None
         self._day_number = 0
         self._systemd_s = watchdog_interval_s()
         self._systemd_due_s = 0.0
@@ -133,7 +133,7 @@ class Daemon:
     # --- start and end ------------------------------------------------------------------------
 
     def run(self) -> None:
-        """Run until told to stop. Raises ExchangeError; its status is the daemon's."""
+        """Run until a stop is requested. Raises ExchangeError; its status is the daemon's."""
         check_platform()
         self._data_directory = prepare_data_directory(self._data_directory)
         log_file = self._settings.log.file
@@ -162,16 +162,18 @@ class Daemon:
             }
             for descriptor in self._eventfds.values():
                 stack.callback(os.close, descriptor)
-            self._crew = Crew(
+            self._children = ChildProcesses(
                 self._selector,
                 self._configuration,
                 self._data_directory,
-                self._eventfds,
-                self._listeners,
-                self._write_run_file,
+                eventfds=self._eventfds,
+                listeners=self._listeners,
+                changed=self._write_run_file,
                 rebuild_archive=self._rebuild_archive,
             )
-            self._satellites = Satellites(self._crew, self._settings, self._write_run_file)
+            self._restart_policy = RestartPolicy(
+                self._children, self._settings, self._write_run_file
+            )
             try:
                 self._compile()
                 self._run_cores()
@@ -231,27 +233,29 @@ class Daemon:
         self._set_phase("recovering")
         started_s = time.monotonic()
         for role in CORE_STAGES:
-            self._crew.launch(role)
-        self._satellites.launch()
+            self._children.launch(role)
+        self._restart_policy.launch()
         # imported while the stages import: the compiler's packages take most of a second
-        from exchange.control.loop import ControlRoom
+        from exchange.control.loop import ControlLoop
         from exchange.core.region import Core, RingCapacities, region_name
         from exchange.daemon.placement import place_stages
         from exchange.daemon.shutdown import stop_gracefully
 
-        self._crew.plan = place_stages(self._settings.cpu, PLACED_STAGES, self._satellites.names)
+        self._children.plan = place_stages(
+            self._settings.cpu, PLACED_STAGES, self._restart_policy.names
+        )
         self._core = core = Core(
             region_name(self._data_directory),
             RingCapacities(**msgspec.structs.asdict(self._settings.rings)),
             self._eventfds,
         )
-        self._crew.tell(StageName.MATCHER)
+        self._children.send_spec(StageName.MATCHER)
         self._wait_ready(StageName.MATCHER)
-        self._crew.tell(StageName.JOURNALER)
+        self._children.send_spec(StageName.JOURNALER)
         self._wait_ready(StageName.JOURNALER)
         facts = self._facts()
         self._count_recovery(facts)
-        self._control = control = ControlRoom(
+        self._control = control = ControlLoop(
             core,
             self._configuration,
             self._data_directory,
@@ -260,14 +264,14 @@ class Daemon:
         )
         control.begin()
         self._wait(control.settled, "control commands to be durable")
-        # every instrument is in the phase that the clock says before the first client comes
+        # every instrument enters its phase by the clock before the first client connects
         self._wait(control.follow, "the events of the control commands")
         control.follow_schedule()
         self._wait(control.settled, "the schedule's commands to be durable")
         # from here on clients may connect; while a core restarts they wait to be accepted
         self._listeners.listen()
-        self._satellites.begin()
-        self._wait(self._satellites.ready, "order entry to be ready", patient=True)
+        self._restart_policy.begin()
+        self._wait(self._restart_policy.ready, "order entry to be ready", patient=True)
         self._set_phase("running")
         addresses = self._listeners.addresses()
         log.info(
@@ -289,7 +293,7 @@ class Daemon:
         notify_systemd("STOPPING=1")
         self._stopping = True
         try:
-            stop_gracefully(self._crew, core, self._settings, self._wait)
+            stop_gracefully(self._children, core, self._settings, self._wait)
         except CoreDied as death:
             # nothing that was not durable was acknowledged: the next start recovers the rest
             raise StageFailed(f"the core died while stopping: {death}") from None
@@ -297,7 +301,7 @@ class Daemon:
     def _facts(self) -> EngineFacts:
         from exchange.recovery.facts import EngineFacts
 
-        ready = self._crew.stages[StageName.MATCHER].ready
+        ready = self._children.stages[StageName.MATCHER].ready
         assert ready is not None
         return msgspec.json.decode(ready.facts, type=EngineFacts)
 
@@ -317,22 +321,22 @@ class Daemon:
             set_value(counters, int(counter), value)
 
     def _run_once(self) -> None:
-        """One turn while everything runs."""
+        """One turn of the event loop while everything runs."""
         assert self._core is not None and self._control is not None
         self._core.heartbeat(time.monotonic_ns())
-        look_again_s = self._control.work()
-        # the expiry seconds are full seconds: look right after each begins
+        control_due_s = self._control.work()
+        # expiries are due at full seconds: wake up right after each begins
         interval_s = self._settings.supervision.status_interval_ms / 1000
         timeout_s = interval_s - time.time() % interval_s
-        if look_again_s is not None:
-            timeout_s = min(timeout_s, look_again_s)
-        if self._satellites_due_s is not None:
-            timeout_s = min(timeout_s, max(self._satellites_due_s - time.monotonic(), 0))
+        if control_due_s is not None:
+            timeout_s = min(timeout_s, control_due_s)
+        if self._restart_due_s is not None:
+            timeout_s = min(timeout_s, max(self._restart_due_s - time.monotonic(), 0))
         self._turn(timeout_s)
 
     def _kill_all(self) -> None:
-        """Kill every stage, then remove the region: nothing of this core is left."""
-        self._crew.remove_all()
+        """Kill every stage, then remove the region of this core."""
+        self._children.remove_all()
         if self._core is not None:
             self._core.close()
             self._core = None
@@ -346,9 +350,9 @@ class Daemon:
     # --- the event loop -----------------------------------------------------------------------
 
     def _turn(self, timeout_s: float) -> None:
-        """Wait for anything at most ``timeout_s`` and handle it.
+        """Wait at most ``timeout_s`` for events and handle them.
 
-        Raises CoreDied; _StageError when a stage ended with a status that a restart cannot help.
+        Raises CoreDied; StageError when a stage ended with a status that a restart does not cure.
         """
         if self._systemd_s is not None:
             timeout_s = min(timeout_s, self._systemd_s)
@@ -358,28 +362,28 @@ class Daemon:
         for key, mask in self._selector.select(timeout_s):
             key.data(mask)
         for role in CORE_STAGES:
-            stage = self._crew.stages.get(role)
+            stage = self._children.stages.get(role)
             status = None if stage is None else stage.exit_status()
             if status is None or (self._stopping and status == 0):
                 continue
             if status in FATAL_STATUSES:
-                raise StageError(self._crew.reason(role, status), ExitStatus(status))
-            raise CoreDied(self._crew.death(role))
+                raise StageError(self._children.last_message(role, status), ExitStatus(status))
+            raise CoreDied(self._children.describe_exit(role))
         self._kill_hung()
         if not self._stopping:
-            soon_s = self._satellites.work()
-            self._satellites_due_s = None if soon_s is None else time.monotonic() + soon_s
+            due_s = self._restart_policy.work()
+            self._restart_due_s = None if due_s is None else time.monotonic() + due_s
 
     def _kill_hung(self) -> None:
-        """Kill the stages whose heartbeat has stopped; their death is noticed as any other."""
+        """Kill the stages whose heartbeat has stopped; the next turn handles their end."""
         if self._core is None:
             return
         beats = {
             role: self._core.heartbeat_of(role)
-            for role in self._crew.stages
-            if self._crew.ready(role)
+            for role in self._children.stages
+            if self._children.ready(role)
         }
-        stages = self._crew.stages
+        stages = self._children.stages
         hung = self._watchdog.look(
             time.monotonic_ns(), beats, lambda role: read_process(stages[role].pid)
         )
@@ -404,7 +408,7 @@ class Daemon:
     ) -> None:
         """Turn until ``condition``. Without ``deadline`` a requested stop ends it.
 
-        ``patient``: somebody else looks that it does not take too long.
+        ``patient``: no limit of time here; ``RestartPolicy`` limits how long it may take.
         """
         starting = deadline is None
         if deadline is None:
@@ -418,19 +422,19 @@ class Daemon:
             self._turn(SETTLE_POLL_S)
 
     def _wait_ready(self, role: StageName) -> None:
-        """Wait until ``role`` is ready; every sign of life extends the time that it may take."""
+        """Wait until ``role`` is ready; each of its messages extends the time that it may take."""
         allowed_s = self._settings.supervision.start_timeout_ms / 1000
-        stage = self._crew.stages[role]
+        stage = self._children.stages[role]
         while stage.ready is None:
             if self._stop:
                 raise _StopRequested
-            if time.monotonic() - stage.last_sign_s > allowed_s:
+            if time.monotonic() - stage.last_message_s > allowed_s:
                 raise StageFailed(f"{role} was not ready within {allowed_s:g} s")
             self._turn(1.0)
         log.info("%s ready", role, extra={"fields": {"child": stage.pid}})
         self._write_run_file()
 
-    # --- what others may see and ask ----------------------------------------------------------
+    # --- status and requests ------------------------------------------------------------------
 
     def _set_phase(self, phase: str) -> None:
         self._phase = phase
@@ -444,7 +448,7 @@ class Daemon:
         counters = self._core.region.arrays["counters"]
         for counter, value in (
             (Counter.CORE_RESTARTS, self._core_restarts.count),
-            (Counter.STAGE_RESTARTS, sum(self._satellites.restarts().values())),
+            (Counter.STAGE_RESTARTS, sum(self._restart_policy.restarts().values())),
             (Counter.STAGES_HUNG, self._hung_count),
         ):
             set_value(counters, int(counter), value)
@@ -461,8 +465,8 @@ class Daemon:
             order_entry=addresses[ListenerName.ORDER_ENTRY],
             addresses=dict(addresses),
             day=self._day_number,
-            restarts={"core": self._core_restarts.count} | self._satellites.restarts(),
-            stages=self._crew.states(),
+            restarts={"core": self._core_restarts.count} | self._restart_policy.restarts(),
+            stages=self._children.states(),
         )
 
     def _handle_request(self, request: Request, client: Client) -> dict[str, Any] | None:

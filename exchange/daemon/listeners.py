@@ -1,8 +1,8 @@
 """The listening sockets: bound by the daemon, kept while the stages behind them restart.
 
-Who uses it: the daemon. A taken port is known before anything else starts, and while a stage is
-away its clients wait to be accepted. Feed workers share one port with SO_REUSEPORT: a socket for
-each, among which the kernel spreads connections.
+Who uses it: the daemon. A port in use is found before anything else starts, and while a stage
+restarts its clients wait to be accepted. Feed workers share one port with SO_REUSEPORT: each has a
+socket, and the kernel spreads the connections over them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 def port_in_use(host: str, port: int, error: OSError, what: str = "order entry") -> PortInUse:
-    """The error that names the address, and ``what`` wanted it."""
+    """The error that names the address, and ``what`` was to listen there."""
     return PortInUse(f"{what} cannot listen on {host}:{port}: {error.strerror or error}")
 
 
@@ -51,7 +51,7 @@ def bind(host: str, port: int, what: str = "order entry", *, share: bool = False
 def choose_congestion_control(listener: socket.socket, name: str) -> None:
     """Set TCP's congestion control on ``listener``; the connections it accepts inherit it.
 
-    A kernel that does not have it, or not for us, keeps its own choice: a warning says so.
+    A kernel that does not have it, or does not allow it, keeps its own: a warning says so.
     """
     if not name:
         return
@@ -65,10 +65,10 @@ def choose_congestion_control(listener: socket.socket, name: str) -> None:
 
 
 def _bind_shared(host: str, port: int, count: int) -> list[socket.socket]:
-    """``count`` sockets on one port, which nobody else may share with them by accident."""
+    """``count`` sockets on one port, which no other program shares by accident."""
     if count == 0:
         return []
-    # without SO_REUSEPORT first: it would also be granted beside another daemon of the same user
+    # first without SO_REUSEPORT: with it another daemon of this user could share its port
     bind(host, port, ListenerName.FEED).close()
     sockets: list[socket.socket] = []
     try:

@@ -20,16 +20,16 @@ from ringbuffer.cpu_plan import (
 from ringbuffer.errors import CpuPlanError
 
 TWO_CORES = 2
-# On two cores: order entry and the matcher hand every order over, the journaler waits for the disk.
 
 
 def share_two_cores(
     plan: dict[str, Placement], cores: Sequence[Sequence[int]]
 ) -> dict[str, Placement]:
-    """``plan``; where nothing has a place on exactly two cores, the journaler gets the second.
+    """``plan``; on exactly two cores, when no stage has a place, the journaler gets the second.
 
-    The others share the first: a wake-up between two stages on one core is a switch, between two
-    cores it has to bring the other one back from its halt. Decision RNG-2 has the figures.
+    The others share the first: order entry hands every order to the matcher, while the journaler
+    mostly waits for the disk. A wake-up between two stages on one core is a switch; between two
+    cores it first has to wake the other core from its halt. Decision RNG-2 has the figures.
     """
     if len(cores) != TWO_CORES or any(placed.cpus for placed in plan.values()):
         return plan
@@ -40,13 +40,13 @@ def share_two_cores(
 
 
 def place_stages(
-    settings: CpuSection, roles: Sequence[str], satellites: Sequence[str] = ()
+    settings: CpuSection, roles: Sequence[str], unplaced: Sequence[str] = ()
 ) -> dict[str, Placement]:
     """Stage name -> placement, for the CPUs that this process may use.
 
-    ``satellites``: stages without a place of their own: they block, on every CPU but those where
-    another stage spins. Raises ConfigurationError when an explicit plan asks for what this machine
-    does not have.
+    ``unplaced``: stages without CPUs of their own: they block, and run on every CPU except those
+    where another stage spins. Raises ConfigurationError when an explicit plan asks for CPUs that
+    this machine does not have.
     """
     available = available_cpus()
     plan = _place(settings, roles, available)
@@ -54,7 +54,7 @@ def place_stages(
         cpu for placed in plan.values() if placed.idle == BUSY_SPIN for cpu in placed.cpus or ()
     }
     rest = tuple(cpu for cpu in available if cpu not in taken) if taken else None
-    for name in satellites:
+    for name in unplaced:
         plan.setdefault(name, Placement(rest or None, BLOCK))
     return plan
 

@@ -1,14 +1,14 @@
-"""The stages around the core, each of which restarts alone: order entry, api, feed workers, store.
+"""When a stage outside the core restarts: order entry, api, feed workers, store, each alone.
 
 Who uses it: the daemon's one thread; ``work`` is called on every turn and never blocks. Policy:
 
     order entry dies        it starts again at once; too often: RestartLimitReached, the daemon ends
-    ... with a status that  _StageError: the daemon ends with it
+    ... with a status that  StageError: the daemon ends with that status
         would come again
     api, feed, store die    they start again at once, then after pauses that double; trading never
                             ends because of them
     one does not get ready  order entry: StageFailed; the others are killed and start again
-    one hangs               it is killed (daemon.py looks at heartbeats), then as above
+    one hangs               the daemon kills it (watchdog.py), then as above
 
 Invariant: without order entry the exchange is not ready; without the others it is.
 """
@@ -22,7 +22,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from exchange.core.stage_names import FEED_STAGES, StageName
-from exchange.daemon.child_processes import Crew
+from exchange.daemon.child_processes import ChildProcesses
 from exchange.errors import ExchangeError, ExitStatus, RestartLimitReached, StageFailed
 from exchange.settings import Settings
 
@@ -51,14 +51,14 @@ class StageError(ExchangeError):
 
 
 class Role(NamedTuple):
-    """A satellite that the configuration asks for."""
+    """A stage outside the core that the configuration asks for."""
 
     name: StageName
     nice: int
 
 
 def roles_of(settings: Settings) -> list[Role]:
-    """The satellites that ``settings`` ask for, most important first."""
+    """The stages outside the core that ``settings`` ask for, most important first."""
     roles = [Role(StageName.ORDER_ENTRY, 0)]
     if settings.api.enabled:
         roles.append(Role(StageName.API, settings.api.nice))
@@ -69,7 +69,7 @@ def roles_of(settings: Settings) -> list[Role]:
 
 
 class RestartWindow:
-    """How often something has been restarted lately."""
+    """How often something has been restarted within the last ``window_s`` seconds."""
 
     def __init__(self, limit: int, window_s: float) -> None:
         self._limit = limit
@@ -78,7 +78,7 @@ class RestartWindow:
         self.count = 0
 
     def note(self, now_s: float) -> bool:
-        """Count a restart. Returns False, and does not count it, where it is one too many."""
+        """Count a restart. Returns False, and does not count it, when it exceeds the limit."""
         while self._times and self._times[0] < now_s - self._window_s:
             self._times.popleft()
         if len(self._times) >= self._limit:
@@ -88,25 +88,30 @@ class RestartWindow:
         return True
 
 
-class _Satellite:
-    """What is remembered of one role over the lives of its processes."""
+class _RoleState:
+    """What is kept of one role from one of its processes to the next."""
 
     def __init__(self, role: Role, restarts: RestartWindow) -> None:
         self.role = role
         self.restarts = restarts
-        self.told = False
+        self.spec_sent = False
         self.known_ready = False
         self.ready_s = 0.0
         self.pause_s = 0.0
         self.due_s: float | None = None  # when it starts again, None: it runs
 
 
-class Satellites:
-    """``changed`` is called when one of them became ready or is gone."""
+class RestartPolicy:
+    """Starts the stages outside the core, and starts them again.
 
-    def __init__(self, crew: Crew, settings: Settings, changed: Callable[[], None]) -> None:
+    ``changed`` is called when one of them became ready or has ended.
+    """
+
+    def __init__(
+        self, children: ChildProcesses, settings: Settings, changed: Callable[[], None]
+    ) -> None:
         supervision = settings.supervision
-        self._crew = crew
+        self._children = children
         self._changed = changed
         self._allowed_s = supervision.start_timeout_ms / 1000
         self._longest_pause_s = supervision.retry_maximum_ms / 1000
@@ -114,112 +119,110 @@ class Satellites:
         self._limit = supervision.restart_limit
         self._began = False
         self._all = {
-            role.name: _Satellite(role, RestartWindow(supervision.restart_limit, self._window_s))
+            role.name: _RoleState(role, RestartWindow(supervision.restart_limit, self._window_s))
             for role in roles_of(settings)
         }
 
     @property
     def names(self) -> tuple[StageName, ...]:
-        """All of them, running or not."""
+        """The stages outside the core, running or not."""
         return tuple(self._all)
 
     def restarts(self) -> dict[str, int]:
         """How often each was restarted alone."""
-        return {str(name): satellite.restarts.count for name, satellite in self._all.items()}
+        return {str(name): state.restarts.count for name, state in self._all.items()}
 
     def launch(self) -> None:
         """Start all processes, so that their imports overlap with the core's start."""
         self._began = False
-        for satellite in self._all.values():
-            self._launch(satellite)
+        for state in self._all.values():
+            self._launch(state)
 
     def begin(self) -> None:
-        """The core stands: tell all to begin, these and those that are started later."""
+        """The core is ready: send all their specifications, also those that start later."""
         self._began = True
-        for satellite in self._all.values():
-            self._tell(satellite)
+        for state in self._all.values():
+            self._send_spec(state)
 
     def ready(self) -> bool:
-        """Whether those are ready without which the exchange is not."""
-        return self._crew.ready(StageName.ORDER_ENTRY)
+        """Whether the stages without which the exchange is not ready are ready."""
+        return self._children.ready(StageName.ORDER_ENTRY)
 
     def work(self) -> float | None:
-        """One look at all of them. Returns in how many seconds it must be called again at most.
+        """Check all of them. Returns in how many seconds it must be called again at most.
 
         Raises StageError, StageFailed and RestartLimitReached, all about order entry.
         """
         soonest_s = None
-        for satellite in self._all.values():
-            if satellite.due_s is None:
-                self._look(satellite)
-            if satellite.due_s is None:
+        for state in self._all.values():
+            if state.due_s is None:
+                self._check(state)
+            if state.due_s is None:
                 continue
-            left_s = satellite.due_s - time.monotonic()
+            left_s = state.due_s - time.monotonic()
             if left_s <= 0:
-                self._launch(satellite)
-                self._tell(satellite)
+                self._launch(state)
+                self._send_spec(state)
             else:
                 soonest_s = left_s if soonest_s is None else min(soonest_s, left_s)
         return soonest_s
 
-    # --- one of them --------------------------------------------------------------------------
+    # --- one stage -----------------------------------------------------------------------------
 
-    def _launch(self, satellite: _Satellite) -> None:
-        self._crew.launch(satellite.role.name, satellite.role.nice)
-        satellite.due_s = None
-        satellite.told = satellite.known_ready = False
+    def _launch(self, state: _RoleState) -> None:
+        self._children.launch(state.role.name, state.role.nice)
+        state.due_s = None
+        state.spec_sent = state.known_ready = False
 
-    def _tell(self, satellite: _Satellite) -> None:
-        if self._began and satellite.due_s is None and not satellite.told:
-            satellite.told = True
-            self._crew.tell(satellite.role.name)
+    def _send_spec(self, state: _RoleState) -> None:
+        if self._began and state.due_s is None and not state.spec_sent:
+            state.spec_sent = True
+            self._children.send_spec(state.role.name)
 
-    def _look(self, satellite: _Satellite) -> None:
-        name = satellite.role.name
-        stage = self._crew.stages[name]
+    def _check(self, state: _RoleState) -> None:
+        name = state.role.name
+        stage = self._children.stages[name]
         status = stage.exit_status()
         if status is not None:
-            self._died(satellite, status)
+            self._on_exit(state, status)
         elif stage.ready is not None:
-            if not satellite.known_ready:
-                satellite.known_ready, satellite.ready_s = True, time.monotonic()
+            if not state.known_ready:
+                state.known_ready, state.ready_s = True, time.monotonic()
                 log.info("%s ready", name, extra={"fields": {"child": stage.pid}})
                 self._changed()
-        elif satellite.told and time.monotonic() - stage.last_sign_s > self._allowed_s:
+        elif state.spec_sent and time.monotonic() - stage.last_message_s > self._allowed_s:
             late = f"{name} was not ready within {self._allowed_s:g} s"
             if name == StageName.ORDER_ENTRY:
                 raise StageFailed(late)
             log.error("%s", late)
             stage.kill()
-            self._died(satellite, -9)
+            self._on_exit(state, -9)
 
-    def _died(self, satellite: _Satellite, status: int) -> None:
-        name = satellite.role.name
+    def _on_exit(self, state: _RoleState, status: int) -> None:
+        name = state.role.name
         essential = name == StageName.ORDER_ENTRY
         if essential and status in FATAL_STATUSES:
-            raise StageError(self._crew.reason(name, status), ExitStatus(status))
+            raise StageError(self._children.last_message(name, status), ExitStatus(status))
         now_s = time.monotonic()
-        lasted = satellite.known_ready and now_s - satellite.ready_s > self._window_s
-        death = self._crew.death(name)
-        self._crew.remove(name)
-        satellite.known_ready = satellite.told = False
-        few = satellite.restarts.note(now_s)
+        lasted_long = state.known_ready and now_s - state.ready_s > self._window_s
+        how = self._children.describe_exit(name)
+        self._children.remove(name)
+        state.known_ready = state.spec_sent = False
+        allowed = state.restarts.note(now_s)
         if essential:
-            if not few:
+            if not allowed:
                 raise RestartLimitReached(
                     f"{name} died {self._limit + 1} times within {self._window_s:g} s: giving up"
                 )
-            satellite.pause_s = 0.0
-        elif lasted or satellite.restarts.count <= 1:
-            satellite.pause_s = 0.0
+            state.pause_s = 0.0
+        elif lasted_long or state.restarts.count <= 1:
+            state.pause_s = 0.0
         else:
-            satellite.pause_s = min(
-                max(2 * satellite.pause_s, FIRST_PAUSE_S), self._longest_pause_s
-            )
-        if not few:
-            # as often as it was allowed to within the window: from here on as seldom as possible
-            satellite.pause_s = self._longest_pause_s
-        satellite.due_s = now_s + satellite.pause_s
-        when = f" in {satellite.pause_s:g} s" if satellite.pause_s else ""
-        log.error("%s died: %s; restarting it alone%s", name.replace("_", " "), death, when)
+            state.pause_s = min(max(2 * state.pause_s, FIRST_PAUSE_S), self._longest_pause_s)
+        if not allowed:
+            # it has used up the restarts of the window: from here on as rarely as possible
+            state.pause_s = self._longest_pause_s
+        state.due_s = now_s + state.pause_s
+        when = f" in {state.pause_s:g} s" if state.pause_s else ""
+        log.error("%s died: %s; restarting it alone%s", name.replace("_", " "), how, when)
         self._changed()

@@ -1,16 +1,15 @@
-"""Which stages hang: a heartbeat that has not moved for too long, though it could.
+"""Finds stages that hang: those whose heartbeat has not moved for too long.
 
-Who uses it: the daemon's one thread. A stage beats while it works and while it sleeps
-(``supervision.idle_timeout_ms``), so silence means that it is stopped (SIGSTOP), waits for
-something that does not come, or spins. Three kinds of silence are nobody's fault, and killing would
-make them worse:
+Who uses it: the daemon's one thread. A stage reports a heartbeat while it works and while it sleeps
+(``supervision.idle_timeout_ms``), so a silent stage is stopped (SIGSTOP), waits for something that
+does not come, or spins. In three cases killing it would not help:
 
-    the daemon itself did not run    a suspended machine: everyone gets the full time again
-    the stage gets no processor      it could run, and has used hardly any CPU time
-    it waits for the disk            SIGKILL would wait as well, and so would its successor
+    the daemon itself did not run    a suspended machine: every stage gets the full time again
+    the stage gets no processor      it is runnable, and has used hardly any CPU time
+    it waits for the disk            SIGKILL would wait as well, and so would its next process
 
-So a stage that is stopped is found at once when its time is over, any other is looked at a second
-time a little later (PROBATION_PARTS).
+So a stopped stage hangs as soon as its time is over; any other is checked a second time a little
+later (PROBATION_PARTS).
 """
 
 from __future__ import annotations
@@ -22,10 +21,10 @@ from typing import NamedTuple
 from exchange.core.stage_names import StageName
 
 NANOSECONDS_PER_MILLISECOND = 1_000_000
-# a pause of the daemon itself longer than this part of the timeout starts everyone's time anew
+# a pause of the daemon itself longer than this part of the timeout restarts every stage's time
 PAUSE_PARTS = 3
-PROBATION_PARTS = 3  # so long a second look comes after the first
-BUSY = 0.5  # of the time: one that uses less CPU is not spinning
+PROBATION_PARTS = 3  # the second check comes this part of the timeout after the first
+BUSY = 0.5  # a stage that uses a smaller part of the CPU time is not spinning
 
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 STOPPED = frozenset("TtZX")
@@ -34,7 +33,7 @@ DISK = "D"
 
 
 class Process(NamedTuple):
-    """A process as the system sees it: its state's letter, and CPU time used in ns."""
+    """A process in /proc: the letter of its state, and the CPU time that it has used in ns."""
 
     state: str
     cpu_ns: int
@@ -54,14 +53,14 @@ def read_process(pid: int) -> Process:
 class _Silence(NamedTuple):
     heartbeat: int
     since_ns: int
-    suspected_ns: int = 0  # when it was looked at for the first time, 0: not yet
-    cpu_ns: int = 0  # then
+    suspected_ns: int = 0  # when it was checked for the first time, 0: not yet
+    cpu_ns: int = 0  # CPU time used until then
 
 
 class Watchdog:
-    """``timeout_ms``: how long a heartbeat may stay the same; 0: nobody ever hangs.
+    """``timeout_ms``: how long a heartbeat may stay the same; 0: no stage is ever found to hang.
 
-    ``report`` is told of those that are silent and left alone.
+    ``report`` is called with a line about each stage that is silent and not killed.
     """
 
     def __init__(self, timeout_ms: int, report: Callable[[str], None] = lambda text: None) -> None:
@@ -79,7 +78,7 @@ class Watchdog:
         """The stages that hang at ``now_ns`` (CLOCK_MONOTONIC).
 
         ``heartbeats``: stage -> the value it reported last, of every stage that is to be watched
-        now; a stage that is not in it is forgotten. ``process``: the process of a stage.
+        now; a stage that is not in it starts anew. ``process``: reads the process of a stage.
         """
         if self._timeout_ns == 0:
             return []
@@ -102,7 +101,7 @@ class Watchdog:
         return hung
 
     def _judge(self, stage: str, silence: _Silence, now_ns: int, at: Process) -> _Silence | None:
-        """What is known of a silent stage from now on; None: it hangs."""
+        """The silence to keep of a silent stage; None: it hangs."""
         if at.state in STOPPED:
             return None
         if silence.suspected_ns == 0:

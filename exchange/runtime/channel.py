@@ -1,6 +1,6 @@
-"""What every stage tells the daemon, and with which status it ends.
+"""A stage's channel to the daemon, and the status with which a failure ends a stage.
 
-Who uses it: stage.py and the bodies of the stages.
+Who uses it: ``stages/main.py`` and the bodies of the stages.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ def exit_status(error: BaseException) -> int:
     return int(ExitStatus.BUG)
 
 
-class Telephone:
+class DaemonChannel:
     """The stage's end of the pipe to the daemon."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
 
     def send(self, message: StageMessage) -> None:
-        """Send one message. The daemon reads always; when it is gone, so are we."""
+        """Send one message. The daemon always reads; when it dies, the kernel kills this stage."""
         data = msgspec.json.encode(message) + b"\n"
         while data:
             data = data[os.write(self._descriptor, data) :]

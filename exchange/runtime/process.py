@@ -1,4 +1,4 @@
-"""What a process of the exchange asks of the operating system: platform, lock, parent, systemd.
+"""What a process of the exchange needs of the operating system: platform, lock, parent, systemd.
 
 Who uses it: the daemon and its stages at start. Linux only; every failure is an ``ExchangeError``.
 """
@@ -54,7 +54,7 @@ def _lock_owner(path: Path) -> int | None:
 
 
 class DataDirectoryLock:
-    """The exclusive lock of a data directory; held while the object lives and the process runs.
+    """The exclusive lock of a data directory; held until ``release`` or the end of the process.
 
     The kernel drops it with the process, so a crash leaves no stale lock. Children inherit
     neither the descriptor nor the lock.
@@ -85,7 +85,7 @@ class DataDirectoryLock:
             ) from None
 
     def release(self) -> None:
-        """Let go. Idempotent."""
+        """Release the lock. Idempotent."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
@@ -120,7 +120,7 @@ def die_with_parent(parent: int) -> None:
 
 
 def notify_systemd(state: str) -> None:
-    """Send ``state`` (for example "READY=1") to systemd; nothing without $NOTIFY_SOCKET."""
+    """Send ``state`` (for example "READY=1") to systemd; does nothing without $NOTIFY_SOCKET."""
     address = os.environ.get("NOTIFY_SOCKET")
     if not address:
         return
@@ -130,11 +130,11 @@ def notify_systemd(state: str) -> None:
         try:
             notifier.sendto(state.encode(), address)
         except OSError:
-            return  # systemd went away: nothing to tell anyone
+            return  # systemd has ended: nobody to notify
 
 
 def watchdog_interval_s() -> float | None:
-    """Half of systemd's watchdog timeout in seconds, or None when it wants no watchdog."""
+    """Half of systemd's watchdog timeout in seconds, or None when it has no watchdog for us."""
     microseconds = os.environ.get("WATCHDOG_USEC", "")
     pid = os.environ.get("WATCHDOG_PID", str(os.getpid()))
     if not microseconds.isdigit() or pid != str(os.getpid()):

@@ -1,7 +1,7 @@
 """``run.json`` in the data directory: what runs, for ``exchange status`` and for tests.
 
 Who writes: the daemon, by rename, so a reader sees a whole file. Who reads: anyone. It is removed
-at a clean end; after a crash it is stale, which the lock of the data directory tells.
+at a clean end; after a crash it is stale, and then nobody holds the lock of the data directory.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class RunFile:
         restarts: dict[str, int],
         stages: dict[str, StageState],
     ) -> None:
-        """Replace the file. A full disk is not the daemon's end: the journal decides that."""
+        """Replace the file. A full disk does not end the daemon here: the journal decides that."""
         state = RunState(
             pid=os.getpid(),
             started=self._started,

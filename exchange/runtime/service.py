@@ -1,13 +1,13 @@
 """What the stages that follow released events have in common: api, feed workers, store.
 
 Who uses it: the bodies of these stages. They are ordinary Python programs, not agents: each follows
-the event stream at its own pace, gates no ring, and sleeps on its eventfd when it has seen all. How
-they say what they are doing:
+the event stream at its own pace, gates no ring, and sleeps on its eventfd when it has read
+everything. What they report:
 
-    progress    while they read the archive at the start; extends the time that they may take
-    ready       when they have seen everything that was released at their start
-    heartbeat   a counter, at least every HEARTBEAT_S, or the daemon takes them for hung
-    consumed    the event they stand at, for `exchange status` and the lag
+    progress    while they read the archive at the start; extends the time that the start may take
+    ready       when they have read everything that was released at their start
+    heartbeat   a counter, at least every HEARTBEAT_S; the daemon kills a stage without heartbeats
+    consumed    the next event that they will read, for `exchange status` and the lag
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from exchange.core.region import AGENTS, RingCapacities, core_sections
 from exchange.core.stage_names import StageName
 from exchange.errors import ExitStatus
 from exchange.records import EVENT, EVENT_LAYOUT, KIND_OFFSET
-from exchange.runtime.channel import Telephone
+from exchange.runtime.channel import DaemonChannel
 from exchange.runtime.data_directory import archive_directory
 from exchange.runtime.spec import ListenerName, StageMessage, StageSpec
 from exchange.settings import Configuration, Settings
@@ -46,7 +46,7 @@ PROGRESS_S = 1.0
 
 
 class _Facts(msgspec.Struct, frozen=True):
-    """The part of engine_facts.EngineFacts that is needed here."""
+    """The part of recovery.facts.EngineFacts that is needed here."""
 
     next_event: int
 
@@ -54,11 +54,11 @@ class _Facts(msgspec.Struct, frozen=True):
 class ServiceStage:
     """One of these stages, attached to the core's region.
 
-    ``arrays``: the region's sections by name. ``agent``: its number (pipeline.py), ``eventfd`` and
-    ``sleeping_word`` for the protocol of ringbuffer/idle.py.
+    ``arrays``: the region's sections by name. ``agent``: its number (core/pipeline.py). ``eventfd``
+    and ``sleeping_word``: for the protocol of ringbuffer/idle.py.
     """
 
-    def __init__(self, spec: StageSpec, telephone: Telephone) -> None:
+    def __init__(self, spec: StageSpec, channel: DaemonChannel) -> None:
         self.role = spec.role
         self.configuration: Configuration = spec.configuration
         self.settings: Settings = spec.configuration.settings
@@ -69,7 +69,7 @@ class ServiceStage:
         # the ring of this core holds nothing older
         self._ring_first = msgspec.json.decode(spec.facts, type=_Facts).next_event
         self._listeners = spec.listeners
-        self._telephone = telephone
+        self._channel = channel
         rings = RingCapacities(**msgspec.structs.asdict(self.settings.rings))
         self.region = Region.attach(spec.region, core_sections(rings))
         self.arrays = self.region.arrays
@@ -84,28 +84,28 @@ class ServiceStage:
         if spec.cpus:
             os.sched_setaffinity(0, spec.cpus)
 
-    # --- what it tells ------------------------------------------------------------------------
+    # --- reports ------------------------------------------------------------------------------
 
     def progress(self, text: str) -> None:
-        """Say how far the start is; at most one message every PROGRESS_S goes out."""
+        """Report how far the start is; sends at most one message every PROGRESS_S."""
         now_s = time.monotonic()
         if now_s - self._progress_s >= PROGRESS_S:
             self._progress_s = now_s
-            self._telephone.send(StageMessage(kind="progress", text=text))
+            self._channel.send(StageMessage(kind="progress", text=text))
 
     def ready(self) -> None:
-        """Say that the start is over."""
-        self._telephone.send(StageMessage(kind="ready"))
+        """Report that the start is over."""
+        self._channel.send(StageMessage(kind="ready"))
 
     def heartbeat(self) -> None:
-        """Say that this process is alive."""
+        """Report that this process is alive."""
         set_value(self.counters, self._heartbeat, time.monotonic_ns())
 
     def consumed(self, position: int) -> None:
-        """Say that every event below ``position`` has been dealt with."""
+        """Report that every event below ``position`` has been processed."""
         publish(self.cursors, self._consumed, position)
 
-    # --- what it sees -------------------------------------------------------------------------
+    # --- the core -----------------------------------------------------------------------------
 
     def released(self) -> int:
         """How many events are released."""
@@ -116,7 +116,7 @@ class ServiceStage:
         return bool(self.cursors[pipeline.STOP_INTAKE])
 
     def stopped(self) -> bool:
-        """Whether the core has ended: what is released now is all. Follow to it, then end."""
+        """Whether the core has ended: no more events come. Follow to the last one, then end."""
         return bool(self.cursors[pipeline.STOP])
 
     def archive(self) -> ArchiveReader:
@@ -143,21 +143,21 @@ class ServiceStage:
         return listener
 
 
-async def _beat(stage: ServiceStage) -> None:
+async def _report_heartbeats(stage: ServiceStage) -> None:
     while True:
         stage.heartbeat()
         await asyncio.sleep(HEARTBEAT_S)
 
 
 def run_asyncio(stage: ServiceStage, body: Callable[[], Awaitable[None]]) -> int:
-    """Run ``body`` in a new event loop that beats for the daemon. Returns the exit status."""
+    """Run ``body`` in a new event loop that also reports heartbeats. Returns the exit status."""
 
     async def main() -> None:
-        beating = asyncio.create_task(_beat(stage))
+        heartbeats = asyncio.create_task(_report_heartbeats(stage))
         try:
             await body()
         finally:
-            beating.cancel()
+            heartbeats.cancel()
 
     asyncio.run(main())
     return ExitStatus.OK

@@ -1,7 +1,7 @@
-"""What a daemon and a stage say to each other: ``StageSpec`` down, ``StageMessage`` up.
+"""What daemon and stage send each other: ``StageSpec`` to the stage, ``StageMessage`` back.
 
-Who writes: the daemon one StageSpec (JSON, then end of file) to a stage's standard input; the stage
-StageMessages, a JSON line each, to a pipe. Neither side imports the other.
+Who writes: the daemon writes one StageSpec (JSON, then end of file) to a stage's standard input;
+the stage writes StageMessages, a JSON line each, to a pipe. Neither side imports the other.
 """
 
 from __future__ import annotations
@@ -43,7 +43,11 @@ class StageSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StageMessage(msgspec.Struct, frozen=True, kw_only=True):
-    """What a stage tells the daemon: kind is "progress", "ready" or "fatal"."""
+    """A message of a stage; ``kind`` is "progress", "ready" or "fatal".
+
+    text: of progress and of the failure, for the operator. status: the exit status that follows a
+    fatal message. facts: what the matcher knows after recovery, in its ready message.
+    """
 
     kind: str
     text: str = ""

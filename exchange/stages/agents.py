@@ -1,7 +1,7 @@
 """The body of the stages that are agents: matcher, journaler, order entry.
 
-Who uses it: stage.py. Builds the agent of its role on the core's region and runs it with the idle
-strategy of the CPU plan.
+Who uses it: ``main.py``. It builds the agent of its role on the core's region and runs it with the
+idle strategy of the CPU plan.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from exchange.core import pipeline
 from exchange.core.region import AGENTS, RingCapacities, core_sections
 from exchange.core.stage_names import StageName
 from exchange.recovery.facts import EngineFacts
-from exchange.runtime.channel import Telephone, exit_status, explain
+from exchange.runtime.channel import DaemonChannel, exit_status, explain
 from exchange.runtime.spec import ListenerName, StageMessage, StageSpec
 from exchange.stages.wiring import build_journaler, build_matcher, build_order_entry, recover_engine
 from ringbuffer.agent import Agent, AgentRunner, ServingAgent
@@ -35,7 +35,7 @@ PROGRESS_INTERVAL_S = 1.0
 
 
 class _Announced:
-    """An agent that tells the daemon when it has started."""
+    """An agent that reports to the daemon when it has started."""
 
     def __init__(self, agent: Agent, announce: Callable[[], None]) -> None:
         self.name = agent.name
@@ -44,7 +44,7 @@ class _Announced:
 
     def on_start(self) -> None:
         self._agent.on_start()
-        # what was made so far lives as long as the process: the collector need not look at it
+        # the objects made so far stay until the process ends: the collector need not visit them
         gc.collect()
         gc.freeze()
         self._announce()
@@ -74,7 +74,7 @@ def _idle_strategy(spec: StageSpec, role_agent: Any, cursors: np.ndarray) -> Idl
     )
 
 
-def _progress(telephone: Telephone) -> Callable[[int, int], None]:
+def _progress(channel: DaemonChannel) -> Callable[[int, int], None]:
     last_s = time.monotonic()
 
     def progress(done: int, total: int) -> None:
@@ -82,12 +82,12 @@ def _progress(telephone: Telephone) -> Callable[[int, int], None]:
         if time.monotonic() - last_s >= PROGRESS_INTERVAL_S:
             last_s = time.monotonic()
             of = f" of {total:,}" if total else ""
-            telephone.send(StageMessage(kind="progress", text=f"replayed {done:,}{of} commands"))
+            channel.send(StageMessage(kind="progress", text=f"replayed {done:,}{of} commands"))
 
     return progress
 
 
-def run(spec: StageSpec, telephone: Telephone) -> int:
+def run(spec: StageSpec, channel: DaemonChannel) -> int:
     """Build the agent of ``spec`` on the core's region and run it. Returns its exit status."""
     settings = spec.configuration.settings
     data_directory = Path(spec.data_directory)
@@ -102,7 +102,7 @@ def run(spec: StageSpec, telephone: Telephone) -> int:
     limit = settings.matcher.batch
     if spec.role == StageName.MATCHER:
         state, facts = recover_engine(
-            data_directory, settings, spec.rebuild_archive, _progress(telephone)
+            data_directory, settings, spec.rebuild_archive, _progress(channel)
         )
         agent = build_matcher(state, facts, settings, arrays, spec.eventfds)
         prefault_in_background(
@@ -124,14 +124,14 @@ def run(spec: StageSpec, telephone: Telephone) -> int:
 
     def announce() -> None:
         encoded = msgspec.Raw(msgspec.json.encode(facts))
-        telephone.send(StageMessage(kind="ready", facts=encoded))
+        channel.send(StageMessage(kind="ready", facts=encoded))
 
     def should_stop() -> bool:
         return bool(cursors[pipeline.STOP]) or bool(getattr(agent, "finished", False))
 
     def failed(error: Exception) -> int:
         status = exit_status(error)
-        telephone.send(StageMessage(kind="fatal", status=status, text=explain(error)))
+        channel.send(StageMessage(kind="fatal", status=status, text=explain(error)))
         return status
 
     runner = AgentRunner(

@@ -17,7 +17,7 @@ from exchange.api.server.wiring import (
     make_market,
 )
 from exchange.read_model.accounts.model import AccountModel
-from exchange.runtime.channel import Telephone
+from exchange.runtime.channel import DaemonChannel
 from exchange.runtime.service import ServiceStage, run_asyncio
 from exchange.runtime.spec import ListenerName, StageSpec
 
@@ -25,13 +25,13 @@ OUTCOME_POLL_S = 0.005
 PROBES = 256  # connections to the health port
 
 
-def run(spec: StageSpec, telephone: Telephone) -> int:
+def run(spec: StageSpec, channel: DaemonChannel) -> int:
     """Run the stage. Returns its exit status."""
-    stage = ServiceStage(spec, telephone)
-    return run_asyncio(stage, lambda: _live(stage))
+    stage = ServiceStage(spec, channel)
+    return run_asyncio(stage, lambda: _serve(stage))
 
 
-async def _live(stage: ServiceStage) -> None:
+async def _serve(stage: ServiceStage) -> None:
     settings = stage.settings
     capacity = capacity_in_use(stage.data_directory)
     (market, accounts), checkpoints = load_models(

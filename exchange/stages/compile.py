@@ -1,9 +1,9 @@
-"""Compile everything once, before any stage starts, with progress.
+"""Compiles everything once, before any stage starts, and reports progress.
 
 Run as ``python -m exchange.stages.compile``. Who uses it: the daemon at its first start with a new
-source tree (a stamp beside the compiled code says that it is done), and ``scripts/test``. It runs a
-whole small exchange in one process (matcher, journaler, order entry, a client, a restart), so that
-what it compiles is what the stages call.
+source tree (a stamp beside the compiled code marks a complete compilation), and ``scripts/test``.
+It runs a whole small exchange in one process (matcher, journaler, order entry, a client, a
+restart), so that it compiles exactly what the stages call.
 """
 
 from __future__ import annotations

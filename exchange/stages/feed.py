@@ -20,15 +20,15 @@ from exchange.api.websocket.settings import websocket_parameters
 from exchange.core.counters import WEB_COUNTERS
 from exchange.core.stage_names import StageName
 from exchange.read_model.market.model import MarketModel
-from exchange.runtime.channel import Telephone
+from exchange.runtime.channel import DaemonChannel
 from exchange.runtime.service import ServiceStage, run_asyncio
 from exchange.runtime.spec import ListenerName, StageSpec
 
 
-def run(spec: StageSpec, telephone: Telephone) -> int:
+def run(spec: StageSpec, channel: DaemonChannel) -> int:
     """Run the stage. Returns its exit status."""
-    stage = ServiceStage(spec, telephone)
-    return run_asyncio(stage, lambda: _live(stage))
+    stage = ServiceStage(spec, channel)
+    return run_asyncio(stage, lambda: _serve(stage))
 
 
 def _make_service(stage: ServiceStage, market: MarketModel) -> ApiService:
@@ -59,7 +59,7 @@ def _make_service(stage: ServiceStage, market: MarketModel) -> ApiService:
     return service
 
 
-async def _live(stage: ServiceStage) -> None:
+async def _serve(stage: ServiceStage) -> None:
     settings = stage.settings
     capacity = capacity_in_use(stage.data_directory)
     (market,), checkpoints = load_models(stage, "feed", lambda: [make_market(settings, capacity)])

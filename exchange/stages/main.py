@@ -1,10 +1,10 @@
 """Entry point of a stage.
 
 Run as ``python -m exchange.stages.main ROLE PARENT_PID MESSAGES_DESCRIPTOR NICE``. Who starts it:
-only the daemon. It dies with the daemon, ignores SIGTERM and SIGINT (a stage stops when a cursor
-says so, or is killed), imports what it needs while the daemon prepares the core, then reads its
-``StageSpec`` from standard input and runs the body of its role. Its exit status tells the daemon
-what kind of failure it was (``errors.ExitStatus``).
+only the daemon. The kernel kills it when the daemon dies. It ignores SIGTERM and SIGINT (a stage
+stops when a cursor tells it to), imports what it needs while the daemon prepares the core, reads
+its ``StageSpec`` from standard input and runs the body of its role. Its exit status tells the
+daemon what kind of failure it was (``errors.ExitStatus``).
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ import msgspec
 from exchange.core.stage_names import FEED_STAGES, StageName
 from exchange.errors import ExitStatus
 from exchange.runtime import logs
-from exchange.runtime.channel import Telephone, exit_status, explain
+from exchange.runtime.channel import DaemonChannel, exit_status, explain
 from exchange.runtime.process import die_with_parent
 from exchange.runtime.spec import StageMessage, StageSpec
 
 log = logging.getLogger(__name__)
 
-Body = Callable[[StageSpec, Telephone], int]
+Body = Callable[[StageSpec, DaemonChannel], int]
 
 
 def body_of(role: StageName) -> Body:
-    """What runs as ``role``; imports only what that needs."""
+    """The function that runs as ``role``; imports only what this needs."""
     if role == StageName.API:
         from exchange.stages.api import run as run_api
 
@@ -59,11 +59,11 @@ def main() -> int:
         signal.signal(number, signal.SIG_IGN)
     die_with_parent(parent)
     os.set_inheritable(descriptor, False)
-    telephone = Telephone(descriptor)
+    channel = DaemonChannel(descriptor)
     body = body_of(role)
     encoded = sys.stdin.buffer.read()
     if not encoded:
-        return ExitStatus.OK  # the daemon changed its mind
+        return ExitStatus.OK  # the daemon has ended or removed this stage before it was needed
     spec = msgspec.json.decode(encoded, type=StageSpec)
     assert spec.role == role
     settings = spec.configuration.settings
@@ -72,11 +72,11 @@ def main() -> int:
         role, settings.log.level, Path(spec.data_directory) / log_file if log_file else None
     )
     try:
-        return body(spec, telephone)
+        return body(spec, channel)
     except Exception as error:
         status = exit_status(error)
         log.critical("%s", explain(error), exc_info=status == ExitStatus.BUG)
-        telephone.send(StageMessage(kind="fatal", status=status, text=explain(error)))
+        channel.send(StageMessage(kind="fatal", status=status, text=explain(error)))
         return status
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from exchange.core.counters import Counter
 from exchange.core.follower import EventFollower
 from exchange.errors import ExitStatus
-from exchange.runtime.channel import Telephone
+from exchange.runtime.channel import DaemonChannel
 from exchange.runtime.service import ServiceStage
 from exchange.runtime.spec import StageSpec
 from exchange.store.checkpoints import Checkpoints, state_at
@@ -94,9 +94,9 @@ class StageSurroundings:
             set_value(counters, int(counter), int(value))
 
 
-def run(spec: StageSpec, telephone: Telephone) -> int:
+def run(spec: StageSpec, channel: DaemonChannel) -> int:
     """Run the stage. Returns its exit status."""
-    stage = ServiceStage(spec, telephone)
+    stage = ServiceStage(spec, channel)
     settings = stage.settings.store
     server = None
     if settings.dsn == EMBEDDED:

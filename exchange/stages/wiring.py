@@ -1,7 +1,7 @@
-"""From settings to agents: which section, cursor and file each stage gets.
+"""Makes the agents from the settings: which section, cursor and file each stage gets.
 
 Who uses it: the stages, and the compiler, which runs all three agents in one process. The agents
-themselves know no configuration; this is the one place where its names meet their parameters.
+read no configuration; only here do its names meet their parameters.
 """
 
 from __future__ import annotations

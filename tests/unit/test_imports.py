@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("ringbuffer", "journal", "exchange", "replay")  # each may import those before it
 
-# Programs: started by a user, by the supervisor or by a script; nothing needs to import them.
+# Programs: started by a user, by the daemon or by a script; nothing needs to import them.
 ENTRY_POINTS = {
     "exchange.cli",
     "exchange.stages.compile",

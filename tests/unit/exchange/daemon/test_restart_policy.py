@@ -1,4 +1,4 @@
-"""Which satellites there are, and what happens when one dies: policy, without processes."""
+"""Which stages run beside the core, and what happens when one dies: policy, without processes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from exchange.daemon import restart_policy as module
-from exchange.daemon.restart_policy import RestartWindow, Satellites, StageError, roles_of
+from exchange.daemon.restart_policy import RestartPolicy, RestartWindow, StageError, roles_of
 from exchange.errors import ExitStatus, RestartLimitReached, StageFailed
 from exchange.settings import Settings, load_settings
 
@@ -30,7 +30,7 @@ class FakeStage:
         self.pid = 1
         self.ready: object | None = None
         self.status: int | None = None
-        self.last_sign_s = clock.now_s
+        self.last_message_s = clock.now_s
 
     def exit_status(self) -> int | None:
         return self.status
@@ -46,14 +46,14 @@ class Clock:
         return self.now_s
 
 
-class FakeCrew:
-    """What satellites see of exchange.daemon.child_processes.Crew."""
+class FakeChildProcesses:
+    """What the policy uses of exchange.daemon.child_processes.ChildProcesses."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self.stages: dict[str, FakeStage] = {}
         self.launched: list[str] = []
-        self.told: list[str] = []
+        self.specs_sent: list[str] = []
 
     def launch(self, role: str, nice: int = 0) -> FakeStage:
         assert role not in self.stages
@@ -61,9 +61,9 @@ class FakeCrew:
         self.stages[role] = FakeStage(self.clock)
         return self.stages[role]
 
-    def tell(self, role: str) -> None:
+    def send_spec(self, role: str) -> None:
         assert role in self.stages
-        self.told.append(role)
+        self.specs_sent.append(role)
 
     def ready(self, role: str) -> bool:
         stage = self.stages.get(role)
@@ -72,38 +72,38 @@ class FakeCrew:
     def remove(self, role: str) -> None:
         del self.stages[role]
 
-    def death(self, role: str) -> str:
+    def describe_exit(self, role: str) -> str:
         return f"{role} ended with status {self.stages[role].status}"
 
-    def reason(self, role: str, status: int) -> str:
+    def last_message(self, role: str, status: int) -> str:
         return f"{role}: status {status}"
 
 
 class Scene:
-    """Satellites that have begun; all are ready."""
+    """A policy whose stages have begun; all are ready."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, **supervision: int) -> None:
         self.clock = Clock()
         monkeypatch.setattr(module, "time", self.clock)
-        self.crew = FakeCrew(self.clock)
-        self.satellites = Satellites(
-            self.crew,  # type: ignore[arg-type]
+        self.children = FakeChildProcesses(self.clock)
+        self.policy = RestartPolicy(
+            self.children,  # type: ignore[arg-type]
             settings(supervision={"restart_limit": 3, "retry_maximum_ms": 2_000, **supervision}),
             lambda: None,
         )
-        self.satellites.launch()
-        assert not self.crew.told, "the core does not stand yet"
-        self.satellites.begin()
+        self.policy.launch()
+        assert not self.children.specs_sent, "the core does not stand yet"
+        self.policy.begin()
         self.all_ready()
 
     def all_ready(self) -> None:
-        for stage in self.crew.stages.values():
+        for stage in self.children.stages.values():
             stage.ready = object()
-        self.satellites.work()
+        self.policy.work()
 
     def die(self, role: str, status: int = -9) -> float | None:
-        self.crew.stages[role].status = status
-        return self.satellites.work()
+        self.children.stages[role].status = status
+        return self.policy.work()
 
 
 @pytest.fixture
@@ -131,19 +131,19 @@ def test_niceness_is_the_configuration_s() -> None:
 
 def test_the_exchange_is_ready_without_api_and_store(scene: Scene) -> None:
     for role in ("api", "store"):
-        scene.crew.stages[role].ready = None
-    assert scene.satellites.ready()
-    scene.crew.stages["order_entry"].ready = None
-    assert not scene.satellites.ready()
+        scene.children.stages[role].ready = None
+    assert scene.policy.ready()
+    scene.children.stages["order_entry"].ready = None
+    assert not scene.policy.ready()
 
 
 @pytest.mark.parametrize("role", ["order_entry", "api", "store"])
 def test_the_first_death_restarts_at_once_and_alone(scene: Scene, role: str) -> None:
     scene.die(role)
-    scene.satellites.work()
-    assert scene.crew.launched.count(role) == 2 and scene.crew.told.count(role) == 2
-    assert sum(scene.satellites.restarts().values()) == 1
-    assert len(scene.crew.launched) == 4
+    scene.policy.work()
+    assert scene.children.launched.count(role) == 2 and scene.children.specs_sent.count(role) == 2
+    assert sum(scene.policy.restarts().values()) == 1
+    assert len(scene.children.launched) == 4
 
 
 def test_one_that_keeps_dying_waits_longer_and_longer(scene: Scene) -> None:
@@ -152,31 +152,31 @@ def test_one_that_keeps_dying_waits_longer_and_longer(scene: Scene) -> None:
         due_s = scene.die("store")
         pauses.append(due_s)
         scene.clock.now_s += due_s or 0
-        scene.satellites.work()
-        assert scene.satellites.ready(), "trading goes on"
+        scene.policy.work()
+        assert scene.policy.ready(), "trading goes on"
     # the fourth is one more than the limit: from there on as seldom as possible
     assert pauses == [None, 0.25, 0.5, 2.0, 2.0, 2.0, 2.0, 2.0]
-    assert scene.crew.launched.count("order_entry") == 1
+    assert scene.children.launched.count("order_entry") == 1
 
 
 def test_one_that_lasted_restarts_at_once_again(scene: Scene) -> None:
     for _ in range(3):
         due_s = scene.die("api") or 0
         scene.clock.now_s += due_s
-        scene.satellites.work()
+        scene.policy.work()
     scene.all_ready()
     scene.clock.now_s += 61  # longer than the window
-    scene.satellites.work()
-    launched = scene.crew.launched.count("api")
+    scene.policy.work()
+    launched = scene.children.launched.count("api")
     assert not scene.die("api")
-    scene.satellites.work()
-    assert scene.crew.launched.count("api") == launched + 1
+    scene.policy.work()
+    assert scene.children.launched.count("api") == launched + 1
 
 
 def test_order_entry_that_keeps_dying_ends_the_daemon(scene: Scene) -> None:
     for _ in range(3):
         scene.die("order_entry")
-        scene.satellites.work()
+        scene.policy.work()
     with pytest.raises(RestartLimitReached, match="order_entry died 4 times"):
         scene.die("order_entry")
 
@@ -186,8 +186,8 @@ def test_order_entry_that_keeps_dying_ends_the_daemon(scene: Scene) -> None:
 )
 def test_a_status_that_would_come_again(scene: Scene, status: ExitStatus) -> None:
     scene.die("store", status)
-    scene.satellites.work()
-    assert scene.crew.launched.count("store") == 2, "whatever it is, trading goes on"
+    scene.policy.work()
+    assert scene.children.launched.count("store") == 2, "whatever it is, trading goes on"
     with pytest.raises(StageError) as raised:
         scene.die("order_entry", status)
     assert raised.value.status == status
@@ -195,30 +195,30 @@ def test_a_status_that_would_come_again(scene: Scene, status: ExitStatus) -> Non
 
 def test_one_that_does_not_get_ready(scene: Scene) -> None:
     for role in ("api", "order_entry"):
-        scene.crew.stages[role].ready = None
-    api = scene.crew.stages["api"]
-    scene.crew.stages["order_entry"].last_sign_s += 1
+        scene.children.stages[role].ready = None
+    api = scene.children.stages["api"]
+    scene.children.stages["order_entry"].last_message_s += 1
     scene.clock.now_s += 120.5
-    scene.satellites.work()
-    assert api.status == -9 and scene.crew.stages.get("api") is not api
+    scene.policy.work()
+    assert api.status == -9 and scene.children.stages.get("api") is not api
     scene.clock.now_s += 1
     with pytest.raises(StageFailed, match="order_entry was not ready within 120 s"):
-        scene.satellites.work()
+        scene.policy.work()
 
 
 def test_a_new_core_starts_all_of_them_again(scene: Scene) -> None:
     scene.die("store")
-    scene.satellites.work()
+    scene.policy.work()
     scene.die("store")  # it waits now
-    scene.crew.stages.clear()
-    scene.crew.launched.clear()
-    scene.crew.told.clear()
-    scene.satellites.launch()
-    assert scene.crew.launched == ["order_entry", "api", "store"]
-    scene.satellites.work()
-    assert not scene.crew.told
-    scene.satellites.begin()
-    assert scene.crew.told == ["order_entry", "api", "store"]
+    scene.children.stages.clear()
+    scene.children.launched.clear()
+    scene.children.specs_sent.clear()
+    scene.policy.launch()
+    assert scene.children.launched == ["order_entry", "api", "store"]
+    scene.policy.work()
+    assert not scene.children.specs_sent
+    scene.policy.begin()
+    assert scene.children.specs_sent == ["order_entry", "api", "store"]
 
 
 def test_restart_window_forgets() -> None:

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from tests.tools.house.names import missing_in
 from tests.tools.house.source import ROOT
 
 NAME = r"[a-z]+(?:-[a-z]+)+"
@@ -138,6 +139,15 @@ def test_each_word_of_the_glossary_has_one_entry_and_a_place():
         if not any((ROOT / name).exists() for name in re.findall(r"`([\w./]+/[\w./]+)`", meaning))
     ]
     assert without == []
+
+
+# --- files and functions ------------------------------------------------------------------------
+
+
+def test_the_files_and_functions_of_the_architecture_exist():
+    text = (ROOT / "docs/architecture.md").read_text()
+    assert len(re.findall(r"`[\w/]+\.py:\w+`", text)) > 30
+    assert list(missing_in(text, "docs/architecture.md")) == []
 
 
 # --- links --------------------------------------------------------------------------------------

@@ -16,8 +16,9 @@ from typing import Any
 
 import pytest
 from exchange_process import PASSWORD, RunningExchange, wait_until
+from patient_client import PatientClient
 
-from exchange.client.order_entry import ConnectionEnded, OrderEntryClient
+from exchange.client.order_entry import ConnectionEnded
 from exchange.errors import ExitStatus
 from exchange.settings import ROOT
 
@@ -51,18 +52,18 @@ class Tracer:
         self._process.stderr.close()
 
 
-def log_in(exchange: RunningExchange, sequence: int = 1) -> OrderEntryClient:
-    client = OrderEntryClient("127.0.0.1", exchange.port)
+def log_in(exchange: RunningExchange, sequence: int = 1) -> PatientClient:
+    client = PatientClient("127.0.0.1", exchange.port)
     client.login("S1", PASSWORD, sequence=sequence)
     return client
 
 
-def enter_until_it_ends(client: OrderEntryClient, told: list[bytes], limit: int) -> int:
+def enter_until_it_ends(client: PatientClient, told: list[bytes], limit: int) -> int:
     """Enter orders one at a time until the connection ends; how many were sent."""
     for number in range(limit):
         try:
             client.enter(f"after-{number}", "B", 10, "AAPL", 1_500_000)
-            told.append(client.receive(30.0).data)
+            told.append(client.receive().data)
         except (ConnectionEnded, OSError):
             return number + 1
     raise AssertionError("the exchange went on")
@@ -90,10 +91,10 @@ def recovers(exchange: RunningExchange, told: list[bytes]) -> None:
     """Started again, the exchange repeats what it told, and trades."""
     exchange.start()
     with log_in(exchange) as client:
-        assert [client.receive(20.0).data for _ in told] == told
+        assert [client.receive().data for _ in told] == told
         client.enter("again", "S", 10, "MSFT", 1_500_000)
         while True:
-            message = client.receive(20.0)
+            message = client.receive()
             if str(message.fields.get("token", "")).strip() == "again":
                 assert message.letter == "A"
                 break
@@ -116,10 +117,10 @@ def test_injected_failure(
 ) -> None:
     told: list[bytes] = []
     with log_in(running_exchange) as client:
-        told.append(client.receive(20.0).data)
+        told.append(client.receive().data)
         for i in range(5):
             client.enter(f"before-{i}", "B", 10, "AAPL", 1_500_000)
-            told.append(client.receive(20.0).data)
+            told.append(client.receive().data)
         tracer = Tracer(
             strace, running_exchange.pid("journaler"), injection, tmp_path / "strace.log"
         )
@@ -160,7 +161,7 @@ def test_full_disk(make_exchange: Any, small_disk: Path) -> None:
     exchange.start()
     told: list[bytes] = []
     with log_in(exchange) as client:
-        told.append(client.receive(20.0).data)
+        told.append(client.receive().data)
         filler = small_disk / "filler"
         with filler.open("wb") as stream:
             # leave less than the next segment needs
@@ -173,7 +174,7 @@ def test_full_disk(make_exchange: Any, small_disk: Path) -> None:
                     client.enter(f"fill-{sent}", "B", 10, "AAPL", 1_500_000)
                     sent += 1
                 for _ in range(200):
-                    told.append(client.receive(30.0).data)
+                    told.append(client.receive().data)
         except (ConnectionEnded, OSError):
             pass
         assert len(told) <= sent, "the failed commit was acknowledged"
@@ -187,6 +188,6 @@ def test_full_disk(make_exchange: Any, small_disk: Path) -> None:
     # 12 MiB hold what was told; give it back and compare the stream
     exchange.start()
     with log_in(exchange) as client:
-        assert [client.receive(20.0).data for _ in told] == told
+        assert [client.receive().data for _ in told] == told
     assert exchange.stop() == ExitStatus.OK
     verify(exchange)

@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.needs_jit, pytest.mark.timeout(900)]
 KILLS = {"matcher": 15, "journaler": 15, "order_entry": 14, "daemon": 10}
 SEED = int(os.environ.get("EXCHANGE_TEST_SEED", "20240229"))
 TRADERS = 4
-LIMIT_S = 60.0
+LIMIT_S = 180.0
 
 
 def total(traders: list[Trader]) -> int:

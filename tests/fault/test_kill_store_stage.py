@@ -20,7 +20,7 @@ from exchange.store.postgres import running_server
 pytestmark = [pytest.mark.needs_jit, pytest.mark.timeout(600)]
 
 TRADERS = 2
-LIMIT_S = 60.0
+LIMIT_S = 180.0
 CATCH_UP_S = 300.0  # on a machine with much else to do
 SETTINGS = {
     "store": {"dsn": "embedded", "flush_ms": 5, "batch_events": 16_384, "retry_maximum_ms": 200}

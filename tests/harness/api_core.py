@@ -34,13 +34,13 @@ ACCOUNTS = 4
 RING = 256
 _PUBLISHED = pipeline.ingress_published(pipeline.IngressRing.API)
 _CONSUMED = pipeline.ingress_consumed(pipeline.IngressRing.API)
-DEADLINE_S = 30.0
+DEADLINE_S = 120.0
 
 
 class ApiCore(Core):
     """The core, the models and the gateway; ``orders`` and ``fills``: what the model keeps."""
 
-    def __init__(self, *, ring: int = RING, orders: int = 1 << 15, timeout_s: float = 10.0) -> None:
+    def __init__(self, *, ring: int = RING, orders: int = 1 << 15, timeout_s: float = 60.0) -> None:
         super().__init__(sessions=ACCOUNTS)
         for account in range(1, ACCOUNTS + 1):
             self.command(
@@ -81,7 +81,7 @@ class ApiCore(Core):
             outcome_ns=self.outcome_ns,
         )
 
-    def restart_gateway(self, timeout_s: float = 10.0) -> None:
+    def restart_gateway(self, timeout_s: float = 60.0) -> None:
         """As after a restart of the stage: what was under way is not known."""
         self.gateway.close()
         self.gateway = self._make_gateway(timeout_s)

@@ -32,7 +32,7 @@ PASSWORD = "password"
 SESSIONS = 64
 # the first start may compile everything
 START_TIMEOUT_S = 400.0
-STOP_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 180.0
 
 # Small enough to start at once; everything else is the shipped default.
 TEST_SETTINGS: dict[str, dict[str, Any]] = {

@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 
 MARK = "EXCHANGE_TEST_RUN"
-DEADLINE_S = 10.0  # a killed process takes a moment to disappear
+DEADLINE_S = 60.0  # a killed process takes a moment to disappear
 REGIONS = Path("/dev/shm")
 PREFIXES = ("exchange-", "ring-benchmark-", "lobster-")
 

@@ -26,6 +26,12 @@ from exchange.engine.matcher import apply_commands
 from exchange.engine.state.layout import NEXT_EVENT, create_state
 from exchange.gateway.order_entry import OrderEntryAgent, OrderEntryParameters
 from exchange.gateway.passwords import hash_password
+from exchange.gateway.session import (
+    CONNECTION_SESSION,
+    CONNECTION_STATE,
+    SESSION_NUMBER,
+    STATE_FREE,
+)
 from exchange.records import COMMAND, EVENT, INSTRUMENT_CONTINUATION
 from ringbuffer.agent import AgentRunner
 from ringbuffer.counters import COUNTER_STRIDE
@@ -39,6 +45,9 @@ SYMBOL = "ACME"
 MONEY = 1 << 52
 STOCK = 1 << 22
 PASSWORD = "secret"
+UNREACHABLE_MS = 1_000_000_000  # a time-out that no test waits for
+LONG_AGO_S = 2_000_000  # longer than that
+NEARLY_LATE_S = 900_000
 PASSWORD_HASH = hash_password(PASSWORD, n=16, salt=bytes(16))
 
 
@@ -50,7 +59,7 @@ def username(session: int) -> str:
     return f"U{session:05d}"
 
 
-def wait_for(condition: Callable[[], bool], what: str, timeout_s: float = 20.0) -> None:
+def wait_for(condition: Callable[[], bool], what: str, timeout_s: float = 120.0) -> None:
     """Wait until ``condition()``; fail with ``what`` after ``timeout_s``."""
     deadline_s = time.monotonic() + timeout_s
     while not condition():
@@ -322,14 +331,34 @@ class GatewayProcess:
         self.port = self.agent.port
         return self
 
+    # --- what a test knows better than a clock ----------------------------------------------------
+
+    def connection(self, session: int) -> np.ndarray:
+        """The row of a session's connection (CONNECTION_... words); 0: of one not logged in."""
+        rows = self.agent.duty.connections
+        own = (rows[:, CONNECTION_STATE] != STATE_FREE) & (rows[:, CONNECTION_SESSION] == session)
+        found: np.ndarray = rows[np.flatnonzero(own)[0]]
+        return found
+
+    def let_time_pass(self, session: int, word: int, seconds: int = LONG_AGO_S) -> None:
+        """Let the moment in ``word`` of the session's connection be so many seconds ago.
+
+        With limits that no machine reaches, tests of time-outs make late only whom they mean.
+        """
+        self.connection(session)[word] = time.monotonic_ns() - seconds * 1_000_000_000
+
+    def sent_messages(self, session: int) -> int:
+        """How many messages the session's stream has by now, taken by a client or not."""
+        return int(self.agent.duty.sessions[session, SESSION_NUMBER])
+
     def stop(self) -> int | None:
         """End at once, as a crash would, but for closed sockets."""
         self.runner.stop()
-        self._thread.join(20)
+        self._thread.join(120)
         assert not self._thread.is_alive()
         return self.status
 
-    def join(self, timeout_s: float = 20.0) -> int | None:
+    def join(self, timeout_s: float = 120.0) -> int | None:
         """Wait for a graceful stop."""
         self._thread.join(timeout_s)
         assert not self._thread.is_alive(), "the gateway did not end"

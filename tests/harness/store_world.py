@@ -24,7 +24,7 @@ from exchange.store.publisher import Progress
 from exchange.store.rows.state_rows import AccountState
 from journal.archive import ArchiveWriter
 
-DEADLINE_S = 30.0
+DEADLINE_S = 120.0
 MODEL_CAPACITY = AccountModelCapacity(
     accounts=512, sessions=64, instruments=128, positions=4_096, orders=1 << 18, fills=1 << 10
 )

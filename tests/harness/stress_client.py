@@ -29,7 +29,7 @@ from ringbuffer.region import Region
 from scripts.benchmarks import load, oracle
 
 STAGES = ("matcher", "journaler", "order_entry")
-SILENCE_S = 20.0  # nothing came for so long and something is missing: a hang
+SILENCE_S = 180.0  # nothing came for so long and something is missing: a hang
 PRICE_PER_TICK = 100  # wire units
 CURSORS = ("COMMAND_PUBLISHED", "COMMAND_APPLIED", "COMMAND_DURABLE", "EVENT_PUBLISHED",
            "EVENT_RELEASED")  # fmt: skip
@@ -131,7 +131,7 @@ class Session:
         self.leave_at = -1
         self._port = port
         self._held.clear()
-        self.socket = socket.create_connection(("127.0.0.1", port), 10.0)
+        self.socket = socket.create_connection(("127.0.0.1", port), 120.0)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         user = f"S{self.number}".ljust(6) + PASSWORD.ljust(10) + " " * 10 + str(sequence).rjust(20)
         self.socket.sendall((1 + len(user)).to_bytes(2, "big") + b"L" + user.encode())

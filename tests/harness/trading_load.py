@@ -14,8 +14,9 @@ import time
 from collections import Counter
 
 from exchange_process import PASSWORD, RunningExchange
+from patient_client import PatientClient
 
-from exchange.client.order_entry import ConnectionEnded, LoginRefused, OrderEntryClient
+from exchange.client.order_entry import ConnectionEnded, LoginRefused
 from exchange.gateway import ouch
 
 SYMBOLS = ("AAPL", "AMZN", "MSFT")
@@ -66,9 +67,9 @@ class Trader(threading.Thread):
         if state is None:
             raise TimeoutError
         port = int(state.order_entry.rpartition(":")[2])
-        with OrderEntryClient("127.0.0.1", port, connect_timeout_s=2.0) as client:
+        with PatientClient("127.0.0.1", port, connect_timeout_s=10.0) as client:
             expected = len(self.messages) + 1
-            accepted = client.login(self._user, PASSWORD, sequence=expected, timeout_s=3.0)
+            accepted = client.login(self._user, PASSWORD, sequence=expected, timeout_s=10.0)
             assert accepted.sequence == expected, "the exchange forgot messages that it had sent"
             self.connections += 1
             for token, order in list(self.unanswered.items()):
@@ -77,7 +78,7 @@ class Trader(threading.Thread):
                 if not self._finish.is_set():
                     while len(self.unanswered) < WINDOW:
                         self._enter_new(client)
-                message = client.receive(3.0)
+                message = client.receive(10.0)
                 assert message.sequence == len(self.messages) + 1
                 self.messages.append(message.data)
                 if message.letter in "AJ":
@@ -85,7 +86,7 @@ class Trader(threading.Thread):
                     assert token in self.unanswered, f"{token} was answered twice"
                     del self.unanswered[token]
 
-    def _enter_new(self, client: OrderEntryClient) -> None:
+    def _enter_new(self, client: PatientClient) -> None:
         self._entered += 1
         token = f"{self._user}-{self._entered}"
         order = (
@@ -98,7 +99,7 @@ class Trader(threading.Thread):
         self._enter(client, token, order)
 
     @staticmethod
-    def _enter(client: OrderEntryClient, token: str, order: tuple[str, int, str, int]) -> None:
+    def _enter(client: PatientClient, token: str, order: tuple[str, int, str, int]) -> None:
         side, shares, stock, price = order
         client.enter(token, side, shares, stock, price)
 
@@ -123,6 +124,6 @@ class Trader(threading.Thread):
 
     def stream_again(self) -> list[bytes]:
         """The session's whole stream as the exchange tells it now."""
-        with OrderEntryClient("127.0.0.1", self._exchange.port) as client:
+        with PatientClient("127.0.0.1", self._exchange.port) as client:
             client.login(self._user, PASSWORD, sequence=1)
-            return [client.receive(10.0).data for _ in self.messages]
+            return [client.receive().data for _ in self.messages]

@@ -34,7 +34,7 @@ DESKTOP = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
 # The browser itself writes these when a request fails or is refused, which tests provoke.
 NETWORK_ERRORS = re.compile("Failed to load resource|WebSocket connection to .* failed")
-TIMEOUT_MS = 20_000
+TIMEOUT_MS = 90_000
 SELLER, BUYER, SHORT_SELLER = 1, 2, 3  # accounts; only the last may sell short
 
 

@@ -12,7 +12,7 @@ import aiohttp
 import orjson
 import websocket_schema
 
-TIMEOUT_S = 20.0
+TIMEOUT_S = 120.0
 
 
 class Client:

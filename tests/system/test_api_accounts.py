@@ -19,9 +19,9 @@ from typing import Any, NamedTuple
 
 import pytest
 from exchange_process import PASSWORD, RunningExchange, wait_until
+from patient_client import PatientClient
 
 from exchange.client import ApiKey, NewOrder, RequestFailed, RestClient
-from exchange.client.order_entry import OrderEntryClient
 from exchange.client.types import Fill, Order
 
 pytestmark = pytest.mark.needs_jit
@@ -31,7 +31,7 @@ SEED = 20
 SYMBOLS = {"AAPL": (1_500_000, 100), "2330.TW": (60_000, 50)}  # price and tick of the quotes
 CHECKPOINT_EVENTS = 1_024
 MANY = 700  # orders over OUCH, so that a checkpoint is due
-DEADLINE_S = 60.0
+DEADLINE_S = 180.0
 
 
 class Seen(NamedTuple):
@@ -151,7 +151,7 @@ async def change(dice: random.Random, client: RestClient, own: list[Order]) -> N
 
 def trade_over_ouch(port: int) -> None:
     """Account 1 also has orders of its OUCH session: many that rest, one that trades."""
-    with OrderEntryClient("127.0.0.1", port) as client:
+    with PatientClient("127.0.0.1", port) as client:
         client.login("S1", PASSWORD, sequence=1)
         client.enter("ouch1", "B", 70, "AAPL", 1_400_000)
         client.enter("ouch2", "S", 30, "AAPL", 1_000_000)

@@ -17,15 +17,16 @@ from typing import Any
 
 import pytest
 from exchange_process import PASSWORD, RunningExchange, wait_until
+from patient_client import PatientClient
 
-from exchange.client.order_entry import ConnectionEnded, LoginRefused, OrderEntryClient, Sequenced
+from exchange.client.order_entry import ConnectionEnded, LoginRefused, Sequenced
 from exchange.errors import ExitStatus
 from exchange.settings import ROOT
 
 pytestmark = pytest.mark.needs_jit
 
 PRICE = 1_000_000
-LIMIT_S = 60.0
+LIMIT_S = 180.0
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER of 0 s: close() resets the connection
 
 
@@ -36,7 +37,7 @@ class Trader:
         self._exchange = exchange
         self._user = user
         self.messages: list[Sequenced] = []
-        self.client: OrderEntryClient | None = None
+        self.client: PatientClient | None = None
 
     def connect(self) -> None:
         """Log in, again and again while the old connection is not known to be dead."""
@@ -45,7 +46,7 @@ class Trader:
 
         def logged_in() -> bool:
             with contextlib.suppress(LoginRefused, ConnectionEnded, OSError):
-                self.client = OrderEntryClient("127.0.0.1", self._exchange.port)
+                self.client = PatientClient("127.0.0.1", self._exchange.port)
                 self.client.login(self._user, PASSWORD, sequence=len(self.messages) + 1)
                 return True
             return False

@@ -35,7 +35,7 @@ pytestmark = pytest.mark.needs_jit
 
 FOLDER = ROOT / "config" / "demo"
 START_TIMEOUT_S = 400.0  # the first start may compile everything
-TIMEOUT_S = 90.0
+TIMEOUT_S = 180.0
 KEY = re.compile(r"account (\d+)  key     (\w+)\n +secret  (\w+)")
 
 

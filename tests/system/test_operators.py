@@ -12,15 +12,16 @@ from typing import Any
 
 import pytest
 from exchange_process import PASSWORD, START_TIMEOUT_S, RunningExchange, wait_until
+from patient_client import PatientClient
 
-from exchange.client.order_entry import OrderEntryClient, Sequenced
+from exchange.client.order_entry import Sequenced
 from exchange.errors import ExitStatus
 from exchange.settings import ROOT
 
 pytestmark = pytest.mark.needs_jit
 
 PRICE = 1_500_000
-LIMIT_S = 60.0
+LIMIT_S = 180.0
 
 
 def admin(exchange: RunningExchange, *words: str) -> subprocess.CompletedProcess[str]:
@@ -71,7 +72,7 @@ class Trader:
         """
         self._orders += 1
         token = f"{self._user}-{self._orders}"
-        with OrderEntryClient("127.0.0.1", self._exchange.port) as client:
+        with PatientClient("127.0.0.1", self._exchange.port) as client:
             client.login(self._user, PASSWORD, sequence=self._next)
             client.enter(token, side, shares, "AAPL", price)
             messages: list[Sequenced] = []

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.needs_jit
 
 PAGE = (ROOT / "docs" / "rest.md").read_text()
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-TIMEOUT_S = 60.0
+TIMEOUT_S = 180.0
 
 
 class Api(NamedTuple):

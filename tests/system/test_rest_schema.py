@@ -76,7 +76,7 @@ class Api(NamedTuple):
         method, path = prepared.method, prepared.path_url
         assert method is not None
         prepared.headers.update(signed_headers(self.key, self.secret, method, path, raw))
-        return session.send(prepared, allow_redirects=False, timeout=30)
+        return session.send(prepared, allow_redirects=False, timeout=120)
 
     def enter(self, session: requests.Session) -> int:
         """A new order that rests."""
@@ -137,6 +137,6 @@ def test_answers_are_what_the_document_says(api: Api, name: str, mode: Generatio
 
 
 def test_the_document_is_served(api: Api):
-    found = requests.get(f"{api.url}/openapi.json", timeout=30)
+    found = requests.get(f"{api.url}/openapi.json", timeout=120)
     assert found.headers["Content-Type"] == "application/json"
     assert found.content == document(PREFIX, ROUTES)

@@ -19,10 +19,10 @@ from typing import Any
 import aiohttp
 import pytest
 from exchange_process import PASSWORD, RunningExchange, wait_until
+from patient_client import PatientClient
 from websocket_client import Client
 
 from exchange.access.signature import signed_websocket
-from exchange.client.order_entry import OrderEntryClient
 
 pytestmark = pytest.mark.needs_jit
 
@@ -194,7 +194,7 @@ def test_orders_of_a_tcp_session_are_reported_and_can_be_cancelled(exchange, mak
         await snapshot(client)
         await snapshot(stranger)
         loop = asyncio.get_running_loop()
-        with OrderEntryClient("127.0.0.1", exchange.port) as tcp:
+        with PatientClient("127.0.0.1", exchange.port) as tcp:
             await loop.run_in_executor(None, lambda: tcp.login("S3", PASSWORD))
             tcp.enter("T1", "B", 10, "GOOG", 1_000_000)
             report = await client.receive_type("execution_report")
@@ -298,7 +298,7 @@ def test_a_restart_loses_nobody_a_trade(exchange, make_key, name):
             for stage, pid in pids.items()
         )
 
-    async def trade(tcp: OrderEntryClient, number: int) -> None:
+    async def trade(tcp: PatientClient, number: int) -> None:
         tcp.enter(f"B{name}{number}", "B", 1, symbol, 1_000_000 + 100 * number)
         tcp.enter(f"S{name}{number}", "S", 1, symbol, 1_000_000 + 100 * number)
 
@@ -310,7 +310,7 @@ def test_a_restart_loses_nobody_a_trade(exchange, make_key, name):
         if private is not None:
             await snapshot(private)
         loop = asyncio.get_running_loop()
-        with OrderEntryClient("127.0.0.1", exchange.port) as tcp:
+        with PatientClient("127.0.0.1", exchange.port) as tcp:
             await loop.run_in_executor(None, lambda: tcp.login(f"S{account}", PASSWORD))
             for number in range(10):
                 await trade(tcp, number)
@@ -395,7 +395,7 @@ def test_a_client_that_does_not_read_is_dropped_and_the_others_get_everything(ex
             return sum(int(counters[f"feed_{n}_subscribers_dropped"]) for n in (1, 2))
 
         trades = 0
-        with OrderEntryClient("127.0.0.1", exchange.port) as tcp:
+        with PatientClient("127.0.0.1", exchange.port) as tcp:
             await loop.run_in_executor(None, lambda: tcp.login("S10", PASSWORD))
             while not dropped():
                 for _ in range(500):

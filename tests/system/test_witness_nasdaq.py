@@ -22,7 +22,7 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 WIRE = Path(os.environ.get("EXCHANGE_WIRE_DIR") or REPOSITORY.parent / "shared" / "wire")
-TIMEOUT_S = 20.0
+TIMEOUT_S = 120.0
 PRICE = 1_000_000
 pytestmark = [pytest.mark.needs_jit, pytest.mark.filterwarnings("ignore")]
 
@@ -41,7 +41,7 @@ def client_module(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
     subprocess.run(
         [generator, "--spec-file", str(definition), "--app-name", "ouch42", "--prefix", "witness",
          "--op-dir", str(folder)],
-        check=True, capture_output=True, timeout=60,
+        check=True, capture_output=True, timeout=180,
     )  # fmt: skip
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -18,8 +18,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from patient_client import PATIENCE_S, PatientClient
 
-from exchange.client.order_entry import ConnectionEnded, LoginRefused, OrderEntryClient, Sequenced
+from exchange.client.order_entry import ConnectionEnded, LoginRefused, Sequenced
 from exchange.gateway import ouch, soupbintcp
 
 pytestmark = pytest.mark.needs_jit
@@ -57,7 +58,7 @@ def capture(tshark: str, port: int, file: Path) -> Iterator[None]:
         while not file.exists() or file.stat().st_size < 1024:
             assert time.monotonic() < deadline_s, "tshark captures nothing"
             with contextlib.suppress(ConnectionEnded, TimeoutError):
-                OrderEntryClient("127.0.0.1", port).close()
+                PatientClient("127.0.0.1", port).close()
             time.sleep(0.05)
         yield
         size = -1
@@ -72,8 +73,8 @@ def capture(tshark: str, port: int, file: Path) -> Iterator[None]:
 
 def provoke_everything(port: int, password: str, symbol: str, price: int) -> int:
     """Make the gateway send all it can but end of session; returns the malformed client's port."""
-    with OrderEntryClient("127.0.0.1", port) as first, OrderEntryClient("127.0.0.1", port) as other:
-        with OrderEntryClient("127.0.0.1", port) as refused, pytest.raises(LoginRefused):
+    with PatientClient("127.0.0.1", port) as first, PatientClient("127.0.0.1", port) as other:
+        with PatientClient("127.0.0.1", port) as refused, pytest.raises(LoginRefused):
             refused.login("S3", "wrong")
         first.login("S1", password)
         other.login("S2", password)
@@ -102,12 +103,12 @@ def provoke_everything(port: int, password: str, symbol: str, price: int) -> int
         for number in range(300):
             first.enter(f"many{number}", "B", 1, symbol, price)
         assert [first.receive().letter for _ in range(300)] == ["A"] * 300
-        with OrderEntryClient("127.0.0.1", port) as broken:
+        with PatientClient("127.0.0.1", port) as broken:
             broken.login("S4", password)
             malformed_port = int(broken._socket.getsockname()[1])
             broken.send(soupbintcp.packet(soupbintcp.UNSEQUENCED_DATA, b"?"))
             with pytest.raises(ConnectionEnded, match="unknown OUCH message"):
-                list(broken.messages(10.0))
+                list(broken.messages(PATIENCE_S))
         return malformed_port
 
 
@@ -127,7 +128,7 @@ REFUSED_SESSIONS: dict[int, dict[str, Any]] = {
 
 def answers(port: int, user: str, password: str, *orders: dict[str, Any]) -> list[Sequenced]:
     """Log in, send orders (fields of Enter), and take an answer to each."""
-    with OrderEntryClient("127.0.0.1", port) as client:
+    with PatientClient("127.0.0.1", port) as client:
         client.login(user, password, sequence=0)
         for number, order in enumerate(orders):
             fields = {
@@ -177,7 +178,7 @@ def provoke_refusals(exchange: Any, port: int, password: str) -> set[str]:
 
 def provoke_auction_and_halt(exchange: Any, port: int, password: str) -> None:
     """Executed in an auction, Cancel Reject in a halt, AIQ Canceled of an order with itself."""
-    with OrderEntryClient("127.0.0.1", port) as client:
+    with PatientClient("127.0.0.1", port) as client:
         client.login("S6", password, sequence=0)
         client.enter("q", "B", 40, "AMZN", 950_000)
         client.enter("r", "S", 30, "AMZN", 950_000)
@@ -216,7 +217,7 @@ def test_tshark_understands_every_message(tshark: str, make_exchange: Any, tmp_p
         malformed_port = provoke_everything(port, PASSWORD, "AAPL", 1_000_000)
         letters = provoke_refusals(running_exchange, port, PASSWORD) | {"H"}
         provoke_auction_and_halt(running_exchange, port, PASSWORD)
-        with OrderEntryClient("127.0.0.1", port) as last:
+        with PatientClient("127.0.0.1", port) as last:
             last.login("S5", PASSWORD)
             last.receive()
             last.enter("gone", "B", 1, "AAPL", 1_000_000)
@@ -224,7 +225,7 @@ def test_tshark_understands_every_message(tshark: str, make_exchange: Any, tmp_p
             assert running_exchange.stop() == 0
             assert last.receive().fields["reason"] == "Z"
             with pytest.raises(ConnectionEnded):
-                list(last.messages(10.0))
+                list(last.messages(PATIENCE_S))
             assert last.ended
     decoded = ("-r", str(file), "-d", f"tcp.port=={port},soupbintcp", "-T", "fields")
     fields = ("-e", "tcp.srcport", "-e", "soupbintcp.packet_type", "-e", "ouch.packet_type")

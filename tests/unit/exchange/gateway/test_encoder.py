@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from exchange.client.order_entry import OrderEntryClient, Sequenced
+from exchange.client.order_entry import Sequenced
 from exchange.codes import CancelReason, EventKind, OrderType, Reject, Side, TradeReason
 from exchange.core import pipeline
 from exchange.records import EVENT
 from tests.harness.order_entry_core import MIDNIGHT_NS, PASSWORD, Core, username, wait_for
+from tests.harness.patient_client import PatientClient
 
 pytestmark = pytest.mark.needs_jit
 
@@ -104,7 +105,7 @@ def script_everything(script: Script) -> None:
 
 
 def read(gateway: Any, count: int) -> list[Sequenced]:
-    with OrderEntryClient("127.0.0.1", gateway.port) as client:
+    with PatientClient("127.0.0.1", gateway.port) as client:
         client.login(username(1), PASSWORD)
         return [client.receive() for _ in range(count)]
 
@@ -115,7 +116,7 @@ def test_rare_events_as_messages(make_gateway: Callable[..., Any]) -> None:
     wait_for(lambda: core.cursors[pipeline.ingress_consumed(1)] == 1, "the gateway's first command")
     core.consume = False  # from here on the events are ours
     script = Script(core)
-    with OrderEntryClient("127.0.0.1", gateway.port) as client:
+    with PatientClient("127.0.0.1", gateway.port) as client:
         client.login(username(1), PASSWORD)
         client.receive()
         script_everything(script)

@@ -10,12 +10,20 @@ from typing import Any
 
 import pytest
 
-from exchange.client.order_entry import ConnectionEnded, LoginRefused, OrderEntryClient
+from exchange.client.order_entry import ConnectionEnded, LoginRefused
 from exchange.codes import CommandKind
 from exchange.core import pipeline
 from exchange.core.counters import Counter
 from exchange.gateway import ouch, soupbintcp
-from tests.harness.order_entry_core import PASSWORD, username, wait_for
+from exchange.gateway.session import CONNECTION_RECEIVED_NS
+from tests.harness.order_entry_core import (
+    NEARLY_LATE_S,
+    PASSWORD,
+    UNREACHABLE_MS,
+    username,
+    wait_for,
+)
+from tests.harness.patient_client import PATIENCE_S, PatientClient
 
 pytestmark = pytest.mark.needs_jit
 
@@ -23,8 +31,8 @@ PRICE = 1_000_000
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER of 0 s: close() resets the connection
 
 
-def connect(gateway: Any, session: int = 1, **login: Any) -> OrderEntryClient:
-    client = OrderEntryClient("127.0.0.1", gateway.port)
+def connect(gateway: Any, session: int = 1, **login: Any) -> PatientClient:
+    client = PatientClient("127.0.0.1", gateway.port)
     try:
         client.login(username(session), PASSWORD, **login)
     except BaseException:
@@ -33,7 +41,7 @@ def connect(gateway: Any, session: int = 1, **login: Any) -> OrderEntryClient:
     return client
 
 
-def connect_again(gateway: Any, session: int = 1, **login: Any) -> OrderEntryClient:
+def connect_again(gateway: Any, session: int = 1, **login: Any) -> PatientClient:
     """Log in as soon as the gateway has noticed the end of the old connection."""
     while True:
         with contextlib.suppress(LoginRefused):
@@ -57,37 +65,39 @@ def ended(core: Any, session: int = 1) -> bool:
     return ("DISCONNECT", session, "") in flow(core)
 
 
-def enter_and_wait(client: OrderEntryClient, token: str) -> None:
+def enter_and_wait(client: PatientClient, token: str) -> None:
     client.enter(token, "B", 1, "ACME", PRICE)
     while client.receive().fields.get("token") != token:
         pass
 
 
-def close_by_end(client: OrderEntryClient, gateway: Any) -> None:
+def close_by_end(client: PatientClient, gateway: Any) -> None:
     client.close()
 
 
-def close_by_reset(client: OrderEntryClient, gateway: Any) -> None:
+def close_by_reset(client: PatientClient, gateway: Any) -> None:
     client._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
     client.close()
 
 
-def close_by_logout(client: OrderEntryClient, gateway: Any) -> None:
+def close_by_logout(client: PatientClient, gateway: Any) -> None:
     client.logout()
 
 
-def close_by_bad_message(client: OrderEntryClient, gateway: Any) -> None:
+def close_by_bad_message(client: PatientClient, gateway: Any) -> None:
     client.send(soupbintcp.packet(soupbintcp.UNSEQUENCED_DATA, b"?"))
 
 
-def close_by_silence(client: OrderEntryClient, gateway: Any) -> None:
+def close_by_silence(client: PatientClient, gateway: Any) -> None:
+    gateway.let_time_pass(1, CONNECTION_RECEIVED_NS)
     with pytest.raises(ConnectionEnded, match="nothing received"):
         client._sent_s = 1e18  # sends no heartbeats
         client.receive()
 
 
-def close_by_takeover(client: OrderEntryClient, gateway: Any) -> None:
-    connect_again(gateway, 1).close()
+def close_by_takeover(client: PatientClient, gateway: Any) -> None:
+    gateway.let_time_pass(1, CONNECTION_RECEIVED_NS, NEARLY_LATE_S)
+    connect(gateway, 1).close()
 
 
 @pytest.mark.parametrize(
@@ -97,8 +107,8 @@ def close_by_takeover(client: OrderEntryClient, gateway: Any) -> None:
         (close_by_reset, {}),
         (close_by_logout, {}),
         (close_by_bad_message, {}),
-        (close_by_silence, {"client_timeout_ms": 200, "timer_interval_ms": 20}),
-        (close_by_takeover, {"takeover_ms": 50}),
+        (close_by_silence, {"client_timeout_ms": UNREACHABLE_MS, "timer_interval_ms": 20}),
+        (close_by_takeover, {"client_timeout_ms": UNREACHABLE_MS}),
     ],
 )
 def test_every_end_is_told_after_the_last_order(
@@ -153,7 +163,7 @@ def test_a_login_right_after_the_break_comes_later(make_gateway: Callable[..., A
     ]
 
 
-def fill_ring(gateway: Any, client: OrderEntryClient) -> int:
+def fill_ring(gateway: Any, client: PatientClient) -> int:
     """Stop the core and send orders until the ring takes no more; returns how many it took."""
     core = gateway.core
     wait_for(
@@ -240,7 +250,7 @@ def test_a_graceful_stop_disconnects_all_sessions_first(make_gateway: Callable[.
         canceled = client.receive()
         assert (canceled.letter, canceled.fields["reason"]) == ("C", "Z")
         with pytest.raises(ConnectionEnded):
-            list(client.messages(20.0))
+            list(client.messages(PATIENCE_S))
         assert client.ended
     assert gateway.join() == 0
     core.cursors[pipeline.STOP_INTAKE] = 0

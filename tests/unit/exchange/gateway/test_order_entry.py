@@ -12,20 +12,29 @@ from typing import Any
 import numpy as np
 import pytest
 
-from exchange.client.order_entry import ConnectionEnded, LoginRefused, OrderEntryClient
+from exchange.client.order_entry import ConnectionEnded, LoginRefused
 from exchange.codes import CommandKind
 from exchange.core import pipeline
 from exchange.core.counters import Counter
 from exchange.gateway import ouch, soupbintcp
-from tests.harness.order_entry_core import PASSWORD, PASSWORD_HASH, username, wait_for
+from exchange.gateway.session import CONNECTION_DEADLINE_NS, CONNECTION_RECEIVED_NS
+from tests.harness.order_entry_core import (
+    NEARLY_LATE_S,
+    PASSWORD,
+    PASSWORD_HASH,
+    UNREACHABLE_MS,
+    username,
+    wait_for,
+)
+from tests.harness.patient_client import PATIENCE_S, PatientClient
 
 pytestmark = pytest.mark.needs_jit
 
 PRICE = 1_000_000
 
 
-def connect(gateway: Any, session: int = 1, **login: Any) -> OrderEntryClient:
-    client = OrderEntryClient("127.0.0.1", gateway.port)
+def connect(gateway: Any, session: int = 1, **login: Any) -> PatientClient:
+    client = PatientClient("127.0.0.1", gateway.port)
     try:
         client.login(username(session), PASSWORD, **login)
     except BaseException:
@@ -34,7 +43,7 @@ def connect(gateway: Any, session: int = 1, **login: Any) -> OrderEntryClient:
     return client
 
 
-def names(client: OrderEntryClient, count: int) -> list[str]:
+def names(client: PatientClient, count: int) -> list[str]:
     return [client.receive().name for _ in range(count)]
 
 
@@ -60,10 +69,18 @@ def test_an_order_is_answered(make_gateway: Callable[..., Any]) -> None:
         assert client.receive().fields["decrement"] == 60
 
 
+def take_all(gateway: Any, client: PatientClient, session: int) -> list[tuple[int, bytes]]:
+    """What the session's stream still has for the client: (number, bytes)."""
+    count = gateway.sent_messages(session) + 1 - client.next_sequence
+    return [(each.sequence, each.data) for each in (client.receive() for _ in range(count))]
+
+
 def raw_stream(gateway: Any, session: int = 1, **login: Any) -> list[tuple[int, bytes]]:
-    """Every message of a session until nothing comes: (number, bytes)."""
+    """Every message of a session: (number, bytes)."""
     with connect(gateway, session, **login) as client:
-        return [(message.sequence, message.data) for message in client.messages(0.3)]
+        found = take_all(gateway, client, session)
+        assert next(client.messages(0.05), None) is None
+        return found
 
 
 def trade_a_little(gateway: Any, orders: int = 40) -> list[tuple[int, bytes]]:
@@ -78,7 +95,17 @@ def trade_a_little(gateway: Any, orders: int = 40) -> list[tuple[int, bytes]]:
             client.enter(f"x{number}", "B", 10, "NONE", PRICE)
             client.enter(f"s{number}", "S", 10, "S2", 9 * PRICE)
             client.modify(f"s{number}", "T", 8)
-        return [(message.sequence, message.data) for message in client.messages(0.5)]
+        # the last answer of each says that all before it has been done
+        live = []
+        for each in (client, other):
+            each.enter("last", "B", 1, "NONE", PRICE)
+            while (message := each.receive()).fields.get("token") != "last":
+                live.append((message.sequence, message.data))
+            live.append((message.sequence, message.data))
+            if each is client:
+                mine = live
+            live = []
+        return mine + take_all(gateway, client, 1)
 
 
 def test_resume_repeats_every_message_to_the_byte(make_gateway: Callable[..., Any]) -> None:
@@ -125,7 +152,7 @@ def test_login_with_wrong_credentials(make_gateway: Callable[..., Any]) -> None:
         ("U00001", PASSWORD, "6010500001", ""),
         ("U00001", PASSWORD, "", ""),
     ):
-        with OrderEntryClient("127.0.0.1", gateway.port) as client:
+        with PatientClient("127.0.0.1", gateway.port) as client:
             try:
                 client.login(name, password, session=session)
                 got = ""
@@ -138,15 +165,14 @@ def test_login_with_wrong_credentials(make_gateway: Callable[..., Any]) -> None:
 def test_a_live_connection_is_never_replaced_and_a_dead_one_is(
     make_gateway: Callable[..., Any],
 ) -> None:
-    gateway = make_gateway(takeover_ms=400)
+    gateway = make_gateway(takeover_ms=UNREACHABLE_MS, client_timeout_ms=UNREACHABLE_MS)
     with connect(gateway) as client:
         client.receive()
         with pytest.raises(LoginRefused, match="S"):
             connect(gateway)
         client.enter("a", "B", 1, "ACME", PRICE)
         assert client.receive().name == "accepted"
-        silent_s = time.monotonic()
-        wait_for(lambda: time.monotonic() - silent_s > 0.45, "silence")
+        gateway.let_time_pass(1, CONNECTION_RECEIVED_NS)
         with connect(gateway) as second:
             assert names(second, 2) == ["system_event", "accepted"]
             with pytest.raises(ConnectionEnded, match="replaced"):
@@ -194,7 +220,7 @@ def test_malformed_input_closes_that_session_only(
             assert list(client.messages(0.2)) == []
         else:
             with pytest.raises(ConnectionEnded) as ended:
-                list(client.messages(10.0))
+                list(client.messages(PATIENCE_S))
             assert said in ended.value.debug
             assert gateway.core.counter(Counter.MALFORMED_FRAMES) == 1
             with connect(gateway, 1, sequence=2) as again:  # what came before it counts
@@ -248,30 +274,39 @@ def test_every_split_of_a_stream_decodes_the_same(make_gateway: Callable[..., An
 
 def test_login_timeout_and_silence(make_gateway: Callable[..., Any]) -> None:
     gateway = make_gateway(
-        login_timeout_ms=150, client_timeout_ms=400, timer_interval_ms=20, heartbeat_interval_ms=100
+        login_timeout_ms=UNREACHABLE_MS,
+        client_timeout_ms=UNREACHABLE_MS,
+        timer_interval_ms=20,
+        heartbeat_interval_ms=100,
     )
-    silent = OrderEntryClient("127.0.0.1", gateway.port)
+    silent = PatientClient("127.0.0.1", gateway.port)
+    wait_for(lambda: gateway.core.counter(Counter.CONNECTIONS) == 1, "the connection")
+    gateway.let_time_pass(0, CONNECTION_DEADLINE_NS)
     with silent, pytest.raises(ConnectionEnded, match="no login request"):
         silent.receive()
-    with connect(gateway) as client:
+    with connect(gateway, 1) as client, connect(gateway, 2) as talking:
+        client.receive()
+        talking.receive()
+        while client.heartbeats < 2:
+            assert list(client.messages(0.05)) == []
+        client._sent_s = talking._sent_s = 1e18  # they send no heartbeats by themselves
+        row = gateway.connection(2)
+        gateway.let_time_pass(2, CONNECTION_RECEIVED_NS, NEARLY_LATE_S)
+        heard_ns = int(row[CONNECTION_RECEIVED_NS])
+        talking.heartbeat()
+        wait_for(lambda: row[CONNECTION_RECEIVED_NS] > heard_ns, "the heartbeat to count")
+        gateway.let_time_pass(1, CONNECTION_RECEIVED_NS)
         with pytest.raises(ConnectionEnded, match="nothing received"):
             client.receive()
-            client._sent_s = 1e18  # this client sends no heartbeats
-            client.receive()
-        assert client.heartbeats >= 2
-    with connect(gateway) as client:
-        client.receive()
-        started_s = time.monotonic()
-        while time.monotonic() - started_s < 1.0:
-            client.heartbeat()
-            assert list(client.messages(0.1)) == []
+        talking.enter("a", "B", 1, "ACME", PRICE)
+        assert talking.receive().name == "accepted"
     assert gateway.core.counter(Counter.CLIENT_TIMEOUTS) == 2
 
 
 def test_first_packet_must_be_a_login(make_gateway: Callable[..., Any]) -> None:
     gateway = make_gateway()
     for data in (b"\0\1Q", b"\0\x32UO", b"\0\x2eL", b"GET / HTTP/1.1\r\n\r\n", b"\0\1R" * 100):
-        with OrderEntryClient("127.0.0.1", gateway.port) as client:
+        with PatientClient("127.0.0.1", gateway.port) as client:
             client.send(data)
             with pytest.raises(ConnectionEnded, match="login request"):
                 client.receive()
@@ -294,10 +329,10 @@ def test_orders_written_behind_the_login_wait_for_it(make_gateway: Callable[...,
             "cross_type": "N",
         },
     )
-    with OrderEntryClient("127.0.0.1", gateway.port) as client:
+    with PatientClient("127.0.0.1", gateway.port) as client:
         client.send(login + soupbintcp.packet(soupbintcp.UNSEQUENCED_DATA, enter))
         packets = []
-        for packet in client._packets(5.0):
+        for packet in client._packets(PATIENCE_S):
             packets.append(chr(packet.type))
             if len(packets) == 3:
                 break
@@ -400,11 +435,11 @@ def test_a_client_that_does_not_read_is_cut_off_and_resumes(
         sender = threading.Thread(target=lambda: _send_quietly(lazy, orders))
         sender.start()
         number = 0
-        deadline_s = time.monotonic() + 60
+        deadline_s = time.monotonic() + 300
         while core.counter(Counter.CLIENTS_CUT_OFF) == 0:
             assert time.monotonic() < deadline_s, "never cut off"
             busy.enter(f"b{number}", "B", 1, "ACME", PRICE)
-            assert busy.receive(5.0).name == "accepted"  # nobody else notices
+            assert busy.receive().name == "accepted"  # nobody else notices
             number += 1
         wait_for(lambda: core.counter(Counter.SESSIONS_LOGGED_IN) == 1, "the connection to go")
         wait_for(lambda: _disconnected(core, 1), "the matcher to be told")
@@ -420,7 +455,10 @@ def test_a_client_that_does_not_read_is_cut_off_and_resumes(
     assert gateway.stop() == 0
     patient = make_gateway(core)  # with the usual time-outs: this client reads slowly
     with connect(patient, 1, sequence=2) as client:
-        tokens = [message.fields["token"] for message in client.messages(1.0)]
+        tokens = []
+        client.enter("last", "B", 1, "NONE", PRICE)
+        while (token := client.receive().fields["token"]) != "last":
+            tokens.append(token)
     assert len(tokens) > 50_000
     assert tokens == [f"t{i:07d}" for i in range(len(tokens))]
 
@@ -432,7 +470,7 @@ def _disconnected(core: Any, session: int) -> bool:
     )
 
 
-def _send_quietly(client: OrderEntryClient, data: bytes) -> None:
+def _send_quietly(client: PatientClient, data: bytes) -> None:
     with contextlib.suppress(OSError):
         client.send(data)
 
@@ -489,7 +527,7 @@ def test_several_hundred_sessions_at_once(make_gateway: Callable[..., Any]) -> N
 def test_connections_that_do_not_log_in_are_limited(make_gateway: Callable[..., Any]) -> None:
     gateway = make_gateway(unauthenticated_capacity=5)
     with connect(gateway) as client:
-        idle = [OrderEntryClient("127.0.0.1", gateway.port) for _ in range(20)]
+        idle = [PatientClient("127.0.0.1", gateway.port) for _ in range(20)]
         wait_for(
             lambda: gateway.core.counter(Counter.CONNECTIONS_ACCEPTED) == 21, "all to be accepted"
         )

@@ -23,7 +23,7 @@ from exchange.store.errors import PostgresUnavailable, StoreRefused
 from exchange.store.postgres import DIRECTORY, EmbeddedPostgres
 
 FAST = {"fsync": "off", "shared_buffers": "16MB"}
-DEADLINE_S = 30.0
+DEADLINE_S = 120.0
 pytestmark = pytest.mark.needs_jit  # once is enough: nothing here is compiled
 
 

@@ -15,7 +15,7 @@ from exchange.api.server import connections as module
 from exchange.api.server.connections import ConnectionLimits
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
-LIMIT_S = 20.0
+LIMIT_S = 120.0
 Body = Callable[[ConnectionLimits, int], Awaitable[None]]
 
 

@@ -24,97 +24,106 @@ import os
 import select
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from exchange.errors import ConfigurationError, ExchangeError, ExitStatus, NotRunning, Refused
 
 DEFAULT_DATA_DIRECTORY = Path("data")
 DEMO_DATA_DIRECTORY = Path("data-demo")
+AddCommand = Callable[[str, str], argparse.ArgumentParser]
 
 
-def _path(text: str) -> Path:
-    return Path(text)
+def _data_directory(
+    target: argparse.ArgumentParser, default: Path = DEFAULT_DATA_DIRECTORY
+) -> None:
+    target.add_argument(
+        "--data-dir",
+        type=Path,
+        default=default,
+        metavar="DIR",
+        help=f"data directory (default: ./{default})",
+    )
+
+
+def _config_file(target: argparse.ArgumentParser) -> None:
+    target.add_argument(
+        "--config",
+        type=Path,
+        default=None,
+        metavar="FILE",
+        help="configuration over the shipped defaults (default: config/exchange.toml)",
+    )
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The argument parser with every command."""
+    from exchange.admin.parser import add_admin
+    from exchange.store.cli import add_store
+
     parser = argparse.ArgumentParser(prog="exchange", description="A stock exchange core.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def command(name: str, help_text: str) -> argparse.ArgumentParser:
         return commands.add_parser(name, help=help_text, description=help_text)
 
-    def data_directory(target: argparse.ArgumentParser) -> None:
-        target.add_argument(
-            "--data-dir",
-            type=_path,
-            default=DEFAULT_DATA_DIRECTORY,
-            metavar="DIR",
-            help="data directory (default: ./data)",
-        )
+    _add_run(command)
+    _add_demo(command)
+    _config_file(command("check-config", "Check a configuration and say what is wrong."))
+    _add_control(command)
+    add_admin(commands, DEFAULT_DATA_DIRECTORY)
+    add_store(commands, DEFAULT_DATA_DIRECTORY)
+    _add_order(command)
+    hash_password = command("hash-password", "Print a password's hash for sessions.toml.")
+    hash_password.add_argument("password", nargs="?", help="default: asked for")
+    return parser
 
-    def config_file(target: argparse.ArgumentParser) -> None:
-        target.add_argument(
-            "--config",
-            type=_path,
-            default=None,
-            metavar="FILE",
-            help="configuration over the shipped defaults (default: config/exchange.toml)",
-        )
 
+def _add_run(command: AddCommand) -> None:
     run = command("run", "Run the exchange in the foreground.")
-    config_file(run)
-    data_directory(run)
+    _config_file(run)
+    _data_directory(run)
     run.add_argument(
         "--rebuild-archive",
         action="store_true",
         help="replace archived events that differ from what the journal causes",
     )
 
+
+def _add_demo(command: AddCommand) -> None:
     demo = command("demo", "Run a demonstration: an exchange with bots that trade; prints keys.")
     demo.add_argument(
         "--config",
-        type=_path,
+        type=Path,
         metavar="FILE",
         help="configuration with the demonstration's accounts (default: config/demo/exchange.toml)",
     )
-    demo.add_argument(
-        "--data-dir",
-        type=_path,
-        default=DEMO_DATA_DIRECTORY,
-        metavar="DIR",
-        help=f"data directory (default: ./{DEMO_DATA_DIRECTORY})",
-    )
+    _data_directory(demo, DEMO_DATA_DIRECTORY)
     demo.add_argument("--seed", type=int, default=1, help="of the bots' decisions (default: 1)")
 
-    check = command("check-config", "Check a configuration and say what is wrong.")
-    config_file(check)
 
+def _add_control(command: AddCommand) -> None:
+    """The commands for an exchange that runs."""
     status = command("status", "Show stages, pids, CPUs, cursors, lag and rates.")
-    data_directory(status)
+    _data_directory(status)
     status.add_argument("--json", action="store_true", help="one JSON object (default when piped)")
     status.add_argument("--once", action="store_true", help="one table instead of a live one")
 
     stop = command("stop", "Stop the exchange gracefully and wait for its end.")
-    data_directory(stop)
+    _data_directory(stop)
     stop.add_argument("--timeout", type=float, default=60.0, metavar="SECONDS")
 
     day = command("day", "Start or end the trading day.")
-    data_directory(day)
+    _data_directory(day)
     day.add_argument("action", choices=("start", "end"))
     day.add_argument("--number", type=int, metavar="YYYYMMDD", help="day to start")
 
     cancel = command("cancel", "Cancel an order by its order id (operators).")
-    data_directory(cancel)
+    _data_directory(cancel)
     cancel.add_argument("order_id", type=int)
 
-    from exchange.admin.parser import add_admin
-    from exchange.store.cli import add_store
 
-    add_admin(commands, DEFAULT_DATA_DIRECTORY)
-    add_store(commands, DEFAULT_DATA_DIRECTORY)
-
+def _add_order(command: AddCommand) -> None:
     order = command("order", "Send one order over the network and print the answers.")
     order.add_argument("--host", default="127.0.0.1")
     order.add_argument("--port", type=int, default=9100)
@@ -136,10 +145,6 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="ORDER",
         help="buy|sell|short QUANTITY SYMBOL @ PRICE, or without @ PRICE for a market order",
     )
-
-    hash_password = command("hash-password", "Print a password's hash for sessions.toml.")
-    hash_password.add_argument("password", nargs="?", help="default: asked for")
-    return parser
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -186,7 +191,7 @@ def _status(options: argparse.Namespace) -> int:
     observer = Observer(options.data_dir)
     status = observer.look()
     if options.json or not sys.stdout.isatty():
-        time.sleep(0.2)  # two looks make the rates
+        time.sleep(0.2)  # the rates are from two readings
         print(json.dumps(observer.look()))
         return ExitStatus.OK
     from rich.console import Console
@@ -246,7 +251,7 @@ def _cancel(options: argparse.Namespace) -> int:
     from exchange.commands import cancel_by_order_id
 
     if not 0 <= options.order_id < 1 << 62:
-        raise ConfigurationError(f"{options.order_id} is no order id")
+        raise ConfigurationError(f"{options.order_id} is not an order id")
     submit(options.data_dir, cancel_by_order_id(options.order_id))
     return ExitStatus.OK
 
@@ -306,7 +311,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # the reader of our output has gone; nothing more can be said there
+        # whoever read our output has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitStatus.OK
 

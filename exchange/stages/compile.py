@@ -23,12 +23,13 @@ from pathlib import Path
 from typing import Any
 
 from exchange.errors import StageFailed
-from exchange.settings import ROOT
+from exchange.settings import ROOT, Configuration
 from ringbuffer.jit import JIT_DISABLED
 from ringbuffer.jit_cache import source_hash
 
 POLL_S = 0.05
 REMIND_S = 5.0
+USERNAME, PASSWORD = "WARM", "warm"  # of the session that trades here
 
 
 def stamp_path() -> Path:
@@ -76,25 +77,12 @@ def run_compiler(cancelled: Callable[[], bool]) -> bool:
     return True
 
 
-def _in_one_process(directory: Path) -> Iterator[str]:
-    """Run a small exchange; yields the name of each part before it is compiled."""
-    yield "imports"
-    import numpy as np
+def _small_configuration() -> Configuration:
+    """The shipped configuration with small tables and one session, which may log in."""
+    import msgspec
 
-    from exchange.client.order_entry import OrderEntryClient
-    from exchange.control.producer import ControlProducer
-    from exchange.control.trading import TradingControl
-    from exchange.core.pipeline import IngressRing
-    from exchange.core.region import RingCapacities, core_sections
-    from exchange.core.stage_names import CORE_STAGES, StageName
     from exchange.gateway.passwords import hash_password
     from exchange.settings import Session, load
-    from exchange.stages.wiring import (
-        build_journaler,
-        build_matcher,
-        build_order_entry,
-        recover_engine,
-    )
 
     shipped = load(None)
     settings = shipped.settings
@@ -110,8 +98,6 @@ def _in_one_process(directory: Path) -> Iterator[str]:
         "order_entry": {"connections": 4, "batch_events": 256},
         "day": {"roll": "manual"},
     }
-    import msgspec
-
     settings = msgspec.structs.replace(
         settings,
         **{
@@ -119,75 +105,87 @@ def _in_one_process(directory: Path) -> Iterator[str]:
             for section, keys in small.items()
         },
     )
-    configuration = msgspec.structs.replace(
+    password = hash_password(PASSWORD, n=16, r=1)
+    return msgspec.structs.replace(
         shipped,
         settings=settings,
-        sessions=[
-            Session(id=1, username="WARM", password=hash_password("warm", n=16, r=1), account=1003)
-        ],
+        sessions=[Session(id=1, username=USERNAME, password=password, account=1003)],
     )
+
+
+def _run_exchange(directory: Path, configuration: Configuration, start: str) -> Iterator[str]:
+    """Start a small exchange on ``directory``, trade, end it; yields the name of each part."""
+    import msgspec
+    import numpy as np
+
+    from exchange.control.producer import ControlProducer
+    from exchange.control.trading import TradingControl
+    from exchange.core.pipeline import IngressRing
+    from exchange.core.region import RingCapacities, core_sections
+    from exchange.core.stage_names import CORE_STAGES, StageName
+    from exchange.stages.wiring import (
+        build_journaler,
+        build_matcher,
+        build_order_entry,
+        recover_engine,
+    )
+
+    settings = configuration.settings
     rings = RingCapacities(**msgspec.structs.asdict(settings.rings))
     stages = (*CORE_STAGES, StageName.ORDER_ENTRY, StageName.DAEMON)
-    for life in ("first start", "restart"):
-        eventfds = {name: os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK) for name in stages}
-        arrays = {s.name: np.zeros(s.count, s.dtype) for s in core_sections(rings)}
-        yield f"{life}: recovery"
-        state, facts = recover_engine(directory, settings, False, None)
-        yield f"{life}: matcher"
-        matcher = build_matcher(state, facts, settings, arrays, eventfds)
-        matcher.on_start()
-        yield f"{life}: journaler"
-        journaler = build_journaler(directory, facts, settings, arrays, eventfds)
-        journaler.on_start()
-        yield f"{life}: control"
-        producer = ControlProducer(
-            arrays[IngressRing.CONTROL.section], arrays["cursors"], eventfds[StageName.MATCHER]
-        )
-        trading = TradingControl(configuration)
-        trading.recovered(facts, producer)
-        yield f"{life}: matching and commit"
-        while not producer.settled():
-            matcher.do_work(1024)
-            journaler.do_work(1024)
-        yield f"{life}: order entry"
-        listener = socket.create_server(("127.0.0.1", 0))
-        hashes = {s.username: s.password for s in configuration.sessions}
-        gateway = build_order_entry(directory, settings, arrays, eventfds, hashes, listener)
-        gateway.on_start()
-        idle = gateway.idle_strategy(1)
+    eventfds = {name: os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK) for name in stages}
+    arrays = {s.name: np.zeros(s.count, s.dtype) for s in core_sections(rings)}
+    yield f"{start}: recovery"
+    state, facts = recover_engine(directory, settings, False, None)
+    yield f"{start}: matcher"
+    matcher = build_matcher(state, facts, settings, arrays, eventfds)
+    matcher.on_start()
+    yield f"{start}: journaler"
+    journaler = build_journaler(directory, facts, settings, arrays, eventfds)
+    journaler.on_start()
+    yield f"{start}: control"
+    producer = ControlProducer(
+        arrays[IngressRing.CONTROL.section], arrays["cursors"], eventfds[StageName.MATCHER]
+    )
+    TradingControl(configuration).recovered(facts, producer)
+    yield f"{start}: matching and commit"
+    while not producer.settled():
+        matcher.do_work(1024)
+        journaler.do_work(1024)
+    yield f"{start}: order entry"
+    listener = socket.create_server(("127.0.0.1", 0))
+    hashes = {s.username: s.password for s in configuration.sessions}
+    gateway = build_order_entry(directory, settings, arrays, eventfds, hashes, listener)
+    gateway.on_start()
+    idle = gateway.idle_strategy(1)
+    agents: tuple[Any, ...] = (matcher, journaler, gateway)
 
-        def work(agents: tuple[Any, ...] = (matcher, journaler, gateway), idle: Any = idle) -> None:
-            for agent in agents:
-                agent.do_work(1024)
-            idle.prepare()
-            idle.resume()
+    def work() -> None:
+        for agent in agents:
+            agent.do_work(1024)
+        idle.prepare()
+        idle.resume()
 
-        yield f"{life}: orders over TCP"
-        _trade(OrderEntryClient, listener.getsockname()[1], work, life)
-        for agent in (gateway, journaler, matcher):
-            agent.on_close()
-        for descriptor in eventfds.values():
-            os.close(descriptor)
-    yield "read models"
-    from exchange.api.websocket.fan_out_send import compile_sending
-    from exchange.api.websocket.trade_frames import compile_trade_frames
-    from exchange.read_model.accounts.model import compile_accounts
-    from exchange.read_model.market.model import compile_market
-
-    compile_market()
-    compile_accounts()
-    compile_sending()
-    compile_trade_frames()
+    yield f"{start}: orders over TCP"
+    _trade(listener.getsockname()[1], work, start.replace(" ", "")[:6])
+    for agent in reversed(agents):
+        agent.on_close()
+    for descriptor in eventfds.values():
+        os.close(descriptor)
 
 
-def _trade(client_class: Any, port: int, work: Callable[[], None], life: str) -> None:
-    """Log in, send every kind of message, read the answers; ``work`` turns the agents."""
+def _trade(port: int, work: Callable[[], None], token: str) -> None:
+    """Log in, send every kind of message, read the answers; ``work`` runs the agents meanwhile.
+
+    ``token``: the first characters of every order token.
+    """
     from concurrent.futures import ThreadPoolExecutor
 
+    from exchange.client.order_entry import OrderEntryClient
+
     def talk() -> None:
-        with client_class("127.0.0.1", port) as client:
-            client.login("WARM", "warm", sequence=1)
-            token = life.replace(" ", "")[:6]
+        with OrderEntryClient("127.0.0.1", port) as client:
+            client.login(USERNAME, PASSWORD, sequence=1)
             client.enter(f"{token}1", "S", 100, "AAPL", 1_500_000)
             client.enter(f"{token}2", "B", 50, "AAPL", 1_500_000)
             client.replace(f"{token}1", f"{token}3", 90, 1_510_000)
@@ -204,6 +202,28 @@ def _trade(client_class: Any, port: int, work: Callable[[], None], life: str) ->
         while not talking.done():
             work()
         talking.result()
+
+
+def _compile_read_models() -> None:
+    from exchange.api.websocket.fan_out_send import compile_sending
+    from exchange.api.websocket.trade_frames import compile_trade_frames
+    from exchange.read_model.accounts.model import compile_accounts
+    from exchange.read_model.market.model import compile_market
+
+    compile_market()
+    compile_accounts()
+    compile_sending()
+    compile_trade_frames()
+
+
+def _in_one_process(directory: Path) -> Iterator[str]:
+    """Run a small exchange twice; yields the name of each part before it is compiled."""
+    yield "imports"
+    configuration = _small_configuration()
+    for start in ("first start", "restart"):
+        yield from _run_exchange(directory, configuration, start)
+    yield "read models"
+    _compile_read_models()
 
 
 def compile_everything(report: Callable[[str], None]) -> None:

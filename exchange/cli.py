@@ -309,7 +309,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"exchange: {error}", file=sys.stderr)
         return int(error.status)
     except KeyboardInterrupt:
-        return 130
+        return ExitStatus.INTERRUPTED
     except BrokenPipeError:
         # whoever read our output has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

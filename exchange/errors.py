@@ -31,6 +31,7 @@ class ExitStatus(IntEnum):
 
     OK = 0
     BUG = 1  # an exception nobody expected: Python's own status
+    DIFFERENT = 1  # of commands that compare: something differs
     USAGE = 2  # argparse's own status
     ALREADY_RUNNING = 64
     NOT_RUNNING = 65
@@ -45,6 +46,7 @@ class ExitStatus(IntEnum):
     CONFIGURATION = 78  # sysexits EX_CONFIG
     STOP_TIMED_OUT = 79
     REFUSED = 80  # a command that the running exchange answered with a refusal
+    INTERRUPTED = 130  # a client command ended by Ctrl-C: the shell's status for SIGINT
 
 
 class ExchangeError(Exception):

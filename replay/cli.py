@@ -460,7 +460,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         return fail(error, DataDirectoryUnavailable.status)
     except KeyboardInterrupt:
-        return 130
+        return int(ExitStatus.INTERRUPTED)
 
 
 if __name__ == "__main__":

@@ -311,7 +311,7 @@ def config_diff(options: argparse.Namespace) -> int:
         for difference in found:
             print(_difference_line(difference))
         print(f"{len(found)} differences" if found else "as configured")
-    return ExitStatus.BUG if found else ExitStatus.OK
+    return ExitStatus.DIFFERENT if found else ExitStatus.OK
 
 
 def config_apply(options: argparse.Namespace) -> int:

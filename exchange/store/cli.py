@@ -156,7 +156,7 @@ def _check(options: argparse.Namespace, settings: Settings) -> int:
     if result.differences:
         more = ", perhaps more" if len(result.differences) >= LIMIT else ""
         print(f"{len(result.differences)} differences{more}")
-        return ExitStatus.BUG
+        return ExitStatus.DIFFERENT
     print(f"the database says what the archive says: {result.events:,} events")
     return ExitStatus.OK
 

@@ -134,12 +134,13 @@ class Loader:
         raw, ends = _orders(trades, self._instruments, self._runs)
         pair = np.arange(1, trades + 1) * ANSWERS_PER_TRADE
         after = np.stack([pair - 3, pair], axis=1).reshape(-1)
-        tally = load.new_tally()
+        tally = load.new_client(self._client.fileno())
         elapsed_ns = load.run_open_loop(
-            self._client.fileno(), raw, ends, after, 2 * per_second,
-            np.zeros(load.RECEIVE_BUFFER_BYTES, np.uint8), *tally,
+            tally,
+            load.Messages(raw, ends, after),
+            2.0 * per_second,
             time.monotonic_ns() + DEADLINE_S * 10**9,
-        )  # fmt: skip
+        )
         check(elapsed_ns > 0, f"the load lost answers or its connection ({elapsed_ns})")
         executed = int(tally.by_type[ord("E")])
         check(executed == 2 * trades, f"{executed} executions of {2 * trades}")

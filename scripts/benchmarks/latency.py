@@ -73,7 +73,7 @@ class SyncProbe:
 
 
 class EchoProbe:
-    """A child process that gives back what it gets, and the time of a round trip to it."""
+    """A child process that sends back what it receives, and the times of round trips to it."""
 
     def __init__(self, count: int) -> None:
         load.echo(-1, 0, 0, np.zeros(1, np.uint8))
@@ -95,9 +95,8 @@ class EchoProbe:
         raw = np.tile(self.packet, count)
         ends = np.arange(1, count + 1) * ECHO_IN_BYTES
         latencies = np.zeros(count, np.int64)
-        buffer = np.zeros(load.RECEIVE_BUFFER_BYTES, np.uint8)
-        if load.run_round_trips(self.client.fileno(), raw, ends, latencies, buffer,
-                                *load.new_tally()) != 0:  # fmt: skip
+        client = load.new_client(self.client.fileno())
+        if load.run_round_trips(client, raw, ends, latencies) != 0:
             raise BenchmarkFailed("the echo process went away")
         self.samples.append(latencies)
 
@@ -123,8 +122,7 @@ def _round_trips(client: socket.socket, folder: Path, count: int) -> dict[str, f
     flow = _round_trip_flow(count)
     raw, ends = load.to_wire(flow, b"AAPL", 100, token_prefix=1)
     latencies = np.zeros(count, np.int64)
-    buffer = np.zeros(load.RECEIVE_BUFFER_BYTES, np.uint8)
-    tally = load.new_tally()
+    tally = load.new_client(client.fileno())
     sync, echo = SyncProbe(folder), EchoProbe(count)
     try:
         # In turn, so that all three see the same minute of a machine whose speed wanders.
@@ -135,9 +133,8 @@ def _round_trips(client: socket.socket, folder: Path, count: int) -> dict[str, f
             echo.measure(batch)
             start = int(ends[done - 1]) if done else 0
             part = ends[done : done + batch] - start
-            if load.run_round_trips(
-                client.fileno(), raw[start:], part, latencies[done : done + batch], buffer, *tally
-            ) != 0:  # fmt: skip
+            times = latencies[done : done + batch]
+            if load.run_round_trips(tally, raw[start:], part, times) != 0:
                 raise BenchmarkFailed("the exchange closed the connection")
             done += batch
     finally:
@@ -169,13 +166,14 @@ def _under_load(
     prefix = 10 + SYMBOLS.index(symbol)
     raw, ends = load.to_wire(flow, symbol, 100, token_prefix=prefix)
     expected = oracle.expect(flow, prefix)
-    tally = load.new_tally()
-    buffer = np.zeros(load.RECEIVE_BUFFER_BYTES, np.uint8)
+    tally = load.new_client(client.fileno())
     before = histogram.copy()
     elapsed = load.run_open_loop(
-        client.fileno(), raw, ends, expected.after, float(rate), buffer, *tally,
+        tally,
+        load.Messages(raw, ends, expected.after),
+        float(rate),
         time.monotonic_ns() + DEADLINE_S * 10**9,
-    )  # fmt: skip
+    )
     check(elapsed > 0, f"at {rate}/s: lost answers or the connection ({elapsed})")
     received = {letter: int(tally.by_type[ord(letter)]) for letter in expected.by_type}
     check(received == expected.by_type, f"answers {received}, expected {expected.by_type}")

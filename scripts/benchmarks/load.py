@@ -58,14 +58,14 @@ def _generate(
     add_share: float,
     cancel_share: float,
     mid_ticks: int,
-    is_cancel: np.ndarray,
-    side: np.ndarray,
-    ticks: np.ndarray,
-    quantity: np.ndarray,
-    token: np.ndarray,
+    flow: OrderFlow,
     live: np.ndarray,
 ) -> int:
-    """Fill the arrays from uniform ``draws`` (n, 4); a cancel takes an order believed live."""
+    """Fill ``flow`` from uniform ``draws`` (float64 (n, 4)); a cancel takes an order believed live.
+
+    ``live``: room for the tokens of these (int64[n]). Returns how many tokens were used.
+    """
+    is_cancel, side, ticks, quantity, token = flow
     count = draws.shape[0]
     live_count = 0
     tokens = 0
@@ -102,7 +102,7 @@ def generate(count: int, seed: int, add: float = 0.47, cancel: float = 0.45) -> 
         np.zeros(count, np.int64),
         np.zeros(count, np.int64),
     )
-    _generate(draws, add, cancel, 10_000, *flow, np.zeros(count, np.int64))
+    _generate(draws, add, cancel, 10_000, flow, np.zeros(count, np.int64))
     return flow
 
 
@@ -162,11 +162,21 @@ def _scatter(raw: np.ndarray, messages: np.ndarray, offsets: np.ndarray) -> None
         raw[offsets + column] = rows[:, column]
 
 
-class Tally(NamedTuple):
-    """What came back, by message type (index = ASCII code of the OUCH type), and bytes."""
+class Client(NamedTuple):
+    """A connection to the exchange, and what came back over it."""
 
-    by_type: np.ndarray  # int64[256]
+    socket: int  # its descriptor
+    buffer: np.ndarray  # uint8[RECEIVE_BUFFER_BYTES]
+    by_type: np.ndarray  # int64[256]: messages by the ASCII code of their OUCH type
     counts: np.ndarray  # int64[8]: see the indices below
+
+
+class Messages(NamedTuple):
+    """Messages to send, as bytes, and the answers to them."""
+
+    raw: np.ndarray  # uint8
+    ends: np.ndarray  # int64[n]: where each message ends
+    expected_after: np.ndarray  # int64[n]: answers that must have come once message i is answered
 
 
 TALLY_MESSAGES = 0  # sequenced messages received
@@ -178,13 +188,20 @@ TALLY_SENT_BYTES = 5
 TALLY_HELD = 6  # bytes of an unfinished packet at the start of the receive buffer
 
 
-def new_tally() -> Tally:
-    return Tally(np.zeros(256, np.int64), np.zeros(8, np.int64))
+def new_client(descriptor: int) -> Client:
+    """A client on a connected socket; nothing has come back."""
+    return Client(
+        descriptor,
+        np.zeros(RECEIVE_BUFFER_BYTES, np.uint8),
+        np.zeros(256, np.int64),
+        np.zeros(8, np.int64),
+    )
 
 
 @jit
-def _take_packets(buffer: np.ndarray, held: int, by_type: np.ndarray, counts: np.ndarray) -> int:
+def _take_packets(client: Client, held: int) -> int:
     """Count whole packets in ``buffer[:held]``, move the unfinished rest to the front."""
+    buffer, counts = client.buffer, client.counts
     at = 0
     while held - at >= 3:
         size = (np.int64(buffer[at]) << 8 | np.int64(buffer[at + 1])) + 2
@@ -192,10 +209,10 @@ def _take_packets(buffer: np.ndarray, held: int, by_type: np.ndarray, counts: np
             break
         packet = buffer[at + 2]
         if packet == 0x53:  # 'S', sequenced data
-            counts[0] += 1
-            by_type[buffer[at + 3]] += 1
+            counts[TALLY_MESSAGES] += 1
+            client.by_type[buffer[at + 3]] += 1
         elif packet != 0x48:  # 'H', heartbeat
-            counts[3] += 1
+            counts[TALLY_BAD] += 1
         at += size
     rest = held - at
     for i in range(rest):
@@ -204,97 +221,97 @@ def _take_packets(buffer: np.ndarray, held: int, by_type: np.ndarray, counts: np
 
 
 @jit
-def run_windowed(
-    socket: int,
-    raw: np.ndarray,
-    ends: np.ndarray,
-    expected_after: np.ndarray,
-    window: int,
-    chunk_bytes: int,
-    buffer: np.ndarray,
-    by_type: np.ndarray,
-    counts: np.ndarray,
-    deadline_ns: int,
-) -> int:
-    """Send all of ``raw``; keep at most ``window`` answers outstanding; take every answer.
+def _send(client: Client, raw: np.ndarray, first: int, end: int) -> int:
+    """Send bytes ``first`` .. ``end`` of ``raw`` as far as there is room: bytes sent, −1 = lost."""
+    sent = send(
+        np.int32(client.socket),
+        raw[first:].ctypes.data,
+        np.uint64(end - first),
+        np.int32(MSG_DONTWAIT | MSG_NOSIGNAL),
+    )
+    if sent > 0:
+        return sent
+    if errno() == EAGAIN:
+        return 0
+    client.counts[TALLY_ERRNO] = errno()
+    return -1
 
-    ``expected_after[i]``: messages that must have come back once message i is answered (int64).
+
+@jit
+def _receive(client: Client) -> int:
+    """Take what has come, and count it: bytes received, −1 = connection lost."""
+    held = client.counts[TALLY_HELD]
+    received = recv(
+        np.int32(client.socket),
+        client.buffer[held:].ctypes.data,
+        np.uint64(client.buffer.shape[0] - held),
+        np.int32(MSG_DONTWAIT),
+    )
+    if received > 0:
+        client.counts[TALLY_BYTES] += received
+        client.counts[TALLY_HELD] = _take_packets(client, held + received)
+        return received
+    if received < 0 and errno() == EAGAIN:
+        return 0
+    client.counts[TALLY_ERRNO] = 0 if received == 0 else errno()
+    return -1
+
+
+@jit
+def _wait(client: Client, wanted: int, timeout_ms: int, entry: np.ndarray) -> None:
+    """Wait for ``wanted`` (POLLIN, POLLOUT) on the socket; ``entry``: scratch, int64[1]."""
+    entry[0] = np.int64(client.socket) | (np.int64(wanted) << 32)
+    poll(entry.ctypes.data, np.uint64(1), np.int32(timeout_ms))
+
+
+@jit
+def run_windowed(
+    client: Client, messages: Messages, window: int, chunk_bytes: int, deadline_ns: int
+) -> int:
+    """Send all ``messages``; keep at most ``window`` answers outstanding; take every answer.
+
     Returns the nanoseconds from the first send to the last answer, or −1: connection lost,
-    −2: deadline passed. The outcome's details are in ``counts`` (see TALLY_*).
+    −2: deadline passed. The outcome's details are in ``client.counts`` (see TALLY_*).
     """
     scratch = np.zeros(2, np.int64)
     poll_entry = np.zeros(1, np.int64)
+    counts, ends, expected_after = client.counts, messages.ends, messages.expected_after
     total = ends.shape[0]
     expected = expected_after[total - 1]
     sent_bytes = 0
     sent = 0
-    allowed = 0  # messages that the window lets us send
-    held = 0
-    base = counts[0]
+    allowed = 0  # messages that the window allows to be sent
+    base = counts[TALLY_MESSAGES]
+    counts[TALLY_HELD] = 0
     started = clock_ns(CLOCK_MONOTONIC, scratch)
-    while counts[0] - base < expected or sent < total:
-        received = counts[0] - base
-        while allowed < total and expected_after[allowed] - received <= window:
+    while counts[TALLY_MESSAGES] - base < expected or sent < total:
+        answered = counts[TALLY_MESSAGES] - base
+        while allowed < total and expected_after[allowed] - answered <= window:
             allowed += 1
-        progressed = False
+        out = 0
         if sent < allowed:
-            limit = ends[allowed - 1]
-            if limit - sent_bytes > chunk_bytes:
-                limit = sent_bytes + chunk_bytes
-            n = send(
-                np.int32(socket),
-                raw[sent_bytes:].ctypes.data,
-                np.uint64(limit - sent_bytes),
-                np.int32(MSG_DONTWAIT | MSG_NOSIGNAL),
-            )
-            if n > 0:
-                sent_bytes += n
-                while sent < total and ends[sent] <= sent_bytes:
-                    sent += 1
-                progressed = True
-            elif errno() != EAGAIN:
-                counts[4] = errno()
+            limit = min(ends[allowed - 1], sent_bytes + chunk_bytes)
+            out = _send(client, messages.raw, sent_bytes, limit)
+            if out < 0:
                 return -1
-        n = recv(
-            np.int32(socket),
-            buffer[held:].ctypes.data,
-            np.uint64(buffer.shape[0] - held),
-            np.int32(MSG_DONTWAIT),
-        )
-        if n > 0:
-            counts[1] += n
-            held = _take_packets(buffer, held + n, by_type, counts)
-            progressed = True
-        elif n == 0:
+            sent_bytes += out
+            while sent < total and ends[sent] <= sent_bytes:
+                sent += 1
+        received = _receive(client)
+        if received < 0:
             return -1
-        elif errno() != EAGAIN:
-            counts[4] = errno()
-            return -1
-        if not progressed:
-            wanted = POLLIN | (POLLOUT if sent < allowed else 0)
-            poll_entry[0] = np.int64(socket) | (np.int64(wanted) << 32)
-            poll(poll_entry.ctypes.data, np.uint64(1), np.int32(100))
+        if out == 0 and received == 0:
+            _wait(client, POLLIN | (POLLOUT if sent < allowed else 0), 100, poll_entry)
             if clock_ns(CLOCK_MONOTONIC, scratch) > deadline_ns:
-                counts[2] += sent
+                counts[TALLY_SENT] += sent
                 return -2
-    counts[2] += sent
-    counts[5] += sent_bytes
-    counts[6] = held
+    counts[TALLY_SENT] += sent
+    counts[TALLY_SENT_BYTES] += sent_bytes
     return clock_ns(CLOCK_MONOTONIC, scratch) - started
 
 
 @jit
-def run_open_loop(
-    socket: int,
-    raw: np.ndarray,
-    ends: np.ndarray,
-    expected_after: np.ndarray,
-    rate_per_s: float,
-    buffer: np.ndarray,
-    by_type: np.ndarray,
-    counts: np.ndarray,
-    deadline_ns: int,
-) -> int:
+def run_open_loop(client: Client, messages: Messages, rate_per_s: float, deadline_ns: int) -> int:
     """Send message i at ``start + i / rate_per_s`` whatever comes back (open loop).
 
     Sleeps in ``poll`` at most one millisecond, so messages that fall due meanwhile go out
@@ -302,70 +319,44 @@ def run_open_loop(
     """
     scratch = np.zeros(2, np.int64)
     poll_entry = np.zeros(1, np.int64)
+    counts, ends = client.counts, messages.ends
     total = ends.shape[0]
-    expected = expected_after[total - 1]
+    expected = messages.expected_after[total - 1]
     sent_bytes = 0
     sent = 0
-    held = 0
-    base = counts[0]
+    base = counts[TALLY_MESSAGES]
+    counts[TALLY_HELD] = 0
     started = clock_ns(CLOCK_MONOTONIC, scratch)
-    while counts[0] - base < expected or sent < total:
+    while counts[TALLY_MESSAGES] - base < expected or sent < total:
         now = clock_ns(CLOCK_MONOTONIC, scratch)
         if now > deadline_ns:
-            counts[2] += sent
+            counts[TALLY_SENT] += sent
             return -2
-        due = int((now - started) * rate_per_s / 1e9) + 1
-        if due > total:
-            due = total
+        due = min(int((now - started) * rate_per_s / 1e9) + 1, total)
         if sent < due and sent_bytes < ends[due - 1]:
-            n = send(
-                np.int32(socket),
-                raw[sent_bytes:].ctypes.data,
-                np.uint64(ends[due - 1] - sent_bytes),
-                np.int32(MSG_DONTWAIT | MSG_NOSIGNAL),
-            )
-            if n > 0:
-                sent_bytes += n
-                while sent < total and ends[sent] <= sent_bytes:
-                    sent += 1
-            elif errno() != EAGAIN:
-                counts[4] = errno()
+            out = _send(client, messages.raw, sent_bytes, ends[due - 1])
+            if out < 0:
                 return -1
-        n = recv(
-            np.int32(socket),
-            buffer[held:].ctypes.data,
-            np.uint64(buffer.shape[0] - held),
-            np.int32(MSG_DONTWAIT),
-        )
-        if n > 0:
-            counts[1] += n
-            held = _take_packets(buffer, held + n, by_type, counts)
-            continue
-        if n == 0:
+            sent_bytes += out
+            while sent < total and ends[sent] <= sent_bytes:
+                sent += 1
+        received = _receive(client)
+        if received < 0:
             return -1
-        if errno() != EAGAIN:
-            counts[4] = errno()
-            return -1
-        poll_entry[0] = np.int64(socket) | (np.int64(POLLIN) << 32)
-        poll(poll_entry.ctypes.data, np.uint64(1), np.int32(1 if sent < total else 100))
-    counts[2] += sent
-    counts[5] += sent_bytes
-    counts[6] = held
+        if received == 0:
+            _wait(client, POLLIN, 1 if sent < total else 100, poll_entry)
+    counts[TALLY_SENT] += sent
+    counts[TALLY_SENT_BYTES] += sent_bytes
     return clock_ns(CLOCK_MONOTONIC, scratch) - started
 
 
 @jit
 def run_round_trips(
-    socket: int,
-    raw: np.ndarray,
-    ends: np.ndarray,
-    latencies_ns: np.ndarray,
-    buffer: np.ndarray,
-    by_type: np.ndarray,
-    counts: np.ndarray,
+    client: Client, raw: np.ndarray, ends: np.ndarray, latencies_ns: np.ndarray
 ) -> int:
     """One message in flight: send, block until its answer is whole. 0, or −1 connection lost."""
     scratch = np.zeros(2, np.int64)
+    socket, buffer, counts = client.socket, client.buffer, client.counts
     start = 0
     for i in range(ends.shape[0]):
         before = clock_ns(CLOCK_MONOTONIC, scratch)
@@ -376,8 +367,8 @@ def run_round_trips(
             return -1
         start = ends[i]
         held = 0
-        wanted = counts[0] + 1
-        while counts[0] < wanted:
+        wanted = counts[TALLY_MESSAGES] + 1
+        while counts[TALLY_MESSAGES] < wanted:
             n = recv(
                 np.int32(socket),
                 buffer[held:].ctypes.data,
@@ -386,10 +377,10 @@ def run_round_trips(
             )
             if n <= 0:
                 return -1
-            counts[1] += n
-            held = _take_packets(buffer, held + n, by_type, counts)
+            counts[TALLY_BYTES] += n
+            held = _take_packets(client, held + n)
         latencies_ns[i] = clock_ns(CLOCK_MONOTONIC, scratch) - before
-        counts[2] += 1
+        counts[TALLY_SENT] += 1
     return 0
 
 
@@ -397,7 +388,7 @@ def run_round_trips(
 def serve_bytes(
     socket: int, expect_bytes: int, answer: np.ndarray, chunk_bytes: int, buffer: np.ndarray
 ) -> int:
-    """The limit: take ``expect_bytes``, give ``answer`` back in proportion, look at nothing."""
+    """The limit: take ``expect_bytes``, send ``answer`` back in proportion, decode nothing."""
     taken = 0
     given = 0
     total = answer.shape[0]
@@ -439,7 +430,7 @@ def serve_bytes(
 
 @jit
 def echo(socket: int, size: int, count: int, buffer: np.ndarray) -> int:
-    """Give every ``size`` bytes back as they came, ``count`` times."""
+    """Send every ``size`` bytes back as they came, ``count`` times."""
     for _ in range(count):
         held = 0
         while held < size:

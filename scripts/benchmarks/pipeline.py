@@ -8,7 +8,7 @@ nothing, and fees are charged (``scripts/benchmarks/venue.py``).
 It checks itself: the number of answers of each type must be what the matcher, run in this process
 on the same orders, says; the exchange's own count of commands must equal what was sent;
 `exchange-replay verify` must find the journal and the archive equal and the money conserved. Beside
-it, in the same run: the same bytes both ways over loopback with a peer that looks at nothing, and
+it, in the same run: the same bytes both ways over loopback with a peer that decodes nothing, and
 the exchange once without controls and fees.
 """
 
@@ -82,15 +82,16 @@ def tcp_limit(raw: np.ndarray, flow_ends: np.ndarray, expected: oracle.Expectati
         result = load.serve_bytes(peer.fileno(), raw.size, frame, CLIENT_CHUNK_BYTES, buffer)
         os._exit(0 if result == 0 else 1)
     client = venue.connect(listener.getsockname()[1])
-    tally = load.new_tally()
-    buffer = np.zeros(load.RECEIVE_BUFFER_BYTES, np.uint8)
     total = sum(expected.by_type.values())
     after = (np.arange(1, flow_ends.size + 1) * total) // flow_ends.size
     try:
         elapsed = load.run_windowed(
-            client.fileno(), raw, flow_ends, after, window, CLIENT_CHUNK_BYTES, buffer, *tally,
+            load.new_client(client.fileno()),
+            load.Messages(raw, flow_ends, after),
+            window,
+            CLIENT_CHUNK_BYTES,
             time.monotonic_ns() + DEADLINE_S * 10**9,
-        )  # fmt: skip
+        )
     finally:
         client.close()
         listener.close()
@@ -120,18 +121,20 @@ def _one_run(
     verify: bool,
     controls: bool,
 ) -> dict[str, Any]:
-    tally = load.new_tally()
-    buffer = np.zeros(load.RECEIVE_BUFFER_BYTES, np.uint8)
     with venue.running(overrides, controls=controls) as place:
         region = Region.attach_read_only(region_name(place.data.resolve()))
         client = venue.connect(place.port)
         venue.log_in(client)
         before = read_counters(region.arrays["counters"], Counter)
         cpu_before = _cpu_seconds(place.process.pid)
+        tally = load.new_client(client.fileno())
         elapsed = load.run_windowed(
-            client.fileno(), raw, ends, expected.after, window, CLIENT_CHUNK_BYTES, buffer, *tally,
+            tally,
+            load.Messages(raw, ends, expected.after),
+            window,
+            CLIENT_CHUNK_BYTES,
             time.monotonic_ns() + DEADLINE_S * 10**9,
-        )  # fmt: skip
+        )
         cpu_after = _cpu_seconds(place.process.pid)
         after = read_counters(region.arrays["counters"], Counter)
         region.close()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
+from exchange import errors
 from exchange.admin.order import Order, parse_order
 from exchange.cli import build_parser, main
 from exchange.errors import ConfigurationError, ExchangeError, ExitStatus
@@ -18,11 +20,23 @@ def every_error(base: type[ExchangeError] = ExchangeError) -> list[type[Exchange
 
 
 def test_every_error_has_an_exit_status_that_is_documented() -> None:
-    operations = (Path(__file__).parents[3] / "docs" / "operations.md").read_text()
     for error in every_error():
         assert error.status not in (ExitStatus.OK, ExitStatus.USAGE)
-    for status in ExitStatus:
-        assert f"| {int(status)} |" in operations, f"{status!r} is not in docs/operations.md"
+    operations = (Path(__file__).parents[3] / "docs" / "operations.md").read_text()
+    section = operations.partition("\n## Exit statuses\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (\d+) \| (\w+) \|", section, re.MULTILINE)
+    assert [(int(number), name) for number, name in rows] == [
+        (int(status), status.name) for status in ExitStatus
+    ]
+
+
+def test_the_tree_of_errors_is_drawn() -> None:
+    drawn = re.findall(r"\+- (\w+)", errors.__doc__ or "")
+    assert sorted(drawn) == sorted(
+        error.__name__
+        for error in ExchangeError.__subclasses__()
+        if error.__module__ == errors.__name__
+    )
 
 
 def test_check_config(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import re
+import tomllib
 
 import pytest
 
+from exchange.cli import build_parser as exchange_parser
+from replay.cli import build_parser as replay_parser
 from tests.tools.house.names import missing_in
 from tests.tools.house.source import ROOT
 
@@ -16,6 +20,7 @@ CITED = re.compile(
 )
 NUMBERED = re.compile(r"\b[Rr]ules? \d|\b(?:ENTER|REPLACE) \d(?:\.\d|\)|:| to | and )")
 FOLDERS = ("exchange", "journal", "replay", "ringbuffer", "scripts", "tests", "docs", "config")
+FENCED = re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL)
 SUFFIXES = {".py", ".md", ".toml", ".js", ".sql"}
 
 
@@ -150,10 +155,114 @@ def test_the_files_and_functions_of_the_architecture_exist():
     assert list(missing_in(text, "docs/architecture.md")) == []
 
 
+# --- commands and settings ----------------------------------------------------------------------
+
+SPAN = re.compile(r"`([^`\n]+)`")
+PLACEHOLDER = re.compile(r"^[A-Z][A-Z_./a-z]*$|^[…|<\[(].*|.*…$")
+PARSERS = {"exchange": exchange_parser(), "exchange-replay": replay_parser()}
+
+
+def commands_in(text: str) -> list[list[str]]:
+    """The command lines of ``text``: in code blocks and between backticks, as words."""
+    found = []
+    blocks = [line for block in FENCED.findall(text) for line in block.split("\n")]
+    for line in (*blocks, *SPAN.findall(FENCED.sub("", text))):
+        line = re.sub(r"^\$ |^(\w+=\S+ )+", "", line.strip())
+        line = re.sub(r"\s+#.*$", "", line).removeprefix(".venv/bin/")
+        words = line.split()
+        if words and words[0] in PARSERS and len(words) > 1:
+            found.append(words)
+    return found
+
+
+def choices_of(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            return dict(action.choices)
+    return {}
+
+
+def mistake_in(words: list[str]) -> str:
+    """What is wrong with a command line of a document; "" if nothing is."""
+    parser = PARSERS[words[0]]
+    options = set(parser._option_string_actions)
+    for word in words[1:]:
+        choices = choices_of(parser)
+        if word.startswith("--"):
+            name = word.strip("[]").partition("=")[0]
+            if name != "--" and name not in options:
+                return f"no option {name}"
+        elif choices:
+            if PLACEHOLDER.match(word):
+                break
+            if word not in choices:
+                return f"no command {word}"
+            parser = choices[word]
+            options |= set(parser._option_string_actions)
+        if word == "--":
+            break
+    return ""
+
+
+def test_the_commands_in_the_documents_exist():
+    found = [
+        (path.relative_to(ROOT), " ".join(words), mistake_in(words))
+        for path in documents()
+        for words in commands_in(path.read_text())
+    ]
+    assert len(found) > 80
+    assert [entry for entry in found if entry[2]] == []
+
+
+@pytest.mark.parametrize(
+    ("command", "mistake"),
+    [
+        ("exchange admin account open 2001", ""),
+        ("exchange admin account clothe 2001", "no command clothe"),
+        ("exchange-replay verify --everything", "no option --everything"),
+        ("exchange store psql -- -c x", ""),
+    ],
+)
+def test_a_command_that_does_not_exist_is_found(command, mistake):
+    assert mistake_in(command.split()) == mistake
+
+
+SETTING = re.compile(r"^(?:\[(?=\w+\] ))?(\w+)(?:\] |\.)(\w+)(?= =|$)")
+
+
+def test_the_settings_in_the_documents_exist():
+    settings = tomllib.loads((ROOT / "config/exchange.toml").read_text())
+    named = [
+        (path.relative_to(ROOT), section, key)
+        for path in documents()
+        for span in SPAN.findall(FENCED.sub("", path.read_text()))
+        for section, key in SETTING.findall(span)
+        if section in settings
+    ]
+    assert len(named) > 30
+    assert [entry for entry in named if entry[2] not in settings[entry[1]]] == []
+
+
+def test_the_programs_in_the_documents_exist():
+    missing = [
+        (path.relative_to(ROOT), name)
+        for path in documents()
+        for name in re.findall(r"(?<![\w/.])(scripts/[a-z_.]*[a-z_]|\.ci/run)\b", path.read_text())
+        if not (ROOT / name).exists()
+    ]
+    modules = [
+        (path.relative_to(ROOT), name)
+        for path in documents()
+        for name in re.findall(r"python -m ((?:exchange|tests|replay)[\w.]*)", path.read_text())
+        if not (ROOT / f"{name.replace('.', '/')}.py").exists()
+        and not (ROOT / name.replace(".", "/") / "__main__.py").exists()
+    ]
+    assert missing + modules == []
+
+
 # --- links --------------------------------------------------------------------------------------
 
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
-FENCED = re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL)
 
 
 def documents():

@@ -4,8 +4,8 @@ A whole exchange with feed workers. One client enters orders over OUCH at a fixe
 loop), in pairs that trade, spread over many instruments; each of the subscribers is subscribed to
 the trades of one of them. Every subscriber must get every trade of its instrument once and in
 order: all are counted, and of a sample of the connections every sequence is compared with the
-archive, which also says when the matcher stamped the trade: from then to the moment in which a
-client has received it is ``trade_to_client``.
+archive. The archive also says when the matcher stamped the trade; the latency that is reported
+("trade to client") runs from then to the moment in which a client has received the trade.
 
 The limit, in the same run: the same frames, as many in a write as the feed had, written to as many
 plain TCP sockets by a loop that does nothing else, and received by the same clients. At last idle

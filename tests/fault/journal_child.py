@@ -4,7 +4,7 @@
 
 Prints ``ready``, then ``durable N`` after each commit (N: next sequence), then ``done``. A fatal
 error prints ``fatal OPERATION ERRNO FIRST_SEQUENCE`` and exits with status 74, releasing nothing.
-``FSIZE_LIMIT``: RLIMIT_FSIZE in bytes, set after the writer is open.
+The optional last argument is RLIMIT_FSIZE in bytes, set after the writer is open.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ _RESTING_SIDE = ord("A")
 
 
 class OpenOrder:
-    """An order; ``is_shown`` while it is on a level, ``shown`` what the level shows of it."""
+    """An order; ``shown``: what its level shows of it."""
 
     def __init__(self, instrument: int, is_bid: bool, price: int, quantity: int) -> None:
         self.instrument = instrument

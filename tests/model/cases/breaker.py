@@ -1,6 +1,6 @@
 """Cases of the circuit breaker, in the language of ``tests/model/cases/script.py``.
 
-Before each case the same as in ``case_table.py``; then the breaker of instrument 1 is set to 10 %
+Before each case the same as in ``table.py``; then the breaker of instrument 1 is set to 10 %
 in 16 seconds, halting for 30: its window has 16 buckets of one second.
 """
 

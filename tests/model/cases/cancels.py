@@ -1,6 +1,6 @@
 """Cases of kill switches, mass cancels, lost connections, timers and days.
 
-The language is that of ``tests/model/cases/script.py``; before each case as in ``case_table.py``.
+The language is that of ``tests/model/cases/script.py``; before each case as in ``table.py``.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Cases of held orders and their review, in the language of ``tests/model/cases/script.py``.
 
-Before each case the same as in ``case_table.py``; the operator then wants to see orders worth more
+Before each case the same as in ``table.py``; the operator then wants to see orders worth more
 than 1,000 (value = price x quantity).
 """
 

@@ -1,6 +1,6 @@
 """Cases of stop orders, in the language of ``tests/model/cases/script.py``.
 
-Before each case the same as in ``case_table.py``. A stop order with a price is STOP_LIMIT (type=3),
+Before each case the same as in ``table.py``. A stop order with a price is STOP_LIMIT (type=3),
 one without is STOP (type=2); its TERMS say limit or protection price and stop price.
 """
 

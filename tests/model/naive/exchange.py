@@ -4,24 +4,24 @@ The independent twin of the matcher. It shares no code with the engine: dictiona
 and loops instead of pools, bitmaps and hash tables. Commands go in one at a time, the bytes of the
 events come out. Clarity goes before speed.
 
-One class made of mixins that share the memory of ``naive_market.py``, each in its file:
+One class made of mixins that share the memory of ``market.py``, each in its file:
 
-    naive_events     EventWriter   the bytes of the events
-    naive_market     Market        everything remembered
-    naive_clearing   Clearing      money, stock, what orders freeze
-    naive_matching   Matching      trades, self-trade prevention, resting, cancelling
-    naive_checks     Checks        what ENTER and REPLACE must pass; cancel ratio
-    naive_enter      Entering      ENTER
-    naive_amend      Amending      CANCEL, REPLACE, MODIFY
-    naive_stops      Stops         orders that wait for the last price
-    naive_held       Held          orders that wait for a review
-    naive_breaker    Breaker       halts after large moves
-    naive_auction    Auction       one price for all that trade
-    naive_states     States        instruments' states, the market's
-    naive_mass_cancel MassCancel   many orders at once; TIMER
-    naive_parameters Parameters    risk controls and fees
-    naive_control    Control       operators' commands and their keys
-    naive_definitions Definitions  instruments, sessions, start and end of the day
+    events       EventWriter   the bytes of the events
+    market       Market        everything remembered
+    clearing     Clearing      money, stock, what orders freeze
+    matching     Matching      trades, self-trade prevention, resting, cancelling
+    checks       Checks        what ENTER and REPLACE must pass; cancel ratio
+    enter        Entering      ENTER
+    amend        Amending      CANCEL, REPLACE, MODIFY
+    stops        Stops         orders that wait for the last price
+    held         Held          orders that wait for a review
+    breaker      Breaker       halts after large moves
+    auction      Auction       one price for all that trade
+    states       States        instruments' states, the market's
+    mass_cancel  MassCancel    many orders at once; TIMER
+    parameters   Parameters    risk controls and fees
+    control      Control       operators' commands and their keys
+    definitions  Definitions   instruments, sessions, start and end of the day
 
 The only rule it does not model is LEVEL_POOL_FULL, which depends on the engine's pools.
 """

@@ -1,7 +1,7 @@
 """The naive exchange's whole memory, and the few lookups that all of its rules need.
 
-The rules themselves are in mixins of one job each, put together in ``naive_exchange.py``: what the
-methods of one call in another is found there by name.
+The rules themselves are in mixins of one job each. ``exchange.py`` puts them together, so that the
+methods of one mixin find those of another by name.
 """
 
 from __future__ import annotations

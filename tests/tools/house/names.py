@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 import builtins
 import keyword
+import posixpath
 import re
 import sys
 from collections.abc import Iterator
@@ -90,7 +91,7 @@ def _one_file(mention: str, where: str) -> str:
     A name without its folder means the file beside; from elsewhere, the only one of that name.
     """
     files = _matching_files(mention)
-    beside = f"{where.rpartition('/')[0]}/{mention}"
+    beside = posixpath.normpath(posixpath.join(posixpath.dirname(where), mention))
     if beside in files:
         return beside
     product = [path for path in files if path.startswith(tuple(f"{each}/" for each in PRODUCT))]

@@ -1,1 +1,18 @@
-"""Replay tools: read a journal and an archive, rebuild, compare, export."""
+"""Replay tools: read a journal and an archive, rebuild, compare, export.
+
+cli.py            ``exchange-replay``: the arguments
+show.py           commands or events, one a line
+verify.py         replays the journal and compares with the archive
+book.py           the book after a command
+accounts.py       accounts after a command
+stats.py          what is in a journal, counted
+export.py         CSV
+snapshot.py       a snapshot, made outside the hot path
+source.py         commands and events of a data directory
+selection.py      which records are meant
+directory.py      symbols, user names and currencies behind numbers
+command_text.py   a command in words
+event_text.py     an event in words
+text.py           words for the numbers in records
+state_check.py    whether a state is right, and whether two are equal
+"""

@@ -2,6 +2,13 @@
 
 The names below are imported when they are first asked for, because the modules behind them import
 aiohttp, which takes a quarter of a second. ``exchange.client.order_entry`` needs none of it.
+
+    rest.py          REST: one method per request, signed
+    stream.py        the WebSocket, which reconnects by itself
+    messages.py      its messages as structures
+    types.py         REST's answers as structures
+    order_book.py    a local copy of a book
+    order_entry.py   a blocking client of order entry over TCP
 """
 
 from __future__ import annotations

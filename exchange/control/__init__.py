@@ -1,1 +1,12 @@
-"""The daemon as a producer of commands: operators, schedule, trading day, configuration."""
+"""The daemon as a producer of commands.
+
+loop.py           ties the parts together, for one core
+producer.py       writes commands into ingress ring 0
+trading.py        definitions, days and changes of state that configuration and clock ask for
+differences.py    configuration and running exchange compared
+trading_day.py    which trading day a moment belongs to
+schedule.py       which phase of the day a group of instruments is in
+socket.py         the control socket: requests of operators
+operators.py      their commands, answered when the events are released
+key_requests.py   their requests about API keys
+"""

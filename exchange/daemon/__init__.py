@@ -1,1 +1,11 @@
-"""The daemon: child processes, who restarts when, shutdown, watchdog, listeners, CPUs."""
+"""The daemon.
+
+daemon.py            one run: start, event loop, the core's restarts, end
+child_processes.py   all child processes, over one selector
+child_process.py     one of them
+restart_policy.py    when a stage outside the core restarts
+watchdog.py          which stages hang
+shutdown.py          the graceful stop
+listeners.py         the listening sockets
+placement.py         which stage runs on which CPU
+"""

@@ -1,1 +1,7 @@
-"""The demonstration: an exchange with bots that trade through the public interfaces only."""
+"""The demonstration: an exchange with bots that trade through the public interfaces only.
+
+run.py      starts the exchange, makes accounts and keys, starts the bots
+bots.py     the bots
+quotes.py   what a market maker quotes
+prices.py   the prices that the bots believe in
+"""

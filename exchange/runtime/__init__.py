@@ -1,1 +1,10 @@
-"""What the daemon and its child processes share: specification, channel, files, logs."""
+"""What the daemon and its child processes share.
+
+spec.py             the messages between them
+channel.py          a stage's channel to the daemon, and its exit status
+service.py          what the stages that follow released events have in common
+process.py          platform, lock, parent, systemd
+logs.py             logs as JSON lines
+run_file.py         run.json: what runs
+data_directory.py   what lies where in a data directory
+"""

@@ -1,1 +1,10 @@
-"""The bodies of the child processes, one file a process, and the compiler before them."""
+"""The bodies of the child processes, one file a process, and the compiler before them.
+
+main.py      entry point of every stage
+agents.py    matcher, journaler, order entry
+api.py       REST and WebSocket
+feed.py      a feed worker
+store.py     Postgres
+wiring.py    makes the agents from the settings
+compile.py   compiles everything before the first start
+"""

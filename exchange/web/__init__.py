@@ -1,1 +1,5 @@
-"""The trading page: static files (``static/``) and the routes that serve them."""
+"""The trading page.
+
+routes.py   serves it
+static/     its files
+"""

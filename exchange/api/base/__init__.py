@@ -1,1 +1,6 @@
-"""What every handler stands on: the event pump, the service object, health."""
+"""What every handler needs.
+
+event_pump.py   follows released events on the event loop
+service.py      the parts of the stage as one object: ``request.app[SERVICE]``
+health.py       whether the exchange works
+"""

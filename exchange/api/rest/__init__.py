@@ -1,1 +1,13 @@
-"""REST /api/v1: one table of routes, decoding, answers and the OpenAPI document."""
+"""REST /api/v1: one table of routes, decoding, answers and the OpenAPI document.
+
+routes.py    the table of all routes, and the checks that every request passes
+route.py     what a route of that table consists of
+call.py      what a handler is given and what it returns
+decode.py    JSON bodies and query strings, decoded strictly
+schemas.py   query strings and answers as Structs
+cursor.py    cursors of lists
+market.py    instruments, books, trades, tickers, K-lines, time, health
+orders.py    orders
+account.py   money and positions
+openapi.py   the OpenAPI document, from the table and the Structs
+"""

@@ -1,1 +1,8 @@
-"""The HTTP server: application, life cycle, limits of connections, malformed requests."""
+"""The HTTP server.
+
+wiring.py           makes the service object from configuration and region
+application.py      the web applications: paths and middlewares
+lifecycle.py        start, readiness and end of a process with web servers
+connections.py      limits of TCP connections
+malformed_http.py   answers what is not HTTP
+"""

@@ -1,1 +1,11 @@
-"""Control commands: definitions, deposits, parameters, days, timers, state transitions."""
+"""Control commands.
+
+dispatch.py           which function carries out which command; keys and refusals
+definitions.py        INSTRUMENT and SESSION
+deposits.py           DEPOSIT and WITHDRAW
+parameters.py         PARAMETER
+days.py               START_OF_DAY and END_OF_DAY
+timer.py              TIMER, CANCEL_AFTER, DISCONNECT
+transitions.py        what follows a change of state
+idempotency_keys.py   the keys that were used
+"""

@@ -1,1 +1,10 @@
-"""The market model: books, trades, candles and tickers from released events."""
+"""The market model: books, trades, candles and tickers from released events.
+
+model.py     the model: what others call
+types.py     what it answers with
+layout.py    its memory, word by word
+kernel.py    applies events, jitted
+book.py      the levels of its books, jitted
+changes.py   what has changed since the last question
+dump.py      its memory in a checkpoint
+"""

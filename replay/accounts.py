@@ -30,7 +30,7 @@ AVERAGE_COST_EXTRA_DECIMALS = 4
 
 
 def ledger_of(state: EngineState) -> Ledger:
-    """What ``state`` says about accounts, positions and live orders."""
+    """The accounts, positions and live orders of ``state``."""
     ledger = Ledger()
     ledger.next_event = int(state.scalars[layout.NEXT_EVENT])
     for number, row in enumerate(state.currencies.reshape(-1, layout.CURRENCY_WORDS).tolist()):

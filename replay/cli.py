@@ -33,7 +33,7 @@ NANOSECONDS_A_DAY = 86_400 * 1_000_000_000
 
 
 class UsageError(Exception):
-    """What was asked for does not fit the journal: status 2, one line."""
+    """The request does not fit the journal: status 2, one line."""
 
 
 def _add_selection(parser: argparse.ArgumentParser) -> None:
@@ -141,7 +141,7 @@ def _positive(text: str) -> int:
 
 @contextlib.contextmanager
 def progress_bar(label: str) -> Iterator[Callable[[int, int], None] | None]:
-    """A callback (done, total) that moves a bar on stderr; None when stderr is no terminal."""
+    """A callback (done, total) that moves a bar on stderr; None when stderr is not a terminal."""
     if not sys.stderr.isatty():
         yield None
         return
@@ -173,7 +173,7 @@ def _selection(options: argparse.Namespace, directory: Any, kinds: type[IntEnum]
             return None if text is None else parse_time(text)
         except ValueError:
             raise UsageError(
-                f"{text!r} is no time: 2026-01-31T09:30:00.5, or nanoseconds"
+                f"{text!r} is not a time: 2026-01-31T09:30:00.5, or nanoseconds"
             ) from None
 
     selected = set()

@@ -59,7 +59,7 @@ def command_fields(
         special(fields, command, continuation, directory)
     elif kind in _ENTERING or kind in _BY_ORDER_ID or kind in _BY_TOKEN:
         _order(fields, command, continuation, directory)
-    else:  # a kind that nobody knows: what its fields are called
+    else:  # an unknown kind: its fields by their own names
         for name in ("session", "instrument", "price", "quantity"):
             fields[name] = int(command[name])
     if int(command["reject"]):
@@ -73,7 +73,7 @@ def _as(continuation: Any, layout: np.dtype) -> Any:
 
 
 def _asked(fields: dict[str, Any], command: Any, second: Any, *, key: bool = True) -> None:
-    """Who sent an operator's command, and its idempotency key if it has one."""
+    """The sender of an operator's command, and its idempotency key if it has one."""
     if second is not None:
         fields["operator"] = operator_text(second["operator_0"], second["operator_1"])
         fields["operator_uid"] = int(second["operator_uid"])

@@ -1,4 +1,4 @@
-"""Who is who in a journal: symbols, user names, currencies and decimals behind the numbers.
+"""The names behind the numbers of a journal: symbols, user names, currencies, decimals.
 
 Who uses it: every command of ``exchange-replay`` that prints records. Filled from CURRENCY,
 INSTRUMENT and SESSION commands, or from an engine state (a snapshot's). Invariant: each of them is

@@ -92,7 +92,7 @@ def find_starts(flags: np.ndarray, long_mask: int, starts: np.ndarray) -> int:
 class JournalView:
     """Journal and archive of ``data_dir``.
 
-    Raises ``DataDirectoryUnavailable`` when it is no data directory, ``JournalCorrupt`` (of
+    Raises ``DataDirectoryUnavailable`` when it is not a data directory, ``JournalCorrupt`` (of
     ``journal.errors`` or of the exchange) when a file in it is damaged.
     """
 

@@ -1,4 +1,4 @@
-"""Whether a state is right in itself, and whether two states mean the same.
+"""Checks that a state is consistent, and that two states mean the same.
 
 Who uses it: ``verify`` and ``snapshot``. ``state_problems`` asks the engine's own invariants (every
 list, index and count, both conservation laws, the frozen amounts); ``state_difference`` compares by
@@ -42,7 +42,7 @@ _COMPARED_ARRAYS = ("instruments", "sessions", "accounts", "currencies", "breake
 
 
 def state_problems(state: EngineState) -> list[str]:
-    """What is wrong in ``state`` by itself; empty when all is well."""
+    """The inconsistencies of ``state`` by itself; empty when all is well."""
     try:
         check_state(state)
     except InvariantBroken as broken:

@@ -53,7 +53,7 @@ CHECK_EVERY_COMMANDS = 1_000_000
 
 @dataclass
 class Verdict:
-    """What was verified and what was found; ``problems`` is empty when all is well."""
+    """The result of a verification; ``problems`` is empty when all is well."""
 
     first_command: int = 0
     next_command: int = 0
@@ -138,7 +138,7 @@ class _MoneyCheck:
         return self.look(ledger=self._every == 1)
 
     def look(self, *, ledger: bool = True) -> list[str]:
-        """What is wrong with the state now; ``ledger``: also beside the ledger of the events."""
+        """The problems of the state now; ``ledger``: also compared with the events' ledger."""
         state, after = self._replayer.state, self._replayer.next_command - 1
         self._verdict.state_checks += 1
         wrong = state_problems(state)

@@ -10,7 +10,7 @@ authenticated with it, so a record cannot be given another account by editing th
 key's secret is erased. Both files have mode 0600 and are replaced atomically.
 
 Invariants: a file that is damaged or does not belong to the master key is never used in part;
-``KeysDamaged`` says what is wrong, and nobody can sign in until it is mended.
+``KeysDamaged`` says what is wrong, and no client can sign in until the file is repaired.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ ID_CHARACTERS = 20  # base32: 100 random bits
 LABEL_CHARACTERS = 64
 NONCE_BYTES = 12  # of AES-GCM
 KEYS_PER_ACCOUNT = 100  # live ones
-FILE_BYTES = 64 << 20  # more is no file of ours
+FILE_BYTES = 64 << 20  # a larger file is not a file of keys
 _CHECK = b"open exchange core: master key"
 
 Permission = Literal["read", "trade"]
@@ -92,7 +92,7 @@ class _Record(Struct, frozen=True, forbid_unknown_fields=True):
         )
 
     def associated_data(self) -> bytes:
-        """What is authenticated together with the secret."""
+        """The fields that are authenticated together with the secret."""
         return f"{self.id}\n{self.account}\n{','.join(sorted(self.permissions))}".encode()
 
 
@@ -199,7 +199,7 @@ class KeyStore:
         if identity != self._identity:
             self._identity = identity
             self.generation += 1
-            # fail closed: keys that cannot be checked for revocation are no keys
+            # fail closed: keys that cannot be checked for revocation do not count
             self._live, self._problem = {}, None
             try:
                 self._live = self._load()
@@ -222,7 +222,7 @@ class KeyStore:
         return key_id in self._live
 
     def _look(self) -> tuple[int, ...]:
-        """What changes when either file is replaced or written."""
+        """A value that changes when either file is replaced or written."""
         identity: list[int] = []
         for path in self._looked_at:
             try:

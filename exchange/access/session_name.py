@@ -1,7 +1,7 @@
 """User names of the sessions through which all orders of an account's API keys enter.
 
 There is one such session per account: "@" and the account's number as five base-36 digits. A name
-of ``sessions.toml`` has letters and digits only, so nobody can log in to one over TCP.
+of ``sessions.toml`` has letters and digits only, so no client can log in to one over TCP.
 """
 
 from __future__ import annotations

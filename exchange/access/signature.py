@@ -1,4 +1,4 @@
-"""How a request is signed: the one definition that server, client library and tests share.
+"""The signature of a request: the one definition that server, client library and tests share.
 
 The signature is HMAC-SHA256 in lower-case hexadecimal. Its key is the secret as it was shown (64
 hexadecimal characters, taken as ASCII text); what is signed is::

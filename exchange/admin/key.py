@@ -29,7 +29,7 @@ def _ask(options: argparse.Namespace, request: Request) -> dict[str, Any]:
 
 def _make(options: argparse.Namespace) -> int:
     if not 0 < options.account < 1 << 32:
-        raise ConfigurationError(f"{options.account} is no number of an account")
+        raise ConfigurationError(f"{options.account} is not the number of an account")
     answer = _ask(
         options,
         Request(

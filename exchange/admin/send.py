@@ -47,7 +47,7 @@ NANOSECONDS = 1_000_000_000
 
 
 def made_up_key() -> str:
-    """A key that nobody has used: A and 13 characters of 65 random bits."""
+    """A key that is new: A and 13 characters of 65 random bits."""
     return "A" + base64.b32encode(secrets.token_bytes(9))[:13].decode()
 
 
@@ -132,7 +132,7 @@ def _instrument_add(options: argparse.Namespace, names: Names) -> Record:
 
 def _number(value: int) -> int:
     if not 0 < value < 1 << 16:
-        raise ConfigurationError(f"{value} is no number of an instrument or a session")
+        raise ConfigurationError(f"{value} is not the number of an instrument or a session")
     return value
 
 
@@ -247,7 +247,7 @@ def time_text(time_ns: int) -> str:
 
 
 def event_words(event: Any, names: Names) -> dict[str, Any]:
-    """What an event of an operator's command says, in names and people's units."""
+    """The content of an event of an operator's command, in names and the units that people use."""
     kind = EventKind(int(event["kind"]))
     shown: dict[str, Any] = {"event": kind.name}
     instrument, currency = int(event["instrument"]), int(event["currency"])

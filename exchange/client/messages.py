@@ -16,7 +16,7 @@ Level = tuple[int, int]  # price, quantity
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
-    """What all of them are."""
+    """The base of all messages."""
 
 
 class Connected(Message, frozen=True, tag="connected"):

@@ -29,12 +29,12 @@ class OrderBook:
 
     @property
     def best_bid(self) -> int | None:
-        """Highest price that somebody pays."""
+        """The highest bid."""
         return max(self.bids, default=None)
 
     @property
     def best_ask(self) -> int | None:
-        """Lowest price at which somebody sells."""
+        """The lowest ask."""
         return min(self.asks, default=None)
 
     def apply(self, message: DepthSnapshot | DepthDiff) -> None:

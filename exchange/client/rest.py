@@ -71,7 +71,7 @@ def clock_ahead_ns(time_answer: bytes | msgspec.Raw) -> int:
 
 
 def made_up_id() -> str:
-    """A client order id that nobody has used: 13 characters of 65 random bits."""
+    """A new client order id: 13 characters of 65 random bits."""
     return secrets.token_hex(7)[:13]
 
 

@@ -231,7 +231,7 @@ class Stream:
             self._channels[channel] = sequence
 
     async def _resume_refused(self, error: messages.Error) -> Message:
-        """What was missed is not kept any more: go on from now, and say so."""
+        """The exchange no longer keeps what was missed: go on from now, and say so."""
         assert error.channel is not None
         since = self._channels[error.channel]
         self._channels[error.channel] = None

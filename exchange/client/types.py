@@ -1,4 +1,4 @@
-"""What the exchange answers, as immutable structures. Units are the wire's.
+"""The exchange's answers as immutable structures. Units are the wire's.
 
 Prices are integers in the instrument's minor unit (``Instrument.price_decimals``), quantities are
 units, money is in the currency's minor unit, times are ``datetime`` in UTC. Fields that a newer
@@ -102,7 +102,7 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Instrument(msgspec.Struct, frozen=True, kw_only=True):
-    """What can be traded, and the bounds of an order in it."""
+    """An instrument, and the bounds of an order in it."""
 
     symbol: str
     price_decimals: int

@@ -1,4 +1,4 @@
-"""How much the matcher can hold: fixed at the first start for the life of a data directory.
+"""The sizes of the matcher's tables: fixed at the first start for the life of a data directory.
 
 Who makes it: ``stages/wiring.py`` from the configuration, ``runtime/data_directory.py`` from its
 file. Who reads: the engine, which sizes its tables once, and the read models, which mirror them.

@@ -22,7 +22,7 @@ Record = np.ndarray[Any, Any]
 
 
 class EventArchive(Protocol):
-    """What is needed of the archive: journal.archive.ArchiveReader has it."""
+    """The part of the archive that is needed; journal.archive.ArchiveReader has it."""
 
     def view(self, first: int, count: int) -> np.ndarray:
         """EVENT records from sequence ``first`` on: at most ``count``, perhaps fewer."""

@@ -35,7 +35,7 @@ FIRST_STEP_S = 0.4  # ... in the beginning, until its book is full
 FIRST_STEPS = 8
 TAKER_PAUSE_S = 0.55  # between two trades of one taker, on average
 LOST_S = 5.0  # an order that was not answered within this is forgotten
-# an order that has just filled cannot be cancelled; a market order may find nobody
+# an order that has just filled cannot be cancelled; a market order may find an empty book
 EXPECTED = frozenset({4001, 4003})
 SKEW_QUANTITY = 40  # so many ordinary quantities too many move the quotes by half a spread
 
@@ -279,7 +279,7 @@ class Taker(Bot):
         quantity = some_quantity(instrument, fair.value, choose)
         kind = choose.random()
         if kind < 0.5:
-            # now and then somebody is in a hurry and eats several levels
+            # now and then a taker is in a hurry and takes several levels
             many = choose.choice((2, 3, 5)) if choose.random() < 0.08 else 1
             quantity = min(quantity * many, instrument.maximum_quantity)
             return NewOrder(symbol=instrument.symbol, side=side, quantity=quantity, type="market")

@@ -1,4 +1,4 @@
-"""What the bots believe an instrument is worth: a seeded random walk that trades push.
+"""The value that the bots believe an instrument has: a seeded random walk that trades push.
 
 Who uses it: the makers, who quote around it, and the takers, who follow its mood. Bots may compute
 with floats: they are clients, and what they send is integers.

@@ -81,7 +81,7 @@ def decide(
     resting: list[Resting],
     choose: random.Random,
 ) -> Decision:
-    """What to cancel and what to enter now."""
+    """The orders to cancel and the orders to enter now."""
     bid, ask = best_prices(instrument, fair, skew)
     reach = reach_ticks(instrument, fair)
     cancels: list[int] = []

@@ -1,4 +1,4 @@
-"""What the matcher knows after recovery, in a form for others: names, limits, states.
+"""The matcher's knowledge after recovery, in a form for others: names, limits, states.
 
 Who writes: the matcher's stage once when it is ready, and the operators' commands that look at a
 rebuilt state. Who reads: the daemon (what the configuration still has to define, what differs, the

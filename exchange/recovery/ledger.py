@@ -1,4 +1,4 @@
-"""Who owns what, from the event stream alone: balances, frozen parts, positions, average costs.
+"""The accounts' balances, frozen parts, positions and costs, from the event stream alone.
 
 Who uses it: ``exchange-replay verify`` and ``accounts``; any consumer behind the rings that has to
 say what an account has. It reads nothing but events and shares no code with the engine: where it
@@ -6,8 +6,8 @@ differs from the engine's state, the events do not tell the truth. The rules are
 ``docs/matching.md`` (*Money and stock*).
 
 Invariant: after the last event of a command everything here equals the engine's state. Between the
-events of one command it may not: a market order that lives only in its own command tells nobody the
-price at which its funds are frozen, so here they never are.
+events of one command it may not: no event says at which price a market order that lives only in
+its own command freezes funds, so here it freezes none.
 
 Plain integers of Python: nothing can overflow, and nothing here is on the hot path.
 """
@@ -120,7 +120,7 @@ class LiveOrder:
 
 @dataclass(slots=True)
 class InstrumentTerms:
-    """What the ledger must know of an instrument; ``net_stock`` = deposits - withdrawals."""
+    """The terms of an instrument that the ledger needs; ``net_stock`` = deposits - withdrawals."""
 
     currency: int
     multiplier: int
@@ -342,7 +342,7 @@ class Ledger:
         return found
 
     def problems(self) -> list[str]:
-        """What contradicts conservation or the frozen amounts; empty when all is well."""
+        """The contradictions to conservation or frozen amounts; empty when all is well."""
         wrong = []
         sums: dict[int, int] = dict.fromkeys(self.currencies, 0)
         for (account, currency), money in self.balances.items():

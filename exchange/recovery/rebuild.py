@@ -98,7 +98,7 @@ Progress = Callable[[int, int], None]
 
 
 class RebuildResult(NamedTuple):
-    """What ``rebuild`` made and from what."""
+    """The result of ``rebuild``, and what it was made from."""
 
     state: EngineState
     next_command: int  # the sequence that the next command gets
@@ -131,7 +131,7 @@ def _reserved_events(count: int) -> np.ndarray:
 
 
 class Replayer:
-    """Applies journal slots to a state with private rings: nobody gates it, nobody is woken."""
+    """Applies journal slots to a state with private rings: no gates, no wake-ups."""
 
     def __init__(self, state: EngineState, chunk_slots: int = CHUNK_SLOTS) -> None:
         self.state = state

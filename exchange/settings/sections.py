@@ -155,7 +155,7 @@ class FeedSection(Section, frozen=True, kw_only=True):
 
 
 class ReadModelSection(Section, frozen=True, kw_only=True):
-    """What api, feed and store remember of the events."""
+    """How much api, feed and store remember of the events."""
 
     orders: Annotated[int, Meta(ge=1_024, le=1 << 26)]
     fills: Annotated[int, Meta(ge=1_024, le=1 << 26)]
@@ -207,7 +207,7 @@ class LogSection(Section, frozen=True, kw_only=True):
 
 
 class RiskSection(Section, frozen=True, kw_only=True):
-    """What holds for every instrument, account and session that does not say otherwise."""
+    """The limits of every instrument, account and session that has none of its own."""
 
     maker_fee_basis_points: Decimal
     taker_fee_basis_points: Decimal
@@ -265,7 +265,7 @@ def _power_of_two(path: Path, text: str, settings: Settings) -> None:
 
 
 def check_settings(path: Path, text: str, settings: Settings) -> None:
-    """What one key's type cannot say."""
+    """Checks that the type of one key cannot express."""
     _power_of_two(path, text, settings)
     try:
         zoneinfo.ZoneInfo(settings.day.timezone)

@@ -80,7 +80,7 @@ def _kind_at(kind: Any, path: list[str]) -> Any:
 
 
 def _allowed(kind: Any) -> str:
-    """What a key of type ``kind`` may be, for the operator."""
+    """The values that a key of type ``kind`` may have, in words for the operator."""
     if typing.get_origin(kind) in (types.UnionType, typing.Union):
         # an optional key: a file cannot say None
         kind = next(part for part in typing.get_args(kind) if part is not type(None))

@@ -93,7 +93,7 @@ def _copy(package: Path, copies: Path) -> Path:
             try:
                 new.rename(target)
             except OSError:
-                if not target.is_dir():  # somebody else was faster
+                if not target.is_dir():  # another process was faster
                     raise
         finally:
             shutil.rmtree(new, ignore_errors=True)

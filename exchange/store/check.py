@@ -62,7 +62,7 @@ LIMIT = 20
 
 
 class Result(NamedTuple):
-    """What a check has found. ``differences``: none when all is well, LIMIT at most."""
+    """The findings of a check. ``differences``: none when all is well, LIMIT at most."""
 
     events: int
     differences: list[str]
@@ -70,7 +70,7 @@ class Result(NamedTuple):
 
 
 class _Enough(Exception):
-    """As many differences as anybody wants to read."""
+    """As many differences as a person wants to read."""
 
 
 class Checker:

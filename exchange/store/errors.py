@@ -1,4 +1,4 @@
-"""What can go wrong between the exchange and Postgres, as kinds that call for different answers.
+"""The failures between the exchange and Postgres, as kinds that call for different answers.
 
 The tree::
 
@@ -6,7 +6,7 @@ The tree::
      +- StoreError
          +- PostgresUnavailable    the embedded server cannot be made or started; tried again
          +- StoreRefused           what is in the database must not be written to; a person decides
-         +- StorePositionMoved     somebody else wrote: read the position again and go on from there
+         +- StorePositionMoved     another writer was there: read the position again and go on
 
 Everything that psycopg raises is an outage: the connection is closed, and tried again with backoff.
 """

@@ -206,7 +206,7 @@ class EmbeddedPostgres:
             version = (self.directory / "PG_VERSION").read_text().strip()
         except OSError as error:
             raise StoreRefused(
-                f"{self.directory} is no data directory of Postgres (PG_VERSION: "
+                f"{self.directory} is not a data directory of Postgres (PG_VERSION: "
                 f"{error.strerror}); move it away: everything in it is made again from the archive"
             ) from None
         if version != str(MAJOR_VERSION):
@@ -256,7 +256,7 @@ class EmbeddedPostgres:
             os.close(descriptor)
         if left:
             raise PostgresUnavailable(f"processes {[*left]} of an earlier Postgres do not end")
-        # its pid may be somebody else's by now, which would keep the new server from starting
+        # its pid may be another process's by now, which would keep the new server from starting
         (self.directory / "postmaster.pid").unlink(missing_ok=True)
 
     def _servers(self) -> dict[int, int]:

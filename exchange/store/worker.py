@@ -1,4 +1,4 @@
-"""A thread that does one thing at a time for somebody who must not wait for it.
+"""A thread that does one thing at a time for a caller that must not wait for it.
 
 Who uses it: the publisher, whose loop tells the daemon that it lives while a statement, or a whole
 start of Postgres, takes its time. The embedded server is started in this thread and lives as long.

@@ -1,4 +1,4 @@
-"""How a benchmark's exchange begins: accounts with money and stock, and the risk controls.
+"""The beginning of a benchmark's exchange: accounts with money and stock, and the risk controls.
 
 Every control is on by default, with limits so high that nothing is refused, held or halted: what is
 measured is the cost of looking. ``CONTROLS`` names them; a benchmark can leave some out to show

@@ -65,7 +65,7 @@ CAPACITY = EngineCapacity(
 
 
 class Workload(NamedTuple):
-    """What one workload is made of. ``resting``: live orders per exchange that are aimed at."""
+    """The make-up of one workload. ``resting``: live orders per exchange that are aimed at."""
 
     instruments: int
     add: float
@@ -377,7 +377,7 @@ def measure(
 
 
 def profile(name: str, workload: Workload) -> dict[str, Any]:
-    """What each control costs: ns a command with all of them less without this one.
+    """The cost of each control: ns a command with all of them less without this one.
 
     Everything is measured next to a run with all of them, because the machine's speed wanders.
     """

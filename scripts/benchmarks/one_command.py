@@ -1,4 +1,4 @@
-"""What benchmarks of one large command share: a funded exchange full of orders, and the limit.
+"""Shared by benchmarks of one large command: a funded exchange full of orders, and the limit.
 
 The command is applied again and again to copies of one prepared state. The limit, measured in the
 same run: a bare pass over the words of all order slots, and bare writing of as many events as the

@@ -1,4 +1,4 @@
-"""What the exchange must answer: the same orders, applied by the matcher in this process.
+"""The answers that the exchange must give: the same orders, applied by the matcher in this process.
 
 The TCP benchmarks compare what came back with this: one session sends in order, so the number of
 messages after every order, and how many of each type, are fixed before the first byte is sent.
@@ -25,7 +25,7 @@ CHUNK = 4096
 
 
 class Expectation(NamedTuple):
-    """What one session receives for a flow."""
+    """The messages that one session receives for a flow."""
 
     after: np.ndarray  # int64 (n,): messages received once message i is answered
     by_type: dict[str, int]  # OUCH letter -> messages

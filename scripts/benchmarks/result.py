@@ -1,4 +1,4 @@
-"""What every benchmark shares: failing its own check, and telling about progress."""
+"""The shared part of every benchmark: failing its own check, and telling about progress."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``scripts/bench`` does once the right interpreter runs: find, run, print.
+"""The part of ``scripts/bench`` that the right interpreter runs: find, run, print.
 
 A benchmark's result is a dict whose values are numbers, strings, lists, or dicts of these. The
 runner adds ``benchmark`` and ``machine``, so that a figure never travels without them.

@@ -100,7 +100,7 @@ class Venue(NamedTuple):
 
 
 def free_port() -> int:
-    """A TCP port nobody listens on just now."""
+    """A TCP port that is free just now."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         return int(server.getsockname()[1])
 

@@ -23,7 +23,7 @@ class Order:
 
     @property
     def surplus(self) -> int:
-        """What rests here beyond the file's idea of this order."""
+        """The quantity that rests here beyond the file's idea of this order."""
         return max(0, self.open - self.file_open)
 
 

@@ -1,4 +1,4 @@
-"""What the rest of the file says about the orders of a level that has just come into view.
+"""Reads from the rest of the file about the orders of a level that has just come into view.
 
 While a level is in view every message about it is in the file. So an order that is cancelled or
 executed there, without having been submitted in that time, was there when the level came into view,
@@ -66,7 +66,7 @@ class Lookahead:
         return len(ends)
 
     def present(self, row: int, side: int, price: int) -> list[Present]:
-        """Who must be at this level after ``row``, in the order of the queue."""
+        """The orders that must be at this level after ``row``, in the order of the queue."""
         rows = self.level_rows.get((side, price))
         if rows is None:
             return []

@@ -6,8 +6,8 @@
 Without --host it starts an exchange of its own on a temporary data directory, with one instrument
 (the file's ticker) and one session, and compares the file with the archive of events and, once
 more, with what the session was told. With --host it uses an exchange that runs already (its
-instrument and session must exist, nobody else may trade the instrument and its book must be empty)
-and compares with what the session was told.
+instrument and session must exist, no other session may trade the instrument, and its book must be
+empty) and compares with what the session was told.
 
 Exit status: 0 every row equal at every level, 1 not, 2 the file or the exchange cannot be used.
 """

@@ -1,4 +1,4 @@
-"""What table ``order_events`` says of each kind of event: names, and which fields it has.
+"""The columns of table ``order_events`` by kind of event: names, and which fields it has.
 
 Who uses it: ``event_rows.py``. Every table here is indexed by the number of the kind (256 of them,
 so that a kind of a later version has a row too: its number as a name, and its common fields).

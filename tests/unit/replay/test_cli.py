@@ -237,7 +237,7 @@ def test_show_table(small: Path, capsysbinary: Any) -> None:
         (["show", "--symbol", "GAMMA"], "no instrument 'GAMMA'"),
         (["show", "--session", "NOBODY"], "no session 'NOBODY'"),
         (["show", "--kind", "SALE"], "no kind 'SALE'"),
-        (["show", "--since", "yesterday"], "'yesterday' is no time"),
+        (["show", "--since", "yesterday"], "'yesterday' is not a time"),
         (["book", "--at", "999"], "no command 999"),
         (["book", "--symbol", "GAMMA"], "no instrument 'GAMMA'"),
     ],

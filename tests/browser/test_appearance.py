@@ -93,7 +93,7 @@ def test_every_size_of_screen(open_page: OpenPage, size: tuple[int, int]) -> Non
     page = open_page(SELLER, viewport={"width": size[0], "height": size[1]})
     for order in WIDE_ORDERS:
         page.page.evaluate(
-            "order => import('/page/js/account.js').then(m => m.takeOrder(order))", order
+            "order => import('/page/js/data/account.js').then(m => m.takeOrder(order))", order
         )
     views = page.at("#views button")
     for view in range(views.count() if views.first.is_visible() else 1):

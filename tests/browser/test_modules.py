@@ -64,7 +64,7 @@ def test_typed_decimals_become_exact_integers(run: Any) -> None:
         ("9" * 60, 2, "format"),
     ]
     found = run(
-        "decimal",
+        "data/decimal",
         "(m, cases) => cases.map(([text, decimals]) => "
         "{ const r = m.parseDecimal(text, decimals); return r.error ?? String(r.value) })",
         [case[:2] for case in cases],
@@ -80,12 +80,12 @@ def test_decimals_there_and_back(run: Any) -> None:
         value = chance.choice([1, -1]) * chance.getrandbits(chance.randrange(1, 62))
         values.append([str(value), decimals, chance.randrange(0, decimals + 1)])
     texts = run(
-        "decimal",
+        "data/decimal",
         "(m, v) => v.map(([value, ...digits]) => m.formatMinor(BigInt(value), ...digits))",
         values,
     )
     plain = run(
-        "decimal",
+        "data/decimal",
         "(m, v) => v.map(([value, ...digits]) => m.plainDecimal(BigInt(value), ...digits))",
         values,
     )
@@ -99,7 +99,7 @@ def test_decimals_there_and_back(run: Any) -> None:
 
 def test_large_integers_of_answers_stay_exact(run: Any) -> None:
     text = '{"a":2305843009213693951,"b":[-9007199254740993,1],"c":"x:1234567890123456789,","d":12}'
-    assert run("decimal", "(m, text) => m.parseJson(text)", text) == {
+    assert run("data/decimal", "(m, text) => m.parseJson(text)", text) == {
         "a": "2305843009213693951",
         "b": ["-9007199254740993", 1],
         "c": "x:1234567890123456789,",
@@ -110,7 +110,9 @@ def test_large_integers_of_answers_stay_exact(run: Any) -> None:
 def test_change_in_percent(run: Any) -> None:
     cases = [[1_502_500, 1_500_000], [1, 3], [2, 3], [3, 2], [1_000_000, 1_000_001], [7, 7]]
     found = run(
-        "decimal", "(m, c) => c.map(([now, then]) => Number(m.changeBasisPoints(now, then)))", cases
+        "data/decimal",
+        "(m, c) => c.map(([now, then]) => Number(m.changeBasisPoints(now, then)))",
+        cases,
     )
     for (now, then), points in zip(cases, found, strict=True):
         assert abs(Decimal(now - then) * 10_000 / then - points) <= Decimal("0.5")
@@ -158,7 +160,7 @@ def test_the_book_follows_diffs(run: Any) -> None:
             }
         )
     outcomes, bids, asks = run(
-        "book",
+        "data/book",
         """(m, text) => {
             const book = new m.Book("X");
             const outcomes = JSON.parse(text).map(message => book.apply(message));
@@ -173,7 +175,7 @@ def test_the_book_follows_diffs(run: Any) -> None:
 
 def test_the_book_notices_what_does_not_fit(run: Any) -> None:
     outcomes = run(
-        "book",
+        "data/book",
         """(m) => {
             const empty = {bids: [], asks: []};
             const diff = (first, last, checksum) => ({type: "depth_diff", ...empty, checksum,
@@ -191,7 +193,7 @@ def test_the_book_notices_what_does_not_fit(run: Any) -> None:
 
 
 def test_every_text_in_both_languages(run: Any) -> None:
-    texts: dict[str, dict[str, str]] = run("dictionary", "m => m.DICTIONARY")
+    texts: dict[str, dict[str, str]] = run("parts/dictionary", "m => m.DICTIONARY")
     english, chinese = texts["en"], texts["zh-TW"]
     assert english.keys() == chinese.keys()
     for key, text in english.items():
@@ -202,7 +204,7 @@ def test_every_text_in_both_languages(run: Any) -> None:
 
 
 def test_every_refusal_has_words(run: Any) -> None:
-    words = run("dictionary", "m => Object.keys(m.DICTIONARY.en)")
+    words = run("parts/dictionary", "m => Object.keys(m.DICTIONARY.en)")
     # what a page that works as it should is never told: it is in the exchange's own words
     unsaid = {"INVALID_TOKEN", "CROSS_NOT_SUPPORTED", "INVALID_CAPACITY"}
     for reject in Reject:
@@ -219,7 +221,7 @@ def test_every_refusal_has_words(run: Any) -> None:
 
 
 def test_texts_named_in_the_page_exist(run: Any, exchange: Any, open_page: OpenPage) -> None:
-    keys = set(run("dictionary", "m => Object.keys(m.DICTIONARY.en)"))
+    keys = set(run("parts/dictionary", "m => Object.keys(m.DICTIONARY.en)"))
     page = open_page(wait=False).page
     named = page.evaluate(
         """() => ['text', 'label', 'hint', 'title'].flatMap(kind =>

@@ -1,25 +1,25 @@
 // Starts the page: language and colours, the panels, then the data.
 
-import { startAccount } from "./account.js";
-import { startAmend } from "./amend_dialog.js";
-import { startAppearance } from "./appearance.js";
-import { startCandlesPanel } from "./candles_panel.js";
-import { startConnection } from "./connection.js";
-import { startConnectionPanel } from "./connection_panel.js";
-import { startDepthChart } from "./depth_chart.js";
-import { startDialogs } from "./dialogs.js";
-import { startHeadline } from "./headline.js";
-import { startLadderPanel } from "./ladder_panel.js";
-import { startLanguage } from "./language.js";
-import { startMarket } from "./market.js";
-import { startMarketsPanel } from "./markets_panel.js";
-import { startMoneyPanel } from "./money_panel.js";
-import { startOrdersPanel } from "./orders_panel.js";
-import { startShortcuts } from "./shortcuts.js";
-import { startSignIn } from "./sign_dialog.js";
-import { startTapePanel } from "./tape_panel.js";
-import { pickPrice, startTicketPanel } from "./ticket_panel.js";
-import { startViews } from "./views.js";
+import { startAccount } from "./data/account.js";
+import { startAmend } from "./panels/amend_dialog.js";
+import { startAppearance } from "./parts/appearance.js";
+import { startCandlesPanel } from "./panels/candles_panel.js";
+import { startConnection } from "./data/connection.js";
+import { startConnectionPanel } from "./panels/connection_panel.js";
+import { startDepthChart } from "./panels/depth_chart.js";
+import { startDialogs } from "./parts/dialogs.js";
+import { startHeadline } from "./panels/headline.js";
+import { startLadderPanel } from "./panels/ladder_panel.js";
+import { startLanguage } from "./parts/language.js";
+import { startMarket } from "./data/market.js";
+import { startMarketsPanel } from "./panels/markets_panel.js";
+import { startMoneyPanel } from "./panels/money_panel.js";
+import { startOrdersPanel } from "./panels/orders_panel.js";
+import { startShortcuts } from "./parts/shortcuts.js";
+import { startSignIn } from "./panels/sign_dialog.js";
+import { startTapePanel } from "./panels/tape_panel.js";
+import { pickPrice, startTicketPanel } from "./panels/ticket_panel.js";
+import { startViews } from "./parts/views.js";
 
 startLanguage();
 startAppearance();

@@ -4,12 +4,12 @@
 // overlay (some people speak to their computer, and single keys are then struck by accident).
 
 import { risingIsRed, setRising, toggleTheme } from "./appearance.js";
-import { chooseChartTab } from "./candles_panel.js";
+import { chooseChartTab } from "../panels/candles_panel.js";
 import { byId, make } from "./elements.js";
 import { onFrame } from "./frame.js";
 import { currentLanguage, setLanguage, t } from "./language.js";
-import { cancelEverything, cancelNewest, chooseOrderTab } from "./orders_panel.js";
-import { focusTicket } from "./ticket_panel.js";
+import { cancelEverything, cancelNewest, chooseOrderTab } from "../panels/orders_panel.js";
+import { focusTicket } from "../panels/ticket_panel.js";
 import { showView } from "./views.js";
 
 const STORED = "exchange.shortcuts";

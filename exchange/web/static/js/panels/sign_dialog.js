@@ -1,12 +1,12 @@
 // Signing in and out. The secret stays in this tab (credentials.js); the field is emptied when the dialog closes.
 
-import { account, signIn, signOut } from "./account.js";
-import { canSign, keyName, signedIn } from "./credentials.js";
-import { closeButtons } from "./dialogs.js";
-import { byId } from "./elements.js";
-import { onFrame, setAttribute, setText } from "./frame.js";
-import { t } from "./language.js";
-import { toast } from "./toasts.js";
+import { account, signIn, signOut } from "../data/account.js";
+import { canSign, keyName, signedIn } from "../data/credentials.js";
+import { closeButtons } from "../parts/dialogs.js";
+import { byId } from "../parts/elements.js";
+import { onFrame, setAttribute, setText } from "../parts/frame.js";
+import { t } from "../parts/language.js";
+import { toast } from "../parts/toasts.js";
 
 let failure = null;
 

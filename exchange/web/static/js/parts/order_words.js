@@ -1,7 +1,7 @@
 // Orders in words: what became of one, its kind, its validity. Used by the ticket, the tables and the toasts.
 
 import { hasText, priceText, quantityText, t } from "./language.js";
-import { market } from "./market.js";
+import { market } from "../data/market.js";
 
 export const instrumentOf = (order) => market.instruments.get(order.symbol) ?? null;
 

@@ -1,19 +1,19 @@
 // The order ticket: every kind of order, checked before it is sent, with the outcome in words.
 
-import { account, balanceOf, positionOf, takeOrder } from "./account.js";
-import { enterOrder } from "./api.js";
-import { connection } from "./connection.js";
-import { signedIn } from "./credentials.js";
-import { orderValue, parseDecimal, plainDecimal } from "./decimal.js";
-import { byId, make, markChosen, rovingGroup } from "./elements.js";
-import { onFrame, setAttribute, setText, touch } from "./frame.js";
-import { priceText, quantityText, shortMoneyText, t } from "./language.js";
-import { market, selectedInstrument, selectedTicker } from "./market.js";
-import { buildOrder, EXPIRE_UNITS, fieldsOf, KINDS } from "./order_form.js";
-import { orderOutcome } from "./order_words.js";
+import { account, balanceOf, positionOf, takeOrder } from "../data/account.js";
+import { enterOrder } from "../data/api.js";
+import { connection } from "../data/connection.js";
+import { signedIn } from "../data/credentials.js";
+import { orderValue, parseDecimal, plainDecimal } from "../data/decimal.js";
+import { byId, make, markChosen, rovingGroup } from "../parts/elements.js";
+import { onFrame, setAttribute, setText, touch } from "../parts/frame.js";
+import { priceText, quantityText, shortMoneyText, t } from "../parts/language.js";
+import { market, selectedInstrument, selectedTicker } from "../data/market.js";
+import { buildOrder, EXPIRE_UNITS, fieldsOf, KINDS } from "../data/order_form.js";
+import { orderOutcome } from "../parts/order_words.js";
 import { openSignIn } from "./sign_dialog.js";
-import { announce } from "./toasts.js";
-import { showView } from "./views.js";
+import { announce } from "../parts/toasts.js";
+import { showView } from "../parts/views.js";
 
 const INPUTS = {
   price: "ticket-price",

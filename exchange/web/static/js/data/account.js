@@ -7,7 +7,7 @@
 import { getAccount, getFills, getOrder, getOrders, getPositions } from "./api.js";
 import { authenticate, connection, onMessage, onOpen, reconnect } from "./connection.js";
 import { forgetKey, rememberKey, restoreKey, signedIn, useKey } from "./credentials.js";
-import { touch } from "./frame.js";
+import { touch } from "../parts/frame.js";
 
 const FILLS_KEPT = 200;
 const ORDERS_KEPT = 500;

@@ -6,7 +6,7 @@
 
 import { learnClock, sign, signedIn } from "./credentials.js";
 import { parseJson } from "./decimal.js";
-import { touch } from "./frame.js";
+import { touch } from "../parts/frame.js";
 
 const STALE_MS = 3_000; // the exchange sends a heartbeat every second
 const DEAD_MS = 9_000;

@@ -1,11 +1,11 @@
 // The lamp of the connection, and the banner that says when what is shown may be old.
 
-import { connection } from "./connection.js";
-import { canSign } from "./credentials.js";
-import { byId } from "./elements.js";
-import { onFrame, setAttribute, setText } from "./frame.js";
-import { t, timeText } from "./language.js";
-import { market } from "./market.js";
+import { connection } from "../data/connection.js";
+import { canSign } from "../data/credentials.js";
+import { byId } from "../parts/elements.js";
+import { onFrame, setAttribute, setText } from "../parts/frame.js";
+import { t, timeText } from "../parts/language.js";
+import { market } from "../data/market.js";
 
 function bannerText() {
   if (connection.state === "offline" || connection.state === "stale") {

@@ -1,10 +1,10 @@
 // The depth chart: how much could be bought or sold up to each price, as two staircases on a canvas.
 
-import { colour } from "./appearance.js";
-import { byId } from "./elements.js";
-import { onFrame, setAttribute, setText, touch } from "./frame.js";
-import { priceText, quantityText, t } from "./language.js";
-import { market, selectedInstrument } from "./market.js";
+import { colour } from "../parts/appearance.js";
+import { byId } from "../parts/elements.js";
+import { onFrame, setAttribute, setText, touch } from "../parts/frame.js";
+import { priceText, quantityText, t } from "../parts/language.js";
+import { market, selectedInstrument } from "../data/market.js";
 
 const LEVELS = 60; // of each side at most
 const MARGIN = { top: 26, right: 64, bottom: 22, left: 8 };

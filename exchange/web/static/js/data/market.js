@@ -7,7 +7,7 @@ import { getInstruments, getKlines, getPublicTrades } from "./api.js";
 import { Book } from "./book.js";
 import { onMessage, onOpen, resubscribe, subscribe, unsubscribe } from "./connection.js";
 import { shownDecimals } from "./decimal.js";
-import { touch } from "./frame.js";
+import { touch } from "../parts/frame.js";
 
 export const INTERVALS = ["1m", "5m", "15m", "1h", "1d"];
 const TRADES_KEPT = 200;

@@ -4,7 +4,7 @@
 // text to integers of minor units without floating point; problems are keys of the dictionary with values.
 
 import { parseDecimal } from "./decimal.js";
-import { priceText, quantityText } from "./language.js";
+import { priceText, quantityText } from "../parts/language.js";
 
 // kind -> which fields and which validities it has; the first validity is the default
 export const KINDS = {

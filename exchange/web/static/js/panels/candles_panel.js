@@ -2,12 +2,12 @@
 //
 // Prices go into it as integers, and its labels are made by our own formatter: no price is rounded. The library is put in place when the exchange is installed; without it the panel says so.
 
-import { colour } from "./appearance.js";
-import { byId, make, markChosen, rovingGroup, startTabs } from "./elements.js";
-import { onFrame, setText, touch } from "./frame.js";
+import { colour } from "../parts/appearance.js";
+import { byId, make, markChosen, rovingGroup, startTabs } from "../parts/elements.js";
+import { onFrame, setText, touch } from "../parts/frame.js";
 import { direction } from "./headline.js";
-import { dateText, fullTimeText, minuteText, priceText, quantityText, t } from "./language.js";
-import { chooseInterval, INTERVALS, market, selectedInstrument } from "./market.js";
+import { dateText, fullTimeText, minuteText, priceText, quantityText, t } from "../parts/language.js";
+import { chooseInterval, INTERVALS, market, selectedInstrument } from "../data/market.js";
 
 let chart = null;
 let candles = null;

@@ -1,15 +1,15 @@
 // Amending an open order: another price, stop price or total quantity.
 
-import { account, takeOrder } from "./account.js";
-import { amendOrder } from "./api.js";
-import { plainDecimal } from "./decimal.js";
-import { closeButtons } from "./dialogs.js";
-import { byId } from "./elements.js";
-import { setAttribute, setText } from "./frame.js";
-import { t } from "./language.js";
-import { readPrice, readQuantity } from "./order_form.js";
-import { instrumentOf, orderText } from "./order_words.js";
-import { toast } from "./toasts.js";
+import { account, takeOrder } from "../data/account.js";
+import { amendOrder } from "../data/api.js";
+import { plainDecimal } from "../data/decimal.js";
+import { closeButtons } from "../parts/dialogs.js";
+import { byId } from "../parts/elements.js";
+import { setAttribute, setText } from "../parts/frame.js";
+import { t } from "../parts/language.js";
+import { readPrice, readQuantity } from "../data/order_form.js";
+import { instrumentOf, orderText } from "../parts/order_words.js";
+import { toast } from "../parts/toasts.js";
 
 let order = null;
 

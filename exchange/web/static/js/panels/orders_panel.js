@@ -1,22 +1,22 @@
 // Open orders with cancel and amend, history, fills and positions: four tabs.
 
-import { account, closedOrders, onReport, openOrders, takeOrder } from "./account.js";
+import { account, closedOrders, onReport, openOrders, takeOrder } from "../data/account.js";
 import { openAmend } from "./amend_dialog.js";
-import { cancelAll, cancelOrder } from "./api.js";
-import { signedIn } from "./credentials.js";
-import { orderValue } from "./decimal.js";
-import { confirmAction } from "./dialogs.js";
-import { byId, make, startTabs } from "./elements.js";
-import { onFrame, setText, touch } from "./frame.js";
-import { dateTimeText, moneyText, priceText, quantityText, shortMoneyText, t } from "./language.js";
-import { market, select } from "./market.js";
+import { cancelAll, cancelOrder } from "../data/api.js";
+import { signedIn } from "../data/credentials.js";
+import { orderValue } from "../data/decimal.js";
+import { confirmAction } from "../parts/dialogs.js";
+import { byId, make, startTabs } from "../parts/elements.js";
+import { onFrame, setText, touch } from "../parts/frame.js";
+import { dateTimeText, moneyText, priceText, quantityText, shortMoneyText, t } from "../parts/language.js";
+import { market, select } from "../data/market.js";
 import {
   instrumentOf, kindText, limitText, orderOutcome, orderText, reasonText, sideText, sideTone, statusText, stopText,
   validityText,
-} from "./order_words.js";
-import { makeTable } from "./tables.js";
-import { toast } from "./toasts.js";
-import { showView } from "./views.js";
+} from "../parts/order_words.js";
+import { makeTable } from "../parts/tables.js";
+import { toast } from "../parts/toasts.js";
+import { showView } from "../parts/views.js";
 
 const HISTORY_SHOWN = 100;
 const FILLS_SHOWN = 100;

@@ -6,7 +6,7 @@
 
 import { canSign, learnClock, newClientOrderId, sign } from "./credentials.js";
 import { parseJson } from "./decimal.js";
-import { hasText, t } from "./language.js";
+import { hasText, t } from "../parts/language.js";
 
 const BASE = "/api/v1";
 const TIMEOUT_MS = 10_000;

@@ -1,11 +1,11 @@
 // The list of instruments with last price and change. A listbox: arrow keys choose, the choice is looked at.
 
-import { byId, make } from "./elements.js";
-import { onFrame, setAttribute, setText } from "./frame.js";
+import { byId, make } from "../parts/elements.js";
+import { onFrame, setAttribute, setText } from "../parts/frame.js";
 import { direction } from "./headline.js";
-import { percentText, priceText, t } from "./language.js";
-import { comparedPrice, market, select } from "./market.js";
-import { showView } from "./views.js";
+import { percentText, priceText, t } from "../parts/language.js";
+import { comparedPrice, market, select } from "../data/market.js";
+import { showView } from "../parts/views.js";
 
 const SHOWN = 300; // rows at most; the search finds the others
 const rows = new Map(); // symbol -> { row, symbol, last, change, shown }

@@ -1,10 +1,10 @@
 // Balances of the signed-in account, by currency.
 
-import { account } from "./account.js";
-import { signedIn } from "./credentials.js";
-import { byId, keyedRows, make } from "./elements.js";
-import { onFrame, setText } from "./frame.js";
-import { moneyText, t } from "./language.js";
+import { account } from "../data/account.js";
+import { signedIn } from "../data/credentials.js";
+import { byId, keyedRows, make } from "../parts/elements.js";
+import { onFrame, setText } from "../parts/frame.js";
+import { moneyText, t } from "../parts/language.js";
 
 const LINES = ["balance", "available", "frozen"];
 

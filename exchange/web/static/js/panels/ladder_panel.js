@@ -4,12 +4,12 @@
 // to a row, so that a book that moves does not move it. How many rows fit is known from a ResizeObserver;
 // drawing measures nothing.
 
-import { isOpen, account } from "./account.js";
-import { byId, make } from "./elements.js";
-import { onFrame, setAttribute, setText, touch } from "./frame.js";
+import { isOpen, account } from "../data/account.js";
+import { byId, make } from "../parts/elements.js";
+import { onFrame, setAttribute, setText, touch } from "../parts/frame.js";
 import { direction } from "./headline.js";
-import { priceText, quantityText, shortQuantityText, t } from "./language.js";
-import { comparedPrice, market, selectedInstrument, selectedTicker } from "./market.js";
+import { priceText, quantityText, shortQuantityText, t } from "../parts/language.js";
+import { comparedPrice, market, selectedInstrument, selectedTicker } from "../data/market.js";
 
 const MOST_ROWS = 40;
 let rowsPerSide = 12;

@@ -4,7 +4,7 @@
 // `data-label` (aria-label), `data-hint` (placeholder), `data-title` (title). The choice is kept in
 // localStorage; without one the browser's language decides.
 
-import { changeBasisPoints, formatMinor } from "./decimal.js";
+import { changeBasisPoints, formatMinor } from "../data/decimal.js";
 import { DICTIONARY } from "./dictionary.js";
 import { touch } from "./frame.js";
 

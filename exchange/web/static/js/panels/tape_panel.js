@@ -1,9 +1,9 @@
 // The trade tape: the newest trades first, coloured by who came later.
 
-import { byId, keyedRows, make } from "./elements.js";
-import { onFrame, setText } from "./frame.js";
-import { priceText, quantityText, t, timeText } from "./language.js";
-import { market, selectedInstrument } from "./market.js";
+import { byId, keyedRows, make } from "../parts/elements.js";
+import { onFrame, setText } from "../parts/frame.js";
+import { priceText, quantityText, t, timeText } from "../parts/language.js";
+import { market, selectedInstrument } from "../data/market.js";
 
 const SHOWN = 60;
 

@@ -1,9 +1,9 @@
 // The top line: what is looked at, its last price and day, and in which state it trades.
 
-import { byId } from "./elements.js";
-import { onFrame, setAttribute, setText } from "./frame.js";
-import { differenceText, percentText, priceText, quantityText, t, timeText } from "./language.js";
-import { comparedPrice, market, selectedInstrument, selectedTicker } from "./market.js";
+import { byId } from "../parts/elements.js";
+import { onFrame, setAttribute, setText } from "../parts/frame.js";
+import { differenceText, percentText, priceText, quantityText, t, timeText } from "../parts/language.js";
+import { comparedPrice, market, selectedInstrument, selectedTicker } from "../data/market.js";
 
 /** "up", "down" or "flat": which colour a price gets. */
 export function direction(now, before) {

@@ -191,7 +191,7 @@ def test_another_major_version(server: EmbeddedPostgres, tmp_path: Path) -> None
 
 def test_a_directory_that_is_none_of_postgres(server: EmbeddedPostgres, tmp_path: Path) -> None:
     (tmp_path / DIRECTORY).mkdir()
-    with pytest.raises(StoreRefused, match="no data directory of Postgres"):
+    with pytest.raises(StoreRefused, match="not a data directory of Postgres"):
         server.start()
 
 

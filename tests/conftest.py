@@ -47,13 +47,15 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 
 @pytest.fixture(scope="session", autouse=True)
-def nothing_left_behind() -> Iterator[None]:
+def nothing_left_behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """After the last test no process, no shared memory and no directory of this run exists."""
-    from left_behind import LeftBehind
+    from tests.harness.left_behind import LeftBehind
 
+    tmp_path_factory.getbasetemp()  # pytest keeps the directories of the last runs where it likes
     run = LeftBehind()
     yield
     found = run.wait_for_none()
+    run.close()
     assert not found, "the tests left behind:\n" + "\n".join(found)
 
 

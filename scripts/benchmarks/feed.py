@@ -377,10 +377,8 @@ def _lowered(by: int) -> Iterator[None]:
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """Frames a second, latency, the limit, idle memory; see the module."""
-    port = venue.free_port()
     overrides = (
-        f'[api]\nenabled = false\n[health]\nport = {venue.free_port()}\n[store]\ndsn = "off"\n'
-        f"[feed]\nworkers = {arguments.workers}\nport = {port}\nnice = {arguments.nice}\n"
+        f"[feed]\nworkers = {arguments.workers}\nport = 0\nnice = {arguments.nice}\n"
         f"tick_ms = {arguments.tick_ms}\n"
     )
     with (
@@ -391,6 +389,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         ) as place,
         _lowered(arguments.nice),
     ):
+        port = place.listener_port("feed")
         _wait_until_served(port)
         progress(f"{arguments.subscribers} subscribers, {arguments.trades_per_second} trades/s")
         figures, frame_bytes, per_write = _steady(place, port, arguments)

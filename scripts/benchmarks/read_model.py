@@ -18,10 +18,7 @@ followed and in those that were loaded; trades and best prices are there.
 from __future__ import annotations
 
 import argparse
-import shutil
-import tempfile
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -46,6 +43,7 @@ from scripts.benchmarks.matcher import (
     opening,
     put_into,
 )
+from scripts.benchmarks.own_exchange import own_folder
 from scripts.benchmarks.result import check, progress
 
 WORKLOADS_HERE = {"one-book": WORKLOADS["one-book"], "wide": WORKLOADS["wide"]}
@@ -197,8 +195,7 @@ def measure(name: str, workload: Workload, batch: int, repeats: int) -> dict[str
         events.view(np.int64).sum()
         memory_pass = max(memory_pass, len(events) / (time.thread_time() - started))
         check_models(name, market, accounts, recorder)
-    directory = Path(tempfile.mkdtemp(prefix="read-model-benchmark-"))
-    try:
+    with own_folder("read-model-benchmark-") as directory:
         started = time.perf_counter()
         path = save(directory, [market, accounts], Archive(events))
         saved_s = time.perf_counter() - started
@@ -212,8 +209,6 @@ def measure(name: str, workload: Workload, batch: int, repeats: int) -> dict[str
         loaded_s = time.perf_counter() - started
         check(loaded.next_event == len(events), f"{name}: {loaded.notes}")
         check_models(name, *loaded.models, recorder)
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
     return {
         "events": len(events),
         "live_orders": accounts.live_order_count,

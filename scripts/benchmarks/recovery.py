@@ -22,10 +22,8 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -51,6 +49,7 @@ from replay.source import JournalView
 from ringbuffer.jit import jit
 from ringbuffer.ring import UNGATED
 from scripts.benchmarks import funding
+from scripts.benchmarks.own_exchange import DATA, own_folder
 from scripts.benchmarks.result import check, progress
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -272,11 +271,10 @@ def apply_limit(data_dir: Path, next_command: int) -> float:
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
-    data_dir = Path(tempfile.mkdtemp(prefix="exchange-recovery-", dir=arguments.directory))
-    try:
+    with own_folder("exchange-recovery-", arguments.directory) as folder:
+        data_dir = folder / DATA
+        data_dir.mkdir()
         return measure(data_dir, arguments.commands, arguments.frame)
-    finally:
-        shutil.rmtree(data_dir, ignore_errors=True)
 
 
 def measure(data_dir: Path, commands: int, frame: int) -> dict[str, Any]:

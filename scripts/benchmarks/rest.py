@@ -156,8 +156,8 @@ def _check_orders(port: int, keys: list[ApiKey], made: dict[int, dict[str, Any]]
     check(traded["buy"] == traded["sell"] > 0, f"bought and sold: {traded}")
 
 
-def _bare_server(port: int, ready: Any) -> None:
-    """The limit: aiohttp with a handler that does nothing."""
+def _bare_server(port: Any, ready: Any) -> None:
+    """The limit: aiohttp with a handler that does nothing. ``port``: a shared int for its port."""
     os.nice(NICE)
     body = b"x" * ANSWER_BYTES
 
@@ -170,7 +170,8 @@ def _bare_server(port: int, ready: Any) -> None:
         app.router.add_post(PATH, answer)
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
-        await web.TCPSite(runner, HOST, port).start()
+        await web.TCPSite(runner, HOST, 0).start()
+        port.value = runner.addresses[0][1]
         ready.set()
         await asyncio.Event().wait()
 
@@ -178,15 +179,14 @@ def _bare_server(port: int, ready: Any) -> None:
 
 
 def _limit(connections: int, count: int) -> dict[str, float]:
-    port = venue.free_port()
     context = multiprocessing.get_context("spawn")
-    ready = context.Event()
+    port, ready = context.Value("i", 0), context.Event()
     server = context.Process(target=_bare_server, args=(port, ready), daemon=True)
     server.start()
     try:
         check(ready.wait(60), "the bare server did not start")
         keys = [ApiKey("LIMIT", b"0" * 64)]
-        answers, seconds = _measure(port, connections, Source(keys, 0, count).next)
+        answers, seconds = _measure(port.value, connections, Source(keys, 0, count).next)
     finally:
         server.kill()
         server.join()
@@ -202,13 +202,13 @@ def _percentiles(answers: list[Answered]) -> tuple[float, float]:
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """Orders a second and milliseconds; see the module."""
-    port, count = venue.free_port(), arguments.orders
+    count = arguments.orders
     overrides = (
-        f"[api]\nport = {port}\nrequests_per_second_per_ip = 1_000_000\n"
+        "[api]\nport = 0\nrequests_per_second_per_ip = 1_000_000\n"
         "requests_per_second_per_key = 1_000_000\nburst = 1_000_000\n"
-        f'[health]\nport = {venue.free_port()}\n[store]\ndsn = "off"\n'
     )
     with venue.running(overrides, accounts=_accounts(arguments.keys)) as place:
+        port = place.listener_port("api")
         _wait_until_ready(port)
         keys = [rest_client.make_key(place.data, FIRST_ACCOUNT + i) for i in range(arguments.keys)]
         os.setpriority(os.PRIO_PROCESS, 0, NICE)

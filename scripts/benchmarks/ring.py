@@ -15,6 +15,8 @@ each record is the one of its sequence and that the sum over all words is what i
 from __future__ import annotations
 
 import argparse
+import contextlib
+import functools
 import os
 import subprocess
 import sys
@@ -24,12 +26,19 @@ from typing import Any
 
 import numpy as np
 
+from exchange.runtime.process import die_with_parent
 from ringbuffer.agent import pin
 from ringbuffer.atomics import load_acquire, pause
 from ringbuffer.counters import HISTOGRAM_WORDS, percentiles, record
 from ringbuffer.cpu_plan import available_cpus
+from ringbuffer.errors import RegionError
 from ringbuffer.jit import jit
-from ringbuffer.region import Region, Section
+from ringbuffer.region import (
+    SHARED_MEMORY_DIRECTORY,
+    Region,
+    Section,
+    process_start_ticks,
+)
 from ringbuffer.ring import (
     CURSOR_STRIDE,
     PRODUCER_LIMIT,
@@ -61,6 +70,7 @@ KIND = 7 * CURSOR_STRIDE
 CURSOR_WORDS = 8 * CURSOR_STRIDE
 
 STREAM, PING, PING_RECORD, QUIT = 1, 2, 3, 4
+NAME_PREFIX = "ring-benchmark-"  # of the region; the process id of its owner follows
 
 SECTIONS = [
     Section("cursors", np.int64, CURSOR_WORDS),
@@ -335,18 +345,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--repeats", type=int, default=3, help="runs of each")
 
 
+def _reclaim_of_killed_runs() -> None:
+    """Remove the shared memory of runs that were killed; it bears their process id."""
+    for path in SHARED_MEMORY_DIRECTORY.glob(f"{NAME_PREFIX}*"):
+        owner = path.name.removeprefix(NAME_PREFIX)
+        if owner.isdecimal() and process_start_ticks(int(owner)) is None:
+            with contextlib.suppress(RegionError):
+                Region.reclaim(path.name)
+
+
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """See the top of this file."""
     cpus = available_cpus()
     check(len(cpus) >= 2, "this benchmark needs two CPUs")
     own_cpus = os.sched_getaffinity(0)
-    name = f"ring-benchmark-{os.getpid()}"
+    _reclaim_of_killed_runs()
+    name = f"{NAME_PREFIX}{os.getpid()}"
     with Region.create(name, SECTIONS) as region:
         request = region.arrays["request"].reshape(CAPACITY, RECORD_WORDS)
         _compile(request, region.arrays["reply"].reshape(CAPACITY, RECORD_WORDS))
         request[:] = 0
         worker = subprocess.Popen(
-            [sys.executable, "-m", "scripts.benchmarks.ring", name, str(cpus[1])], cwd=ROOT
+            [sys.executable, "-m", "scripts.benchmarks.ring", name, str(cpus[1])],
+            cwd=ROOT,
+            preexec_fn=functools.partial(die_with_parent, os.getpid()),
         )
         try:
             pin([cpus[0]])

@@ -21,8 +21,6 @@ of the requirements.
 from __future__ import annotations
 
 import argparse
-import shutil
-import tempfile
 import threading
 import time
 from pathlib import Path
@@ -41,6 +39,7 @@ from exchange.store.rows.copy_format import HEADER, ORDER_EVENTS, TRAILER, Rows
 from exchange.store.rows.event_rows import Names, definitions_of, event_rows
 from exchange.store.schema import migrate, use_schema
 from scripts.benchmarks import recovery
+from scripts.benchmarks.own_exchange import DATA, own_folder
 from scripts.benchmarks.result import check, progress
 
 EVENTS_PER_COMMAND = 1.3  # about; the run says how many there were
@@ -56,11 +55,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
-    data_dir = Path(tempfile.mkdtemp(prefix="exchange-store-", dir=arguments.directory))
-    try:
+    with own_folder("exchange-store-", arguments.directory) as folder:
+        data_dir = folder / DATA
+        data_dir.mkdir()
         return measure(data_dir, arguments)
-    finally:
-        shutil.rmtree(data_dir, ignore_errors=True)
 
 
 def measure(data_dir: Path, arguments: argparse.Namespace) -> dict[str, Any]:

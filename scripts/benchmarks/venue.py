@@ -1,15 +1,11 @@
-"""A daemon of the benchmark's own: temporary data directory, free port, always cleaned up."""
+"""An exchange of the benchmark's own with one funded session, and a client of it."""
 
 from __future__ import annotations
 
 import contextlib
-import shutil
-import signal
 import socket
 import subprocess
 import sys
-import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -17,9 +13,11 @@ from typing import NamedTuple
 import orjson
 
 from exchange.gateway.passwords import hash_password
+from exchange.runtime.run_file import read_run_file
+from scripts.benchmarks import own_exchange
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-START_DEADLINE_S = 300.0
+PREFIX = "exchange-bench-"
 USERNAME = "BENCH"
 PASSWORD = "benchmark"
 FEE_ACCOUNT = 1
@@ -98,19 +96,25 @@ class Venue(NamedTuple):
         assert isinstance(decoded, dict)
         return decoded
 
-
-def free_port() -> int:
-    """A TCP port that is free just now."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+    def listener_port(self, name: str) -> int:
+        """The port of the listener "api", "health" or "feed"."""
+        state = read_run_file(self.data)
+        assert state is not None
+        return own_exchange.port_of(state.addresses[name])
 
 
 def without_web(overrides: str) -> str:
     """TOML that switches off what ``overrides`` does not mention: api and store.
 
-    What is measured is the core and order entry, unless a benchmark says otherwise.
+    What is measured is the core and order entry, unless a benchmark says otherwise. Ports are free
+    ones, so that several exchanges may run.
     """
-    sections = {"[api]": "enabled = false", "[store]": 'dsn = "off"'}
+    sections = {
+        "[api]": "enabled = false",
+        "[store]": 'dsn = "off"',
+        "[health]": "port = 0",
+        "[feed]": "port = 0",
+    }
     return "".join(f"{name}\n{line}\n" for name, line in sections.items() if name not in overrides)
 
 
@@ -134,49 +138,25 @@ def running(
     ``accounts``, ``instruments``: texts of these files; instruments None: the shipped ones. Without
     ``[api]`` and ``[store]`` in ``overrides`` neither runs.
     """
-    folder = Path(tempfile.mkdtemp(prefix="exchange-bench-", dir=directory))
-    port = free_port()
-    settings = folder / "bench.toml"
-    own_instruments = "" if instruments is None else 'instruments_file = "instruments.toml"\n'
-    if instruments is not None:
-        (folder / "instruments.toml").write_text(instruments)
-    settings.write_text(
-        f'[exchange]\nsessions_file = "bench_sessions.toml"\n{own_instruments}'
-        f'accounts_file = "bench_accounts.toml"\n[day]\nroll = "manual"\n'
-        f"[order_entry]\nport = {port}\n{CONTROLS_ON if controls else CONTROLS_OFF}"
-        f"{without_web(overrides)}{overrides}"
-    )
-    (folder / "bench_sessions.toml").write_text(
-        f'[[session]]\nid = 1\nusername = "{USERNAME}"\n'
-        f'password = "{hash_password(PASSWORD)}"\naccount = {ACCOUNT}\n'
-    )
-    (folder / "bench_accounts.toml").write_text(accounts)
-    log = (folder / "daemon.log").open("wb")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "exchange.cli", "run", "--config", settings,
-         "--data-dir", folder / "data"],
-        cwd=ROOT, stdout=log, stderr=log,
-    )  # fmt: skip
-    try:
-        deadline = time.monotonic() + START_DEADLINE_S
-        while True:
-            if process.poll() is not None or time.monotonic() > deadline:
-                tail = (folder / "daemon.log").read_text(errors="replace")[-4000:]
-                raise RuntimeError(f"the daemon did not start (exit {process.poll()}):\n{tail}")
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1.0):
-                break
-            time.sleep(0.05)
-        yield Venue(folder / "data", port, process, settings)
-    finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(60)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-        log.close()
-        shutil.rmtree(folder, ignore_errors=True)
+    with own_exchange.own_folder(PREFIX, directory) as folder:
+        settings = folder / "bench.toml"
+        own_instruments = "" if instruments is None else 'instruments_file = "instruments.toml"\n'
+        if instruments is not None:
+            (folder / "instruments.toml").write_text(instruments)
+        settings.write_text(
+            f'[exchange]\nsessions_file = "bench_sessions.toml"\n{own_instruments}'
+            f'accounts_file = "bench_accounts.toml"\n[day]\nroll = "manual"\n'
+            f"[order_entry]\nport = 0\n{CONTROLS_ON if controls else CONTROLS_OFF}"
+            f"{without_web(overrides)}{overrides}"
+        )
+        (folder / "bench_sessions.toml").write_text(
+            f'[[session]]\nid = 1\nusername = "{USERNAME}"\n'
+            f'password = "{hash_password(PASSWORD)}"\naccount = {ACCOUNT}\n'
+        )
+        (folder / "bench_accounts.toml").write_text(accounts)
+        with own_exchange.running(folder, settings) as (process, state):
+            data = folder / own_exchange.DATA
+            yield Venue(data, own_exchange.port_of(state.order_entry), process, settings)
 
 
 def connect(port: int) -> socket.socket:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 CHUNK_BYTES = 1 << 16
-SILENCE_DEADLINE_S = 15.0  # no answer for so long: something is lost
+SILENCE_DEADLINE_S = 120.0  # no answer for so long: something is lost
 _HEARTBEAT = b"\x00\x01R"
 
 
@@ -34,7 +34,7 @@ class Connection:
 
     def __init__(self, host: str, port: int, username: str, password: str) -> None:
         try:
-            self._socket = socket.create_connection((host, port), 10.0)
+            self._socket = socket.create_connection((host, port), 60.0)
         except OSError as error:
             raise TransportError(f"cannot connect to {host}:{port}: {error}") from error
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -14,19 +14,24 @@ says so in ``settings`` or ``account_keys``.
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from exchange.gateway.passwords import hash_password
+from exchange.runtime.process import die_with_parent
 from exchange.runtime.run_file import RunState, read_run_file
 from exchange.settings import ROOT
+from tests.harness.left_behind import note_owner
 
 PASSWORD = "password"
 SESSIONS = 64
@@ -34,14 +39,20 @@ SESSIONS = 64
 START_TIMEOUT_S = 400.0
 STOP_TIMEOUT_S = 180.0
 
-# Small enough to start at once; everything else is the shipped default.
+# Small enough to start at once, and with time-outs that no busy machine exceeds: a test of one says
+# so in its settings. Everything else is the shipped default.
 TEST_SETTINGS: dict[str, dict[str, Any]] = {
-    "order_entry": {"port": 0},
+    "order_entry": {
+        "port": 0,
+        "client_timeout_ms": 300_000,
+        "login_timeout_ms": 120_000,
+        "stall_timeout_ms": 120_000,
+    },
     # off: a test that is about them says web=True, or gives [store] dsn
-    "api": {"enabled": False, "port": 0},
-    "health": {"port": 0},
-    "feed": {"port": 0},
-    "store": {"dsn": "off"},
+    "api": {"enabled": False, "port": 0, "outcome_timeout_ms": 120_000},
+    "health": {"port": 0, "stale_ms": 120_000, "lag_ms": 120_000},
+    "feed": {"port": 0, "stall_timeout_ms": 120_000},
+    "store": {"dsn": "off", "drain_timeout_ms": 60_000},
     "capacity": {"live_orders": 262_144, "tokens_per_day": 2_000_000},
     "rings": {
         "ingress_order_entry": 16_384,
@@ -52,7 +63,13 @@ TEST_SETTINGS: dict[str, dict[str, Any]] = {
     "read_model": {"orders": 65_536, "fills": 65_536},
     "journal": {"segment_bytes": 16_777_216, "batch": 16_384, "archive_segment_events": 131_072},
     "day": {"roll": "manual"},
-    "supervision": {"restart_limit": 1000},
+    "supervision": {
+        "restart_limit": 1000,
+        "hang_timeout_ms": 300_000,
+        "start_timeout_ms": 400_000,
+        "stop_timeout_ms": 150_000,
+        "kill_timeout_ms": 60_000,
+    },
     "risk": {
         "price_band_percent": 0,
         "collar_percent": 0,
@@ -202,25 +219,27 @@ class RunningExchange:
     def launch(self, *prefix: str) -> subprocess.Popen[bytes]:
         """Start the daemon without waiting; ``prefix`` is a command in front (strace ...)."""
         assert self._process is None or self._process.poll() is not None
-        with self.log_file.open("ab") as log:
+        command = [
+            *(*prefix, sys.executable, "-m", "exchange.cli", "run"),
+            *("--config", str(self.config_file), "--data-dir", str(self.data_directory)),
+        ]
+        # A killed test run leaves no exchange; the kernel looks at the thread that started it.
+        in_main_thread = threading.current_thread() is threading.main_thread()
+        with self.log_file.open("ab") as log, warnings.catch_warnings():
+            # nothing between fork and exec takes a lock that another thread may hold
+            warnings.simplefilter("ignore", DeprecationWarning)
             self._process = subprocess.Popen(
-                [
-                    *prefix,
-                    sys.executable,
-                    "-m",
-                    "exchange.cli",
-                    "run",
-                    "--config",
-                    str(self.config_file),
-                    "--data-dir",
-                    str(self.data_directory),
-                ],
+                command,
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 env=os.environ | self._environment,
+                preexec_fn=(
+                    functools.partial(die_with_parent, os.getpid()) if in_main_thread else None
+                ),
             )
+        note_owner(self._process.pid)
         return self._process
 
     def start(self, *prefix: str) -> RunningExchange:
@@ -296,6 +315,7 @@ class RunningExchange:
         if state is None or self._process is None:
             return None
         self._seen_pids.update(stage.pid for stage in state.stages.values())
+        note_owner(state.pid)
         return state
 
     def remember_pids(self) -> None:
@@ -348,7 +368,7 @@ class RunningExchange:
 
     def status(self) -> dict[str, Any]:
         """What `exchange status --json` shows."""
-        from exchange.status import Observer
+        from exchange.admin.status import Observer
 
         return Observer(self.data_directory).look()
 

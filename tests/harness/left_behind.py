@@ -1,13 +1,16 @@
 """What a test run left behind: processes, shared memory and directories.
 
-Processes are recognised by a variable in their environment, which all children inherit. Names that
-were there before the run, and those that a process of somebody else has mapped or was given as an
-argument, do not count.
+Processes are recognised by a variable in their environment, which all children inherit. Temporary
+directories are those in a directory of the run's own, which ``TMPDIR`` names for it and its
+children. Shared memory has no such place: a region is this run's when its owner is a daemon that
+``note_owner`` was told of. So what others leave meanwhile, on a machine that runs much else, does
+not count, and what they left before neither.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 import time
 import uuid
@@ -15,19 +18,18 @@ from pathlib import Path
 
 import psutil
 
+from ringbuffer.errors import RegionError
+from ringbuffer.region import SHARED_MEMORY_DIRECTORY, Region
+
 MARK = "EXCHANGE_TEST_RUN"
 DEADLINE_S = 60.0  # a killed process takes a moment to disappear
-REGIONS = Path("/dev/shm")
-PREFIXES = ("exchange-", "ring-benchmark-", "lobster-")
+PREFIXES = ("exchange-", "ring-benchmark-", "lobster-", "read-model-benchmark-")
+_owners: set[int] = set()
 
 
-def _used_paths(process: psutil.Process) -> str:
-    """What ``process`` has mapped, and its command line."""
-    try:
-        maps = Path(f"/proc/{process.pid}/maps").read_text()
-    except OSError:
-        maps = ""
-    return maps + " ".join(process.info["cmdline"] or [])
+def note_owner(pid: int) -> None:
+    """The tests have started a process that makes a region."""
+    _owners.add(pid)
 
 
 class LeftBehind:
@@ -35,19 +37,23 @@ class LeftBehind:
 
     def __init__(self) -> None:
         self.mark = uuid.uuid4().hex
+        self._started_s = time.time()
+        # short: sockets lie below it, and their names are limited to 107 bytes
+        self._directory = Path(tempfile.mkdtemp(prefix="tests-"))
+        self._replaced = {name: os.environ.get(name) for name in (MARK, "TMPDIR")}
         os.environ[MARK] = self.mark
-        self._directories = (REGIONS, Path(tempfile.gettempdir()))
-        self._before = {path for folder in self._directories for path in self._names(folder)}
+        os.environ["TMPDIR"] = tempfile.tempdir = str(self._directory)
 
     def look(self) -> list[str]:
         """Everything of this run that still exists, in words."""
-        processes, used_by_others = self._processes()
-        found = [f"process {p.pid}: {' '.join(p.info['cmdline'] or [])}" for p in processes]
-        for folder in self._directories:
-            for path in sorted(self._names(folder) - self._before):
-                if str(path) not in used_by_others:
-                    found.append(str(path))
-        return found
+        found = [f"process {p.pid}: {' '.join(p.info['cmdline'] or [])}" for p in self._processes()]
+        found += [str(path) for path in self._directory.iterdir() if path.name.startswith(PREFIXES)]
+        found += [
+            str(path)
+            for path in SHARED_MEMORY_DIRECTORY.iterdir()
+            if path.name.startswith(PREFIXES) and self._is_ours(path)
+        ]
+        return sorted(found)
 
     def wait_for_none(self) -> list[str]:
         """As ``look``, after what is about to disappear has had a moment to do so."""
@@ -56,18 +62,31 @@ class LeftBehind:
             time.sleep(0.1)
         return found
 
-    @staticmethod
-    def _names(folder: Path) -> set[Path]:
-        return {path for path in folder.iterdir() if path.name.startswith(PREFIXES)}
-
-    def _processes(self) -> tuple[list[psutil.Process], str]:
-        """This run's processes but this one, and the paths that others use."""
-        ours, used_by_others = [], []
-        for process in psutil.process_iter(["environ", "cmdline", "status"]):
-            if process.info["status"] == psutil.STATUS_ZOMBIE or process.pid == os.getpid():
-                continue
-            if (process.info["environ"] or {}).get(MARK) == self.mark:
-                ours.append(process)
+    def close(self) -> None:
+        """Remove the run's directory for temporary files."""
+        shutil.rmtree(self._directory, ignore_errors=True)
+        tempfile.tempdir = None
+        for name, value in self._replaced.items():
+            if value is None:
+                del os.environ[name]
             else:
-                used_by_others.append(_used_paths(process))
-        return ours, "\n".join(used_by_others)
+                os.environ[name] = value
+
+    def _is_ours(self, path: Path) -> bool:
+        try:
+            if path.stat().st_mtime < self._started_s:
+                return False  # its owner's process id may have been used again
+            with Region.attach_read_only(path.name) as region:
+                return region.owner.pid in _owners
+        except (OSError, RegionError):
+            return False
+
+    def _processes(self) -> list[psutil.Process]:
+        """This run's processes but this one."""
+        return [
+            process
+            for process in psutil.process_iter(["environ", "cmdline", "status"])
+            if process.info["status"] != psutil.STATUS_ZOMBIE
+            and process.pid != os.getpid()
+            and (process.info["environ"] or {}).get(MARK) == self.mark
+        ]

@@ -6,27 +6,53 @@ import argparse
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
 import pytest
 
+from ringbuffer.region import Region, Section
 from scripts.benchmarks import runner
 from scripts.benchmarks.result import BenchmarkFailed, check
 
 ROOT = Path(__file__).resolve().parents[2]
+SHARED_MEMORY = Path("/dev/shm")
 SMALL = ["--records", "200000", "--round-trips", "2000", "--repeats", "1"]
 RESULT = {"rate": {"1": 1234567, "16": 2.5}, "large": 12345.6, "ok": True, "list": [1, 2]}
 
 
-def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
+LEAVE_A_REGION = """
+import os, signal
+import numpy as np
+from ringbuffer.region import Region, Section
+region = Region.create(f"ring-benchmark-{os.getpid()}", [Section("a", np.int64, 1)])
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+class Done(NamedTuple):
+    """How a benchmark ended."""
+
+    pid: int
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def bench(*arguments: str) -> Done:
+    with subprocess.Popen(
         [sys.executable, str(ROOT / "scripts" / "bench"), *arguments],
         cwd="/",
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-    )
+    ) as process:
+        output, errors = process.communicate()
+    return Done(process.pid, process.returncode, output, errors)
 
 
 def test_usage():
@@ -42,8 +68,17 @@ def test_usage():
 def test_ring_benchmark_gives_one_json_object():
     if len(os.sched_getaffinity(0)) < 2:
         pytest.skip("the ring benchmark needs two CPUs")
-    done = bench("ring", "--json", *SMALL)
+    # what a killed run left is removed; what has another owner, or is no region of ours, is not
+    with subprocess.Popen([sys.executable, "-c", LEAVE_A_REGION], cwd=ROOT) as killed:
+        pass
+    assert killed.returncode == -signal.SIGKILL
+    left = SHARED_MEMORY / f"ring-benchmark-{killed.pid}"
+    assert left.exists()
+    with Region.create(f"ring-benchmark-{os.getpid()}", [Section("a", np.int64, 1)]) as others:
+        done = bench("ring", "--json", *SMALL)
+        assert (SHARED_MEMORY / others.name).exists()
     assert done.returncode == 0, done.stderr
+    assert not left.exists()
     result = json.loads(done.stdout)
     assert done.stdout.count("\n") == 1
     assert result["benchmark"] == "ring"
@@ -52,13 +87,11 @@ def test_ring_benchmark_gives_one_json_object():
     assert all(rate > 0 for rate in result["limit"]["records_per_s"].values())
     assert 0 < result["round_trip_ns_p50"] <= 1 << 42
     assert "records_per_s.256" in done.stderr
-    assert not [name for name in os.listdir("/dev/shm") if name.startswith("ring-benchmark-")]
+    assert not (SHARED_MEMORY / f"ring-benchmark-{done.pid}").exists()
 
 
 @pytest.mark.needs_jit
 def test_ring_benchmark_notices_a_wrong_record():
-    import numpy as np
-
     from scripts.benchmarks import ring
 
     slots = np.zeros((16, ring.RECORD_WORDS), np.int64)

@@ -17,12 +17,12 @@ MAXIMUM = {
     "large_folders": 1,
     "long_functions": 21,
     "many_parameters": 35,
-    "long_files": 11,
+    "long_files": 12,
     "modules_without_test": 184,
     "bare_numbers": 705,
     "short_parameters": 486,
     "enum_copies": 357,
-    "unresolved_names": 120,
+    "unresolved_names": 64,
     "types_ignored": 2,
 }
 

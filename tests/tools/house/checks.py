@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.tools.house.names import unresolved_names
+from tests.tools.house.names import broken_imports, unresolved_names
 from tests.tools.house.numbers import bare_numbers, enum_copies
 from tests.tools.house.shape import (
     large_folders,
@@ -28,6 +28,7 @@ CHECKS: dict[str, Callable[[], list[Place]]] = {
     "bare_numbers": bare_numbers,
     "short_parameters": short_parameters,
     "enum_copies": enum_copies,
+    "broken_imports": broken_imports,
     "unresolved_names": unresolved_names,
     "types_ignored": types_ignored,
 }

@@ -41,6 +41,7 @@ _CODE = (".js", ".css", ".html", ".sql", ".toml", ".bash", ".json", ".service", 
 # Names of the outer world, and placeholders, that no line of code contains.
 FOREIGN = {
     "MemoryDenyWriteExecute",  # systemd
+    "__init__.py",
     "migrations/NNNN_name.sql",
     "pg_dump",
     "scripts/benchmarks/NAME.py",
@@ -160,6 +161,8 @@ def _words() -> frozenset[str]:
 def _dotted_resolves(name: str) -> bool:
     """Whether ``name``, which begins with a package of the product, is a module or in one."""
     parts = name.split(".")
+    if (ROOT / "/".join(parts)).is_dir():
+        return True  # a package without __init__.py
     for length in range(len(parts), 0, -1):
         base = "/".join(parts[:length])
         for path in (f"{base}.py", f"{base}/__init__.py"):
@@ -194,6 +197,11 @@ def _is_known(name: str) -> bool:
     return name.startswith("_") and any(word.endswith(name) for word in _words())
 
 
+def _is_placeholder(name: str, text: str) -> bool:
+    """An argument in capitals of a command line that the same text shows, indented."""
+    return name.isupper() and re.search(rf"^    .*[ \[]{name}\b", text, re.MULTILINE) is not None
+
+
 def _missing_names(text: str) -> Iterator[tuple[int, str]]:
     for line, expression in _expressions(text):
         if _DOTTED.fullmatch(expression):
@@ -203,7 +211,7 @@ def _missing_names(text: str) -> Iterator[tuple[int, str]]:
                 yield line, f"no {expression}"
             continue
         match = _IDENTIFIER.fullmatch(expression)
-        if match and not _is_known(match.group(1)):
+        if match and not _is_known(match.group(1)) and not _is_placeholder(match.group(1), text):
             yield line, f"no {match.group(1)}"
 
 
@@ -214,6 +222,26 @@ def missing_in(text: str, where: str) -> Iterator[tuple[int, str]]:
     """
     yield from _missing_files(text, where)
     yield from _missing_names(text)
+
+
+def broken_imports() -> list[Place]:
+    """Imports, anywhere in a file, of modules or names of this repository that do not exist."""
+    ours = (*PRODUCT, "scripts", "tests")
+    found = []
+    for source in sources():
+        for node in ast.walk(source.tree):
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                names = [f"{node.module}.{alias.name}" for alias in node.names]
+            else:
+                continue
+            found += [
+                source.place(node.lineno, f"no {name}")
+                for name in names
+                if name.partition(".")[0] in ours and not _dotted_resolves(name)
+            ]
+    return found
 
 
 def unresolved_names() -> list[Place]:

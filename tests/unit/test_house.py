@@ -14,15 +14,14 @@ from tests.tools.house.source import Source
 
 # What is not named here must be zero.
 MAXIMUM = {
-    "large_folders": 1,
-    "long_functions": 21,
-    "many_parameters": 35,
+    "long_functions": 18,
+    "many_parameters": 32,
     "long_files": 12,
-    "modules_without_test": 184,
+    "modules_without_test": 181,
     "bare_numbers": 705,
     "short_parameters": 486,
     "enum_copies": 357,
-    "unresolved_names": 64,
+    "unresolved_names": 57,
     "types_ignored": 2,
 }
 

@@ -11,6 +11,7 @@ import logging
 import selectors
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -21,7 +22,10 @@ from exchange.runtime.process import notify_systemd
 from exchange.runtime.run_file import StageState
 from exchange.runtime.spec import StageMessage, StageSpec
 from exchange.settings import Configuration
-from ringbuffer.cpu_plan import Placement
+
+if TYPE_CHECKING:
+    # ringbuffer imports the compiler's packages, which the daemon does while the stages start
+    from ringbuffer.cpu_plan import Placement
 
 log = logging.getLogger(__name__)
 

@@ -8,10 +8,8 @@ from pathlib import Path
 import pytest
 
 from exchange import errors
-from exchange.admin.order import Order, parse_order
 from exchange.cli import build_parser, main
-from exchange.errors import ConfigurationError, ExchangeError, ExitStatus
-from exchange.gateway import ouch
+from exchange.errors import ExchangeError, ExitStatus
 from exchange.gateway.passwords import verify_password
 
 
@@ -78,39 +76,3 @@ def test_every_command_has_help() -> None:
         with pytest.raises(SystemExit) as caught:
             build_parser().parse_args([command, "--help"])
         assert caught.value.code == 0
-
-
-@pytest.mark.parametrize(
-    ("text", "order"),
-    [
-        ("buy 100 AAPL @ 150.00", Order("B", 100, "AAPL", 1_500_000)),
-        ("sell 1 2330.TW @0.0001", Order("S", 1, "2330.TW", 1)),
-        ("short 5 MSFT@99", Order("T", 5, "MSFT", 990_000)),
-        ("BUY 7 AMZN", Order("B", 7, "AMZN", ouch.PRICE_MARKET)),
-    ],
-)
-def test_parse_order(text: str, order: Order) -> None:
-    assert parse_order(text.split()) == order
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "buy",
-        "hold 1 AAPL",
-        "buy 0 AAPL",
-        "buy -1 AAPL",
-        "buy 1.5 AAPL",
-        "buy 1 AAPL 150",
-        "buy 1 AAPL @ 0",
-        "buy 1 AAPL @ x",
-        "buy 1 AAPL @ nan",
-        "buy 1 AAPL @ 1.00001",
-        "buy 1 AAPL @ 214748.3647",
-        "buy 4294967296 AAPL",
-        "buy 1 TOOLONGNAME",
-    ],
-)
-def test_parse_order_refuses(text: str) -> None:
-    with pytest.raises(ConfigurationError, match="an order is: "):
-        parse_order(text.split())

@@ -1,0 +1,150 @@
+"""A child process: its messages, its specification, its end. The child here is a small program."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+import pytest
+
+from exchange.core.stage_names import StageName
+from exchange.daemon.child_process import ChildProcess
+from exchange.runtime.spec import StageSpec
+from exchange.settings import load
+
+# arguments of the real command line: -m exchange.stages.main ROLE PARENT DESCRIPTOR NICE
+ECHO = """
+import json, os, sys
+role, parent, descriptor, nice = sys.argv[1:5]
+def say(**message): os.write(int(descriptor), json.dumps(message).encode() + b"\\n")
+say(kind="progress", text=f"{role} {parent} {nice}")
+spec = sys.stdin.read()
+if not spec: sys.exit(7)
+say(kind="ready", text=json.loads(spec)["region"])
+say(kind="fatal", status=74, text="disk")
+sys.exit(74)
+"""
+SLEEP = "import time; time.sleep(600)"
+Make = Callable[[str], ChildProcess]
+
+
+@pytest.fixture
+def make(monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
+    """``make(program)``: a ChildProcess that runs it in place of the stage's entry point."""
+    started: list[ChildProcess] = []
+    popen = subprocess.Popen
+
+    def make_child(program: str) -> ChildProcess:
+        def start(words: list[str], **options: Any) -> Any:
+            entry = words.index("-m")
+            return popen([sys.executable, "-c", program, *words[entry + 2 :]], **options)
+
+        monkeypatch.setattr(subprocess, "Popen", start)
+        started.append(ChildProcess(StageName.API, [], nice=3))
+        return started[-1]
+
+    yield make_child
+    for child in started:
+        child.close()
+
+
+def wait_for_end(child: ChildProcess) -> int:
+    status = child.wait(30.0)
+    assert status is not None, "the child does not end"
+    return status
+
+
+def spec() -> StageSpec:
+    return StageSpec(
+        role=StageName.API,
+        configuration=load(None),
+        data_directory="/data",
+        region="exchange-region",
+        eventfds={StageName.API: 5},
+        listeners={},
+        cpus=[2, 3],
+        idle="block",
+    )
+
+
+def test_messages_of_a_stage(make: Make) -> None:
+    child = make(ECHO)
+    assert child.ready is None and child.exit_status() is None
+    before_s = child.last_message_s
+    child.send(spec())
+    assert child.cpus == [2, 3]
+    assert wait_for_end(child) == 74
+    progress, ready, fatal = child.receive()
+    assert progress.text == f"api {os.getpid()} 3"
+    assert child.ready is ready and ready.text == "exchange-region"
+    assert child.fatal is fatal and (fatal.status, fatal.text) == (74, "disk")
+    assert child.last_message_s >= before_s
+    assert child.receive() == []
+
+
+def test_a_message_may_come_in_pieces(make: Make) -> None:
+    child = make(
+        "import os, sys\n"
+        "descriptor = int(sys.argv[3])\n"
+        'os.write(descriptor, b\'{"kind": "rea\')\n'
+        "sys.stdin.read()\n"
+        "os.write(descriptor, b'dy\"}\\n')"
+    )
+    select.select([child.messages_descriptor], [], [], 30.0)
+    assert child.receive() == [] and child.ready is None
+    child.send(spec())
+    wait_for_end(child)
+    assert [message.kind for message in child.receive()] == ["ready"]
+
+
+def test_a_stage_that_gets_no_specification_reads_an_end(make: Make) -> None:
+    child = make(ECHO)
+    child.close()
+    child.close()
+    # it was killed, or had read the end of its input before
+    assert child.exit_status() in (-signal.SIGKILL, 7)
+    assert (child.pidfd, child.messages_descriptor) == (-1, -1)
+
+
+def test_a_specification_for_a_stage_that_has_died_is_lost(make: Make) -> None:
+    child = make("pass")
+    assert wait_for_end(child) == 0
+    child.send(spec())
+    assert child.receive() == []
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_kill_ends_it_also_when_it_is_stopped(make: Make, stopped: bool) -> None:
+    child = make(SLEEP)
+    assert child.wait(0.0) is None
+    if stopped:
+        os.kill(child.pid, signal.SIGSTOP)
+    began_s = time.monotonic()
+    child.kill()
+    assert child.exit_status() == -signal.SIGKILL
+    assert time.monotonic() - began_s < 60.0
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(child.pid, 0)
+        pytest.fail("the process still exists")
+
+
+def test_the_pidfd_tells_the_end(make: Make) -> None:
+    child = make("pass")
+    ended, _, _ = select.select([child.pidfd], [], [], 30.0)
+    assert ended == [child.pidfd]
+    assert wait_for_end(child) == 0
+
+
+def test_a_specification_survives_its_encoding() -> None:
+    sent = spec()
+    received = msgspec.json.decode(msgspec.json.encode(sent), type=StageSpec)
+    assert received == sent
+    assert received.role is StageName.API and list(received.eventfds) == [StageName.API]

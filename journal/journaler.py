@@ -30,11 +30,11 @@ from journal import writer as writers
 from journal.archive import ArchiveWriter
 from journal.layout import FRAME_HEADER_BYTES, SLOT_BYTES, SLOT_WORDS
 from journal.writer import CLOCK, SYNC_NS, WRITE_NS, JournalWriter, commit
-from ringbuffer.atomics import fence, load_acquire
+from ringbuffer.atomics import load_acquire
 from ringbuffer.counters import add, record, set_value
 from ringbuffer.idle import WAIT_SCRATCH_WORDS, announce_sleep, block, cancel_sleep, wake
 from ringbuffer.jit import jit
-from ringbuffer.ring import publish
+from ringbuffer.ring import available, producer_may_wait, publish
 from ringbuffer.system_calls import CLOCK_MONOTONIC, clock_ns
 
 # Codes of ``duty`` below 0: those of the writer, and those of the archive this much lower.
@@ -141,21 +141,16 @@ def _commit_published(writer: np.ndarray, duty: DutyState) -> int:
     """Make what is published durable, as one frame. Slots, or a negative code of ``commit``."""
     cursors = duty.cursors
     first = writer[writers.NEXT_SEQUENCE]
-    # acquire: the slots below the cursor are written before we read them
-    published = load_acquire(cursors, duty.words[_PUBLISHED])
-    if published == first:
+    capacity = duty.command_words.shape[0] // SLOT_WORDS
+    count = available(cursors, duty.words[_PUBLISHED], first, capacity)
+    if count <= 0:
         return 0
-    count = commit(writer, duty.command_words, published - first)
+    count = commit(writer, duty.command_words, count)
     if count <= 0:
         return count
     # release: publishes durability, and that we are done reading the slots (the ring is gated)
     publish(cursors, duty.words[_DURABLE], first + count)
-    # full fence: the cursor is visible before we look at the producer's again. A producer that has
-    # found the ring full, looking a last time before it sleeps, had published what we see now; what
-    # we saw before the commit may be only a part of that.
-    fence()
-    published = load_acquire(cursors, duty.words[_PUBLISHED])
-    if (published - first) * 2 * SLOT_WORDS >= duty.command_words.shape[0]:
+    if producer_may_wait(cursors, duty.words[_PUBLISHED], first, capacity):
         _wake_all(cursors, duty.room_wakeups)
     _count(duty, _COMMITS, 1)
     _count(duty, _SLOTS, count)
@@ -172,15 +167,15 @@ def _release_durable(writer: np.ndarray, archive: np.ndarray, duty: DutyState) -
     cursors = duty.cursors
     words = duty.words
     first = archive[archives.NEXT_SEQUENCE]
-    # acquire: the events below the cursor are written before we read them
-    published = load_acquire(cursors, words[_EVENT_PUBLISHED])
-    if published == first:
-        return 0
     words_per_event = words[_EVENT_WORDS]
+    capacity = duty.event_words.shape[0] // words_per_event
+    count = available(cursors, words[_EVENT_PUBLISHED], first, capacity)
+    if count <= 0:
+        return 0
     end = first_not_durable(
         duty.event_words,
         first,
-        published,
+        first + count,
         writer[writers.NEXT_SEQUENCE],
         words_per_event,
         words[_EVENT_COMMAND_WORD],
@@ -197,10 +192,7 @@ def _release_durable(writer: np.ndarray, archive: np.ndarray, duty: DutyState) -
         _wake_all(cursors, duty.wakeups)
         _count(duty, _EVENTS, count)
         _count(duty, _EVENT_BYTES, count * words_per_event * 8)
-    # full fence and a second look: as for the commands
-    fence()
-    published = load_acquire(cursors, words[_EVENT_PUBLISHED])
-    if (published - first) * 2 * words_per_event >= duty.event_words.shape[0]:
+    if producer_may_wait(cursors, words[_EVENT_PUBLISHED], first, capacity):
         _wake_all(cursors, duty.room_wakeups)
     return end - first
 
@@ -247,13 +239,14 @@ def serve(
         announce_sleep(duty.cursors, flag_index)
         done = duty_cycle(writer, archive, duty)
         woken = True
-        if done == 0 and duty.cursors[stop] == 0:
+        # acquire: orders nothing, but makes this a look at memory every time
+        if done == 0 and load_acquire(duty.cursors, stop) == 0:
             woken = block(eventfd, timeout_ms, scratch)
         cancel_sleep(duty.cursors, flag_index)
         if done < 0:
             return done
         total += done
-        if not woken or duty.cursors[stop] != 0:
+        if not woken or load_acquire(duty.cursors, stop) != 0:
             break
     return total
 

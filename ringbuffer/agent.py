@@ -1,7 +1,7 @@
 """Agents: a stage is an object with a bounded duty cycle; a runner pins, loops, stops, reports.
 
 Who uses it: the entry point of every stage builds an agent and an idle strategy and hands them to
-an ``AgentRunner``. The vocabulary is Agrona's (agent, duty cycle, idle strategy, composite agent).
+an ``AgentRunner``. The vocabulary is Agrona's (agent, duty cycle, idle strategy).
 """
 
 from __future__ import annotations
@@ -39,40 +39,6 @@ class Agent(Protocol):
 
     def on_close(self) -> None:
         """Once, at the end, also when ``on_start`` or ``do_work`` raised."""
-
-
-class CompositeAgent:
-    """Several agents in one process: a duty cycle is one of each, in order."""
-
-    def __init__(self, agents: Sequence[Agent]) -> None:
-        if not agents:
-            raise ValueError("a composite needs at least one agent")
-        self.agents = list(agents)
-        self.name = "+".join(agent.name for agent in self.agents)
-        self._started = 0
-
-    def on_start(self) -> None:
-        for agent in self.agents:
-            self._started += 1  # also when it raises: on_close follows then
-            agent.on_start()
-
-    def do_work(self, limit: int) -> int:
-        done = 0
-        for agent in self.agents:
-            done += agent.do_work(limit)
-        return done
-
-    def on_close(self) -> None:
-        """Close every agent that was started, last one first; then raise the first error."""
-        first_error: Exception | None = None
-        while self._started:
-            self._started -= 1
-            try:
-                self.agents[self._started].on_close()
-            except Exception as error:
-                first_error = first_error or error
-        if first_error is not None:
-            raise first_error
 
 
 class ServingAgent(Agent, Protocol):

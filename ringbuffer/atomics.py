@@ -1,7 +1,9 @@
-"""Atomic loads and stores, fences, prefetch and pause for jitted code, as LLVM intrinsics.
+"""Atomic loads and stores, fences and pause, as LLVM intrinsics for jitted code.
 
-Every function works on a one-dimensional int64 array (a cursor array in shared memory) and an
+Every load and store works on a one-dimensional int64 array (a cursor array in shared memory) and an
 index. With the JIT disabled the plain-Python twins below are used: correct within one process only.
+What each one orders stands in its docstring; each caller says which of its own reads and writes
+need that.
 """
 
 from __future__ import annotations
@@ -9,13 +11,14 @@ from __future__ import annotations
 import platform
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 
-from ringbuffer.jit import JIT_DISABLED
+from ringbuffer.jit import JIT_DISABLED, jit_borrowed_inline
 
 
 def _element_pointer(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -36,6 +39,7 @@ def _load_acquire(typing_context, array, index):  # type: ignore[no-untyped-def]
 
 @intrinsic
 def _store_release(typing_context, array, index, value):  # type: ignore[no-untyped-def]
+    """Loads and stores before it are done before it; a *load* after it may be done earlier."""
     signature = types.void(array, types.intp, types.int64)
 
     def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
@@ -48,6 +52,10 @@ def _store_release(typing_context, array, index, value):  # type: ignore[no-unty
 
 @intrinsic
 def _fence(typing_context):  # type: ignore[no-untyped-def]
+    """Full fence: loads and stores before it are done before loads and stores after it.
+
+    The only one that orders a store before a later load (mfence on x86-64, some tens of cycles).
+    """
     signature = types.void()
 
     def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
@@ -83,7 +91,7 @@ def _fence_release(typing_context):  # type: ignore[no-untyped-def]
 
 @intrinsic
 def _pause(typing_context):  # type: ignore[no-untyped-def]
-    """Hint in a spin loop: leaves the pipeline to others for some tens of cycles."""
+    """Hint in a spin loop: leaves the pipeline to others for tens of cycles. Orders nothing."""
     signature = types.void()
 
     def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
@@ -103,31 +111,9 @@ def _pause(typing_context):  # type: ignore[no-untyped-def]
     return signature, codegen
 
 
-@intrinsic
-def _prefetch(typing_context, array, index):  # type: ignore[no-untyped-def]
-    """Hint: the element at ``index`` of a one-dimensional array will be read and written soon."""
-    signature = types.void(array, types.intp)
-
-    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
-        array_type = signature.args[0]
-        array = make_array(array_type)(context, builder, args[0])
-        byte = ir.IntType(8).as_pointer()
-        base = builder.bitcast(array.data, byte)
-        stride = builder.extract_value(array.strides, 0)
-        pointer = builder.gep(base, [builder.mul(args[1], stride)])
-        int32 = ir.IntType(32)
-        function_type = ir.FunctionType(ir.VoidType(), [byte, int32, int32, int32])
-        function = cgutils.get_or_insert_function(builder.module, function_type, "llvm.prefetch.p0")
-        # rw=1 (write), locality=3 (keep in all levels), data cache
-        builder.call(function, [pointer, int32(1), int32(3), int32(1)])
-        return context.get_dummy_value()
-
-    return signature, codegen
-
-
 if JIT_DISABLED:
 
-    def load_acquire(array: Any, index: int) -> int:
+    def _load(array: Any, index: int) -> int:
         return int(array[index])
 
     def store_release(array: Any, index: int, value: int) -> None:
@@ -145,14 +131,22 @@ if JIT_DISABLED:
     def pause() -> None:
         return None
 
-    def prefetch(array: Any, index: int) -> None:
-        return None
-
 else:
-    load_acquire = _load_acquire
+    _load = _load_acquire
     store_release = _store_release
     fence = _fence
     fence_acquire = _fence_acquire
     fence_release = _fence_release
     pause = _pause
-    prefetch = _prefetch
+
+
+@jit_borrowed_inline
+def load_acquire(array: np.ndarray, index: int) -> int:
+    """Load ``array[index]``: loads and stores after it are done after it.
+
+    What the writer did before it stored this value with ``store_release`` is visible to them. The
+    only one of these functions that the interpreter may call too, for every word of shared memory
+    that another process writes: reading ``array[index]`` there has no order that the language
+    promises.
+    """
+    return _load(array, index)

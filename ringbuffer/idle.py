@@ -31,7 +31,6 @@ from __future__ import annotations
 import contextlib
 import os
 import select
-from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -55,7 +54,7 @@ AWAKE = 0
 ASLEEP = 1
 
 POLLIN = 1
-WAIT_SCRATCH_WORDS = 4  # int64 words that wait_for_cursor needs: a pollfd and an eventfd's counter
+WAIT_SCRATCH_WORDS = 2  # int64 words that block needs: a pollfd and an eventfd's counter
 
 
 @jit_borrowed_inline
@@ -70,7 +69,9 @@ def wake(cursors: np.ndarray, flag_index: int, eventfd: int) -> None:
         return
     # full fence: the publish before this call is visible before the flag is read (see above)
     fence()
+    # acquire: we write 0 after the agent wrote 1, never before
     if load_acquire(cursors, flag_index) == ASLEEP:
+        # release: the publish before this call is visible to whoever sees the flag down
         store_release(cursors, flag_index, AWAKE)
         _eventfd_write(np.int32(eventfd), np.uint64(1))
 
@@ -78,6 +79,7 @@ def wake(cursors: np.ndarray, flag_index: int, eventfd: int) -> None:
 @jit_borrowed
 def announce_sleep(cursors: np.ndarray, flag_index: int) -> None:
     """Say that this agent is about to block. It must look for work once more after this call."""
+    # release: what the agent has consumed is visible to the waker that sees the flag
     store_release(cursors, flag_index, ASLEEP)
     # full fence: the flag is visible before the agent looks at the cursors again (see above)
     fence()
@@ -86,6 +88,7 @@ def announce_sleep(cursors: np.ndarray, flag_index: int) -> None:
 @jit_borrowed
 def cancel_sleep(cursors: np.ndarray, flag_index: int) -> None:
     """Say that this agent is awake: wakers need not write its eventfd."""
+    # release: orders nothing that anybody relies on; a waker that still sees 1 wakes in vain
     store_release(cursors, flag_index, AWAKE)
 
 
@@ -102,34 +105,6 @@ def block(eventfd: int, timeout_ms: int, scratch: np.ndarray) -> bool:
         return False
     read(np.int32(eventfd), scratch.ctypes.data + 8, np.uintp(8))
     return True
-
-
-@jit_borrowed
-def wait_for_cursor(
-    cursors: np.ndarray,
-    cursor: int,
-    seen: int,
-    flag_index: int,
-    eventfd: int,
-    timeout_ms: int,
-    scratch: np.ndarray,
-) -> bool:
-    """Block until ``cursors[cursor]`` is no longer ``seen``, the timeout, or a spurious wake-up.
-
-    Jitted twin of ``Block`` for an agent that waits for one cursor. ``scratch``: int64 array of
-    WAIT_SCRATCH_WORDS. Returns whether the timeout ended it (a lost wake-up if the cursor moved).
-    """
-    announce_sleep(cursors, flag_index)
-    timed_out = False
-    if load_acquire(cursors, cursor) == seen:
-        # struct pollfd { int fd; short events; short revents; }
-        scratch[0] = np.int64(eventfd) | (np.int64(POLLIN) << 32)
-        ready = poll(scratch.ctypes.data, np.uintp(1), np.int32(timeout_ms))
-        timed_out = ready == 0
-        if ready > 0:
-            read(np.int32(eventfd), scratch.ctypes.data + 8, np.uintp(8))
-    cancel_sleep(cursors, flag_index)
-    return timed_out
 
 
 class IdleStrategy(Protocol):
@@ -193,56 +168,43 @@ class Yield:
 
 
 class Block:
-    """Sleeps on eventfds: the only choice where cores are shared.
+    """Sleeps on the agent's eventfd: the only choice where cores are shared.
 
-    One flag and one eventfd for every agent that runs in this process (a composite has several).
-    ``timeout_ms`` bounds a sleep (timers, stop words); ``timeouts`` and ``wakeups`` count how the
-    sleeps ended.
+    ``flag_index``: word index of the agent's sleeping flag. ``timeout_ms`` bounds a sleep (timers,
+    stop words); ``timeouts`` and ``wakeups`` count how the sleeps ended.
     """
 
     name = "block"
     blocks = True
 
     def __init__(
-        self,
-        cursors: np.ndarray,
-        flag_indices: Sequence[int],
-        eventfds: Sequence[int],
-        timeout_ms: int = 100,
+        self, cursors: np.ndarray, flag_index: int, eventfd: int, timeout_ms: int = 100
     ) -> None:
-        if len(flag_indices) != len(eventfds):
-            raise ValueError("one eventfd for every sleeping flag")
         self._cursors = cursors
-        self._flag_indices = list(flag_indices)
-        self._eventfds = list(eventfds)
+        self._flag_index = flag_index
+        self._eventfd = eventfd
         self._timeout_ms = timeout_ms
+        os.set_blocking(eventfd, False)
         self._poll = select.poll()
-        for eventfd in self._eventfds:
-            os.set_blocking(eventfd, False)
-            self._poll.register(eventfd, select.POLLIN)
+        self._poll.register(eventfd, select.POLLIN)
         self.timeouts = 0
         self.wakeups = 0
 
     def prepare(self) -> None:
-        for flag_index in self._flag_indices:
-            announce_sleep(self._cursors, flag_index)
+        announce_sleep(self._cursors, self._flag_index)
 
     def wait(self) -> None:
-        ready = self._poll.poll(self._timeout_ms)
-        if not ready:
+        if not self._poll.poll(self._timeout_ms):
             self.timeouts += 1
             return
         self.wakeups += 1
-        for eventfd, _ in ready:
-            # drained before the agent looks for work: a later wake-up sets it anew
-            with contextlib.suppress(BlockingIOError):
-                os.eventfd_read(eventfd)
+        # drained before the agent looks for work: a later wake-up sets it anew
+        with contextlib.suppress(BlockingIOError):
+            os.eventfd_read(self._eventfd)
 
     def resume(self) -> None:
-        for flag_index in self._flag_indices:
-            cancel_sleep(self._cursors, flag_index)
+        cancel_sleep(self._cursors, self._flag_index)
 
     def interrupt(self) -> None:
         # The interpreter restarts a poll that a signal interrupted: make it end.
-        for eventfd in self._eventfds[:1]:
-            os.eventfd_write(eventfd, 1)
+        os.eventfd_write(self._eventfd, 1)

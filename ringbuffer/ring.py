@@ -1,22 +1,38 @@
 """Single-producer ring over shared memory: the vocabulary is the LMAX Disruptor's.
 
-A ring is an array of ``capacity`` slots (a power of two) and one *cursor*: the number of records
+A ring is an array of ``capacity`` slots (a power of two) and a *cursor*: the number of records
 published so far, that is the sequence that comes next. The record of sequence ``s`` lives in slot
 ``s & (capacity - 1)``. Sequences start at 0 and never wrap (int64).
 
-Who writes: exactly one producer writes slots and the cursor. Who reads: any number of consumers,
-each with a cursor of its own (the number of records it has consumed).
+Three roles, each with its functions:
 
-- A *gating* consumer's cursor holds the producer back: ``claim`` never lets the producer overwrite
-  what a gating consumer has not consumed.
-- A *non-gating* consumer may be lapped. It copies a batch, then asks ``lapped`` whether the
-  producer may have overwritten any of it meanwhile; if so the copy is worthless and it must read
-  the records from somewhere else (the archive). ``read_batch`` does both.
+- The *producer* is the only writer of the slots and of the cursor. Its own memory holds its next
+  sequence. It asks for ``room`` (or ``claim``s a number of slots), writes them, then ``publish``es
+  its next sequence. A record may take several slots: publish all of them at once.
+- The *gating consumer* reads in order and never loses a record: the producer does not overwrite
+  what this consumer has not consumed. It takes a batch of what is ``available``, reads it where it
+  lies, then ``publish``es its own next sequence in a second cursor, the *gating sequence*, and asks
+  ``producer_may_wait`` whether it has to wake the producer.
+- A *non-gating reader* may be lapped. It copies a batch of what is ``available``, then asks
+  ``lapped`` whether the producer may have overwritten any of it meanwhile; ``copy_batch`` does
+  both. A copy that was lapped is worthless: the reader gets the records from somewhere else (the
+  archive).
 
-What a non-gating consumer relies on: the cursor does not tell what the producer is writing just
-now, so a producer never has more than ``maximum_batch(capacity)`` (a quarter of the ring) records
-written and unpublished. When the cursor says P, the producer may be overwriting, at worst, the
-slots of the sequences below P + maximum_batch - capacity::
+The stages of the exchange and their rings:
+
+    ring       producer                cursor             gating sequence    non-gating readers
+    ingress i  control, order entry,   ingress_published  ingress_consumed
+               api                                        (matcher)
+    command    matcher                 COMMAND_PUBLISHED  COMMAND_DURABLE
+                                                          (journaler)
+    event      matcher                 EVENT_PUBLISHED    EVENT_RELEASED     order entry, api, feed,
+                                                          (journaler)        store, daemon
+
+A non-gating reader reads behind EVENT_RELEASED and is lapped by EVENT_PUBLISHED. The cursor does
+not say which slots the producer is writing just now, so the producer of a ring with such readers
+never has more than ``maximum_batch(capacity)`` (a quarter of the ring) records written and
+unpublished. When the cursor says P, the producer may be overwriting, at worst, the slots of the
+sequences below P + maximum_batch - capacity::
 
     sequence   P - capacity      P - safe_capacity                    P          P + maximum_batch
                | may be changing | stable: what a reader may still    | being     |
@@ -32,18 +48,18 @@ lines, because the hardware prefetches pairs), so that no two of them share a li
     word   0         16        32
            cursor 0 | cursor 1 | cursor 2 | ...   each followed by 15 words of padding
 
-Jitted stages use the functions; ``Ring`` and its producer and consumers are the same thing as
-objects, for code that handles few records (the supervisor, tests, tools).
+In every function ``cursors`` is that array, int64[words]; ``cursor``, ``gate`` are word indices;
+sequences, capacities and counts are int64 numbers of slots. All of them run in compiled code and,
+called by the interpreter, in Python; a cursor that another process writes is read with
+``atomics.load_acquire`` in both.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
 
 from ringbuffer.atomics import (
+    fence,
     fence_acquire,
     fence_release,
     load_acquire,
@@ -52,13 +68,7 @@ from ringbuffer.atomics import (
 from ringbuffer.jit import jit_borrowed, jit_borrowed_inline
 
 CURSOR_STRIDE = 16  # int64 words from one cursor to the next: 128 bytes
-UNGATED = 1 << 62  # a gate that never closes
-LAPPED = -1  # read_batch: the records are gone from the ring
-
-# A producer's private state: int64[PRODUCER_WORDS], in its own memory.
-PRODUCER_NEXT = 0  # sequence of the next record that it will write
-PRODUCER_LIMIT = 1  # cached: the gates allow sequences below it
-PRODUCER_WORDS = 2
+UNGATED = 1 << 62  # a gating sequence that never holds the producer back
 
 # Unpublished records are bounded to 1 / 2**_BATCH_SHIFT of the ring.
 _BATCH_SHIFT = 2
@@ -66,273 +76,108 @@ _BATCH_SHIFT = 2
 
 @jit_borrowed_inline
 def maximum_batch(capacity: int) -> int:
-    """The most records that a producer may have written and not published."""
+    """The most records that the producer of a ring with non-gating readers may have unpublished."""
     return max(capacity >> _BATCH_SHIFT, 1)
 
 
 @jit_borrowed_inline
 def safe_capacity(capacity: int) -> int:
-    """How many records behind the cursor a non-gating consumer may still copy."""
+    """How many records behind the cursor a non-gating reader may still copy."""
     return capacity - maximum_batch(capacity)
 
 
-@jit_borrowed_inline
-def minimum_cursor(cursors: np.ndarray, gates: np.ndarray) -> int:
-    """The smallest of the cursors whose word indices are in ``gates`` (a barrier)."""
-    lowest = np.int64(UNGATED)
-    for i in range(gates.shape[0]):
-        # acquire: as a gate, what those consumers read is finished before we reuse the slots; as a
-        # consumer's barrier, what those stages wrote is visible before we read it
-        value = load_acquire(cursors, gates[i])
-        if value < lowest:
-            lowest = value
-    return lowest
+# --- the producer -------------------------------------------------------------------------------
 
 
 @jit_borrowed_inline
-def room(cursors: np.ndarray, published: int, gates: np.ndarray, capacity: int) -> int:
-    """How many slots the producer may claim now, when it has published ``published`` records."""
-    return capacity - (published - minimum_cursor(cursors, gates))
+def room(cursors: np.ndarray, gate: int, next_sequence: int, capacity: int) -> int:
+    """How many slots the producer may write from ``next_sequence`` on.
 
-
-@jit_borrowed_inline
-def claim(
-    producer: np.ndarray, cursors: np.ndarray, gates: np.ndarray, capacity: int, wanted: int
-) -> int:
-    """How many of ``wanted`` records the producer may write now, from PRODUCER_NEXT on.
-
-    At most ``maximum_batch``. ``producer``: int64[PRODUCER_WORDS]. Reads the gates' cursors only
-    when what it knows of them does not suffice: each read of another processor's line is a miss.
+    ``gate``: word index of the gating sequence of the ring's consumer.
     """
-    wanted = min(wanted, maximum_batch(capacity))
-    if producer[PRODUCER_LIMIT] - producer[PRODUCER_NEXT] < wanted:
-        producer[PRODUCER_LIMIT] = minimum_cursor(cursors, gates) + capacity
-    return min(wanted, producer[PRODUCER_LIMIT] - producer[PRODUCER_NEXT])
+    # acquire: the consumer has finished reading the slots that it gives back before we write them
+    return capacity - (next_sequence - load_acquire(cursors, gate))
 
 
 @jit_borrowed_inline
-def publish(cursors: np.ndarray, cursor: int, sequence: int) -> None:
-    """Make every record below ``sequence`` visible to consumers."""
-    # release: the slots are written before the cursor says so
-    store_release(cursors, cursor, sequence)
-    # release fence: this cursor is visible before the slots that are written next (see above)
+def claim(cursors: np.ndarray, gate: int, next_sequence: int, capacity: int, wanted: int) -> int:
+    """How many of ``wanted`` slots the producer may write now, from ``next_sequence`` on."""
+    return min(wanted, room(cursors, gate, next_sequence, capacity))
+
+
+@jit_borrowed_inline
+def publish(cursors: np.ndarray, cursor: int, next_sequence: int) -> None:
+    """Set a cursor: the caller has done its work with every record below ``next_sequence``.
+
+    A producer has written them and makes them visible; a consumer has read them and gives their
+    slots back. Only the owner of a cursor calls this.
+    """
+    # release: our writes to the slots (a consumer: our reads of them) are done before the cursor
+    # says so
+    store_release(cursors, cursor, next_sequence)
+    # release fence: the cursor is visible before the slots that are written next, on which a
+    # non-gating reader's `lapped` relies (see above)
     fence_release()
 
 
-@jit_borrowed_inline
-def publish_claimed(producer: np.ndarray, cursors: np.ndarray, cursor: int, count: int) -> None:
-    """Publish the next ``count`` records, which ``claim`` has allowed."""
-    producer[PRODUCER_NEXT] += count
-    publish(cursors, cursor, producer[PRODUCER_NEXT])
+# --- the gating consumer ------------------------------------------------------------------------
 
 
 @jit_borrowed_inline
-def lapped(cursors: np.ndarray, producer: int, first: int, capacity: int) -> bool:
+def available(cursors: np.ndarray, cursor: int, next_sequence: int, limit: int) -> int:
+    """How many records from ``next_sequence`` on may be read now, at most ``limit``: a batch.
+
+    0 or less: none. ``cursor``: word index of the cursor behind which the caller reads, the
+    producer's or that of a stage behind the producer.
+    """
+    # acquire: the records below the cursor are written before we read them
+    return min(load_acquire(cursors, cursor) - next_sequence, limit)
+
+
+@jit_borrowed_inline
+def producer_may_wait(cursors: np.ndarray, cursor: int, first: int, capacity: int) -> bool:
+    """Whether the producer may sleep because it found the ring full: if so, wake it.
+
+    A gating consumer asks after it has published its gating sequence. ``cursor``: the producer's;
+    ``first``: what the gating sequence was before. A ring that was less than half full then is not
+    worth a wake-up: a producer that waits for room waits at a ring that is at least half full.
+    """
+    # full fence: our gating sequence is visible before we look at the producer's cursor again. A
+    # producer that has found the ring full, looking a last time before it sleeps, had published
+    # what we see now; what we saw before our batch may be only a part of that.
+    fence()
+    # acquire: orders nothing here, no record is read because of this look
+    return (load_acquire(cursors, cursor) - first) * 2 >= capacity
+
+
+# --- the non-gating reader ----------------------------------------------------------------------
+
+
+@jit_borrowed_inline
+def lapped(cursors: np.ndarray, cursor: int, first: int, capacity: int) -> bool:
     """Whether the slots from sequence ``first`` on may have been overwritten while we copied.
 
-    ``producer`` is the word index of the *producer's* cursor (not of a stage behind it).
-    ``capacity`` is ``safe_capacity`` of the ring: already reduced by the largest batch that may be
-    being written.
+    ``cursor``: word index of the *producer's* cursor (not of a stage behind it).
     """
     # acquire fence: the copy is done before the cursor is looked at (see above)
     fence_acquire()
-    return load_acquire(cursors, producer) - first > capacity
+    # acquire: the records below the cursor are written before a copy that follows this look
+    return load_acquire(cursors, cursor) - first > safe_capacity(capacity)
 
 
 @jit_borrowed
-def copy_records(
-    slots: np.ndarray, first: int, count: int, target: np.ndarray, target_first: int
-) -> None:
-    """Copy ``count`` records from sequence ``first`` on into ``target[target_first:]``."""
-    mask = slots.shape[0] - 1
+def copy_batch(
+    slots: np.ndarray, cursors: np.ndarray, cursor: int, first: int, count: int, target: np.ndarray
+) -> bool:
+    """Copy ``count`` records from sequence ``first`` on to the beginning of ``target``.
+
+    ``slots``: the ring, ``target``: an array of the same dtype with at least ``count`` records;
+    ``cursor``: word index of the producer's cursor. The caller has found the records ``available``.
+    False: lapped, and what ``target`` holds is worthless.
+    """
+    capacity = slots.shape[0]
+    if lapped(cursors, cursor, first, capacity):
+        return False
     for i in range(count):
-        target[target_first + i] = slots[(first + i) & mask]
-
-
-@jit_borrowed
-def read_batch(
-    slots: np.ndarray,
-    cursors: np.ndarray,
-    producer: int,
-    barrier: int,
-    first: int,
-    limit: int,
-    target: np.ndarray,
-) -> int:
-    """Copy at most ``limit`` records from sequence ``first`` on into ``target``, not gating.
-
-    ``producer``: word index of the producer's cursor; ``barrier``: of the cursor up to which this
-    consumer may read (the producer's own, or that of a stage behind it). Returns how many records
-    were copied, 0 if there are none, LAPPED if they are gone (``target`` then holds rubbish).
-    """
-    safe = safe_capacity(slots.shape[0])
-    # acquire: the records below the barrier are visible before we copy them
-    count = min(load_acquire(cursors, barrier) - first, limit, target.shape[0])
-    if count <= 0:
-        return 0
-    if not lapped(cursors, producer, first, safe):
-        copy_records(slots, first, count, target, 0)
-        if not lapped(cursors, producer, first, safe):
-            return count
-    return LAPPED
-
-
-class Ring:
-    """A ring's parts by name; makes its producer and consumers.
-
-    ``slots``: one-dimensional array of records (a power of two of them); ``cursors``: the region's
-    int64 cursor array; ``cursor``: word index of the producer's cursor; ``gates``: word indices of
-    the gating consumers' cursors.
-    """
-
-    def __init__(
-        self,
-        slots: np.ndarray[Any, Any],
-        cursors: np.ndarray[Any, Any],
-        cursor: int,
-        gates: Sequence[int] = (),
-    ) -> None:
-        capacity = int(slots.shape[0])
-        if capacity < 2 or capacity & (capacity - 1):
-            raise ValueError(f"a ring's capacity must be a power of two, not {capacity}")
-        self.slots = slots
-        self.cursors = cursors
-        self.cursor = cursor
-        self.gates = np.array(gates, dtype=np.int64)
-        self.capacity = capacity
-        self.maximum_batch: int = maximum_batch(capacity)
-        self.safe_capacity: int = safe_capacity(capacity)
-
-    def published(self) -> int:
-        """The producer's cursor."""
-        return int(self.cursors[self.cursor])
-
-    def producer(self) -> Producer:
-        """The one producer; it goes on where the cursor stands."""
-        return Producer(self)
-
-    def consumer(self, cursor: int, barrier: Sequence[int] = ()) -> Consumer:
-        """A consumer whose cursor is word ``cursor``; it gates the ring if ``gates`` has that word.
-
-        ``barrier``: word indices of the cursors that it follows; empty: the producer's.
-        """
-        return Consumer(self, cursor, barrier)
-
-    def reader(self, position: int, barrier: int | None = None) -> Reader:
-        """A non-gating consumer that starts at sequence ``position``."""
-        return Reader(self, position, self.cursor if barrier is None else barrier)
-
-
-class Producer:
-    """Writes records into a ring. One per ring, in one thread."""
-
-    def __init__(self, ring: Ring) -> None:
-        self._ring = ring
-        self._state = np.zeros(PRODUCER_WORDS, np.int64)
-        self._state[PRODUCER_NEXT] = ring.published()
-
-    @property
-    def next(self) -> int:
-        """Sequence of the next record."""
-        return int(self._state[PRODUCER_NEXT])
-
-    def try_publish(self, records: np.ndarray[Any, Any]) -> bool:
-        """Publish all of ``records`` at once, or nothing and False when there is no room.
-
-        Raises ValueError for more records than the ring's ``maximum_batch``.
-        """
-        count = int(records.shape[0])
-        if count > self._ring.maximum_batch:
-            raise ValueError(f"{count} records in one publish, {self._ring.maximum_batch} fit")
-        ring = self._ring
-        if claim(self._state, ring.cursors, ring.gates, ring.capacity, count) < count:
-            return False
-        self._write(records)
-        return True
-
-    def offer(self, records: np.ndarray[Any, Any]) -> int:
-        """Publish as many of ``records`` as fit now, from the first on; how many that were."""
-        ring, done = self._ring, 0
-        while done < records.shape[0]:
-            count = claim(
-                self._state, ring.cursors, ring.gates, ring.capacity, int(records.shape[0]) - done
-            )
-            if count <= 0:
-                break
-            self._write(records[done : done + count])
-            done += int(count)
-        return done
-
-    def _write(self, records: np.ndarray[Any, Any]) -> None:
-        ring = self._ring
-        slots = (self.next + np.arange(records.shape[0])) & (ring.capacity - 1)
-        ring.slots[slots] = records
-        publish_claimed(self._state, ring.cursors, ring.cursor, int(records.shape[0]))
-
-
-class Consumer:
-    """Reads a ring in order behind a barrier, with a cursor that others see."""
-
-    def __init__(self, ring: Ring, cursor: int, barrier: Sequence[int] = ()) -> None:
-        if cursor not in ring.gates:
-            raise ValueError(f"cursor {cursor} does not gate the ring: use a reader")
-        self._ring = ring
-        self._cursor = cursor
-        self._barrier = np.array(barrier or (ring.cursor,), dtype=np.int64)
-
-    @property
-    def position(self) -> int:
-        """Sequence of the next record that it will consume."""
-        return int(self._ring.cursors[self._cursor])
-
-    def available(self) -> int:
-        """How many records it may read now."""
-        return int(minimum_cursor(self._ring.cursors, self._barrier)) - self.position
-
-    def peek(self, limit: int) -> np.ndarray[Any, Any]:
-        """A copy of the next records, at most ``limit``; ``advance`` then gives the slots back."""
-        first = self.position
-        count = max(0, min(self.available(), limit))
-        target = np.empty(count, self._ring.slots.dtype)
-        copy_records(self._ring.slots, first, count, target, 0)
-        return target
-
-    def advance(self, count: int) -> None:
-        """Say that the next ``count`` records are consumed: the producer may overwrite them."""
-        publish(self._ring.cursors, self._cursor, self.position + count)
-
-    def read(self, limit: int) -> np.ndarray[Any, Any]:
-        """``peek`` and ``advance`` over all of it."""
-        records = self.peek(limit)
-        self.advance(len(records))
-        return records
-
-
-class Reader:
-    """Reads a ring without gating it; notices when it has been lapped."""
-
-    def __init__(self, ring: Ring, position: int, barrier: int) -> None:
-        self._ring = ring
-        self._barrier = barrier
-        self.position = position
-
-    def read(self, limit: int) -> np.ndarray[Any, Any] | None:
-        """A copy of the next records, at most ``limit`` (none: empty); None when lapped.
-
-        After None, ``position`` stands where it stood: read from there elsewhere, set ``position``
-        to where that ended, and come back.
-        """
-        target = np.empty(max(0, min(limit, self._ring.safe_capacity)), self._ring.slots.dtype)
-        count = read_batch(
-            self._ring.slots,
-            self._ring.cursors,
-            self._ring.cursor,
-            self._barrier,
-            self.position,
-            len(target),
-            target,
-        )
-        if count == LAPPED:
-            return None
-        self.position += int(count)
-        return target[:count]
+        target[i] = slots[(first + i) & (capacity - 1)]
+    return not lapped(cursors, cursor, first, capacity)

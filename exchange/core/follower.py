@@ -1,9 +1,9 @@
 """Reads released events without gating the ring: from the event ring, or from the archive.
 
 Who uses it: the daemon, which wants the few events that are not about orders, and the stages that
-follow all of them (runtime/service.py). It does not gate the ring: it reads kinds in place, copies
-only the events that are wanted, and checks afterwards whether they were overwritten meanwhile.
-Events that the ring no longer has come from the archive. Every call is bounded.
+follow all of them (runtime/service.py). It reads kinds in place, copies only the events that are
+wanted, and asks afterwards whether it was lapped meanwhile. Events that the ring no longer has come
+from the archive. Every call is bounded.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ import numpy as np
 from exchange.codes import EventKind
 from exchange.core import pipeline
 from exchange.records import EVENT
-from ringbuffer.ring import lapped, safe_capacity
+from ringbuffer.atomics import load_acquire
+from ringbuffer.ring import lapped
 
 Record = np.ndarray[Any, Any]
 
@@ -53,14 +54,14 @@ class EventFollower:
         if kinds is not None:
             self._wanted = np.zeros(256, np.bool_)
             self._wanted[sorted(kinds)] = True
-        self._safe = int(safe_capacity(event_ring.shape[0]))
         self._ring_first = ring_first
         self.position = position
         self.lapped_count = 0
 
     def behind(self) -> int:
         """How many released events have not been looked at."""
-        return int(self._cursors[pipeline.EVENT_RELEASED]) - self.position
+        # acquire: the events below the cursor are written before we read them
+        return load_acquire(self._cursors, pipeline.EVENT_RELEASED) - self.position
 
     def read(self, limit: int) -> Record:
         """Look at up to ``limit`` events; a copy of those that are wanted (EVENT, maybe empty)."""
@@ -76,8 +77,8 @@ class EventFollower:
         return self._from_archive(count)
 
     def _lapped(self) -> bool:
-        # acquire: what was read before is compared with a cursor read after it, see ringbuffer/ring
-        return bool(lapped(self._cursors, pipeline.EVENT_PUBLISHED, self.position, self._safe))
+        capacity = self._ring.shape[0]
+        return lapped(self._cursors, pipeline.EVENT_PUBLISHED, self.position, capacity)
 
     def _from_ring(self, count: int) -> Record | None:
         if self._lapped():

@@ -54,11 +54,11 @@ from exchange.engine.state.layout import (
 from exchange.engine.state.layout import NEXT_EXPIRY_SECOND as STATE_NEXT_EXPIRY_SECOND
 from exchange.engine.state.memory import get, put, words
 from exchange.records import COMMAND_WORDS
-from ringbuffer.atomics import fence, load_acquire
+from ringbuffer.atomics import load_acquire
 from ringbuffer.counters import COUNTER_STRIDE, HISTOGRAM_WORDS, add, record_many, set_value
 from ringbuffer.idle import WAIT_SCRATCH_WORDS, announce_sleep, block, cancel_sleep, wake
 from ringbuffer.jit import JIT_DISABLED, jit
-from ringbuffer.ring import publish
+from ringbuffer.ring import available, producer_may_wait, publish, room
 
 if JIT_DISABLED:
     import time
@@ -140,11 +140,9 @@ def take(q: Any, number: int, limit: int, sequence: int, now_ns: int, taken: int
 
     They get the sequences from ``sequence`` on; the batch already holds ``taken`` slots.
     """
-    # acquire: the producer has written the slots before it published them
-    published = load_acquire(q.cursors, q.rings[number, _PUBLISHED])
-    consumed = q.cursors[q.rings[number, _CONSUMED]]
-    available = published - consumed
-    if available == 0:
+    consumed = q.cursors[q.rings[number, _CONSUMED]]  # written by us alone
+    limit = available(q.cursors, q.rings[number, _PUBLISHED], consumed, limit)
+    if limit <= 0:
         return 0
     ring_size = q.ingress[number].shape[0]
     source = words(q.ingress[number])
@@ -153,7 +151,6 @@ def take(q: Any, number: int, limit: int, sequence: int, now_ns: int, taken: int
     target_mask = q.command_ring.shape[0] - 1
     counters = words(q.counters)
     received = words(q.received)
-    limit = min(limit, available)
     moved = 0
     while moved < limit:
         s = ((consumed + moved) & source_mask) * COMMAND_WORDS
@@ -179,12 +176,7 @@ def take(q: Any, number: int, limit: int, sequence: int, now_ns: int, taken: int
         return 0
     # release: we have copied the slots before the producer may reuse them
     publish(q.cursors, q.rings[number, _CONSUMED], consumed + moved)
-    # full fence: the cursor is visible before we look at the producer's again. A producer that has
-    # found the ring full, looking a last time before it sleeps, had published what we see now.
-    fence()
-    published = load_acquire(q.cursors, q.rings[number, _PUBLISHED])
-    if (published - consumed) * 2 >= ring_size:
-        # it may have found the ring full and gone to sleep
+    if producer_may_wait(q.cursors, q.rings[number, _PUBLISHED], consumed, ring_size):
         producer = q.rings[number, _PRODUCER]
         wake(q.cursors, q.rings[number, _PRODUCER_SLEEPING], q.wakeups[producer])
     return moved
@@ -229,17 +221,17 @@ def duty_cycle(state: Any, q: Any, limit: int) -> int:
     scalars = state.scalars
     first = scalars[NEXT_COMMAND]
     sequence = first
-    # acquire: the journaler has written the slots to the journal before we reuse them
-    room = q.command_ring.shape[0] - (first - load_acquire(q.cursors, COMMAND_DURABLE))
+    # the journaler has written the slots to the journal before we reuse them
+    free = room(q.cursors, COMMAND_DURABLE, first, q.command_ring.shape[0])
     now_ns = max(scalars[LAST_TIMESTAMP_NS], clock_ns(CLOCK_REALTIME, q.clock))
     ring_count = len(q.ingress)
     for i in range(ring_count):
         number = (q.words[_NEXT_RING] + i) % ring_count
         # the batch's scratch has room for `limit` slots of every ring
-        most = min(limit, q.received.shape[0] // ring_count, room)
+        most = min(limit, q.received.shape[0] // ring_count, free)
         moved = take(q, number, most, sequence, now_ns, sequence - first)
         sequence += moved
-        room -= moved
+        free -= moved
     q.words[_NEXT_RING] = (q.words[_NEXT_RING] + 1) % ring_count
     taken = sequence - first
     if taken == 0:
@@ -260,6 +252,7 @@ def duty_cycle(state: Any, q: Any, limit: int) -> int:
     publish(q.cursors, EVENT_PUBLISHED, scalars[NEXT_EVENT])
     # release: after the events, so that an applied command's events are visible
     publish(q.cursors, COMMAND_APPLIED, sequence)
+    # release: the daemon that sees this second sees the cursors above
     publish(q.cursors, NEXT_EXPIRY_SECOND, timer_second(scalars))
     wake(q.cursors, _JOURNALER_SLEEPING, q.wakeups[_JOURNALER])
     record_latencies(q, taken)
@@ -288,10 +281,11 @@ def serve(
         done = duty_cycle(state, q, limit)
         total += done
         woken = True
-        if done == 0 and q.cursors[STOP] == 0:
+        # acquire: orders nothing, but makes this a look at memory every time
+        if done == 0 and load_acquire(q.cursors, STOP) == 0:
             woken = block(eventfd, timeout_ms, scratch)
         cancel_sleep(q.cursors, _OWN_SLEEPING)
-        if not woken or q.cursors[STOP] != 0:
+        if not woken or load_acquire(q.cursors, STOP) != 0:
             break
     return total
 

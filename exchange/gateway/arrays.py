@@ -68,7 +68,7 @@ class Outcome(IntEnum):
 NOTICES = 0  # notices waiting
 READY_HEAD = 1
 READY_COUNT = 2
-INGRESS_NEXT = 3
+NEXT_SEQUENCE = 3  # of the ingress ring: the slot that is written next
 EVENT_NEXT = 4  # next event sequence to encode
 MIDNIGHT_NS = 5
 DISCONNECT_HEAD = 6
@@ -88,7 +88,6 @@ LIMIT_STALL_NS = 2
 LIMIT_BACKLOG_MESSAGES = 3
 LIMIT_TIMER_NS = 4
 LIMIT_INDEX_INTERVAL = 5
-LIMIT_EVENT_SAFE = 6  # events behind EVENT_PUBLISHED that are surely not being overwritten
 LIMITS = 8
 
 # Words of `descriptors` (int64).

@@ -13,7 +13,6 @@ from exchange.core import pipeline
 from exchange.core.counters import Counter
 from exchange.gateway.arrays import (
     EVENT_NEXT,
-    LIMIT_EVENT_SAFE,
     LIMIT_INDEX_INTERVAL,
     MIDNIGHT_NS,
     OUTCOME,
@@ -37,10 +36,9 @@ from exchange.gateway.session import (
     STATE_FLUSHING,
     STATE_LIVE,
 )
-from ringbuffer.atomics import fence, load_acquire
 from ringbuffer.counters import add
 from ringbuffer.jit import jit_borrowed, jit_borrowed_inline
-from ringbuffer.ring import publish
+from ringbuffer.ring import available, copy_batch, publish
 from ringbuffer.system_calls import EAGAIN, EINTR, MSG_DONTWAIT, MSG_NOSIGNAL, errno, send
 
 _EVENTS_CONSUMED = pipeline.consumed(pipeline.AGENT_ORDER_ENTRY)
@@ -58,25 +56,14 @@ _C_MESSAGES_SENT = int(Counter.MESSAGES_SENT)
 
 @jit_borrowed
 def copy_events(duty: Duty, first: int, count: int, target: np.ndarray) -> bool:
-    """Copy released events from the ring; False when the ring may not have them any more."""
-    ring = duty.event_ring
-    mask = ring.shape[0] - 1
-    safe = duty.limits[LIMIT_EVENT_SAFE]
-    if load_acquire(duty.cursors, _EVENT_PUBLISHED) - first > safe:
+    """Copy released events from the ring; False when the ring does not have them (any more)."""
+    if not copy_batch(duty.event_ring, duty.cursors, _EVENT_PUBLISHED, first, count, target):
         return False
-    for i in range(count):
-        target[i] = ring[(first + i) & mask]
-    # full fence: the copy is done before the producer's cursor is looked at again
-    fence()
-    if load_acquire(duty.cursors, _EVENT_PUBLISHED) - first > safe:
-        return False
-    # the producer may be far ahead of its cursor inside one huge command
+    # A ring is new with every start of the core. A slot that was not written since is zeros, which
+    # also looks like event 0; the events before that start are in the archive only.
     right = True
     for i in range(count):
-        right = right and target[i].sequence == first + i
-        right = right and ring[(first + i) & mask].sequence == first + i
-        # a slot of a new region that was never written looks like event 0
-        right = right and target[i].kind != 0
+        right = right and target[i].sequence == first + i and target[i].kind != 0
     return right
 
 
@@ -96,6 +83,7 @@ def encode_batch(duty: Duty, count: int) -> int:
     )
     words[EVENT_NEXT] += done
     add(duty.counters, _C_MESSAGES_SENT, duty.encoded[1])
+    # release: orders nothing, the consumed cursor of this stage gates no ring (status and lag)
     publish(duty.cursors, _EVENTS_CONSUMED, words[EVENT_NEXT])
     if duty.encoded[0] != ENCODED:
         words[OUTCOME] = _O_CONTROL if duty.encoded[0] == CONTROL else _O_MISMATCH
@@ -116,12 +104,13 @@ def batch_room(duty: Duty, end: int, limit: int) -> int:
 @jit_borrowed
 def encode_pass(duty: Duty, limit: int) -> int:
     """Encode at most ``limit`` released events. Returns how many."""
-    # acquire: the events are durable, archived and visible before the cursor says so
-    released = load_acquire(duty.cursors, _EVENT_RELEASED)
+    first = duty.words[EVENT_NEXT]
+    # what is released is durable and archived too
+    released = first + available(duty.cursors, _EVENT_RELEASED, first, limit)
     count = batch_room(duty, released, limit)
     if count <= 0:
         return 0
-    if not copy_events(duty, duty.words[EVENT_NEXT], count, duty.batch):
+    if not copy_events(duty, first, count, duty.batch):
         duty.words[OUTCOME] = _O_LAPPED
         return 0
     return encode_batch(duty, count)

@@ -53,6 +53,7 @@ from exchange.gateway.session import (
     STATE_VERIFYING,
     mark_dirty,
 )
+from ringbuffer.atomics import load_acquire
 from ringbuffer.counters import set_value
 from ringbuffer.idle import announce_sleep, cancel_sleep
 from ringbuffer.jit import jit_borrowed, jit_borrowed_inline
@@ -146,8 +147,9 @@ def needs_python(duty: Duty) -> bool:
         or words[NOTICES] != 0
         or words[VERDICT] != 0
         or duty.queue.dirty_count[1] != 0
-        or duty.cursors[pipeline.STOP_INTAKE] != 0
-        or duty.cursors[pipeline.STOP] != 0
+        # acquire: orders nothing, but makes this a look at memory in every pass
+        or load_acquire(duty.cursors, pipeline.STOP_INTAKE) != 0
+        or load_acquire(duty.cursors, pipeline.STOP) != 0
     )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from exchange.core import pipeline
 from exchange.gateway.connections import Connections
 from exchange.gateway.intake import poll_sockets
+from ringbuffer.atomics import load_acquire
 from ringbuffer.idle import announce_sleep, cancel_sleep
 
 
@@ -37,7 +38,7 @@ class OrderEntryIdle:
         timeout_ms = self._timeout_ms
         if self._connections.sockets:
             timeout_ms = min(timeout_ms, self._connections.parameters.timer_interval_ms)
-        if self._cursors[pipeline.STOP_INTAKE] != 0:
+        if load_acquire(self._cursors, pipeline.STOP_INTAKE) != 0:
             timeout_ms = 1  # the end of the last command wakes nobody if it has no events
         poll_sockets(self._connections.duty, timeout_ms)
 

@@ -6,7 +6,7 @@ socket says EAGAIN. So nothing is polled for that a full ring or a full buffer c
 back-pressure costs no wake-ups.
 
 This process is the ring's only producer. A DISCONNECT goes into the ring before anything is read
-again (``queue_disconnect`` in duty.py).
+again (``queue_disconnect`` in arrays.py).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from exchange.gateway.arrays import (
     FD_MATCHER,
     FD_OWN,
     FILE_DESCRIPTOR_MAXIMUM,
-    INGRESS_NEXT,
+    NEXT_SEQUENCE,
     READABLE_BYTES,
     READABLE_END,
     READY_COUNT,
@@ -73,11 +73,10 @@ from exchange.gateway.session import (
     STATE_VERIFYING,
     mark_dirty,
 )
-from ringbuffer.atomics import load_acquire
 from ringbuffer.counters import add
 from ringbuffer.idle import wake
 from ringbuffer.jit import jit_borrowed
-from ringbuffer.ring import publish
+from ringbuffer.ring import claim, publish, room
 from ringbuffer.system_calls import (
     CLOCK_REALTIME,
     EAGAIN,
@@ -168,8 +167,11 @@ def poll_sockets(duty: Duty, timeout_ms: int) -> int:
 
 
 @jit_borrowed
-def _receive(duty: Duty, slot: int, room: int, now_ns: int) -> int:
-    """Receive once from ``slot``, decode, publish. Returns the bytes received."""
+def _receive(duty: Duty, slot: int, free: int, now_ns: int) -> int:
+    """Receive once from ``slot``, decode into at most ``free`` slots of the ring, publish.
+
+    Returns the bytes received.
+    """
     connections = duty.connections
     words = duty.words
     buffer = duty.receive
@@ -179,7 +181,7 @@ def _receive(duty: Duty, slot: int, room: int, now_ns: int) -> int:
     for i in range(carried):
         buffer[i] = duty.carry[carry_base + i]
     # never more bytes than the ring has room for, so no decoded message waits here
-    want = min(np.int64(buffer.shape[0]), room * BYTES_PER_SLOT_MINIMUM) - carried
+    want = min(np.int64(buffer.shape[0]), free * BYTES_PER_SLOT_MINIMUM) - carried
     count = recv(
         np.int32(connections[slot, CONNECTION_FD]),
         buffer.ctypes.data + carried,
@@ -201,22 +203,23 @@ def _receive(duty: Duty, slot: int, room: int, now_ns: int) -> int:
     skip = min(connections[slot, CONNECTION_SKIP], end)
     connections[slot, CONNECTION_SKIP] -= skip
     received_ns = clock_ns(CLOCK_REALTIME, duty.clock)
-    first = words[INGRESS_NEXT]
+    first = words[NEXT_SEQUENCE]
     decode(
         buffer,
         skip,
         end,
         duty.ingress,
         first,
-        room,
+        free,
         connections[slot, CONNECTION_SESSION],
         received_ns,
         duty.symbols,
         decoded,
     )
     if decoded[SLOTS] > 0:
-        words[INGRESS_NEXT] = first + decoded[SLOTS]
-        publish(duty.cursors, _PUBLISHED, words[INGRESS_NEXT])
+        words[NEXT_SEQUENCE] = first + decoded[SLOTS]
+        # release: the slots are written before the matcher reads them
+        publish(duty.cursors, _PUBLISHED, words[NEXT_SEQUENCE])
         wake(duty.cursors, _MATCHER_SLEEPING, duty.descriptors[FD_MATCHER])
     add(duty.counters, _C_MESSAGES_RECEIVED, decoded[MESSAGES])
     position = decoded[POSITION]
@@ -244,10 +247,9 @@ def disconnect_pass(duty: Duty) -> int:
     """
     words = duty.words
     capacity = duty.ingress.shape[0]
-    # acquire: the matcher is done with the slots that it gives back
-    room = capacity - (words[INGRESS_NEXT] - load_acquire(duty.cursors, _CONSUMED))
-    count = min(np.int64(words[DISCONNECT_COUNT]), np.int64(room))
-    if count < words[DISCONNECT_COUNT]:
+    waiting = words[DISCONNECT_COUNT]
+    count = claim(duty.cursors, _CONSUMED, words[NEXT_SEQUENCE], capacity, waiting)
+    if count < waiting:
         add(duty.counters, _C_INGRESS_FULL, 1)
     if count <= 0:
         return 0
@@ -257,11 +259,11 @@ def disconnect_pass(duty: Duty) -> int:
         words[DISCONNECT_HEAD] = (words[DISCONNECT_HEAD] + 1) % duty.disconnects.shape[0]
         words[DISCONNECT_COUNT] -= 1
         duty.sessions[session, SESSION_DISCONNECT] = 0
-        command = duty.ingress[words[INGRESS_NEXT] & (capacity - 1)]
+        command = duty.ingress[words[NEXT_SEQUENCE] & (capacity - 1)]
         clear_command(command, now_ns, session, _DISCONNECT)
-        words[INGRESS_NEXT] += 1
+        words[NEXT_SEQUENCE] += 1
     # release: the slots are written before the matcher reads them
-    publish(duty.cursors, _PUBLISHED, words[INGRESS_NEXT])
+    publish(duty.cursors, _PUBLISHED, words[NEXT_SEQUENCE])
     wake(duty.cursors, _MATCHER_SLEEPING, duty.descriptors[FD_MATCHER])
     return count
 
@@ -282,9 +284,8 @@ def receive_pass(duty: Duty, now_ns: int) -> int:
         state = connections[slot, CONNECTION_STATE]
         readable = connections[slot, CONNECTION_READABLE] != 0
         if (state in (STATE_LIVE, STATE_CATCH_UP)) and readable:
-            # acquire: the matcher is done with the slots that it gives back
-            room = capacity - (words[INGRESS_NEXT] - load_acquire(duty.cursors, _CONSUMED))
-            if room < reserve:
+            free = room(duty.cursors, _CONSUMED, words[NEXT_SEQUENCE], capacity)
+            if free < reserve:
                 # back-pressure: nothing is read, TCP holds the client; the queue keeps its order
                 add(duty.counters, _C_INGRESS_FULL, 1)
                 break
@@ -292,7 +293,7 @@ def receive_pass(duty: Duty, now_ns: int) -> int:
         words[READY_COUNT] -= 1
         connections[slot, CONNECTION_READY] = 0
         if (state in (STATE_LIVE, STATE_CATCH_UP)) and readable:
-            total += _receive(duty, slot, room, now_ns)
+            total += _receive(duty, slot, free, now_ns)
             if connections[slot, CONNECTION_READABLE] != 0:
                 push_ready(duty, slot)
     return total

@@ -39,6 +39,7 @@ from exchange.gateway.session import (
 )
 from exchange.gateway.session_index import SessionStreams
 from exchange.gateway.soupbintcp import LoginRequest, session_name
+from ringbuffer.atomics import load_acquire
 
 _HEARTBEATS_BEFORE_LOGIN = 8
 _NEVER_NS = (1 << 63) - 1
@@ -136,7 +137,7 @@ class Logins:
         refusal = ""
         if self._streams.day_number == 0:
             refusal = "no day has been started"
-        elif self._cursors[pipeline.STOP_INTAKE] != 0:
+        elif load_acquire(self._cursors, pipeline.STOP_INTAKE) != 0:
             refusal = "the exchange is stopping"
         elif request.session not in ("", name):
             refusal = f"session {request.session!a} is not the current one"

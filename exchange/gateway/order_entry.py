@@ -35,8 +35,8 @@ from exchange.gateway.arrays import (
     FD_MATCHER,
     FD_OWN,
     FILE_DESCRIPTOR_MAXIMUM,
-    INGRESS_NEXT,
     MIDNIGHT_NS,
+    NEXT_SEQUENCE,
     NOTICES,
     OUTCOME,
     READABLE_END,
@@ -70,6 +70,7 @@ from exchange.gateway.session import (
 )
 from exchange.gateway.session_index import INDEX_INTERVAL_EVENTS, SessionStreams
 from exchange.gateway.symbols import add_instrument
+from ringbuffer.atomics import load_acquire
 
 __all__ = ["EventArchive", "OrderEntryAgent", "OrderEntryIdle", "OrderEntryParameters"]
 
@@ -144,13 +145,11 @@ class OrderEntryAgent:
         limits[duty_module.LIMIT_BACKLOG_MESSAGES] = parameters.backlog_messages
         limits[duty_module.LIMIT_TIMER_NS] = parameters.timer_interval_ms * MILLISECOND_NS
         limits[duty_module.LIMIT_INDEX_INTERVAL] = INDEX_INTERVAL_EVENTS
-        # the matcher publishes at least this often, see copy_events
-        limits[duty_module.LIMIT_EVENT_SAFE] = len(event_ring) - len(event_ring) // 4
         self.duty.descriptors[FD_OWN] = eventfd
         self.duty.descriptors[FD_MATCHER] = matcher_eventfd
-        self._words[INGRESS_NEXT] = cursors[
-            pipeline.ingress_published(pipeline.IngressRing.ORDER_ENTRY)
-        ]
+        # where a process before this one has ended; what it had not published is lost
+        published = pipeline.ingress_published(pipeline.IngressRing.ORDER_ENTRY)
+        self._words[NEXT_SEQUENCE] = load_acquire(cursors, published)
         self._streams = SessionStreams(parameters.session_capacity)
         self._connections = Connections(parameters, self.duty, counters)
         self._catch_up = CatchUp(self._connections, archive)
@@ -240,7 +239,7 @@ class OrderEntryAgent:
         for verdict in self._authenticator.verdicts():
             self._logins.decide(*verdict)
             work += 1
-        intake = self._cursors[pipeline.STOP_INTAKE] == 0
+        intake = load_acquire(self._cursors, pipeline.STOP_INTAKE) == 0
         work += int(run_pass(self.duty, limit, intake, 0))
         if words[OUTCOME]:
             self._outcome()
@@ -272,7 +271,7 @@ class OrderEntryAgent:
         sequence = int(self._words[EVENT_NEXT])
         if outcome == Outcome.LAPPED:
             self._connections.count(Counter.ORDER_ENTRY_LAPPED)
-            released = int(self._cursors[pipeline.EVENT_RELEASED])
+            released = load_acquire(self._cursors, pipeline.EVENT_RELEASED)
             self._consume_archive(released, self.parameters.batch_events)
         elif outcome == Outcome.CONTROL:
             batch = self._catch_up.batch
@@ -298,7 +297,7 @@ class OrderEntryAgent:
 
     def _recover(self) -> None:
         """Consume every released event: instruments, sessions, the day, all counters."""
-        released = int(self._cursors[pipeline.EVENT_RELEASED])
+        released = load_acquire(self._cursors, pipeline.EVENT_RELEASED)
         self._words[EVENT_NEXT] = self._first_event(released)
         while self._words[EVENT_NEXT] < released:
             self._consume_archive(released, self.parameters.batch_events)
@@ -375,18 +374,22 @@ class OrderEntryAgent:
 
     def _quiet(self) -> bool:
         """Whether everything that clients have sent is sequenced, durable, released and sent."""
-        cursors = self._cursors
-        if cursors[pipeline.STOP] != 0:
-            return bool(self._words[EVENT_NEXT] >= cursors[pipeline.EVENT_RELEASED])
-        # in the order of the flow: what left one stage is seen in the next
-        return bool(
-            self._words[DISCONNECT_COUNT] == 0
-            and cursors[pipeline.ingress_consumed(1)]
-            == cursors[pipeline.ingress_published(pipeline.IngressRing.ORDER_ENTRY)]
-            and cursors[pipeline.COMMAND_APPLIED] == cursors[pipeline.COMMAND_PUBLISHED]
-            and cursors[pipeline.COMMAND_DURABLE] == cursors[pipeline.COMMAND_PUBLISHED]
-            and cursors[pipeline.EVENT_RELEASED] == cursors[pipeline.EVENT_PUBLISHED]
-            and self._words[EVENT_NEXT] == cursors[pipeline.EVENT_RELEASED]
+
+        def at(word: int) -> int:
+            # acquire, in the order of the flow: what left one stage is seen in the next
+            return load_acquire(self._cursors, word)
+
+        event = int(self._words[EVENT_NEXT])
+        if at(pipeline.STOP) != 0:
+            return event >= at(pipeline.EVENT_RELEASED)
+        ring = pipeline.IngressRing.ORDER_ENTRY
+        return (
+            int(self._words[DISCONNECT_COUNT]) == 0
+            and at(pipeline.ingress_consumed(ring)) == at(pipeline.ingress_published(ring))
+            and at(pipeline.COMMAND_APPLIED) == at(pipeline.COMMAND_PUBLISHED)
+            and at(pipeline.COMMAND_DURABLE) == at(pipeline.COMMAND_PUBLISHED)
+            and at(pipeline.EVENT_RELEASED) == at(pipeline.EVENT_PUBLISHED)
+            and event == at(pipeline.EVENT_RELEASED)
         )
 
     # --- notices --------------------------------------------------------------------------------
@@ -486,7 +489,7 @@ class OrderEntryAgent:
                 not self._connections.free_slots
                 or unauthenticated >= self.parameters.unauthenticated_capacity
                 or client.fileno() >= FILE_DESCRIPTOR_MAXIMUM
-                or self._cursors[pipeline.STOP_INTAKE] != 0
+                or load_acquire(self._cursors, pipeline.STOP_INTAKE) != 0
             ):
                 self._connections.log(
                     logging.WARNING, "connection refused", open=len(self._connections.sockets)

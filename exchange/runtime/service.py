@@ -35,6 +35,7 @@ from exchange.runtime.data_directory import archive_directory
 from exchange.runtime.spec import ListenerName, StageMessage, StageSpec
 from exchange.settings import Configuration, Settings
 from journal.archive import ArchiveReader
+from ringbuffer.atomics import load_acquire
 from ringbuffer.counters import set_value
 from ringbuffer.region import Region
 from ringbuffer.ring import publish
@@ -103,21 +104,24 @@ class ServiceStage:
 
     def consumed(self, position: int) -> None:
         """Report that every event below ``position`` has been processed."""
+        # release: orders nothing, this cursor gates no ring
         publish(self.cursors, self._consumed, position)
 
     # --- the core -----------------------------------------------------------------------------
 
     def released(self) -> int:
         """How many events are released."""
-        return int(self.cursors[pipeline.EVENT_RELEASED])
+        # acquire: the events below the cursor are in the ring or in the archive before we read them
+        return load_acquire(self.cursors, pipeline.EVENT_RELEASED)
 
     def intake_stopped(self) -> bool:
         """Whether a graceful stop has begun: take nothing more from clients."""
-        return bool(self.cursors[pipeline.STOP_INTAKE])
+        return bool(load_acquire(self.cursors, pipeline.STOP_INTAKE))
 
     def stopped(self) -> bool:
         """Whether the core has ended: no more events come. Follow to the last one, then end."""
-        return bool(self.cursors[pipeline.STOP])
+        # acquire: what was released before the core ended is seen in the look that follows
+        return bool(load_acquire(self.cursors, pipeline.STOP))
 
     def archive(self) -> ArchiveReader:
         """A reader of all released events."""

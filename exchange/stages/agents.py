@@ -25,6 +25,7 @@ from exchange.runtime.channel import DaemonChannel, exit_status, explain
 from exchange.runtime.spec import ListenerName, StageMessage, StageSpec
 from exchange.stages.wiring import build_journaler, build_matcher, build_order_entry, recover_engine
 from ringbuffer.agent import Agent, AgentRunner, ServingAgent
+from ringbuffer.atomics import load_acquire
 from ringbuffer.idle import Block, BusySpin, IdleStrategy, Yield
 from ringbuffer.prefault import prefault, prefault_in_background
 from ringbuffer.region import Region
@@ -70,7 +71,7 @@ def _idle_strategy(spec: StageSpec, role_agent: Any, cursors: np.ndarray) -> Idl
         strategy: IdleStrategy = role_agent.idle_strategy(timeout_ms)
         return strategy
     return Block(
-        cursors, [pipeline.sleeping(AGENTS[spec.role])], [spec.eventfds[spec.role]], timeout_ms
+        cursors, pipeline.sleeping(AGENTS[spec.role]), spec.eventfds[spec.role], timeout_ms
     )
 
 
@@ -127,7 +128,7 @@ def run(spec: StageSpec, channel: DaemonChannel) -> int:
         channel.send(StageMessage(kind="ready", facts=encoded))
 
     def should_stop() -> bool:
-        return bool(cursors[pipeline.STOP]) or bool(getattr(agent, "finished", False))
+        return bool(load_acquire(cursors, pipeline.STOP)) or bool(getattr(agent, "finished", False))
 
     def failed(error: Exception) -> int:
         status = exit_status(error)

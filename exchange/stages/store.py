@@ -66,8 +66,8 @@ class StageSurroundings:
         stage = self._stage
         idle = Block(
             stage.cursors,
-            [stage.sleeping_word],
-            [stage.eventfd],
+            stage.sleeping_word,
+            stage.eventfd,
             timeout_ms=max(1, int(timeout_s * 1000)),
         )
         idle.prepare()

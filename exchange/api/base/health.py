@@ -20,6 +20,7 @@ from exchange.core import pipeline
 from exchange.core.counters import HEARTBEATS
 from exchange.core.stage_names import CORE_STAGES
 from exchange.runtime.run_file import read_run_file
+from ringbuffer.atomics import load_acquire
 from ringbuffer.counters import COUNTER_STRIDE
 
 MILLISECOND_NS = 1_000_000
@@ -98,8 +99,8 @@ class HealthWatch:
             if age_ns > self._stale_ns:
                 problems.append(f"{stage} is silent for {ages[stage]:,} ms")
         lag = self._lag(service)
-        durable = int(self._cursors[pipeline.COMMAND_DURABLE])
-        published = int(self._cursors[pipeline.COMMAND_PUBLISHED])
+        durable = load_acquire(self._cursors, pipeline.COMMAND_DURABLE)
+        published = load_acquire(self._cursors, pipeline.COMMAND_PUBLISHED)
         if self._durable.stuck_ns(durable, published, now_ns) > self._lag_ns:
             problems.append(f"{published - durable:,} commands wait for the disk")
         if not service.ready:
@@ -107,7 +108,7 @@ class HealthWatch:
         elif service.stopping:
             problems.append("the exchange is stopping")
         else:
-            released = int(self._cursors[pipeline.EVENT_RELEASED])
+            released = load_acquire(self._cursors, pipeline.EVENT_RELEASED)
             if self._own.stuck_ns(service.pump.position, released, now_ns) > self._lag_ns:
                 problems.append(f"the API is {lag['api_events']:,} events behind")
         return Health(

@@ -37,10 +37,9 @@ from exchange.api.orders.waiting import Sent
 from exchange.codes import MASS_CANCEL_ANY_SIDE, CommandKind
 from exchange.core import pipeline
 from exchange.core.counters import Counter
-from exchange.records import COMMAND_SIZE_BYTES
+from exchange.core.producer import IngressProducer
+from ringbuffer.atomics import load_acquire
 from ringbuffer.counters import COUNTER_STRIDE
-from ringbuffer.idle import wake
-from ringbuffer.ring import publish
 
 if TYPE_CHECKING:
     from exchange.read_model.accounts.model import AccountModel
@@ -50,10 +49,7 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, Any]
 OUTCOME_TIMEOUT_S = 10.0
 REMEMBERED_IDS = 65_536  # client order ids that are longer than a token
-_PUBLISHED = pipeline.ingress_published(pipeline.IngressRing.API)
-_CONSUMED = pipeline.ingress_consumed(pipeline.IngressRing.API)
 _COMMANDS = int(Counter.API_COMMANDS) * COUNTER_STRIDE
-_MATCHER_SLEEPING = pipeline.sleeping(pipeline.AGENT_MATCHER)
 
 
 class OrderGateway:
@@ -76,21 +72,17 @@ class OrderGateway:
         outcome_ns: Array | None = None,
         clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
-        self._capacity = int(ring.shape[0])
-        self._slots = memoryview(ring.view(np.uint8).reshape(-1))  # type: ignore[arg-type]
+        self._producer = IngressProducer(ring, cursors, pipeline.IngressRing.API, matcher_eventfd)
         self._cursors = cursors
         self._counters = counters
-        self._eventfd = matcher_eventfd
         self._market = market
         self._accounts = accounts
         self._clock_ns = clock_ns
-        # where a stage before this one has ended; what it had written and not published is lost
-        self._written = int(cursors[_PUBLISHED])
         self._outcomes = OrderOutcomes(
             cursors,
             counters,
             accounts,
-            wake_matcher=self._wake_matcher,
+            wake_matcher=self._producer.wake_matcher,
             describe=self.describe,
             client_order_id=self.client_order_id,
             timeout_s=outcome_timeout_s,
@@ -400,17 +392,12 @@ class OrderGateway:
 
     def _send(self, sent: Sent, record: bytes) -> None:
         """Write one command; it is published at the end of this turn of the event loop."""
-        slots = len(record) // COMMAND_SIZE_BYTES
-        if self._closed or self._cursors[pipeline.STOP_INTAKE]:
+        # acquire: orders nothing; the daemon waits for what is published after its stop word
+        if self._closed or load_acquire(self._cursors, pipeline.STOP_INTAKE):
             raise order_errors.unavailable("the exchange is stopping")
-        # the consumed cursor gates: what the matcher has not taken is not overwritten
-        if self._written + slots - int(self._cursors[_CONSUMED]) > self._capacity:
+        if not self._producer.write(record):
             raise order_errors.unavailable("too many orders are under way")
-        for first in range(0, len(record), COMMAND_SIZE_BYTES):
-            at = (self._written & (self._capacity - 1)) * COMMAND_SIZE_BYTES
-            self._slots[at : at + COMMAND_SIZE_BYTES] = record[first : first + COMMAND_SIZE_BYTES]
-            self._written += 1
-        sent.end = self._written
+        sent.end = self._producer.next_sequence
         self._counters[_COMMANDS] += 1
         self._outcomes.watch(sent)
         if not self._flushing:
@@ -419,12 +406,7 @@ class OrderGateway:
 
     def _flush(self) -> None:
         self._flushing = False
-        # release: the slots are written before the matcher sees the cursor
-        publish(self._cursors, _PUBLISHED, self._written)
-        self._wake_matcher()
-
-    def _wake_matcher(self) -> None:
-        wake(self._cursors, _MATCHER_SLEEPING, self._eventfd)
+        self._producer.publish()
 
     async def _order_of(self, sent: Sent) -> Order:
         """The order that ``sent`` has made or changed. Raises ApiError."""

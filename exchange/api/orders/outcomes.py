@@ -21,6 +21,7 @@ from exchange.api.orders.waiting import Barrier, Outcome, Sent, SentQueue
 from exchange.codes import MASS_CANCEL_ANY_SIDE, CancelReason, CommandKind, EventKind, Side
 from exchange.core import pipeline
 from exchange.records import EVENT_SIZE_BYTES
+from ringbuffer.atomics import load_acquire
 from ringbuffer.counters import record
 
 if TYPE_CHECKING:
@@ -223,7 +224,7 @@ class OrderOutcomes:
         """Answer those whose command has no further events: the answer shows what it has traded."""
         if not self._ready:
             return
-        if self._accounts.next_event >= int(self._cursors[pipeline.EVENT_RELEASED]):
+        if self._accounts.next_event >= load_acquire(self._cursors, pipeline.EVENT_RELEASED):
             last_command = _EVERY_COMMAND  # all there is has been seen
         ready, self._ready = self._ready, []
         for command, sent, outcome in ready:

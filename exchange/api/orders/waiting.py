@@ -29,6 +29,7 @@ from exchange.api.errors import ApiError
 from exchange.codes import CommandKind
 from exchange.core import pipeline
 from exchange.core.counters import Counter
+from ringbuffer.atomics import load_acquire
 from ringbuffer.counters import COUNTER_STRIDE
 
 _CONSUMED = pipeline.ingress_consumed(pipeline.IngressRing.API)
@@ -63,20 +64,21 @@ class Barrier:
         """
         cursors = self._cursors
         if self._taken < 0:
-            taken = int(cursors[_CONSUMED])
+            taken = load_acquire(cursors, _CONSUMED)
             if taken < wanted:
                 return 0
             self._taken, self._taken_ns, self._command = taken, self._monotonic_ns(), -1
             self._wake_matcher()
         if self._command < 0:
-            if int(self._counters[_HEARTBEAT]) <= self._taken_ns:
+            # acquire: the cursors below are not older than that duty cycle
+            if load_acquire(self._counters, _HEARTBEAT) <= self._taken_ns:
                 return 0
-            # in this order: the events of the commands that are counted first are counted
-            self._command = int(cursors[pipeline.COMMAND_APPLIED])
-            self._event = int(cursors[pipeline.EVENT_PUBLISHED])
+            # acquire, in this order: the events of the commands that are counted first are counted
+            self._command = load_acquire(cursors, pipeline.COMMAND_APPLIED)
+            self._event = load_acquire(cursors, pipeline.EVENT_PUBLISHED)
         if (
-            int(cursors[pipeline.COMMAND_DURABLE]) < self._command
-            or int(cursors[pipeline.EVENT_RELEASED]) < self._event
+            load_acquire(cursors, pipeline.COMMAND_DURABLE) < self._command
+            or load_acquire(cursors, pipeline.EVENT_RELEASED) < self._event
             or self._seen_event() < self._event
         ):
             return 0

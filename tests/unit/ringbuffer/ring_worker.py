@@ -8,19 +8,10 @@ import sys
 import numpy as np
 
 from ringbuffer.atomics import load_acquire, pause
-from ringbuffer.idle import WAIT_SCRATCH_WORDS, wait_for_cursor, wake
+from ringbuffer.idle import WAIT_SCRATCH_WORDS, announce_sleep, block, cancel_sleep, wake
 from ringbuffer.jit import jit
 from ringbuffer.region import Region, Section
-from ringbuffer.ring import (
-    CURSOR_STRIDE,
-    PRODUCER_LIMIT,
-    PRODUCER_NEXT,
-    PRODUCER_WORDS,
-    UNGATED,
-    claim,
-    publish,
-    publish_claimed,
-)
+from ringbuffer.ring import CURSOR_STRIDE, maximum_batch, publish
 
 REQUEST = 0 * CURSOR_STRIDE
 REPLY = 1 * CURSOR_STRIDE
@@ -70,7 +61,7 @@ def hand_over(
     random delay, so that announcing, looking again and blocking meet the other side's publish at
     every possible distance. A wake-up is lost when the safety timeout ends a sleep although the
     awaited number is there. (With the two fences of ``ringbuffer.idle`` removed, this finds lost
-    wake-ups on x86-64.)
+    wake-ups on x86-64.) The sleep is the one of the matcher's and the journaler's ``serve``.
     """
     lost = 0
     sleeps = 0
@@ -88,10 +79,12 @@ def hand_over(
             pause()
         while load_acquire(cursors, theirs) < number:
             sleeps += 1
-            timed_out = wait_for_cursor(
-                cursors, theirs, number - 1, my_flag, my_eventfd, SAFETY_TIMEOUT_MS, scratch
-            )
-            if timed_out and load_acquire(cursors, theirs) >= number:
+            announce_sleep(cursors, my_flag)
+            woken = True
+            if load_acquire(cursors, theirs) < number:
+                woken = block(my_eventfd, SAFETY_TIMEOUT_MS, scratch)
+            cancel_sleep(cursors, my_flag)
+            if not woken and load_acquire(cursors, theirs) >= number:
                 lost += 1
             if load_acquire(cursors, STOP) != 0:
                 return lost, sleeps
@@ -105,22 +98,21 @@ def hand_over(
 
 @jit
 def produce_ungated(slots: np.ndarray, cursors: np.ndarray, seed: int, rounds: int) -> int:
-    """Write records in random batches without any gate; every word of record s is s."""
+    """Write records in random batches without any gate; every word of record s is s.
+
+    A batch is at most the ``maximum_batch`` that a non-gating reader relies on, and often that.
+    """
     capacity = slots.shape[0]
-    gates = np.zeros(0, np.int64)
-    producer = np.zeros(PRODUCER_WORDS, np.int64)
-    producer[PRODUCER_NEXT] = load_acquire(cursors, REQUEST)
-    producer[PRODUCER_LIMIT] = UNGATED
+    next_sequence = load_acquire(cursors, REQUEST)
     random = seed
     for _ in range(rounds):
         random = next_random(random)
-        count = claim(producer, cursors, gates, capacity, 1 + random % capacity)
-        first = producer[PRODUCER_NEXT]
-        for i in range(count):
-            slot = (first + i) & (capacity - 1)
+        count = min(1 + random % capacity, maximum_batch(capacity))
+        for sequence in range(next_sequence, next_sequence + count):
             for k in range(RECORD_WORDS):
-                slots[slot]["words"][k] = first + i
-        publish_claimed(producer, cursors, REQUEST, count)
+                slots[sequence & (capacity - 1)]["words"][k] = sequence
+        next_sequence += count
+        publish(cursors, REQUEST, next_sequence)
         for _ in range(random >> 32 & 255):
             pause()
     return random

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ringbuffer.agent import EXIT_BUG, EXIT_OK, Agent, AgentRunner, CompositeAgent, pin
+from ringbuffer.agent import EXIT_BUG, EXIT_OK, Agent, AgentRunner, pin
 from ringbuffer.idle import ASLEEP, AWAKE, Block, BusySpin
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -71,7 +71,6 @@ class Waits(BusySpin):
 
 def test_protocol():
     assert isinstance(Recorder(), Agent)
-    assert isinstance(CompositeAgent([Recorder()]), Agent)
 
 
 def test_start_work_close():
@@ -151,48 +150,11 @@ def test_the_first_error_names_the_cause(caplog):
     assert runner.run() == 3
 
 
-def test_composite_runs_in_order_and_closes_backwards():
-    log: list[str] = []
-    first, second = Recorder("a", [2, 0], log), Recorder("b", [3, 4], log)
-    composite = CompositeAgent([first, second])
-    assert composite.name == "a+b"
-    composite.on_start()
-    assert composite.do_work(100) == 5
-    assert composite.do_work(100) == 4
-    composite.on_close()
-    composite.on_close()
-    assert log == [
-        "a.start", "b.start", "a.work", "b.work", "a.work", "b.work", "b.close", "a.close",
-    ]  # fmt: skip
-
-
-def test_composite_closes_what_was_started_and_raises_the_first_error():
-    log: list[str] = []
-    composite = CompositeAgent(
-        [Recorder("a", log=log), Recorder("b", log=log, fail="start"), Recorder("c", log=log)]
-    )
-    with pytest.raises(RuntimeError, match="start broke"):
-        composite.on_start()
-    composite.on_close()
-    assert log == ["a.start", "b.start", "b.close", "a.close"]
-
-    composite = CompositeAgent([Recorder("a", fail="close"), Recorder("b", log=log, fail="close")])
-    composite.on_start()
-    with pytest.raises(RuntimeError, match="close broke"):
-        composite.on_close()
-    assert log[-1] == "b.close"
-
-
-def test_a_composite_needs_agents():
-    with pytest.raises(ValueError, match="at least one"):
-        CompositeAgent([])
-
-
 def test_blocked_runner_is_woken_and_leaves_the_flag_down():
     cursors, eventfd = np.zeros(16, np.int64), os.eventfd(1)
     try:
         agent = Recorder(work=[0, 0, 0, 5])
-        block = Block(cursors, [0], [eventfd], timeout_ms=1)
+        block = Block(cursors, 0, eventfd, timeout_ms=1)
         agent.runner = AgentRunner(agent, block)
         assert agent.runner.run() == EXIT_OK
         assert (block.wakeups, block.timeouts) == (1, 0)
@@ -232,7 +194,7 @@ class Idle:
         print("closed", flush=True)
 
 eventfd = os.eventfd(0)
-block = Block(np.zeros(16, np.int64), [0], [eventfd], timeout_ms=600_000)
+block = Block(np.zeros(16, np.int64), 0, eventfd, timeout_ms=600_000)
 cpu = min(os.sched_getaffinity(0))
 runner = AgentRunner(Idle(), block, cpus=[cpu])
 runner.handle_signals()

@@ -17,13 +17,13 @@ from ringbuffer.idle import (
     BusySpin,
     Yield,
     announce_sleep,
+    block,
     cancel_sleep,
-    wait_for_cursor,
     wake,
 )
 from ringbuffer.ring import CURSOR_STRIDE, publish
 
-CURSOR, FLAG, OTHER_FLAG = 0, CURSOR_STRIDE, 2 * CURSOR_STRIDE
+CURSOR, FLAG = 0, CURSOR_STRIDE
 needs_jit = pytest.mark.needs_jit  # system calls exist only under the JIT
 
 HAND_OVERS = 2_000_000
@@ -33,7 +33,7 @@ PINNED_S = 5.0
 
 @pytest.fixture
 def cursors():
-    return np.zeros(3 * CURSOR_STRIDE, np.int64)
+    return np.zeros(2 * CURSOR_STRIDE, np.int64)
 
 
 @pytest.fixture
@@ -72,60 +72,49 @@ def test_nobody_to_wake(cursors):
 
 
 @needs_jit
-def test_wait_for_cursor(cursors, eventfd):
+def test_compiled_block_ends_by_a_wake_up_or_a_timeout(eventfd):
     scratch = np.zeros(WAIT_SCRATCH_WORDS, np.int64)
-    assert wait_for_cursor(cursors, CURSOR, 0, FLAG, eventfd, 1, scratch)  # nothing came
-    assert not wait_for_cursor(cursors, CURSOR, 5, FLAG, eventfd, 60_000, scratch)  # is there
+    assert not block(eventfd, 1, scratch)  # nobody came
     os.eventfd_write(eventfd, 3)
-    assert not wait_for_cursor(cursors, CURSOR, 0, FLAG, eventfd, 60_000, scratch)  # woken
-    assert pending(eventfd) == 0
-    assert cursors[FLAG] == AWAKE
+    assert block(eventfd, 60_000, scratch)
+    assert pending(eventfd) == 0  # and it has drained the eventfd
 
 
-def test_block_announces_every_flag_and_drains(cursors, eventfd):
-    other = os.eventfd(0, os.EFD_CLOEXEC)
-    try:
-        block = Block(cursors, [FLAG, OTHER_FLAG], [eventfd, other], timeout_ms=60_000)
-        for flag, descriptor in ((FLAG, eventfd), (OTHER_FLAG, other)):
-            block.prepare()
-            assert cursors[FLAG] == cursors[OTHER_FLAG] == ASLEEP
-            wake(cursors, flag, descriptor)
-            block.wait()
-            block.resume()
-            assert cursors[FLAG] == cursors[OTHER_FLAG] == AWAKE
-            assert pending(descriptor) == 0
-        assert (block.wakeups, block.timeouts) == (2, 0)
-    finally:
-        os.close(other)
+def test_block_announces_and_drains(cursors, eventfd):
+    idle = Block(cursors, FLAG, eventfd, timeout_ms=60_000)
+    for wakeups in (1, 2):
+        idle.prepare()
+        assert cursors[FLAG] == ASLEEP
+        wake(cursors, FLAG, eventfd)
+        idle.wait()
+        idle.resume()
+        assert cursors[FLAG] == AWAKE
+        assert pending(eventfd) == 0
+        assert (idle.wakeups, idle.timeouts) == (wakeups, 0)
 
 
 def test_a_forgotten_wake_is_counted_as_a_timeout(cursors, eventfd):
     """The safety net works, and the count by which the tests judge notices that it was needed."""
-    block = Block(cursors, [FLAG], [eventfd], timeout_ms=1)
-    block.prepare()
+    idle = Block(cursors, FLAG, eventfd, timeout_ms=1)
+    idle.prepare()
     publish(cursors, CURSOR, 1)  # and no wake
-    block.wait()
-    block.resume()
-    assert (block.wakeups, block.timeouts) == (0, 1)
+    idle.wait()
+    idle.resume()
+    assert (idle.wakeups, idle.timeouts) == (0, 1)
 
 
 def test_interrupt_ends_a_block_from_a_signal_handler(cursors, eventfd):
-    block = Block(cursors, [FLAG], [eventfd], timeout_ms=60_000)
-    previous = signal.signal(signal.SIGALRM, lambda number, frame: block.interrupt())
+    idle = Block(cursors, FLAG, eventfd, timeout_ms=60_000)
+    previous = signal.signal(signal.SIGALRM, lambda number, frame: idle.interrupt())
     try:
         signal.setitimer(signal.ITIMER_REAL, 0.01)
         start = time.monotonic()
-        block.wait()
+        idle.wait()
         assert time.monotonic() - start < 30
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, previous)
-    assert block.wakeups == 1
-
-
-def test_one_eventfd_for_each_flag(cursors):
-    with pytest.raises(ValueError, match="one eventfd"):
-        Block(cursors, [FLAG, OTHER_FLAG], [1])
+    assert idle.wakeups == 1
 
 
 @pytest.mark.parametrize("strategy", [BusySpin(), Yield()])

@@ -7,7 +7,7 @@ import pytest
 
 from ringbuffer.atomics import load_acquire
 from ringbuffer.jit import jit
-from ringbuffer.ring import LAPPED, read_batch, safe_capacity
+from ringbuffer.ring import available, copy_batch, safe_capacity
 from ringbuffer.system_calls import sched_yield
 
 pytestmark = pytest.mark.needs_jit  # atomics across processes
@@ -37,15 +37,16 @@ def read_and_verify(
     position = load_acquire(cursors, producer)
     for turn in range(rounds):
         limit = 1 + turn % target.shape[0]
-        count = read_batch(slots, cursors, producer, producer, position, limit, target)
-        if count == LAPPED:
-            times_lapped += 1
-            refused_torn += torn(target, position, limit) > 0
-        elif count > 0:
+        count = available(cursors, producer, position, limit)
+        copied = count > 0 and copy_batch(slots, cursors, producer, position, count, target)
+        if copied:
             wrong += torn(target, position, count)
             good += count
             position += count
-        if count <= 0:
+        else:
+            if count > 0:
+                times_lapped += 1
+                refused_torn += torn(target, position, count) > 0
             # Let the other one run, should both share a processor; then begin again as far behind
             # as is allowed: the most dangerous place.
             sched_yield()

@@ -120,12 +120,6 @@ class JournalReader:
                 break
         return self.next_sequence - before
 
-    def skip_to(self, sequence: int) -> bool:
-        """Pass over what is below ``sequence``; False if the journal ends before it."""
-        assert sequence >= self.next_sequence
-        self.next_sequence = sequence
-        return self._find_frame() or int(self._cursor[SEQUENCE]) >= sequence
-
     def _find_frame(self) -> bool:
         """Put the cursor at the frame that holds the next sequence; False at the end so far."""
         if self._path is None and not self._open_first():

@@ -196,22 +196,6 @@ def digest(state: np.ndarray) -> int:
 
 
 @jit
-def xxh64_words(words: np.ndarray, first_word: int, word_count: int, state: np.ndarray) -> int:
-    """XXH64 of ``words[first_word : first_word + word_count]`` as a signed int64.
-
-    ``words``: int64 or uint64; any number of words (not only whole stripes). ``state``: scratch,
-    int64[STATE_WORDS], overwritten.
-    """
-    reset(state)
-    striped = word_count - word_count % STRIPE_WORDS
-    update_stripes(state, words, first_word, striped)
-    value = _add(_merged(state), _word(word_count * 8))
-    for i in range(first_word + striped, first_word + word_count):
-        value = _tail_word(value, _word(words[i]))
-    return _signed(_avalanche(value))
-
-
-@jit
 def _xxh64_bytes(words: np.ndarray, rest: np.ndarray, state: np.ndarray) -> int:
     word_count = words.shape[0]
     reset(state)

@@ -7,9 +7,7 @@ an ``AgentRunner``. The vocabulary is Agrona's (agent, duty cycle, idle strategy
 from __future__ import annotations
 
 import logging
-import signal
 from collections.abc import Callable, Sequence
-from types import FrameType
 from typing import Protocol, cast, runtime_checkable
 
 import psutil
@@ -62,10 +60,9 @@ class AgentRunner:
     """Runs one agent until it is told to stop.
 
     ``should_stop`` is asked only while there is no work, so whatever was published before the stop
-    is done first. SIGTERM and SIGINT call ``on_signal`` if given (a stage that stops in its own
-    order) and otherwise end the loop after the duty cycle that is under way. ``spins``: empty duty
-    cycles in a row before a strategy that blocks is asked to. ``serve_timeout_ms``: the agent is a
-    ``ServingAgent`` and, where the strategy blocks, sleeps by itself for at most this long.
+    is done first. ``spins``: empty duty cycles in a row before a strategy that blocks is asked to.
+    ``serve_timeout_ms``: the agent is a ``ServingAgent`` and, where the strategy blocks, sleeps by
+    itself for at most this long.
     """
 
     def __init__(
@@ -78,7 +75,6 @@ class AgentRunner:
         spins: int = DEFAULT_SPINS,
         serve_timeout_ms: int | None = None,
         should_stop: Callable[[], bool] | None = None,
-        on_signal: Callable[[int], None] | None = None,
         exit_status: Callable[[Exception], int] | None = None,
         logger: logging.Logger | None = None,
     ) -> None:
@@ -89,27 +85,14 @@ class AgentRunner:
         self._spins = spins
         self._serve_timeout_ms = serve_timeout_ms
         self._should_stop = should_stop
-        self._on_signal = on_signal
         self._exit_status = exit_status
         self._log = logger or logging.getLogger(__name__)
         self._stopped = False
 
     def stop(self) -> None:
-        """End the loop; may be called from a signal handler."""
+        """End the loop after the duty cycle that is under way; also from a signal handler."""
         self._stopped = True
         self._idle.interrupt()
-
-    def handle_signals(self, signals: Sequence[int] = (signal.SIGTERM, signal.SIGINT)) -> None:
-        """Install this runner's handlers (main thread only)."""
-        for number in signals:
-            signal.signal(number, self._signal)
-
-    def _signal(self, number: int, frame: FrameType | None) -> None:
-        if self._on_signal is not None:
-            self._on_signal(number)
-            self._idle.interrupt()
-        else:
-            self.stop()
 
     def run(self) -> int:
         """Pin, start, loop, close. Returns an exit status: 0, or non-zero after an error.

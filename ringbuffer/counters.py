@@ -57,12 +57,6 @@ def set_value(counters: np.ndarray, counter: int, value: int) -> None:
     counters[counter * COUNTER_STRIDE] = value
 
 
-@jit_borrowed_inline
-def value_of(counters: np.ndarray, counter: int) -> int:
-    """The value of counter number ``counter``."""
-    return counters[counter * COUNTER_STRIDE]
-
-
 def read_counters(counters: np.ndarray, registry: type[IntEnum]) -> dict[str, int]:
     """Every counter by its lower-case name."""
     return {member.name.lower(): int(counters[member * COUNTER_STRIDE]) for member in registry}

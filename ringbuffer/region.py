@@ -190,11 +190,6 @@ def _lay_out(sections: Sequence[Section]) -> _Layout:
         header = needed
 
 
-def layout_hash(sections: Sequence[Section]) -> int:
-    """Hash of the names, dtypes (with field offsets), counts and positions of ``sections``."""
-    return _lay_out(sections).hash
-
-
 # --- keeping multiprocessing's resource tracker out --------------------------------------------
 
 

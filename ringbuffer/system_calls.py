@@ -35,15 +35,12 @@ _errno_location = types.ExternalFunction("__errno_location", types.CPointer(type
 _clock_gettime = _X("clock_gettime", types.int32(types.int32, types.uintp))
 
 read = _X("read", types.intp(types.int32, types.uintp, types.uintp))
-write = _X("write", types.intp(types.int32, types.uintp, types.uintp))
-pwrite = _X("pwrite", types.intp(types.int32, types.uintp, types.uintp, types.intp))
 pwritev = _X("pwritev", types.intp(types.int32, types.uintp, types.int32, types.intp))
 fdatasync = _X("fdatasync", types.int32(types.int32))
 recv = _X("recv", types.intp(types.int32, types.uintp, types.uintp, types.int32))
 send = _X("send", types.intp(types.int32, types.uintp, types.uintp, types.int32))
 epoll_wait = _X("epoll_wait", types.int32(types.int32, types.uintp, types.int32, types.int32))
 poll = _X("poll", types.int32(types.uintp, types.uintp, types.int32))
-sched_yield = _X("sched_yield", types.int32())
 usleep = _X("usleep", types.int32(types.uint32))
 
 CLOCK_REALTIME = 0

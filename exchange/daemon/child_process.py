@@ -9,7 +9,6 @@ a line, on a pipe. The kernel kills it when the daemon dies.
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import signal
 import subprocess
@@ -22,8 +21,6 @@ import msgspec
 from exchange.core.stage_names import StageName
 from exchange.runtime.spec import StageMessage, StageSpec
 from exchange.settings import ROOT
-
-log = logging.getLogger(__name__)
 
 
 class ChildProcess:

@@ -76,7 +76,6 @@ DISCONNECT_COUNT = 7
 OUTCOME = 8
 TIMER_NS = 9  # when the clocks were looked at last
 HIGH_SLOT = 10  # slots below this have been used
-EVENTS_SENT = 11
 WOKEN = 12  # 1: our eventfd was written since the last pass returned
 VERDICT = 13  # 1: a password has been checked; set by the checking thread before it wakes us
 WORDS = 16

@@ -43,9 +43,6 @@ from exchange.codes import CancelReason, Reject, Side, SystemEvent, TradeReason
 PRICE_MARKET = 0x7FFFFFFF  # this price on the wire makes a market order
 PRICE_MAXIMUM = PRICE_MARKET - 1
 PRICE_DECIMALS = 4
-TOKEN_SIZE_BYTES = 14
-STOCK_SIZE_BYTES = 8
-FIRM_SIZE_BYTES = 4
 
 ENTER = ord("O")
 REPLACE = ord("U")
@@ -310,7 +307,6 @@ def framed(message: np.dtype) -> np.dtype:
 
 # The same with the SoupBinTCP header in front, to build whole loads with numpy.
 INBOUND_FRAMED = {key: framed(dtype) for key, dtype in INBOUND.items()}
-OUTBOUND_FRAMED = {key: framed(dtype) for key, dtype in OUTBOUND.items()}
 
 _TEXT_SIZES = {"token": 14, "replacement_token": 14, "previous_token": 14, "stock": 8, "firm": 4}
 

@@ -34,7 +34,6 @@ from typing import NamedTuple
 
 HEADER_SIZE_BYTES = 3  # length and type
 LENGTH_SIZE_BYTES = 2
-PACKET_SIZE_MAXIMUM = LENGTH_SIZE_BYTES + 0xFFFF
 
 LOGIN_REQUEST = ord("L")
 LOGIN_ACCEPTED = ord("A")

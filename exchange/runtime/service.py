@@ -13,7 +13,6 @@ everything. What they report:
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import socket
 import time
@@ -39,8 +38,6 @@ from ringbuffer.atomics import load_acquire
 from ringbuffer.counters import set_value
 from ringbuffer.region import Region
 from ringbuffer.ring import publish
-
-log = logging.getLogger(__name__)
 
 HEARTBEAT_S = 0.5
 PROGRESS_S = 1.0

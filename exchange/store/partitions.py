@@ -8,15 +8,12 @@ which readers of the other months do not notice.
 from __future__ import annotations
 
 import datetime
-import logging
 import re
 from typing import NamedTuple
 
 import numpy as np
 import psycopg
 from psycopg import sql
-
-log = logging.getLogger(__name__)
 
 PARTITIONED = {"orders": "created_at", "trades": "executed_at", "order_events": "created_at"}
 # room in each page for the next version of a row: an update then touches no index

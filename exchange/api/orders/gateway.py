@@ -102,17 +102,6 @@ class OrderGateway:
         """Released events, consecutive EVENT records; the models have applied them."""
         self._outcomes.learn(events)
 
-    def warm_up(self) -> None:
-        """Load the compiled code of everything that a request may need: the first ones come soon.
-
-        Publishes what is published already.
-        """
-        self._flush()
-        self._accounts.order(1)
-        self._accounts.order_by_token(1, random_token())
-        self._accounts.orders(1, limit=1)
-        self._accounts.fills(1, limit=1)
-
     def close(self) -> None:
         """The stage ends: take nothing more, answer who waits."""
         self._closed = True
@@ -162,10 +151,6 @@ class OrderGateway:
         sent = self._reduce(account, order, 0)
         return await self._order_of(sent)
 
-    def send_cancel(self, account: int, order_id: int) -> None:
-        """``cancel`` without waiting."""
-        self._reduce(account, self.live_order(account, order_id), 0)
-
     async def amend(
         self,
         account: int,
@@ -184,17 +169,6 @@ class OrderGateway:
             return self.live_order(account, order_id)
         return await self._order_of(sent)
 
-    def send_amend(
-        self,
-        account: int,
-        order_id: int,
-        quantity: int | None = None,
-        price: int | None = None,
-        stop_price: int | None = None,
-    ) -> None:
-        """``amend`` without waiting."""
-        self._amend(account, order_id, quantity, price, stop_price)
-
     async def mass_cancel(
         self, account: int, symbol: str | None = None, side: str | None = None
     ) -> list[int]:
@@ -202,19 +176,9 @@ class OrderGateway:
         outcome = await self._outcomes.wait(self._mass_cancel(account, symbol, side))
         return list(outcome.order_ids)
 
-    def send_mass_cancel(
-        self, account: int, symbol: str | None = None, side: str | None = None
-    ) -> None:
-        """``mass_cancel`` without waiting."""
-        self._mass_cancel(account, symbol, side)
-
     async def cancel_after(self, account: int, seconds: int) -> None:
         """Cancel the account's API orders in ``seconds`` unless called again; 0: never mind."""
         await self._outcomes.wait(self._cancel_after(account, seconds))
-
-    def send_cancel_after(self, account: int, seconds: int) -> None:
-        """``cancel_after`` without waiting."""
-        self._cancel_after(account, seconds)
 
     # --- looking ----------------------------------------------------------------------------------
 

@@ -19,7 +19,6 @@ of what it was sent it gets the present state and the trades that it missed.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
@@ -36,7 +35,6 @@ from exchange.read_model.market.model import INTERVALS
 if TYPE_CHECKING:
     from exchange.read_model.market.model import Change, Kline, MarketModel
 
-log = logging.getLogger(__name__)
 
 HEARTBEAT_SLICES = 20  # heartbeats go out in so many parts, or 10,000 writes would hold up a tick
 MS = 1e-3

@@ -12,7 +12,6 @@ entered, and of nothing once its key is revoked; the events of others cost a few
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -41,7 +40,6 @@ if TYPE_CHECKING:
     from exchange.read_model.accounts.types import Fill, Order
     from exchange.read_model.market.model import MarketModel
 
-log = logging.getLogger(__name__)
 
 SESSION_NUMBERS = 1 << 16
 # A report, or an order of a snapshot, costs some 40 µs, and everybody waits for it. So snapshots

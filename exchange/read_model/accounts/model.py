@@ -158,18 +158,6 @@ class AccountModel:
         at = self._header(layout.H_SESSIONS) + session * layout.SESSION_WORDS
         return int(self._m[at + layout.S_ACCOUNT])
 
-    def sessions_of(self, account: int) -> list[int]:
-        """The sessions whose orders are this account's, ascending."""
-        rows = self._sessions()
-        mine = (rows[:, layout.S_DEFINED] != 0) & (rows[:, layout.S_ACCOUNT] == account)
-        found: list[int] = np.flatnonzero(mine).tolist()
-        return found
-
-    def _sessions(self) -> np.ndarray:
-        start = self._header(layout.H_SESSIONS)
-        rows = self._m[start : start + self.capacity.sessions * layout.SESSION_WORDS]
-        return rows.reshape(-1, layout.SESSION_WORDS)
-
     def session_by_username(self, username: str) -> int | None:
         """The session with this user name, None when there is none."""
         if self._usernames_of != self._header(layout.H_SESSIONS_DEFINED):
@@ -177,19 +165,14 @@ class AccountModel:
         return self._usernames.get(username)
 
     def _read_usernames(self) -> None:
-        rows = self._sessions()
+        start = self._header(layout.H_SESSIONS)
+        rows = self._m[start : start + self.capacity.sessions * layout.SESSION_WORDS]
+        rows = rows.reshape(-1, layout.SESSION_WORDS)
         self._usernames = {
             padded_text(int(rows[session, layout.S_USERNAME])): session
             for session in np.flatnonzero(rows[:, layout.S_DEFINED]).tolist()
         }
         self._usernames_of = self._header(layout.H_SESSIONS_DEFINED)
-
-    def session_killed(self, session: int) -> bool:
-        """Whether the kill switch of the session is on."""
-        if not 0 < session < self.capacity.sessions:
-            return False
-        at = self._header(layout.H_SESSIONS) + session * layout.SESSION_WORDS
-        return bool(self._m[at + layout.S_KILLED])
 
     @property
     def exchange_killed(self) -> bool:

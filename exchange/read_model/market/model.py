@@ -208,12 +208,6 @@ class MarketModel:
         at = self._rows[instrument] * layout.ROW_WORDS
         return int(self._arrays.rows[at + layout.SEQUENCE])
 
-    def level_counts(self, instrument: int) -> tuple[int, int]:
-        """How many bid and how many ask levels there are."""
-        at = self._rows[instrument] * 2 * layout.BOOK_WORDS + layout.BOOK_LEVELS
-        books = self._arrays.books
-        return int(books[at]), int(books[at + layout.BOOK_WORDS])
-
     def depth(self, instrument: int, levels: int | None) -> Depth:
         """The best ``levels`` levels of both sides; None: all of them."""
         row = self._rows[instrument]
@@ -283,15 +277,6 @@ class MarketModel:
             at = at[int(np.searchsorted(-ring[at, 0], -before_sequence, side="right")) :]
         return [Trade._make(words) for words in ring[at[: max(0, limit)]].tolist()]
 
-    def oldest_trade(self, instrument: int) -> int | None:
-        """Sequence of the oldest trade that is kept; None when there is none."""
-        row = self._rows[instrument]
-        total = int(self._arrays.rows[row * layout.ROW_WORDS + layout.TRADES])
-        if total == 0:
-            return None
-        slot = 0 if total <= self.trades_kept else total % self.trades_kept
-        return int(self._arrays.trades[(row * self.trades_kept + slot) * layout.TRADE_WORDS])
-
     def klines(
         self,
         instrument: int,
@@ -351,10 +336,6 @@ class MarketModel:
             changes = changes_of(arrays, touched, not everything, _INTERVAL_NAMES)
         forget_changes(arrays)
         return changes
-
-    def discard_changes(self) -> None:
-        """As ``take_changes``, for nobody: while a model catches up, and while no one listens."""
-        forget_changes(self._arrays)
 
     # --- checkpoints --------------------------------------------------------------------------
 

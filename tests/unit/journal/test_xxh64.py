@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 import xxhash
 
 from journal.xxh64 import (
-    STATE_WORDS,
     digest,
     new_state,
     reset,
     unsigned,
     update_stripes,
     xxh64,
-    xxh64_words,
 )
 
 SEED = 20231
@@ -32,16 +29,6 @@ def test_every_short_length_and_alignment() -> None:
         for start in (0, 1, 3, 8):
             part = data[start : start + length]
             assert unsigned(xxh64(part)) == xxhash.xxh64_intdigest(part), (start, length)
-
-
-@pytest.mark.parametrize("dtype", [np.int64, np.uint64])
-def test_words(dtype: type) -> None:
-    words = np.random.default_rng(SEED).integers(0, 256, 8 * 64, np.uint8).view(dtype)
-    scratch = np.zeros(STATE_WORDS, np.int64)
-    for count in range(0, 40):
-        for first in range(0, 5):
-            expected = xxhash.xxh64_intdigest(words[first : first + count].tobytes())
-            assert unsigned(int(xxh64_words(words, first, count, scratch))) == expected
 
 
 def test_streaming_in_pieces_equals_one_call() -> None:

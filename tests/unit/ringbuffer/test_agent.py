@@ -179,7 +179,7 @@ def test_pinning_to_a_cpu_that_is_not_there_is_an_error(caplog):
 
 
 _STAGE = """
-import os, sys
+import os, signal, sys
 import numpy as np
 from ringbuffer.agent import AgentRunner
 from ringbuffer.idle import Block
@@ -197,13 +197,14 @@ eventfd = os.eventfd(0)
 block = Block(np.zeros(16, np.int64), 0, eventfd, timeout_ms=600_000)
 cpu = min(os.sched_getaffinity(0))
 runner = AgentRunner(Idle(), block, cpus=[cpu])
-runner.handle_signals()
+for number in (signal.SIGTERM, signal.SIGINT):
+    signal.signal(number, lambda *_: runner.stop())
 sys.exit(runner.run())
 """
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_a_sleeping_stage_at_once(number):
+def test_a_stop_by_a_signal_handler_ends_a_sleeping_stage_at_once(number):
     process = subprocess.Popen(
         [sys.executable, "-c", _STAGE],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -220,21 +221,3 @@ def test_a_signal_ends_a_sleeping_stage_at_once(number):
         if process.poll() is None:
             process.kill()
         process.communicate()
-
-
-def test_on_signal_takes_over():
-    seen: list[int] = []
-    waits = Waits()
-    agent = Recorder(work=[0] * 6)
-    runner = AgentRunner(
-        agent, waits, on_signal=seen.append, should_stop=lambda: signal.SIGUSR1 in seen
-    )
-    previous = signal.getsignal(signal.SIGUSR1)
-    try:
-        runner.handle_signals([signal.SIGUSR1])
-        os.kill(os.getpid(), signal.SIGUSR1)
-        assert runner.run() == EXIT_OK
-    finally:
-        signal.signal(signal.SIGUSR1, previous)
-    assert seen == [signal.SIGUSR1]
-    assert waits.calls[0] == "interrupt"

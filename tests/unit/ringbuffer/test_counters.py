@@ -26,7 +26,6 @@ from ringbuffer.counters import (
     record_many,
     set_value,
     summary,
-    value_of,
 )
 
 # Released numbers: names may be appended, never removed, renamed or moved.
@@ -62,7 +61,6 @@ def test_counters():
     add(counters, Sample.FIRST_THING, 3)
     add(counters, Sample.FIRST_THING, 4)
     set_value(counters, Sample.SECOND_THING, -9)
-    assert value_of(counters, Sample.FIRST_THING) == 7
     assert read_counters(counters, Sample) == {"first_thing": 7, "second_thing": -9}
     assert np.flatnonzero(counters).tolist() == [0, COUNTER_STRIDE]
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numba import types
 
 from ringbuffer.atomics import load_acquire
 from ringbuffer.jit import jit
 from ringbuffer.ring import available, copy_batch, safe_capacity
-from ringbuffer.system_calls import sched_yield
 
 pytestmark = pytest.mark.needs_jit  # atomics across processes
 
+sched_yield = types.ExternalFunction("sched_yield", types.int32())
 ROUNDS = 20_000
 RECORD_WORDS = 16
 

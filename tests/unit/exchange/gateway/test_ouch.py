@@ -99,7 +99,7 @@ def test_every_field_lies_where_the_table_says(inbound: bool, key: tuple[str, in
 
 @pytest.mark.parametrize(("inbound", "key"), ALL)
 def test_framed_dtype_has_the_header_in_front(inbound: bool, key: tuple[str, int]) -> None:
-    dtype = (ouch.INBOUND_FRAMED if inbound else ouch.OUTBOUND_FRAMED)[key]
+    dtype = ouch.INBOUND_FRAMED[key] if inbound else ouch.framed(ouch.OUTBOUND[key])
     assert dtype.itemsize == key[1] + 3
     record = np.zeros(1, dtype)
     record["length"] = key[1] + 1

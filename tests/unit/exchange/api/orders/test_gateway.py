@@ -534,13 +534,10 @@ def test_sent_without_waiting():
         made, is_new = await core.gateway.enter_or_find(ONE, order(client_order_id="ws"))
         assert not is_new
         assert core.gateway.send_enter(ONE, order(symbol="S2")) is None
-        core.gateway.send_amend(ONE, made.order_id, quantity=50)
-        core.gateway.send_cancel_after(ONE, 5)
-        await core.gateway.cancel_after(ONE, 0)
-        assert core.accounts.order(made.order_id).open == 50  # type: ignore[union-attr]
-        core.gateway.send_cancel(ONE, made.order_id)
-        core.gateway.send_mass_cancel(ONE, "S2")
-        await core.gateway.cancel_after(ONE, 0)
+        amended = await core.gateway.amend(ONE, made.order_id, quantity=50)
+        assert amended.open == 50
+        await core.gateway.cancel(ONE, made.order_id)
+        assert len(await core.gateway.mass_cancel(ONE, "S2")) == 1
         assert core.accounts.orders(ONE, open_only=True) == []
 
     run(test)

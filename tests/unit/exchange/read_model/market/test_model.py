@@ -76,7 +76,6 @@ def test_book_at_every_command_boundary(seed: int) -> None:
             assert depth.bids == levels_of(book, 0)
             assert depth.asks == levels_of(book, 1)
             assert model.depth(instrument, 2) == Depth(*depth[:2], depth.bids[:2], depth.asks[:2])
-            assert model.level_counts(instrument) == (len(depth.bids), len(depth.asks))
             assert model.last_price(instrument) == (row.last_price or None)
             assert model.reference_price(instrument) == (row.reference_price or None)
             state, until = exchange.market_state, exchange.market_until_ns
@@ -117,8 +116,6 @@ def check_instrument(model: MarketModel, of: NaiveInstrument, seed: int) -> None
         kept = newest_first[: model.trades_kept]
         wanted = [trade for trade in kept if trade[0] < before]
         assert model.trades(number, limit, before) == wanted[:limit]
-    oldest = newest_first[: model.trades_kept][-1:]
-    assert model.oldest_trade(number) == (oldest[0][0] if oldest else None)
     for interval, length in INTERVALS.items():
         klines = of.klines(interval)[-model.klines_kept :]
         found = model.klines(number, interval, limit=1 << 20)
@@ -298,7 +295,6 @@ def test_changes_of_some_instruments(stream: np.ndarray) -> None:
     chosen = MarketModel(CAPACITY)
     chosen.apply(stream)
     assert chosen.take_changes(()) == []
-    chosen.discard_changes()
     check_equal(chosen, model)
 
 

@@ -110,6 +110,7 @@ class Observer:
 
     @staticmethod
     def _read(region: Region, stages: list[str]) -> dict[str, Any]:
+        # no acquire: the numbers are shown, and no record is read because of them
         words = region.arrays["cursors"]
         cursors = {name: int(words[index]) for name, index in _CURSORS.items()}
         lag = {

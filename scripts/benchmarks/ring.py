@@ -1,11 +1,14 @@
 """Throughput and round trip of the ring between two pinned processes, 64-byte records.
 
 The consumer is another process on another CPU and reads every word of every record; it checks that
-each record is the one of its sequence and that the sum over all words is what it must be. Keys:
+each record is the one of its sequence and that the sum over all words is what it must be. Both
+sides call the functions of ringbuffer/ring.py as the exchange's stages do. Keys:
 
-- ``records_per_s``: by the producer's batch size, through ``claim`` and ``publish``, gated by the
-  consumer; the best of ``--repeats`` runs (the machine is shared, a run can only be disturbed), all
-  of them in ``records_per_s_runs``;
+- ``records_per_s``: by the producer's batch size, to a gating consumer, which reads in place
+  (``claim``, ``publish``; ``available``, ``publish``, ``producer_may_wait``): the best of
+  ``--repeats`` runs (the machine is shared, a run can only be disturbed), all of them in
+  ``records_per_s_runs``;
+- ``copied_records_per_s``: the same to a non-gating reader (``available``, ``copy_batch``);
 - ``round_trip_ns_p50``: one cursor published to the other process and one published back;
 - ``round_trip_record_ns_p50``: the same, carrying a record each way through two rings;
 - ``limit``: the same loops over the same memory in one process without any hand-over (what the
@@ -41,14 +44,13 @@ from ringbuffer.region import (
 )
 from ringbuffer.ring import (
     CURSOR_STRIDE,
-    PRODUCER_LIMIT,
-    PRODUCER_NEXT,
-    PRODUCER_WORDS,
     UNGATED,
+    available,
     claim,
-    minimum_cursor,
+    copy_batch,
+    producer_may_wait,
     publish,
-    publish_claimed,
+    safe_capacity,
 )
 from ringbuffer.system_calls import CLOCK_MONOTONIC, clock_ns
 from scripts.benchmarks.result import check, progress
@@ -56,6 +58,8 @@ from scripts.benchmarks.result import check, progress
 ROOT = Path(__file__).resolve().parent.parent.parent
 CAPACITY = 1 << 16
 RECORD_WORDS = 8  # 64 bytes
+RECORD = np.dtype([("words", np.int64, (RECORD_WORDS,))])
+COPY_BATCH = 256
 BATCHES = (1, 16, 256)
 ROUND_TRIPS_A_SAMPLE = 8  # one reading of the clock costs about as much as half a round trip
 
@@ -67,9 +71,10 @@ VERDICT = 4 * CURSOR_STRIDE  # records that were not what they had to be
 TOTAL = 5 * CURSOR_STRIDE  # sum over every word the consumer has read
 COUNT = 6 * CURSOR_STRIDE  # records (round trips) of the task
 KIND = 7 * CURSOR_STRIDE
-CURSOR_WORDS = 8 * CURSOR_STRIDE
+CROWDED = 8 * CURSOR_STRIDE  # batches after which the producer would have been woken
+CURSOR_WORDS = 9 * CURSOR_STRIDE
 
-STREAM, PING, PING_RECORD, QUIT = 1, 2, 3, 4
+STREAM, COPY, PING, PING_RECORD, QUIT = 1, 2, 3, 4, 5
 NAME_PREFIX = "ring-benchmark-"  # of the region; the process id of its owner follows
 
 SECTIONS = [
@@ -83,25 +88,29 @@ SECTIONS = [
 def produce(
     slots: np.ndarray,
     cursors: np.ndarray,
-    gates: np.ndarray,
-    producer: np.ndarray,
+    next_sequence: int,
     end_sequence: int,
     batch: int,
+    capacity: int,
 ) -> None:
-    """Write records up to ``end_sequence``; word k of record s is s + k."""
+    """Write records up to ``end_sequence``; word k of record s is s + k.
+
+    ``slots``: int64[CAPACITY, RECORD_WORDS]. At most ``capacity`` of them hold what the other side
+    has not consumed.
+    """
     mask = slots.shape[0] - 1
-    while producer[PRODUCER_NEXT] < end_sequence:
-        wanted = min(batch, end_sequence - producer[PRODUCER_NEXT])
-        count = claim(producer, cursors, gates, slots.shape[0], wanted)
-        if count < wanted:
+    while next_sequence < end_sequence:
+        wanted = min(batch, end_sequence - next_sequence)
+        if claim(cursors, REPLY, next_sequence, capacity, wanted) < wanted:
             pause()
             continue
-        first = producer[PRODUCER_NEXT]
-        for i in range(count):
-            slot = (first + i) & mask
+        for sequence in range(next_sequence, next_sequence + wanted):
+            slot = sequence & mask
             for k in range(RECORD_WORDS):
-                slots[slot, k] = first + i + k
-        publish_claimed(producer, cursors, REQUEST, count)
+                slots[slot, k] = sequence + k
+        next_sequence += wanted
+        # release: the records are written before the other side sees the cursor
+        publish(cursors, REQUEST, next_sequence)
 
 
 @jit
@@ -119,18 +128,44 @@ def check_records(slots: np.ndarray, first: int, end_sequence: int) -> tuple[int
 
 
 @jit
-def consume(slots: np.ndarray, cursors: np.ndarray, barrier: np.ndarray, end_sequence: int) -> None:
-    """Read and check everything up to ``end_sequence``, giving the slots back batch by batch."""
+def consume(slots: np.ndarray, cursors: np.ndarray, end_sequence: int) -> None:
+    """The gating consumer, as matcher and journaler are: check everything up to ``end_sequence``
+    where it lies, give the slots back batch by batch, look whether the producer is to be woken."""
     sequence = 0
     while sequence < end_sequence:
-        available = minimum_cursor(cursors, barrier)
-        if available == sequence:
+        count = available(cursors, REQUEST, sequence, slots.shape[0])
+        if count <= 0:
             pause()
             continue
-        wrong, total = check_records(slots, sequence, available)
+        wrong, total = check_records(slots, sequence, sequence + count)
         cursors[VERDICT] += wrong
         cursors[TOTAL] += total
-        sequence = available
+        # release: the records are read before their slots are given back
+        publish(cursors, REPLY, sequence + count)
+        cursors[CROWDED] += producer_may_wait(cursors, REQUEST, sequence, slots.shape[0])
+        sequence += count
+
+
+@jit
+def copy(records: np.ndarray, cursors: np.ndarray, end_sequence: int, target: np.ndarray) -> None:
+    """The non-gating reader, as order entry is: copy a batch, ask whether it was lapped, check it.
+
+    ``records``: RECORD[CAPACITY], the ring; ``target``: RECORD[n]. The producer leaves as many
+    slots alone as this reader relies on, so a batch that counts as lapped is wrong.
+    """
+    sequence = 0
+    while sequence < end_sequence:
+        count = available(cursors, REQUEST, sequence, target.shape[0])
+        if count <= 0:
+            pause()
+            continue
+        if not copy_batch(records, cursors, REQUEST, sequence, count, target):
+            cursors[VERDICT] += count
+        for i in range(count):
+            cursors[VERDICT] += target[i]["words"][0] != sequence + i
+            for k in range(RECORD_WORDS):
+                cursors[TOTAL] += target[i]["words"][k]
+        sequence += count
         publish(cursors, REPLY, sequence)
 
 
@@ -223,7 +258,8 @@ def _worker(name: str, cpu: int) -> int:
     request = region.arrays["request"].reshape(CAPACITY, RECORD_WORDS)
     reply = region.arrays["reply"].reshape(CAPACITY, RECORD_WORDS)
     _compile(request, reply)
-    barrier = np.array([REQUEST])
+    records = region.arrays["request"].view(RECORD)
+    target = np.zeros(COPY_BATCH, RECORD)
     task = 1
     while True:
         # ready for this task: the parent begins when it sees this
@@ -236,7 +272,9 @@ def _worker(name: str, cpu: int) -> int:
             region.close()
             return 0
         if kind == STREAM:
-            consume(request, cursors, barrier, count)
+            consume(request, cursors, count)
+        elif kind == COPY:
+            copy(records, cursors, count, target)
         elif kind == PING:
             pong(cursors, count)
         else:
@@ -248,9 +286,9 @@ def _compile(request: np.ndarray, reply: np.ndarray) -> None:
     """Compile (or load) everything on private memory, so that no measured run does."""
     cursors = np.zeros(CURSOR_WORDS, np.int64)
     histogram = np.zeros(HISTOGRAM_WORDS, np.int64)
-    gates = np.array([REPLY])
-    produce(request, cursors, gates, np.zeros(PRODUCER_WORDS, np.int64), 0, 1)
-    consume(request, cursors, gates, 0)
+    produce(request, cursors, 0, 0, 1, CAPACITY)
+    consume(request, cursors, 0)
+    copy(request.reshape(-1).view(RECORD), cursors, 0, np.zeros(COPY_BATCH, RECORD))
     check_records(request, 0, 0)
     ping(cursors, 0, histogram)
     pong(cursors, 0)
@@ -280,7 +318,7 @@ class _Session:
         """Start the other side on a task; returns when it is about to begin."""
         self._task += 1
         _wait(self.cursors, READY, self._task, self._worker)
-        for word in (REQUEST, REPLY, VERDICT, TOTAL):
+        for word in (REQUEST, REPLY, VERDICT, TOTAL, CROWDED):
             self.cursors[word] = 0
         self.cursors[KIND], self.cursors[COUNT] = kind, count
         publish(self.cursors, COMMAND, self._task)
@@ -289,14 +327,12 @@ class _Session:
         """Wait until the other side has finished the task."""
         _wait(self.cursors, READY, self._task + 1, self._worker)
 
-    def stream(self, batch: int, count: int) -> float:
+    def stream(self, kind: int, batch: int, count: int) -> float:
         """Records per second through the ring, checked by the consumer."""
-        gates = np.array([REPLY])
-        producer = np.zeros(PRODUCER_WORDS, np.int64)
-        producer[PRODUCER_LIMIT] = CAPACITY
-        self.begin(STREAM, count)
+        capacity = CAPACITY if kind == STREAM else safe_capacity(CAPACITY)
+        self.begin(kind, count)
         start = time.perf_counter()
-        produce(self.request, self.cursors, gates, producer, count, batch)
+        produce(self.request, self.cursors, 0, count, batch, capacity)
         _wait(self.cursors, REPLY, count, self._worker)
         seconds = time.perf_counter() - start
         self.finish()
@@ -321,15 +357,13 @@ class _Session:
 def _one_process(slots: np.ndarray, batch: int, count: int) -> float:
     """The same loops without a hand-over: one process writes a batch, then checks it."""
     cursors = np.zeros(CURSOR_WORDS, np.int64)
-    gates = np.zeros(0, np.int64)
-    producer = np.zeros(PRODUCER_WORDS, np.int64)
-    producer[PRODUCER_LIMIT] = UNGATED
+    cursors[REPLY] = UNGATED
     chunk = CAPACITY // 2
     total = 0
     start = time.perf_counter()
     for first in range(0, count, chunk):
         end = min(first + chunk, count)
-        produce(slots, cursors, gates, producer, end, batch)
+        produce(slots, cursors, first, end, batch, CAPACITY)
         wrong, part = check_records(slots, first, end)
         check(wrong == 0, "a record came out wrong in one process")
         total += int(part)
@@ -386,6 +420,7 @@ def _measure(
     session: _Session, worker: subprocess.Popen[bytes], arguments: argparse.Namespace
 ) -> dict[str, Any]:
     runs: dict[str, list[float]] = {str(batch): [] for batch in BATCHES}
+    copied: list[float] = []
     alone: dict[str, float] = {}
     cursor_ns, record_ns = [], []
     for repeat in range(arguments.repeats):
@@ -393,7 +428,8 @@ def _measure(
         cursor_ns.append(session.round_trips(PING, arguments.round_trips))
         record_ns.append(session.round_trips(PING_RECORD, arguments.round_trips))
         for batch in BATCHES:
-            runs[str(batch)].append(session.stream(batch, arguments.records))
+            runs[str(batch)].append(session.stream(STREAM, batch, arguments.records))
+        copied.append(session.stream(COPY, COPY_BATCH, arguments.records))
     for batch in BATCHES:
         alone[str(batch)] = max(
             _one_process(session.reply, batch, arguments.records) for _ in range(arguments.repeats)
@@ -402,6 +438,7 @@ def _measure(
     check(worker.wait(60) == 0, f"the other process ended with status {worker.returncode}")
     return {
         "records_per_s": {batch: round(max(rates)) for batch, rates in runs.items()},
+        "copied_records_per_s": {str(COPY_BATCH): round(max(copied))},
         "round_trip_ns_p50": min(cursor_ns),
         "round_trip_record_ns_p50": min(record_ns),
         "records_per_s_runs": {

@@ -29,6 +29,7 @@ import sys
 import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 
 from tests.tools.house.source import ROOT, Function, Place, Source, product, sources
 
@@ -103,6 +104,7 @@ class Module:
         # local name: the (module, name or "") for which it stands in one function or another
         self.imports: dict[str, set[tuple[str, str]]] = {}
         self._roots: list[ast.AST] = []
+        self._registered: set[tuple[str, str]] = set()
         self._bodies: list[tuple[list[Definition], ast.AST]] = []
         for node in ast.walk(source.tree):
             self._import(node)
@@ -124,7 +126,7 @@ class Module:
         if isinstance(statement, Function | ast.ClassDef):
             names = [statement.name]
             if any(_registers(decorator) for decorator in statement.decorator_list):
-                self._roots.append(statement)
+                self._registered.add((self.name, statement.name))
         elif isinstance(statement, ast.Assign):
             names = [name for target in statement.targets for name in _names(target)]
             if _is_field(statement.value):
@@ -155,7 +157,7 @@ class Module:
             used = self._used(body)
             for definition in made:
                 definition.uses |= used - {definition.key}
-        return {use for root in self._roots for use in self._used(root)}
+        return self._registered | {use for root in self._roots for use in self._used(root)}
 
     def everything_used(self) -> set[tuple[str, str]]:
         """What the file uses anywhere: for a script."""
@@ -335,6 +337,7 @@ def find(packages: Iterable[Source], scripts: Iterable[Source]) -> list[Definiti
     return sorted(found, key=lambda each: (each.module, each.line))
 
 
+@cache
 def dead_definitions() -> list[Place]:
     """Public definitions of the product that only tests, or nobody, use."""
     return [

@@ -85,6 +85,7 @@ def test_ring_benchmark_gives_one_json_object():
     assert set(result["records_per_s"]) == {"1", "16", "256"}
     assert all(rate > 0 for rate in result["records_per_s"].values())
     assert all(rate > 0 for rate in result["limit"]["records_per_s"].values())
+    assert set(result["copied_records_per_s"]) == {"256"}
     assert 0 < result["round_trip_ns_p50"] <= 1 << 42
     assert "records_per_s.256" in done.stderr
     assert not (SHARED_MEMORY / f"ring-benchmark-{done.pid}").exists()

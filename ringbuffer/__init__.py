@@ -1,7 +1,7 @@
 """Shared-memory ring buffers, agents, idle strategies and counters. Knows nothing of orders.
 
 region.py         one block of shared memory with all arrays
-ring.py           a ring with one producer
+ring.py           a ring: producer, gating consumer, non-gating reader
 atomics.py        loads, stores and fences
 agent.py          a loop with bounded work
 idle.py           how it sleeps, and how it is woken

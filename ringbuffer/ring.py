@@ -4,7 +4,7 @@ A ring is an array of ``capacity`` slots (a power of two) and a *cursor*: the nu
 published so far, that is the sequence that comes next. The record of sequence ``s`` lives in slot
 ``s & (capacity - 1)``. Sequences start at 0 and never wrap (int64).
 
-Three roles, each with its functions:
+Three roles, each with its functions, and one gate a ring (Decision RNG-6):
 
 - The *producer* is the only writer of the slots and of the cursor. Its own memory holds its next
   sequence. It asks for ``room`` (or ``claim``s a number of slots), writes them, then ``publish``es

@@ -1,9 +1,10 @@
-"""The core's shared memory: its cursors, its region, its counters, and how events are followed.
+"""The core's shared memory: its cursors, its region, its counters; who writes commands and reads events.
 
 stage_names.py   the names of the stages
 pipeline.py      cursors and flags: which word is whose
 region.py        the region with all sections
 counters.py      the registry of counters and histograms
 capacity.py      how much the matcher can hold
+producer.py      writes commands into an ingress ring, from Python
 follower.py      reads released events without gating the ring
 """

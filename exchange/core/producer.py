@@ -2,7 +2,7 @@
 
 Who uses it: the daemon's control commands (exchange/control/producer.py) and the orders of REST and
 WebSocket (exchange/api/orders/gateway.py), in one thread each. Order entry produces in compiled
-code (exchange/gateway/intake.py) with the same functions of ringbuffer/ring.py.
+code (exchange/gateway/intake.py) with the same functions of ringbuffer/ring.py (Decision RNG-6).
 
 Invariants: the only writer of its ring's slots and published cursor; a command of two slots is
 written whole or not at all, and both slots are published at once.

@@ -1,4 +1,4 @@
-"""The core's shared memory: its cursors, its region, its counters; who writes commands and reads events.
+"""The core's shared memory: cursors, region and counters; who writes commands, reads events.
 
 stage_names.py   the names of the stages
 pipeline.py      cursors and flags: which word is whose

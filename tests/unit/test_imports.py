@@ -143,6 +143,27 @@ def test_no_module_is_dead():
     assert not dead, f"nothing uses {sorted(dead)}"
 
 
+def test_what_is_imported_exists():
+    """Also in scripts, tests and functions, where a module that has moved is missed only later."""
+    roots = {*PACKAGES, "scripts", "tests"}
+    tests = {str(path.relative_to(ROOT)): path for path in (ROOT / "tests").rglob("*.py")}
+    missing = []
+    for name, path in {**PRODUCT, **SCRIPTS, **tests}.items():
+        for node in ast.walk(ast.parse(path.read_text(), str(path))):
+            if isinstance(node, ast.Import):
+                modules = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                modules = [node.module]
+            else:
+                continue
+            for module in modules:
+                parts = module.split(".")
+                file = ROOT.joinpath(*parts)
+                if parts[0] in roots and not (file.is_dir() or file.with_suffix(".py").exists()):
+                    missing.append(f"{name}: {module}")
+    assert not missing, f"imports of modules that do not exist: {missing}"
+
+
 def test_entry_points_exist():
     missing = {name for name in ENTRY_POINTS if name not in PRODUCT}
     assert not missing, f"no module {sorted(missing)}: remove it from ENTRY_POINTS"

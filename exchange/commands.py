@@ -1,8 +1,8 @@
-"""The records of every command that is no client's: definitions, days, and what operators do.
+"""Makes the records of the commands that no trader sends: definitions, days, operators' commands.
 
 Who uses it: the daemon (configuration, days, schedule) and the operators' commands. Numbers are
-those of the engine (minor units, 1/1,000,000); names are resolved before. Each function returns a
-COMMAND array of one or two slots.
+those of the engine (minor units, 1/1,000,000); the caller has resolved names. Each function returns
+a COMMAND array of one or two slots.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from exchange.records import ADMIN_CONTINUATION, COMMAND, INSTRUMENT_CONTINUATIO
 Record = np.ndarray[Any, Any]
 KEY_BYTES = 14
 OPERATOR_BYTES = 16
-# what may come through the control socket: everything that is nobody's order
+# what may come through the control socket: every command that is not about a trader's order
 OPERATOR_KINDS = frozenset(
     {
         CommandKind.INSTRUMENT,
@@ -48,7 +48,7 @@ KEYED_KINDS = OPERATOR_KINDS - {
 
 
 class InstrumentTerms(NamedTuple):
-    """What an instrument is, for ever. Prices in minor units."""
+    """What never changes of an instrument. Prices in minor units."""
 
     symbol: str
     tick: int
@@ -93,7 +93,7 @@ def key_of(record: Any) -> str:
 
 
 def set_operator(record: Record, name: str, uid: int) -> None:
-    """Write who asked into a long command; a short one has no room for it."""
+    """Write the operator's name and uid into a long command; a short one has no room for them."""
     if record.shape[0] < 2:
         return
     raw = name.encode("ascii", "replace")[:OPERATOR_BYTES].ljust(OPERATOR_BYTES, b"\0")
@@ -251,5 +251,5 @@ def end_of_day() -> Record:
 
 
 def timer() -> Record:
-    """TIMER: the matcher's stamp is the time."""
+    """TIMER: the matcher takes the time from its timestamp."""
     return _command(CommandKind.TIMER)

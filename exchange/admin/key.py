@@ -1,7 +1,7 @@
 """``exchange admin key``: make, list and revoke API keys.
 
-The daemon does it (it writes the keys file) and answers when it is durable. A secret is printed
-once, by ``make``. Exit statuses: 0 done, 80 refused, 65 nothing runs.
+The daemon writes the file of the keys and answers when the change is durable. ``make`` prints a
+secret, once. Exit statuses: 0 done, 80 refused, 65 nothing runs.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Shows and lists: money, positions, limits, states, held orders, differences of configuration.
 
-They rebuild the state from the newest snapshot and the journal, as ``exchange-replay`` does: exact
-after every command that was answered, also after a restart and while no exchange runs. It takes as
-long as a replay of what has come since the snapshot.
+They rebuild the state from the newest snapshot and the journal, as ``exchange-replay`` does. The
+result is exact after every command that was answered, also after a restart and while no exchange
+runs. The rebuild takes as long as a replay of the commands since the snapshot.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Looked(NamedTuple):
 
 
 def rebuilt(data_directory: Path) -> Looked:
-    """The exchange as its journal has it. Raises ExchangeError."""
+    """The exchange of ``data_directory``, rebuilt from its files. Raises ExchangeError."""
     from exchange.recovery.rebuild import rebuild
 
     result = rebuild(data_directory)
@@ -303,7 +303,7 @@ def _difference_line(difference: Difference) -> str:
 
 
 def config_diff(options: argparse.Namespace) -> int:
-    """Status 0: as configured; 1: not."""
+    """Show the differences. Returns status 0 when there are none, otherwise DIFFERENT."""
     found = differences(load(options.config), rebuilt(options.data_dir).facts)
     if options.json:
         print(json.dumps({"differences": [_shown(difference) for difference in found]}))
@@ -315,7 +315,7 @@ def config_diff(options: argparse.Namespace) -> int:
 
 
 def config_apply(options: argparse.Namespace) -> int:
-    """Send what differs and can be changed, in order; stops at the first refusal."""
+    """Apply the differences that can be changed, in order; stops at the first refusal."""
     if not options.yes:
         raise ConfigurationError("config apply changes the running exchange: say --yes")
     found = differences(load(options.config), rebuilt(options.data_dir).facts)

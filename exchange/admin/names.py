@@ -1,7 +1,7 @@
 """Symbols, user names and currency codes behind numbers, on the operator's side.
 
-Filled from what the daemon knows (a request) or from a rebuilt state. A name may always be given
-as its number: ``#7``.
+They come from the daemon (a request) or from a rebuilt state. A number may stand for any name:
+``#7``.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Names:
 
     @classmethod
     def of_daemon(cls, data_directory: Path) -> Names:
-        """Those of the running exchange. Raises NotRunning, Refused."""
+        """The names of the running exchange. Raises NotRunning, Refused."""
         answer = ask(data_directory, Request(command="names"))
         if not answer.get("ok"):
             raise Refused(str(answer.get("error")))
@@ -47,7 +47,7 @@ class Names:
 
     @classmethod
     def of_facts(cls, facts: EngineFacts) -> Names:
-        """Those of a rebuilt state."""
+        """The names of a rebuilt state."""
         return cls(
             {n: c[:2] for n, c in facts.currencies.items()},
             {
@@ -74,20 +74,20 @@ class Names:
         return any(code == text for code, _ in self.currencies.values())
 
     def symbol(self, instrument: int) -> str:
-        """``#7`` where there is none."""
+        """The symbol of an instrument, ``#7`` when number 7 has none."""
         known = self.instruments.get(instrument)
         return known.symbol if known else f"#{instrument}"
 
     def username(self, session: int) -> str:
-        """``#7`` where there is none."""
+        """The user name of a session, ``#7`` when number 7 has none."""
         return self.sessions.get(session, (f"#{session}", 0))[0]
 
     def code(self, currency: int) -> str:
-        """``#7`` where there is none."""
+        """The code of a currency, ``#7`` when number 7 has none."""
         return self.currencies.get(currency, (f"#{currency}", 0))[0]
 
     def currency_decimals(self, currency: int) -> int:
-        """0 where there is none."""
+        """The decimals of a currency, 0 when there is no such currency."""
         return self.currencies.get(currency, ("", 0))[1]
 
     def money(self, currency: int, minor: int) -> str:

@@ -1,4 +1,4 @@
-"""``exchange order``: log in, send one order, print what the exchange answers.
+"""``exchange order``: logs in, sends one order, prints the answers.
 
 Who uses it: the command line. Prices are decimal on the command line and integers of 1/10,000 on
 the wire; nothing is ever a float.
@@ -20,7 +20,7 @@ from exchange.gateway import ouch
 WIRE_SCALE = 10_000
 SIDES = {"buy": "B", "sell": "S", "short": "T"}
 TIMES_IN_FORCE = {"day": 99_999, "ioc": 0, "fok": 0}
-QUIET_S = 0.3  # the answers have come when nothing more has come for this long
+QUIET_S = 0.3  # the answers are complete when none has come for this long
 _PRICES = ("price", "reference_price")
 
 

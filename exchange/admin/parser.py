@@ -1,5 +1,7 @@
-"""The arguments of ``exchange admin``. Every command has --data-dir and --json; those that change
-something have --key, too."""
+"""The arguments of ``exchange admin``.
+
+Every command has --data-dir and --json; a command that changes something also has --key.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which function carries out which ``exchange admin`` command."""
+"""Calls the function that carries out an ``exchange admin`` command."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 
 
 def run(options: argparse.Namespace) -> int:
-    """Its exit status. Raises ExchangeError."""
+    """Run the command of ``options``. Returns its exit status; raises ExchangeError."""
     action = getattr(options, "action", None)
     if options.admin_command == "config":
         from exchange.admin import look

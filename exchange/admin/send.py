@@ -1,7 +1,7 @@
-"""Operators' commands: from arguments to a record, to the daemon, and its answer to people.
+"""Operators' commands: makes a record of the arguments, sends it to the daemon, shows the answer.
 
 The answer comes when the command is durable and its events are released. Exit statuses: 0 done
-(also "already done"), 80 refused, 65 nothing runs, 78 a name or a number that cannot be.
+(also "already done"), 80 refused, 65 nothing runs, 78 an unknown name or an impossible number.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def made_up_key() -> str:
     return "A" + base64.b32encode(secrets.token_bytes(9))[:13].decode()
 
 
-# what a refusal means, where its name does not say it all
+# the meaning of a refusal, where its name does not say enough
 REFUSALS = {
     Reject.ACCOUNT_OUT_OF_RANGE: "capacity.accounts bounds the numbers of accounts",
     Reject.INSTRUMENT_OUT_OF_RANGE: "capacity.instruments bounds the numbers of instruments",
@@ -186,7 +186,8 @@ def _parameter(options: argparse.Namespace, names: Names) -> Record:
     word = words.WORDS[options.parameter]
     given = getattr(options, word.target, None)
     if not given and not getattr(options, "default", False):
-        raise ConfigurationError(f"{options.parameter} belongs to an {word.target}")
+        article = "a" if word.target == "session" else "an"
+        raise ConfigurationError(f"{options.parameter} belongs to {article} {word.target}")
     target, price_decimals, currency_decimals = 0, 0, 0
     if given and word.target == "account":
         target = given

@@ -1,7 +1,7 @@
 """Parameters as people write them: percent, basis points, currency units, on and off.
 
-Who uses it: ``limits set`` and ``limits show``. The engine's integers are in codes.Parameter; their
-ranges are checked by the engine, which answers INVALID_PARAMETER.
+Who uses it: ``limits set`` and ``limits show``. The engine's numbers are in codes.Parameter; the
+engine checks their ranges and answers INVALID_PARAMETER.
 """
 
 from __future__ import annotations

@@ -72,7 +72,7 @@ def load_accounts(
 ) -> tuple[list[Currency], list[Account]]:
     """Currencies and accounts of ``path``; ids of accounts are below ``capacity`` (records).
 
-    ``check_stock`` looks at the deposits of stock once the instruments are known.
+    ``check_stock`` checks the deposits of stock once the instruments are known.
     """
     text, tree = read_toml(path)
     file = convert(path, text, tree, _AccountsFile)
@@ -113,7 +113,7 @@ def load_accounts(
 
 
 def check_stock(path: Path, accounts: Sequence[Account], symbols: Collection[str]) -> None:
-    """Raise ConfigurationError about an opening deposit of stock that cannot be."""
+    """Raise ConfigurationError about an impossible opening deposit of stock."""
     text, _ = read_toml(path)
     for index, account in enumerate(accounts):
         for symbol, quantity in account.stock.items():

@@ -1,7 +1,7 @@
 """Readable numbers of a file as the exact integers of the engine.
 
 Who uses it: the other modules of this package and the operators' commands. Invariant: nothing is
-rounded; what is not exactly representable is a ``ValueError`` that says how fine it may be.
+rounded; a number that is not exactly representable is a ``ValueError`` that names the precision.
 """
 
 from __future__ import annotations

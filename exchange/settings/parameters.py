@@ -1,4 +1,4 @@
-"""From readable limits to the engine's parameters: percentages, basis points, currency units.
+"""Readable limits as the engine's parameters: percentages, basis points, currency units.
 
 Who uses it: the loaders, to refuse what the engine would refuse; the daemon, to send PARAMETER
 commands and to compare. The ranges are those of docs/matching.md, *Operators' commands*.
@@ -24,7 +24,7 @@ MAXIMUM_VALUE = 1 << 61
 
 
 class LimitError(ValueError):
-    """``key`` has a value that cannot be: ``str(error)`` says what may be."""
+    """``key`` has an impossible value; ``str(error)`` says which are allowed."""
 
     def __init__(self, key: str, what: str) -> None:
         super().__init__(what)
@@ -32,7 +32,7 @@ class LimitError(ValueError):
 
 
 def overlaid(risk: RiskSection, entry: msgspec.Struct | None = None) -> dict[str, Any]:
-    """The keys of ``risk``, with those of ``entry`` that say something in their place."""
+    """The values of ``risk``, replaced by those of ``entry`` that are not None."""
     values: dict[str, Any] = msgspec.structs.asdict(risk)
     if entry is not None:
         own = msgspec.structs.asdict(entry)

@@ -1,7 +1,7 @@
-"""The sections of exchange.toml as immutable structures, and what one key's type cannot say.
+"""The sections of exchange.toml as immutable structures, and the checks of more than one key.
 
-Who uses it: ``load_settings`` and, for the types, everything that is given a part of the settings.
-Invariant: no default value stands here; the shipped ``config/exchange.toml`` holds every one.
+Who uses it: ``load_settings`` and, for the types, everything that takes a part of the settings.
+Invariant: this module holds no default value; the shipped ``config/exchange.toml`` holds them all.
 """
 
 from __future__ import annotations

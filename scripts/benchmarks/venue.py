@@ -41,8 +41,8 @@ id = {ACCOUNT}
 money = {{ USD = 5_000_000_000_000, TWD = 5_000_000_000_000 }}
 stock = {{ AAPL = 500_000_000, AMZN = 500_000_000, MSFT = 500_000_000, GOOG = 500_000_000 }}
 """
-# Every control on, wide enough to refuse, hold and halt nothing. Only self-trade prevention is off:
-# the one session trades with itself.
+# Every control is on, and wide enough to refuse, hold and halt nothing. Only self-trade prevention
+# is off: the one session trades with itself.
 CONTROLS_ON = """
 [risk]
 maker_fee_basis_points = -0.2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import re
 import tomllib
 
@@ -116,6 +117,23 @@ def test_each_decision_binds_files_that_exist():
     bound = [(name, file) for name, (_, files) in decisions().items() for file in files]
     assert len(bound) > 50
     assert [entry for entry in bound if not (ROOT / entry[1]).exists()] == []
+
+
+def test_the_header_of_each_bound_module_cites_its_decision():
+    """In the docstring of a module; among the first lines of a program or a script of the page."""
+    missing = []
+    for name, (_, files) in decisions().items():
+        for file in files:
+            text = (ROOT / file).read_text()
+            if file.endswith(".py"):
+                header = ast.get_docstring(ast.parse(text)) or ""
+            elif file.endswith(".js") or file.startswith("scripts/"):
+                header = "\n".join(text.split("\n")[:20])
+            else:
+                continue  # lists of packages and the like have no header
+            if not re.search(rf"\b{name}\b", header):
+                missing.append((name, file))
+    assert missing == []
 
 
 def test_each_cited_decision_exists():

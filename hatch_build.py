@@ -7,6 +7,8 @@ tested with the page, or nothing.
 
     hatch_build.py --check       exit status 0 if the file is in place
     hatch_build.py WHEEL         takes it out of the wheel
+
+Decision PAG-1.
 """
 
 from __future__ import annotations

@@ -32,6 +32,8 @@ Event, 128 bytes, two cache lines::
     64 token 14 bytes | 78 instrument u2 | 80 session u2 |
     82 kind | 83 side | 84 reason | 85 flags | 86 display | 87 order_type       (u1 each)
     88 .. 127 depends on the kind: see EVENT_FIELDS below
+
+Decision ARC-5.
 """
 
 from __future__ import annotations

@@ -16,6 +16,8 @@ nothing to overlap, and the commit is what everybody waits for.
 
 The first failed write or fdatasync raises ``FatalJournalError`` before any cursor moves. The
 process must exit; the writer's state refuses every later commit.
+
+Decision JRN-2.
 """
 
 from __future__ import annotations

@@ -35,6 +35,8 @@ One thing a journal cannot tell by itself: whether a damaged *last* frame was to
 fdatasync returned, or acknowledged and damaged later. ``durable_sequence`` closes that gap where
 something else knows (an archived event proves that its command was durable): a cut below it is
 refused as ACKNOWLEDGED_LOST.
+
+Decision JRN-3.
 """
 
 from __future__ import annotations

@@ -12,6 +12,8 @@ order, so that a crash between any two steps leaves either no segment or a good 
 Why zeros and not only ``posix_fallocate``: the first write into a fallocated extent converts it
 from unwritten to written, so each fdatasync must also commit file system metadata. Measured on
 ext4: 4 KiB 209 against 140 µs, 64 KiB 239 against 157 µs, 256 KiB 380 against 282 µs.
+
+Decision JRN-1.
 """
 
 from __future__ import annotations

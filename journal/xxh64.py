@@ -15,6 +15,8 @@ and the state never holds a partial stripe. Everything here is little-endian.
 
 Under the JIT the arithmetic is uint64 and wraps; with ``NUMBA_DISABLE_JIT=1`` it is Python integers
 with explicit masks (numpy scalars would warn about each overflow).
+
+Decision ARC-6.
 """
 
 from __future__ import annotations

@@ -15,6 +15,8 @@ equal the engine's accounts.
 
 While a daemon runs, the last commands may not be archived yet: then everything before the newest
 archived command is verified.
+
+Decision JRN-4.
 """
 
 from __future__ import annotations

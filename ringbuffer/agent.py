@@ -2,6 +2,8 @@
 
 Who uses it: the entry point of every stage builds an agent and an idle strategy and hands them to
 an ``AgentRunner``. The vocabulary is Agrona's (agent, duty cycle, idle strategy).
+
+Decisions CTL-6 and RNG-1.
 """
 
 from __future__ import annotations

@@ -5,6 +5,8 @@ rule behind ``auto``: spinning pays on a core that nothing else uses and destroy
 shared one (measured on two shared cores: p50 2x, p99 30x that of blocking). So stages get
 dedicated, spinning cores only where enough physical cores are left over for everything else;
 otherwise they share all CPUs and block.
+
+Decision RNG-2.
 """
 
 from __future__ import annotations

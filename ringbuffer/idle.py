@@ -24,6 +24,8 @@ other order could erase a flag that the agent, woken by that write, has set anew
 is possible (a waker was slow between its load and its write) and harmless.
 
 A timeout bounds every block. It is no part of the protocol: tests count how often it was needed.
+
+Decision ARC-3.
 """
 
 from __future__ import annotations

@@ -10,6 +10,8 @@ Who uses it: every module with jitted code. What it fixes for all of them:
   because numba ignores the variable where a cached build exists.
 
 ``NUMBA_DISABLE_JIT=1`` runs everything that does not touch atomics or system calls as plain Python.
+
+Decisions ENG-1 and PKG-3.
 """
 
 from __future__ import annotations

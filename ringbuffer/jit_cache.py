@@ -7,6 +7,8 @@ So an edit compiles anew what can depend on it and nothing else, and two checkou
 sources share their compiled code, wherever they are.
 
 Layout: ``<cache directory>/<module>-<hash>/<function>-<line>.py311.{nbi,nbc}``.
+
+Decision PKG-2.
 """
 
 from __future__ import annotations

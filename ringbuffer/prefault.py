@@ -4,6 +4,8 @@ A page that nobody has touched costs its first writer a fault and the kernel's c
 in the matcher's tables that is 2 MiB at a time, in the middle of a command. ``madvise`` with
 ``MADV_POPULATE_WRITE`` (Linux 5.14) takes the faults without changing a byte, so it may run beside
 the thread that uses the memory. Where the kernel does not know it, nothing happens.
+
+Decision RNG-3.
 """
 
 from __future__ import annotations

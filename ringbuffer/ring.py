@@ -52,6 +52,8 @@ In every function ``cursors`` is that array, int64[words]; ``cursor``, ``gate`` 
 sequences, capacities and counts are int64 numbers of slots. All of them run in compiled code and,
 called by the interpreter, in Python; a cursor that another process writes is read with
 ``atomics.load_acquire`` in both.
+
+Decision RNG-6.
 """
 
 from __future__ import annotations

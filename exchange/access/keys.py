@@ -11,6 +11,8 @@ key's secret is erased. Both files have mode 0600 and are replaced atomically.
 
 Invariants: a file that is damaged or does not belong to the master key is never used in part;
 ``KeysDamaged`` says what is wrong, and no client can sign in until the file is repaired.
+
+Decision API-8.
 """
 
 from __future__ import annotations

@@ -3,6 +3,8 @@
 They rebuild the state from the newest snapshot and the journal, as ``exchange-replay`` does. The
 result is exact after every command that was answered, also after a restart and while no exchange
 runs. The rebuild takes as long as a replay of the commands since the snapshot.
+
+Decision CTL-2.
 """
 
 from __future__ import annotations

@@ -5,6 +5,8 @@ thing that is not as configured and carries the commands that change it. They co
 which they can be carried out: defaults, accounts, currencies, instruments, sessions, deposits. At
 the first start everything differs. A difference in what never changes (an instrument's tick, a
 session's account) has no commands.
+
+Decision CTL-3.
 """
 
 from __future__ import annotations

@@ -7,6 +7,8 @@ limits are those of every new session. The key is written when both are durable 
 that a key that was shown can trade at once, also after a crash.
 
 Invariants: only this module writes DATA/keys.json; a secret is in the one answer and nowhere else.
+
+Decision API-8.
 """
 
 from __future__ import annotations

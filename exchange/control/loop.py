@@ -3,6 +3,8 @@
 Who uses it: the daemon's one thread. It ties together the producer of commands (producer.py),
 configuration, days and schedule (trading.py), operators (operators.py), API keys (key_requests.py)
 and the follower of released events (core/follower.py). Nothing here blocks; every call is bounded.
+
+Decision CTL-3.
 """
 
 from __future__ import annotations

@@ -4,6 +4,8 @@ Who uses it: the daemon's one thread. A submitted command waits here under its i
 INSTRUMENT or SESSION under its number) until CONTROL_DONE, the definition or CONTROL_REJECTED is
 released: the answer is durable. Nothing here blocks. When a core dies, the client does not know the
 outcome of a command that waited, and may repeat it with the same key.
+
+Decision CTL-2.
 """
 
 from __future__ import annotations

@@ -4,6 +4,8 @@ Who uses it: the daemon, which wants the few events that are not about orders, a
 follow all of them (runtime/service.py). It reads kinds in place, copies only the events that are
 wanted, and asks afterwards whether it was lapped meanwhile. Events that the ring no longer has come
 from the archive. Every call is bounded.
+
+Decisions CTL-2, RNG-4 and RNG-5.
 """
 
 from __future__ import annotations

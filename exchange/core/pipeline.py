@@ -17,6 +17,8 @@ Who writes what (single writer each):
 
 Cursors start where recovery ended, not at 0: a record's sequence is its position in the journal
 (or archive) for ever.
+
+Decision ARC-7.
 """
 
 from __future__ import annotations

@@ -6,6 +6,8 @@ code (exchange/gateway/intake.py) with the same functions of ringbuffer/ring.py 
 
 Invariants: the only writer of its ring's slots and published cursor; a command of two slots is
 written whole or not at all, and both slots are published at once.
+
+Decision RNG-6.
 """
 
 from __future__ import annotations

@@ -10,6 +10,8 @@ ever read again. Who attaches: the stages. ``pipeline.py`` says which cursor mea
     ingress_<i>      COMMAND  capacity of producer i (IngressRing.section)
     command_ring     COMMAND  rings.commands
     event_ring       EVENT    rings.events
+
+Decision ARC-2.
 """
 
 from __future__ import annotations

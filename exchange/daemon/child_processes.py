@@ -2,6 +2,8 @@
 
 Who uses it: the daemon's one thread. This is mechanism only. Which stage starts again, and when, is
 policy: ``daemon.py`` decides for the core, ``restart_policy.py`` for the other stages.
+
+Decision ARC-1.
 """
 
 from __future__ import annotations

@@ -13,6 +13,8 @@ waits for events. Policy:
 
 Invariants: one daemon per data directory (lock); no stage outlives the daemon (each asks the kernel
 for that); the region is removed whenever the daemon ends by itself.
+
+Decision ARC-2.
 """
 
 from __future__ import annotations

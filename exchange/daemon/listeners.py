@@ -3,6 +3,8 @@
 Who uses it: the daemon. A port in use is found before anything else starts, and while a stage
 restarts its clients wait to be accepted. Feed workers share one port with SO_REUSEPORT: each has a
 socket, and the kernel spreads the connections over them.
+
+Decisions CTL-1 and GTW-1.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The CPU plan of the configuration: where each stage runs and how it idles."""
+"""The CPU plan of the configuration: where each stage runs and how it idles.
+
+Decision RNG-2.
+"""
 
 from __future__ import annotations
 

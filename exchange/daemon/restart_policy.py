@@ -11,6 +11,8 @@ Who uses it: the daemon's one thread; ``work`` is called on every turn and never
     one hangs               the daemon kills it (watchdog.py), then as above
 
 Invariant: without order entry the exchange is not ready; without the others it is.
+
+Decision CTL-5.
 """
 
 from __future__ import annotations

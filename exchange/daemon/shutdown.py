@@ -9,6 +9,8 @@ Who uses it: the daemon, once, when a stop was requested. The order makes the st
 
 Order entry and the core must end within ``supervision.stop_timeout_ms`` (StopTimedOut). The other
 stages are killed when they do not end in time: they continue after the next start.
+
+Decision CTL-4.
 """
 
 from __future__ import annotations

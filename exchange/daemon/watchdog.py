@@ -10,6 +10,8 @@ does not come, or spins. In three cases killing it would not help:
 
 So a stopped stage hangs as soon as its time is over; any other is checked a second time a little
 later (PROBATION_PARTS).
+
+Decision CTL-6.
 """
 
 from __future__ import annotations

@@ -3,6 +3,8 @@
 Who runs them: ``run.py``, all in one asyncio loop. A bot's stream comes back by itself when the
 process api restarts; the bot then cancels what it had and begins again. While it runs it renews a
 cancel-after timer, so that its orders leave the market when it dies.
+
+Decision PAG-3.
 """
 
 from __future__ import annotations

@@ -4,6 +4,8 @@ The exchange is an ordinary ``exchange run`` on ``config/demo``, a child process
 this process and know nothing but its URL and their API keys. Ctrl-C: the bots cancel their orders,
 then the exchange stops gracefully; nothing runs afterwards, the data directory stays. If this
 process is killed the kernel stops the exchange, and the bots' orders leave by their own timer.
+
+Decision PAG-3.
 """
 
 from __future__ import annotations

@@ -3,6 +3,8 @@
 ``apply_commands`` is the only way in. Commands go in groups: their tokens are hashed and the memory
 that they will touch is fetched for the whole group first, then they are applied one by one, each
 looking everything up again, because the commands before it may have changed anything.
+
+Decision RNG-4.
 """
 
 from __future__ import annotations

@@ -13,6 +13,8 @@ nothing but ``scratch``, so events do not depend on where groups begin.
 
 Scratch of command i of a group, 4 words: sequence | token hash | level of an ENTER, token entry or
 order slot of the others | kind, SKIP once there is nothing more to follow.
+
+Decision ENG-3.
 """
 
 from __future__ import annotations

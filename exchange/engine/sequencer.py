@@ -11,6 +11,8 @@ One duty cycle::
 
 The single writer of the cursors above and of ``ingress_consumed``. A long command is taken only
 when its second slot has been published too, and never split over two publications.
+
+Decision RNG-1.
 """
 
 from __future__ import annotations

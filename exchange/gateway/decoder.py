@@ -12,6 +12,8 @@ It stops, and says where and why, at a frame that is not a complete, correct ord
 
 Bad *fields* never stop it: they become a command whose reject number the matcher turns into an
 event, or a value that the matcher refuses (side 255, instrument 0).
+
+Decision GTW-2.
 """
 
 from __future__ import annotations

@@ -7,6 +7,8 @@ back-pressure costs no wake-ups.
 
 This process is the ring's only producer. A DISCONNECT goes into the ring before anything is read
 again (``queue_disconnect`` in arrays.py).
+
+Decision GTW-3.
 """
 
 from __future__ import annotations

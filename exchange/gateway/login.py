@@ -2,6 +2,8 @@
 
 Who calls it: OrderEntryAgent, when bytes of a connection that has not logged in arrive and when the
 verdict about its password is there. Invariant: a session never has two connections.
+
+Decision GTW-3.
 """
 
 from __future__ import annotations

@@ -8,6 +8,8 @@ the ring; what it needs later than the ring keeps it, it reads from the archive.
 Invariants: one live connection per session; what a session is sent is a function of the event
 stream only, so a resumed stream repeats it byte for byte; a client that does not read costs the
 others nothing, because its messages then wait in the archive and not here.
+
+Decisions GTW-3 and RNG-1.
 """
 
 from __future__ import annotations

@@ -30,6 +30,8 @@ Outbound that this exchange sends; all have the timestamp at 1:8, all but S the 
     J Rejected      24   reason 23
     I Cancel Reject 23
     M Modified      28   side 23 | shares 24:4
+
+Decision GTW-4.
 """
 
 from __future__ import annotations

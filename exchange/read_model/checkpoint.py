@@ -15,6 +15,8 @@ A file is written beside its name, synced, renamed, the directory synced: an int
 replaces a good one. Events are the truth and the archive has all of them: a checkpoint that is
 damaged, newer than what is released, of other layouts or of another history is passed over with a
 reason, and an older one or the archive's beginning is taken instead.
+
+Decision RDM-4.
 """
 
 from __future__ import annotations

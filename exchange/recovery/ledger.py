@@ -10,6 +10,8 @@ events of one command it may not: no event says at which price a market order th
 its own command freezes funds, so here it freezes none.
 
 Plain integers of Python: nothing can overflow, and nothing here is on the hot path.
+
+Decision JRN-4.
 """
 
 from __future__ import annotations

@@ -17,6 +17,8 @@ A data directory::
 
 The engine's capacities decide which orders are refused (pool full), so they belong to the data and
 not to the configuration of the day: ``engine.json`` holds them from the first start on.
+
+Decisions ENG-4 and JRN-3.
 """
 
 from __future__ import annotations

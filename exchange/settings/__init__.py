@@ -12,6 +12,8 @@ names the file, the line, the section and the key, and says what is allowed.
     instruments.py  instruments.toml: groups with their schedule, and instruments
     sessions.py     sessions.toml
     parameters.py   limits as the engine's parameters
+
+Decision ARC-4.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 Who uses it: ``load_settings`` and, for the types, everything that takes a part of the settings.
 Invariant: this module holds no default value; the shipped ``config/exchange.toml`` holds them all.
+
+Decision ARC-4.
 """
 
 from __future__ import annotations

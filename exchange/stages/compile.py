@@ -4,6 +4,8 @@ Run as ``python -m exchange.stages.compile``. Who uses it: the daemon at its fir
 source tree (a stamp beside the compiled code marks a complete compilation), and ``scripts/test``.
 It runs a whole small exchange in one process (matcher, journaler, order entry, a client, a
 restart), so that it compiles exactly what the stages call.
+
+Decision PKG-1.
 """
 
 from __future__ import annotations

@@ -5,6 +5,8 @@ only the daemon. The kernel kills it when the daemon dies. It ignores SIGTERM an
 stops when a cursor tells it to), imports what it needs while the daemon prepares the core, reads
 its ``StageSpec`` from standard input and runs the body of its role. Its exit status tells the
 daemon what kind of failure it was (``errors.ExitStatus``).
+
+Decision ARC-1.
 """
 
 from __future__ import annotations

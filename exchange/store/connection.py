@@ -6,6 +6,8 @@ lives until its first error; then it is closed and another one is opened.
 Invariant: a batch and the position behind it are one transaction, and the position must be where
 the batch begins. So whatever fails at whatever moment, the rows of an event are there once or not
 at all, and two writers cannot both write it.
+
+Decision STO-3.
 """
 
 from __future__ import annotations

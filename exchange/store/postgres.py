@@ -17,6 +17,8 @@ DATA.
 
 Invariants: TCP is never listened on; a data directory is made under another name and renamed when
 it is whole; a directory of another major version is never opened.
+
+Decisions STO-1 and STO-2.
 """
 
 from __future__ import annotations

@@ -13,6 +13,8 @@ restored a backup, or a rebuild has put other tables in place): models and names
 that position.
 
 The database decides what is written, never the clock; the flush interval only makes batches larger.
+
+Decision STO-3.
 """
 
 from __future__ import annotations

@@ -4,6 +4,8 @@ Who uses it: the api stage calls ``add_routes``. Invariants: every file that can
 read into memory at the start, and a request is a look-up of its exact name among them, so no path
 can lead anywhere else; nothing of the page is private. Headers forbid whatever the page does not
 need: inline code, other origins, frames.
+
+Decision PAG-1.
 """
 
 from __future__ import annotations

@@ -3,6 +3,8 @@
 Every operation gets generated requests, signed as a client would: some that fit the document and
 some that break it in one place. Whatever is asked, the answer must be one that the document
 describes: its status, its media type and its shape; and never a server error.
+
+Decision CHK-2.
 """
 
 from __future__ import annotations

@@ -8,6 +8,8 @@ machine takes longer to restart than a nonce lives. The file is a ring of 24-byt
     0 forget at, ms since 1970, u8 | 8 digest, 16 bytes
 
 Invariants: at most NONCES_PER_KEY of a key, all forgotten after two receive windows; one writer.
+
+Decision API-9.
 """
 
 from __future__ import annotations

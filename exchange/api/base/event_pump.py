@@ -9,6 +9,8 @@ order gateway); ``after`` at the end of each turn (the hub, which then sends wha
 
 Sleeping is the protocol of ringbuffer/idle.py: the flag, one more look, then the loop waits for the
 eventfd.
+
+Decision API-1.
 """
 
 from __future__ import annotations

@@ -3,6 +3,8 @@
 Who makes it: exchange/api/server/wiring.py and exchange/stages/feed.py. Who uses it: handlers of
 REST and WebSocket. All of it runs in one thread, on one event loop: between two awaits nothing
 here changes.
+
+Decision API-1.
 """
 
 from __future__ import annotations

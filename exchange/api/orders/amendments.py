@@ -3,6 +3,8 @@
 Who uses it: the order gateway. The matcher cancels an order whose replacement has invalid details
 (Rule replace-details in docs/matching.md): a client that mistypes a price must not lose its order,
 so what can be known here is refused here, with the matcher's own number.
+
+Decision API-4.
 """
 
 from __future__ import annotations

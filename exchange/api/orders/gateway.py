@@ -7,6 +7,8 @@ Invariants: an answer leaves only when what it says is durable and in the read m
 order id makes one order per account and trading day, however often and over however many restarts
 it is sent; another account's order does not exist. What is sent during one turn of the event loop
 is published together, at its end.
+
+Decision API-4.
 """
 
 from __future__ import annotations

@@ -3,6 +3,8 @@
 Who uses it: the order gateway. Invariants: an outcome is given once, after the whole command was
 seen (an order that trades at once is answered with its fills) and after the models have applied it;
 when several commands about one order are under way, the first that an event fits gets it.
+
+Decision API-4.
 """
 
 from __future__ import annotations

@@ -3,6 +3,8 @@
 Who uses it: the REST routes; the WebSocket for its messages. Invariant: nothing is guessed: an
 unknown, repeated or wrongly typed field is an error that names the field and says what is allowed.
 Nesting costs nothing: the Structs are flat, so decoding stops at the first bracket too many.
+
+Decision API-5.
 """
 
 from __future__ import annotations

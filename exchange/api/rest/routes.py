@@ -4,6 +4,8 @@ Who uses it: application.py through ``add_routes``; the OpenAPI document is gene
 table. Order of the checks of a request: route, origin, media type and size, signature (auth.py:
 permission, rate, nonce), query string, body. Invariant: a handler runs only when all of them have
 passed.
+
+Decision API-5.
 """
 
 from __future__ import annotations

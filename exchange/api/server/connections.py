@@ -7,6 +7,8 @@ requests have limits of their own (websocket/parameters.py, idle_timeout_ms).
 
 The limits are enforced in the two methods of aiohttp's server that each connection's protocol calls
 when the connection is made and when it is lost.
+
+Decision API-2.
 """
 
 from __future__ import annotations

@@ -4,6 +4,8 @@ Who uses it: the private channel, after the account model has applied the events
 how orders stand after the whole batch; how they stood after each event before the last one is found
 by undoing the later events one by one, from the newest to the oldest. So a client sees the same
 reports whatever pieces the events came in.
+
+Decision API-7.
 """
 
 from __future__ import annotations

@@ -10,6 +10,8 @@ Where nothing waits in a transport's buffer the bytes go straight to the socket,
 send(2) over the descriptors of many members; what a socket does not take goes to its transport,
 and so does everything after it until that is written. So the order is the transport's, whichever
 way the bytes go.
+
+Decision API-3.
 """
 
 from __future__ import annotations

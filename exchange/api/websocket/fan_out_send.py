@@ -1,4 +1,7 @@
-"""The same bytes to many sockets without the interpreter: jitted, for ``fan_out.py``."""
+"""The same bytes to many sockets without the interpreter: jitted, for ``fan_out.py``.
+
+Decision API-3.
+"""
 
 from __future__ import annotations
 

@@ -3,6 +3,8 @@
 Who uses it: the hub, for everything that it sends. A server's frames are not masked, and none is
 compressed, so the same bytes go to every subscriber and frames may be joined into one write.
 What clients send is parsed by aiohttp.
+
+Decision API-6.
 """
 
 from __future__ import annotations

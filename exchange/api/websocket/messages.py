@@ -4,6 +4,8 @@ Who uses it: the hub and the private channel build the server's messages, the en
 clients'; ``asyncapi.py`` makes the document of these classes, so it cannot differ from what is
 sent. Field names are the wire's. Prices and quantities are integers in minor units, ``timestamp``
 is milliseconds since 1970 UTC, ``sequence`` the number of an event (docs/websocket.md).
+
+Decision API-6.
 """
 
 from __future__ import annotations

@@ -7,6 +7,8 @@ the stop that is due first costs what finding the best price costs. A leaf, so t
 Invariants: a waiting stop's word 0 is its whole open quantity (an iceberg hides nothing yet). An
 instrument is in the queue at most once; one with a due stop whose state is OPEN is in it between
 commands.
+
+Decision ENG-8.
 """
 
 from __future__ import annotations

@@ -3,6 +3,8 @@
 NEXT_DEADLINE_SECOND is no later than the first second at which a halt ends or a session's orders
 are to be cancelled. It is lowered when one of these is set and computed anew by a TIMER at or after
 it, so a session that keeps postponing costs one needless TIMER now and then and no search.
+
+Decision ENG-7.
 """
 
 from __future__ import annotations

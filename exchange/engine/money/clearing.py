@@ -4,6 +4,8 @@ The rules are in docs/matching.md, "Money and stock". Functions ending in ``_at`
 that know the rows already: ``i`` is the first word of the instrument, ``a`` of the account, ``p``
 of the position. What an aggressor will never rest with is never frozen: nothing looks at frozen
 amounts between its checks and its end, so ENTER freezes once, what is left of it.
+
+Decisions ENG-10 and ENG-11.
 """
 
 from __future__ import annotations

@@ -13,6 +13,8 @@ so the imbalance D - S only falls, and the prices with the least of it are one r
 between, or the ticks next to the gap on the side of the smaller imbalance, or both sides when they
 are equal. The price is the tick of that range that is nearest to the reference. Both sides' levels
 are walked once for V and once, no further than the range's ends, for the rest.
+
+Decision ENG-5.
 """
 
 from __future__ import annotations

@@ -7,6 +7,8 @@ before the bucket's end costs four compares. Everything else takes the slow way,
 buckets up to date and computes the thresholds anew.
 
 A leaf: ``book.match`` calls it after every trade.
+
+Decision ENG-9.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """Entering an order: ENTER, and what a REPLACE does once its old order is out.
 
 The order of the checks and of the events is that of docs/matching.md.
+
+Decision ENG-10.
 """
 
 from __future__ import annotations

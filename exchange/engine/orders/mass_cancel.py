@@ -7,6 +7,8 @@ instrument's orders are found through its books; all others by one pass over the
     selection   0 ..            SELECTION_COUNTERS counters of a pass
                 _FIRST ..       pairs: order id | slot, session in the high half
                 .. then as many again, the other side of a pass
+
+Decision ENG-6.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""REPLACE: an order leaves and another takes its place, in one command."""
+"""REPLACE: an order leaves and another takes its place, in one command.
+
+Decision GTW-2.
+"""
 
 from __future__ import annotations
 

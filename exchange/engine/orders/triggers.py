@@ -1,4 +1,7 @@
-"""Stops that are due enter the market: the steps at the end of every command."""
+"""Stops that are due enter the market: the steps at the end of every command.
+
+Decision ENG-8.
+"""
 
 from __future__ import annotations
 

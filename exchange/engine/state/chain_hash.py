@@ -3,6 +3,8 @@
 Live, replay and snapshot must agree on it; CHECKPOINT events carry it. It lags behind emission
 (events are hashed in runs, while they are still in the cache) and catches up before a CHECKPOINT,
 before the matcher waits for room, and at the end of every call.
+
+Decision ARC-6.
 """
 
 from __future__ import annotations

@@ -7,6 +7,8 @@ twenty pointers are twenty words and count nothing. All arithmetic is int64, two
 With the JIT disabled a "pointer" is the array itself and every access is checked against both ends
 (numpy alone would let a negative index pass), values are plain Python integers, and ``put`` and
 ``signed`` wrap them to 64 bits: that leg is the engine's bounds check.
+
+Decision ENG-1.
 """
 
 from __future__ import annotations

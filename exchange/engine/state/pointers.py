@@ -2,6 +2,8 @@
 
 Who makes it: ``apply_commands``, once a call. Who uses it: every function of the engine, as ``v``.
 A name ending in ``_half`` is the same memory seen as 32-bit halves.
+
+Decision ENG-1.
 """
 
 from __future__ import annotations

@@ -4,6 +4,8 @@ Who uses it: ``accounts.py``. ``m`` and addresses as in ``accounts_lists.py``. P
 first and go on before the last one that the page before looked at; where that is still kept the
 page begins there at once, otherwise the place has to be searched for. A page may end before it is
 full when it has looked at many that were not wanted: nobody else is answered meanwhile.
+
+Decision RDM-3.
 """
 
 from __future__ import annotations

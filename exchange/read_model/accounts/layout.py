@@ -24,6 +24,8 @@ All of it comes from the operating system as zeros that take no memory until the
 Invariants: order ids grow along each account's list from oldest to newest; a live order is in its
 account's open list, a closed one in a queue of closed orders, in the order in which they closed; an
 order that is nobody's is in no list. Two addresses share a word as low and high half.
+
+Decision RDM-3.
 """
 
 from __future__ import annotations

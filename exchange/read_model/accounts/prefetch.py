@@ -5,6 +5,8 @@ than the processor's caches; following one event after the other would wait for 
 looks ahead turn that into waiting for many at a time: at the index, at the order that it names, at
 what that order names. They change nothing and need not be right: an order that is not found, or is
 not the one, costs only what it costs.
+
+Decision RDM-3.
 """
 
 from __future__ import annotations

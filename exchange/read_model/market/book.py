@@ -4,6 +4,8 @@ Who calls it: ``market_kernel.py`` for every event with level fields, MarketMode
 best levels, ``market_dump.py`` to write and to read all of them. ``market_layout.py`` draws the
 memory. Invariants: keys ascend through a book's blocks, no block is empty, a level's quantity is
 never 0.
+
+Decision RDM-1.
 """
 
 from __future__ import annotations

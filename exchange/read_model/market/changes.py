@@ -2,6 +2,8 @@
 
 Who uses it: MarketModel. Everything is gathered for all instruments at once, so that a change of
 one instrument costs a few microseconds; what it is asked for comes on top.
+
+Decision RDM-2.
 """
 
 from __future__ import annotations

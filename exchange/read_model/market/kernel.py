@@ -3,6 +3,8 @@
 Who calls it: MarketModel (``market.py``). The rules are those of ``docs/matching.md``; an event
 that says nothing public changes nothing but ``NEXT_EVENT``. ``follow`` stops before an event that
 may need more room than there is; the caller makes room and goes on from there.
+
+Decision RDM-1.
 """
 
 from __future__ import annotations

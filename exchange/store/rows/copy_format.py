@@ -2,6 +2,8 @@
 
 Who uses it: the encoder (rows of events), the state's rows, K-lines, and the check. Invariant: the
 columns here are those of the migrations, in any order; COPY always names them.
+
+Decision STO-4.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 Who uses it: the publisher. The encoder owns the model of orders and accounts and the names; it
 follows the events in order, once, whatever becomes of the batches that it makes.
+
+Decision ARC-7.
 """
 
 from __future__ import annotations

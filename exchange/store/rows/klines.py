@@ -3,6 +3,8 @@
 Who uses it: the encoder, which adds them to the rows that are there (open stays, high and low
 widen, volumes add up), and the check. Intervals are aligned to UTC. The lines of longer intervals
 are made of the one-minute lines, so a trade is looked at once.
+
+Decision STO-4.
 """
 
 from __future__ import annotations

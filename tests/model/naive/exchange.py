@@ -24,6 +24,8 @@ One class made of mixins that share the memory of ``market.py``, each in its fil
     definitions  Definitions   instruments, sessions, start and end of the day
 
 The only rule it does not model is LEVEL_POOL_FULL, which depends on the engine's pools.
+
+Decision ARC-7.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 // Used by market.js, account.js and the ticket. A failure is an ApiFailure: a code of the exchange, or 0 when
 // no answer came. Orders carry a client order id, so that a request whose answer was lost may be sent again
 // and never makes a second order.
+// Decision PAG-2.
 
 import { canSign, learnClock, newClientOrderId, sign } from "./credentials.js";
 import { parseJson } from "./decimal.js";

@@ -3,6 +3,7 @@
 // Used by everything that shows or reads a number. Invariants: no floating point on the way from a typed
 // text to an order; prices (at most 2^47) and quantities (at most 2^40) fit a Number exactly, money (up to
 // 2^61) does not and is a BigInt.
+// Decision PAG-2.
 
 const PLAIN = /^(\d+)(?:\.(\d*))?$|^\.(\d+)$/;
 const GROUPED = /^\d{1,3}(?:,\d{3})+(?:\.\d*)?$/;

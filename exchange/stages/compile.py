@@ -194,7 +194,7 @@ def _trade(port: int, work: Callable[[], None], token: str) -> None:
             client.modify(f"{token}3", "T", 80)
             client.cancel(f"{token}3", 0)
             client.enter(f"{token}4", "B", 1, "NONE", 1_000_000)
-            for message in client.messages(20.0):
+            for message in client.messages(600.0):
                 if message.letter == "J":
                     break
             client.logout()

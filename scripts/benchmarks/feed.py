@@ -53,8 +53,8 @@ WARM_SECONDS = 1.0
 ANSWERS_PER_TRADE = 4  # accepted, accepted, executed twice: one session has both sides
 PRICE_TICKS = 10_000
 WIRE_PRICE_PER_TICK = 100  # ticks of 0.01
-DEADLINE_S = 120
-SETTLE_S = 20.0
+DEADLINE_S = 600
+SETTLE_S = 300.0
 ACCOUNTS = f"""
 [[currency]]
 id = 1
@@ -328,7 +328,9 @@ def _bare_send(
             with clients.receiving(), ThreadPoolExecutor(1) as pool:
                 started_s = time.monotonic()
                 writing = pool.submit(_write_all, descriptors, payload, rounds)
-                clients.wait_for(lambda: int(clients.totals[TRADES]) >= total, "bare frames", 60.0)
+                clients.wait_for(
+                    lambda: int(clients.totals[TRADES]) >= total, "bare frames", SETTLE_S
+                )
                 elapsed_s = time.monotonic() - started_s
                 check(writing.result() > 0, "a plain socket was closed")
         finally:
@@ -349,7 +351,7 @@ def _idle(place: venue.Venue, port: int, count: int) -> dict[str, float]:
         connected_s = time.monotonic() - started_s
         with clients.receiving():
             clients.wait_for(
-                lambda: int(clients.totals[FRAMES]) >= 2 * count, "heartbeats of the idle", 60.0
+                lambda: int(clients.totals[FRAMES]) >= 2 * count, "heartbeats of the idle", SETTLE_S
             )
         memory = sum(worker.memory_info().rss for worker in workers)
     finally:

@@ -44,7 +44,11 @@ SLICE_NS = 50_000_000  # the jitted loop returns so often
 # A client that sleeps in epoll is woken by the next byte to any of its sockets, and the sender pays
 # for that: on one machine a thousand clients in one thread would cost it what no real ones do.
 PAUSE_US = 300
-TIMEOUT_S = 30.0
+TIMEOUT_S = 300.0
+# A client that says nothing for 20 s is pinged and for 60 s closed. The loop does not answer pings:
+# each connection sends a pong now and then, which needs no ping before it (RFC 6455, 5.5.3).
+SIGN_OF_LIFE_S = 15.0
+PONG = b"\x8a\x80" + bytes(4)  # masked, with nothing in it
 
 # totals
 FRAMES = 0
@@ -263,7 +267,9 @@ class Clients:
             self.say(number, {"action": "subscribe", "channels": names})
         self.wait_for(lambda: int(self.totals[ACKNOWLEDGED]) - before >= wanted, "acknowledgements")
 
-    def wait_for(self, condition: Callable[[], bool], what: str, timeout_s: float = 30.0) -> None:
+    def wait_for(
+        self, condition: Callable[[], bool], what: str, timeout_s: float = TIMEOUT_S
+    ) -> None:
         """Wait while the receiving thread works. Raises BenchmarkFailed when it takes too long."""
         deadline_s = time.monotonic() + timeout_s
         while not condition():
@@ -284,12 +290,21 @@ class Clients:
         check(self._outcome == 0, f"a connection was lost ({self._outcome})")
 
     def _receive(self) -> None:
+        due_s = time.monotonic() + SIGN_OF_LIFE_S
         while self._outcome == 0 and not self._stop.is_set():
+            if time.monotonic() >= due_s:
+                self._show_life()
+                due_s = time.monotonic() + SIGN_OF_LIFE_S
             self._outcome = receive(
                 self._epoll.fileno(), self._entries, self._descriptors, self._buffer, self._carry,
                 self._held, self.trades, self.samples, self._sample_every, self.totals, SLICE_NS,
                 PAUSE_US,
             )  # fmt: skip
+
+    def _show_life(self) -> None:
+        for connected in self.sockets:
+            with contextlib.suppress(OSError):  # the loop says that a connection is lost
+                connected.send(PONG, socket.MSG_DONTWAIT)
 
     def close(self) -> None:
         """Close every connection."""

@@ -18,6 +18,9 @@ from scripts.benchmarks import own_exchange
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PREFIX = "exchange-bench-"
+# The clients here send no heartbeats, and their loops compile after the login: on a slow machine
+# that took longer than the 15 s after which the exchange, rightly, closes a silent connection.
+CLIENT_TIMEOUT_MS = 600_000
 USERNAME = "BENCH"
 PASSWORD = "benchmark"
 FEE_ACCOUNT = 1
@@ -146,8 +149,8 @@ def running(
         settings.write_text(
             f'[exchange]\nsessions_file = "bench_sessions.toml"\n{own_instruments}'
             f'accounts_file = "bench_accounts.toml"\n[day]\nroll = "manual"\n'
-            f"[order_entry]\nport = 0\n{CONTROLS_ON if controls else CONTROLS_OFF}"
-            f"{without_web(overrides)}{overrides}"
+            f"[order_entry]\nport = 0\nclient_timeout_ms = {CLIENT_TIMEOUT_MS}\n"
+            f"{CONTROLS_ON if controls else CONTROLS_OFF}{without_web(overrides)}{overrides}"
         )
         (folder / "bench_sessions.toml").write_text(
             f'[[session]]\nid = 1\nusername = "{USERNAME}"\n'

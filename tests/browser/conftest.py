@@ -6,6 +6,9 @@ Chromium is a witness: without it these tests are skipped, in continuous integra
 
 from __future__ import annotations
 
+import contextlib
+import os
+import random
 import shutil
 import socket
 from collections.abc import Callable, Iterator
@@ -46,10 +49,16 @@ def browser(chromium: str) -> Iterator[Browser]:
 
 
 def free_port() -> int:
-    """A port that is free now; the daemon keeps it over restarts, which port 0 would not."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that is free now; the daemon keeps it over restarts, which port 0 would not.
+
+    Below those that the kernel gives to connections: nobody gets it by chance meanwhile.
+    """
+    choice = random.Random(os.getpid())
+    while True:
+        port = choice.randrange(20_000, 30_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 @pytest.fixture(scope="session")

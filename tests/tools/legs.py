@@ -3,6 +3,8 @@
 Who uses it: ``tests/tools/run_legs.py``, which ``scripts/test`` starts. Every test is in one leg
 under the JIT (``tests/unit/test_legs.py`` sees to it); what holds rules runs once more as plain
 Python with coverage, what indexes arrays once more with bounds checks.
+
+Decision CHK-3.
 """
 
 from __future__ import annotations

@@ -6,6 +6,8 @@ Every leg runs, whatever became of the others. The output of each is printed who
 that two never mix; a table at the end has a line for each. Exit status 1 if one failed.
 
 At a time as many legs compute as there are processors, and one more waits (``Leg.waits``).
+
+Decision CHK-3.
 """
 
 from __future__ import annotations

@@ -9,6 +9,8 @@ turns it into commands. Rules:
   ends by itself (circuit breaker, `halt --for`) opens the instrument; if the group is in another
   phase by then, the instrument enters it;
 - the schedule changes nothing in groups without times.
+
+Decision CTL-7: when a day begins where clocks change.
 """
 
 from __future__ import annotations

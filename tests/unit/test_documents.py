@@ -278,6 +278,20 @@ def test_the_programs_in_the_documents_exist():
     assert missing + modules == []
 
 
+# --- lines --------------------------------------------------------------------------------------
+
+
+def test_lines_of_the_documents_wrap_at_120():
+    """Outside of tables, code blocks and indented code."""
+    long = [
+        (path.relative_to(ROOT), line)
+        for path in documents()
+        for line in FENCED.sub("", path.read_text()).split("\n")
+        if len(line) > 120 and not line.lstrip().startswith("|") and not line.startswith("    ")
+    ]
+    assert long == []
+
+
 # --- links --------------------------------------------------------------------------------------
 
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")

@@ -47,7 +47,7 @@ class Tracer:
         """Detach. Idempotent."""
         if self._process.poll() is None:
             self._process.terminate()
-        self._process.wait(20)
+        self._process.wait(300)
         assert self._process.stderr is not None
         self._process.stderr.close()
 
@@ -82,7 +82,7 @@ def verify(exchange: RunningExchange) -> None:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=1200,
     )
     assert answer.returncode == 0, answer.stdout + answer.stderr
 

@@ -23,7 +23,7 @@ from trading_load import Trader
 from exchange.errors import ExitStatus
 from exchange.settings import ROOT
 
-pytestmark = [pytest.mark.needs_jit, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.needs_jit, pytest.mark.timeout(2400)]
 
 KILLS = {"matcher": 15, "journaler": 15, "order_entry": 14, "daemon": 10}
 SEED = int(os.environ.get("EXCHANGE_TEST_SEED", "20240229"))
@@ -68,7 +68,7 @@ def verify(exchange: RunningExchange) -> None:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=1200,
     )
     assert answer.returncode == 0, answer.stdout + answer.stderr
 

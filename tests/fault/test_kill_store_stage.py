@@ -17,7 +17,7 @@ from exchange.errors import ExitStatus
 from exchange.settings import ROOT
 from exchange.store.postgres import running_server
 
-pytestmark = [pytest.mark.needs_jit, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.needs_jit, pytest.mark.timeout(1800)]
 
 TRADERS = 2
 LIMIT_S = 180.0
@@ -49,7 +49,7 @@ def store(
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=1200,
     )
 
 

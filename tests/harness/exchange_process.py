@@ -49,7 +49,12 @@ TEST_SETTINGS: dict[str, dict[str, Any]] = {
         "stall_timeout_ms": 120_000,
     },
     # off: a test that is about them says web=True, or gives [store] dsn
-    "api": {"enabled": False, "port": 0, "outcome_timeout_ms": 120_000},
+    "api": {
+        "enabled": False,
+        "port": 0,
+        "outcome_timeout_ms": 120_000,
+        "receive_window_ms": 60_000,
+    },
     "health": {"port": 0, "stale_ms": 120_000, "lag_ms": 120_000},
     "feed": {"port": 0, "stall_timeout_ms": 120_000},
     "store": {"dsn": "off", "drain_timeout_ms": 60_000},

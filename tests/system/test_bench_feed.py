@@ -22,7 +22,7 @@ def test_every_subscriber_gets_every_trade() -> None:
         [sys.executable, str(ROOT / "scripts" / "bench"), "feed", "--json", *SMALL.split()],
         capture_output=True,
         text=True,
-        timeout=500,
+        timeout=1500,
         check=False,
     )
     assert done.returncode == 0, done.stderr

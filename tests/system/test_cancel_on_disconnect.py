@@ -172,6 +172,6 @@ def test_orders_do_not_outlive_their_connection(make_exchange: Any) -> None:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=1200,
     )
     assert answer.returncode == 0, answer.stdout + answer.stderr

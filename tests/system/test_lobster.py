@@ -156,7 +156,7 @@ def run_script(path: Path) -> dict[str, object]:
         [sys.executable, str(ROOT / "scripts" / "lobster"), str(path), "--json"],
         capture_output=True,
         text=True,
-        timeout=560,
+        timeout=1500,
         check=False,
     )
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"

@@ -40,7 +40,7 @@ def admin(exchange: RunningExchange, *words: str) -> subprocess.CompletedProcess
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=1200,
     )
 
 
@@ -125,7 +125,7 @@ def test_a_trader_from_account_to_trade(make_exchange: Callable[..., Any]) -> No
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=1200,
     )
     assert verified.returncode == 0, verified.stdout + verified.stderr
     shown = subprocess.run(
@@ -136,7 +136,7 @@ def test_a_trader_from_account_to_trade(make_exchange: Callable[..., Any]) -> No
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=1200,
     )
     command = json.loads(shown.stdout)
     assert command["operator_uid"] == os.getuid() and command["operator"]

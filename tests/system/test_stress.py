@@ -16,7 +16,7 @@ import pytest
 from exchange_process import RunningExchange
 from stress_client import Driver, Session, flows, holdings, sweeps, write_instruments
 
-pytestmark = [pytest.mark.needs_jit, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.needs_jit, pytest.mark.timeout(1800)]
 
 SEED = int(os.environ.get("EXCHANGE_TEST_SEED", "20240229"))
 DAY_MS = 86_400_000

@@ -36,7 +36,7 @@ CAPTURES = {
 
 def run_tshark(tshark: str, *arguments: str) -> list[list[str]]:
     """Rows of tab-separated fields."""
-    done = subprocess.run([tshark, *arguments], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([tshark, *arguments], capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     return [line.split("\t") for line in done.stdout.splitlines()]
 
@@ -54,7 +54,7 @@ def capture(tshark: str, port: int, file: Path) -> Iterator[None]:
         else:
             pytest.skip("live capture is not permitted here")
         # it captures once a connection of ours appears in the file
-        deadline_s = time.monotonic() + 30
+        deadline_s = time.monotonic() + 300
         while not file.exists() or file.stat().st_size < 1024:
             assert time.monotonic() < deadline_s, "tshark captures nothing"
             with contextlib.suppress(ConnectionEnded, TimeoutError):
@@ -67,7 +67,7 @@ def capture(tshark: str, port: int, file: Path) -> Iterator[None]:
             time.sleep(1.0)
     finally:
         process.send_signal(signal.SIGINT)
-        process.wait(30)
+        process.wait(300)
         process.stderr.close()
 
 

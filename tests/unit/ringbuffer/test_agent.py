@@ -215,7 +215,7 @@ def test_a_stop_by_a_signal_handler_ends_a_sleeping_stage_at_once(number):
         line = process.stdout.readline()
         assert line == f"started {{{min(os.sched_getaffinity(0))}}}\n"
         process.send_signal(number)
-        output, _ = process.communicate(timeout=60)  # far less than the block's timeout
+        output, _ = process.communicate(timeout=300)  # far less than the block's timeout
         assert (process.returncode, output) == (0, "closed\n")
     finally:
         if process.poll() is None:

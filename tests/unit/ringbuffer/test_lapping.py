@@ -79,7 +79,7 @@ def test_what_is_accepted_is_whole_and_lapping_is_noticed(
     wait_until(lambda: cursors[worker.REQUEST] > 10_000, process)
     wait_until(enough, process)
     cursors[worker.STOP] = 1
-    process.wait(60)
+    process.wait(300)
     assert process.returncode == 0
     print(
         f"{good} records accepted, lapped {times_lapped} times, {refused_torn} refused copies torn"

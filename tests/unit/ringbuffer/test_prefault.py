@@ -53,6 +53,6 @@ def test_a_limit_is_kept_and_part_pages_are_left_out(populating_kernel: None) ->
 def test_background_goes_through_arrays_in_order(populating_kernel: None) -> None:
     blocks = [mmap.mmap(-1, 1 << 20) for _ in range(3)]
     arrays = [np.frombuffer(block, np.int64) for block in blocks]
-    prefault_in_background(arrays, 2 << 20).join(30)
+    prefault_in_background(arrays, 2 << 20).join(300)
     assert resident_bytes(arrays[0].ctypes.data) >= 1 << 20
     assert resident_bytes(arrays[1].ctypes.data) >= 1 << 20

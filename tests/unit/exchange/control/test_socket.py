@@ -131,7 +131,7 @@ def test_an_answer_may_come_later(server: Server) -> None:
     server.answer = lambda request, client: {"ok": True, "other": True}
     assert ask(server.directory, Request(command="names"))["other"]
     server.socket.reply(waiting[0], {"ok": True, "late": True})
-    asking.join(10)
+    asking.join(120)
     assert answers == [{"ok": True, "late": True}]
 
 
@@ -144,7 +144,7 @@ def test_an_answer_larger_than_a_socket_buffer(server: Server) -> None:
 @pytest.mark.parametrize("line", [b"{}\n", b"nonsense\n", b'{"command": "stop", "x": 1}\n'])
 def test_nonsense_is_answered(server: Server, line: bytes) -> None:
     with socket.socket(socket.AF_UNIX) as client:
-        client.settimeout(10)
+        client.settimeout(120)
         client.connect(str(server.directory / FILE))
         client.sendall(line)
         assert b'"ok":false' in client.recv(4096)
@@ -152,7 +152,7 @@ def test_nonsense_is_answered(server: Server, line: bytes) -> None:
 
 def test_a_line_that_does_not_end_is_cut_off(server: Server) -> None:
     with socket.socket(socket.AF_UNIX) as client:
-        client.settimeout(10)
+        client.settimeout(120)
         client.connect(str(server.directory / FILE))
         client.sendall(b"x" * MAXIMUM_REQUEST_BYTES)
         with contextlib.suppress(ConnectionResetError):

@@ -57,7 +57,7 @@ def make(monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
 
 
 def wait_for_end(child: ChildProcess) -> int:
-    status = child.wait(30.0)
+    status = child.wait(300.0)
     assert status is not None, "the child does not end"
     return status
 

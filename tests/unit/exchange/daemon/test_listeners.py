@@ -42,7 +42,7 @@ def test_what_each_stage_is_given() -> None:
         listeners.listen()
         for address in listeners.addresses().values():
             host, port = address.rsplit(":", 1)
-            socket.create_connection((host, int(port)), timeout=5).close()
+            socket.create_connection((host, int(port)), timeout=120).close()
     finally:
         listeners.close()
 

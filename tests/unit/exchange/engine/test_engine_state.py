@@ -297,7 +297,7 @@ def test_without_the_jit_the_events_are_the_same_bytes() -> None:
             cwd=REPOSITORY,
             env=environment,
             capture_output=True,
-            timeout=300,
+            timeout=1200,
         )
         assert done.returncode == 0, done.stderr.decode()
         outputs.append(done.stdout)

@@ -119,7 +119,7 @@ def test_it_sleeps_and_is_woken(stage: Stage) -> None:
 
     async def body() -> None:
         for _ in range(100):
-            await asyncio.wait_for(asleep(), 10.0)
+            await asyncio.wait_for(asleep(), 120.0)
             stage.release(1)
             await pump.reached(stage.end)
 

@@ -27,4 +27,6 @@ The vocabulary of all of them:
     records.py    the layouts of command and event
     commands.py   makes the records of commands that no trader sends
     errors.py     operational errors and exit statuses
+
+Decision ARC-10.
 """

@@ -33,7 +33,7 @@ Event, 128 bytes, two cache lines::
     82 kind | 83 side | 84 reason | 85 flags | 86 display | 87 order_type       (u1 each)
     88 .. 127 depends on the kind: see EVENT_FIELDS below
 
-Decision ARC-5.
+Decisions ARC-5 and ARC-8.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ Who uses it: every module with jitted code. What it fixes for all of them:
 
 ``NUMBA_DISABLE_JIT=1`` runs everything that does not touch atomics or system calls as plain Python.
 
-Decisions ENG-1 and PKG-3.
+Decisions ENG-1, PKG-3 and PKG-5.
 """
 
 from __future__ import annotations

@@ -6,6 +6,8 @@ EXCHANGE_REQUIRE_WITNESSES=1 (continuous integration) such a skip is a failure.
 
 The marker needs_jit is for tests that use atomics, eventfds or system calls from jitted code, which
 plain Python does not have, and for those of which one run is enough, whole exchanges for example.
+
+Decision CHK-4.
 """
 
 from __future__ import annotations

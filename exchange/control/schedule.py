@@ -11,6 +11,8 @@ turns it into commands. Rules:
 - the schedule changes nothing in groups without times.
 
 Decision CTL-7: when a day begins where clocks change.
+
+Decision CTL-7.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Who uses it: ``trading.py``, which starts and ends days, and ``schedule.py``, wh
 from the start of a day. All arithmetic is on the wall clock of ``day.timezone``; the matcher reads
 no clock, it gets the numbers in START_OF_DAY. Decision CTL-7.
 
-Decision CTL-4.
+Decisions CTL-4 and CTL-7.
 """
 
 from __future__ import annotations

@@ -3,6 +3,8 @@
 Who writes: the process named in the comment, and only that one (a counter has a single writer). Who
 reads: ``exchange status`` and everything that exports metrics. How a counter is stored is in
 ``ringbuffer/counters.py``; a number, once released, keeps its meaning for ever.
+
+Decision ARC-9.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 Who uses it: everything that starts, places, wakes, watches or shows a stage. It imports nothing of
 the exchange, so that the daemon has the names before it has the compiler's packages.
+
+Decision ARC-9.
 """
 
 from __future__ import annotations

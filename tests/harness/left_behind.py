@@ -5,6 +5,8 @@ directories are those in a directory of the run's own, which ``TMPDIR`` names fo
 children. Shared memory has no such place: a region is this run's when its owner is a daemon that
 ``note_owner`` was told of. So what others leave meanwhile, on a machine that runs much else, does
 not count, and what they left before neither.
+
+Decision CHK-4.
 """
 
 from __future__ import annotations

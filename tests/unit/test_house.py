@@ -1,6 +1,8 @@
 """The house stays in order: each check of tests/tools/house finds no more than is written here.
 
 A maximum only goes down. ``python -m tests.tools.house --list NAME`` shows the places.
+
+Decision CHK-5.
 """
 
 from __future__ import annotations

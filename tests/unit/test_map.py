@@ -1,4 +1,7 @@
-"""The map: each package's docstring names all that is in the package, and nothing else."""
+"""The map: each package's docstring names all that is in the package, and nothing else.
+
+Decision ARC-10.
+"""
 
 from __future__ import annotations
 

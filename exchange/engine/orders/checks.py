@@ -4,7 +4,7 @@ The rules from decoder-reject to auction-minimum-quantity of docs/matching.md.
 
 Every function answers with a reject number, 0 for none. What the account can afford is in risk.py.
 
-Decision ENG-4.
+Decisions ENG-4 and ENG-12.
 """
 
 from __future__ import annotations

@@ -4,6 +4,8 @@ The rules from short-sale-permission to post-only-reprice of docs/matching.md.
 
 The functions take first words: ``i`` of the instrument, ``a`` of the account, ``p`` of the position
 (-1: it does not exist yet). They change nothing.
+
+Decision ENG-12.
 """
 
 from __future__ import annotations

@@ -52,6 +52,8 @@ resident. All arrays are int64 words; two 32-bit numbers that share a word are n
     expiry_bits  three levels of bitmaps over the wheel
     chain        streaming state of XXH64 over all events (journal/xxh64.py)
     scratch      per command of a group, see matcher.py; not part of the state's meaning
+
+Decision ARC-8.
 """
 
 from __future__ import annotations

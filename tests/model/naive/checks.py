@@ -1,4 +1,7 @@
-"""What an ENTER or REPLACE must pass: access, fields, prices, limits, funds."""
+"""What an ENTER or REPLACE must pass: access, fields, prices, limits, funds.
+
+Decision ENG-12.
+"""
 
 from __future__ import annotations
 

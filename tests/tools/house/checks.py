@@ -1,4 +1,7 @@
-"""The checks by name; each gives the list of its findings."""
+"""The checks by name; each gives the list of its findings.
+
+Decision CHK-5.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
 // Starts the page: language and colours, the panels, then the data.
+// Decision PAG-4.
 
 import { startAccount } from "./data/account.js";
 import { startAmend } from "./panels/amend_dialog.js";

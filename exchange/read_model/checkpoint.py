@@ -52,14 +52,14 @@ PACE_BYTES_PER_S = 100 << 20
 
 
 class Model(Protocol):
-    """What is needed of a read model."""
+    """The part of a read model that checkpoints need."""
 
     @property
     def next_event(self) -> int: ...
 
     @property
     def layout_text(self) -> str:
-        """What another model must be like to load what this one dumps."""
+        """The format and the sizes that another model must share to load what this one dumps."""
 
     def dump(self) -> dict[str, np.ndarray]:
         """All of it, as int64 arrays."""
@@ -69,13 +69,13 @@ class Model(Protocol):
 
 
 class EventArchive(Protocol):
-    """What is needed of the archive: journal.archive.ArchiveReader has it."""
+    """The part of the archive that checkpoints need: journal.archive.ArchiveReader has it."""
 
     def view(self, first: int, count: int) -> np.ndarray: ...
 
 
 class Loaded(NamedTuple):
-    """What a start goes on from; ``notes``: why newer checkpoints were passed over, for the log."""
+    """Models that a start goes on from; ``notes``: why newer checkpoints were passed over."""
 
     models: Sequence[Any]
     next_event: int

@@ -10,9 +10,7 @@ from tests.tools.house.source import Source
 # module:name -> why it may stay although nothing but tests uses it
 ALLOWED = {
     "exchange.errors:JournalFailed": "owner: recovery. The class of an exit status in the tree",
-    "exchange.records:Field.column": "owner: records. The read models are moving to it",
-    "exchange.records:Field.of": "owner: records. The read models are moving to it",
-    "exchange.records:TOKEN_BYTES": "owner: records. api, store and models have their own yet",
+    "exchange.records:Field.column": "owner: records. Nothing reads whole tables by it yet",
     "exchange.records:record_struct": "owner: records. api and client are moving to it",
 }
 

@@ -52,7 +52,7 @@ def test_names_in_prose_that_exist_are_not_found():
 
 
 def test_a_file_named_without_its_folder_is_the_one_beside():
-    assert not list(missing_in("``model.py``", "exchange/read_model/market/book.py"))
+    assert not list(missing_in("``model.py``", "exchange/read_model/market/changes.py"))
     assert list(missing_in("``model.py``", "exchange/daemon/daemon.py"))
 
 

@@ -1,11 +1,11 @@
 """The memory of the account model: one array of 64-bit words, and what each word of it is.
 
-Who writes: ``accounts_apply.py`` and what it calls. Who reads: ``accounts_find.py`` and
-``accounts.py``. One array because a jitted function that is given one array is called at no cost,
+Who writes: ``kernel/apply.py`` and what it calls. Who reads: ``kernel/find.py``, ``kernel/rows.py``
+and ``model.py``. One array because a jitted function that is given one array is called at no cost,
 and because a record is then named by its *address*, the index of its first word: an order names its
 position, a position the balance that pays for it, without another look-up. Address 0 is "none".
 
-    0 .. 63          header: H_... words
+    0 .. 63          header: HEADER_... words
     then, in this order, each from a multiple of 8 words on:
     currencies       by number       CURRENCY_WORDS each
     instruments      by number       INSTRUMENT_WORDS each; row 0: what new ones begin with
@@ -30,67 +30,69 @@ Decision RDM-3.
 
 from __future__ import annotations
 
-from exchange.records import EVENT, EVENT_SIZE_BYTES
+from functools import reduce
+from operator import or_
 
-EVENT_WORDS = EVENT_SIZE_BYTES // 8
+from exchange.records import part
+
 HALF_BITS = 32
 HALF = (1 << HALF_BITS) - 1
-TOKEN_TAIL = (1 << 48) - 1  # of the second word of a token: bytes 8 to 13
 
 # --- header ---------------------------------------------------------------------------------------
 HEADER_WORDS = 64
-H_NEXT_EVENT = 0
-H_ERROR = 1  # why the last call stopped; see accounts_apply.py
-H_DAY = 2  # days started so far
-H_TOKEN_SEED = 3
-H_EXCHANGE_KILLED = 4
-H_TRACK_DIRTY = 5
-H_SESSIONS_DEFINED = 6
-H_ACCOUNTS_DEFINED = 7
-H_ACCOUNT_WORDS = 8
-H_LAST_NS = 9  # timestamp of the last event
+HEADER_NEXT_EVENT = 0
+HEADER_ERROR = 1  # why the last call stopped; an ERROR_... number, see below
+HEADER_DAY = 2  # days started so far
+HEADER_TOKEN_SEED = 3
+HEADER_EXCHANGE_KILLED = 4
+HEADER_TRACK_DIRTY = 5
+HEADER_SESSIONS_DEFINED = 6
+HEADER_ACCOUNTS_DEFINED = 7
+HEADER_ACCOUNT_WORDS = 8
+HEADER_LAST_NS = 9  # timestamp of the last event
 # capacities
-H_CURRENCIES_MAXIMUM = 10
-H_INSTRUMENTS_MAXIMUM = 11
-H_SESSIONS_MAXIMUM = 12
-H_ACCOUNTS_MAXIMUM = 13
-H_POSITIONS_MAXIMUM = 14
-H_ORDERS_MAXIMUM = 15
-H_TRADES_MAXIMUM = 16
+HEADER_CURRENCIES_MAXIMUM = 10
+HEADER_INSTRUMENTS_MAXIMUM = 11
+HEADER_SESSIONS_MAXIMUM = 12
+HEADER_ACCOUNTS_MAXIMUM = 13
+HEADER_POSITIONS_MAXIMUM = 14
+HEADER_ORDERS_MAXIMUM = 15
+HEADER_TRADES_MAXIMUM = 16
 # first words of the tables
-H_CURRENCIES = 17
-H_INSTRUMENTS = 18
-H_SESSIONS = 19
-H_ACCOUNTS = 20
-H_POSITIONS = 21
-H_POSITION_INDEX = 22
-H_ORDER_INDEX = 23
-H_TOKEN_INDEX = 24
-H_DIRTY_ORDERS = 25
-H_DIRTY_ACCOUNTS = 26
-H_DIRTY_POSITIONS = 27
-H_ORDERS = 28
-H_TRADES = 29
-H_END = 30
+HEADER_CURRENCIES = 17
+HEADER_INSTRUMENTS = 18
+HEADER_SESSIONS = 19
+HEADER_ACCOUNTS = 20
+HEADER_POSITIONS = 21
+HEADER_POSITION_INDEX = 22
+HEADER_ORDER_INDEX = 23
+HEADER_TOKEN_INDEX = 24
+HEADER_DIRTY_ORDERS = 25
+HEADER_DIRTY_ACCOUNTS = 26
+HEADER_DIRTY_POSITIONS = 27
+HEADER_ORDERS = 28
+HEADER_TRADES = 29
+HEADER_END = 30
 # index sizes - 1
-H_POSITION_MASK = 31
-H_ORDER_MASK = 32
-H_TOKEN_MASK = 33
+HEADER_POSITION_MASK = 31
+HEADER_ORDER_MASK = 32
+HEADER_TOKEN_MASK = 33
 # how much is used
-H_POSITIONS_USED = 34
-H_ORDERS_USED = 35  # slots ever used; from the maximum on, the oldest closed order makes room
-H_LIVE_ORDERS = 36
-H_CLOSED_OLDEST = 37  # with H_TRACK_DIRTY one queue of all closed orders, else one per account
-H_CLOSED_NEWEST = 38
-H_TRADES_SEEN = 39  # of all time; the ring holds the last of them
-H_DIRTY_ORDERS_COUNT = 40
-H_DIRTY_ACCOUNTS_COUNT = 41
-H_DIRTY_POSITIONS_COUNT = 42
-H_ORDERS_EVICTED = 43
-H_HOLDERS = 44  # accounts of which at least one order is kept
-H_VICTIM = 45  # address of the account whose closed orders made room last
+HEADER_POSITIONS_USED = 34
+HEADER_ORDERS_USED = 35  # slots ever used; from the maximum on, the oldest closed order makes room
+HEADER_LIVE_ORDERS = 36
+HEADER_CLOSED_OLDEST = 37  # with HEADER_TRACK_DIRTY one queue of all, else one per account
+HEADER_CLOSED_NEWEST = 38
+HEADER_TRADES_SEEN = 39  # of all time; the ring holds the last of them
+HEADER_DIRTY_ORDERS_COUNT = 40
+HEADER_DIRTY_ACCOUNTS_COUNT = 41
+HEADER_DIRTY_POSITIONS_COUNT = 42
+HEADER_ORDERS_EVICTED = 43
+HEADER_HOLDERS = 44  # accounts of which at least one order is kept
+HEADER_VICTIM = 45  # address of the account whose closed orders made room last
+QUEUE_NEWEST = 1  # a queue is named by the word of its oldest; the word after it names its newest
 
-# --- why following stopped before an event (H_ERROR) ----------------------------------------------
+# --- why following stopped before an event (HEADER_ERROR) -----------------------------------------
 ERROR_UNKNOWN_ORDER = 1
 ERROR_UNKNOWN_SESSION = 2
 ERROR_UNKNOWN_INSTRUMENT = 3
@@ -108,108 +110,110 @@ ERROR_NOT_TAKEN = 22
 
 # --- definitions ----------------------------------------------------------------------------------
 CURRENCY_WORDS = 8
-C_DEFINED = 0
-C_DECIMALS = 1
-C_FEE_ACCOUNT = 2
-C_CODE = 3
+CURRENCY_DEFINED = 0
+CURRENCY_DECIMALS = 1
+CURRENCY_FEE_ACCOUNT = 2
+CURRENCY_CODE = 3
 
 INSTRUMENT_WORDS = 8
-I_DEFINED = 0
-I_CURRENCY = 1
-I_MULTIPLIER = 2
-I_MAKER_RATE = 3
-I_TAKER_RATE = 4
-I_FREEZE_RATE = 5
+INSTRUMENT_DEFINED = 0
+INSTRUMENT_CURRENCY = 1
+INSTRUMENT_MULTIPLIER = 2
+INSTRUMENT_MAKER_RATE = 3
+INSTRUMENT_TAKER_RATE = 4
+INSTRUMENT_FREEZE_RATE = 5
 
 SESSION_WORDS = 4
-S_DEFINED = 0
-S_ACCOUNT = 1
-S_USERNAME = 2
-S_KILLED = 3
+SESSION_DEFINED = 0
+SESSION_ACCOUNT = 1
+SESSION_USERNAME = 2
+SESSION_KILLED = 3
 
 # --- accounts -------------------------------------------------------------------------------------
-A_DEFINED = 1
-A_BLOCKED = 2
-A_KILLED = 3
-A_DAILY_COUNT = 4
-A_DAILY_LIMIT = 5
-A_CREATED_NS = 6
-A_UPDATED_NS = 7  # of what is not money
-A_NEWEST_ORDER = 8  # address
-A_NEWEST_OPEN = 9  # address
-A_OPEN_COUNT = 10
-A_NEWEST_FILL = 11  # fill number, see below
-A_NEWEST_POSITION = 12  # address
-A_ORDER_COUNT = 13  # kept orders
-A_DIRTY = 14
-A_CLOSED_OLDEST = 16  # queue of its closed orders
-A_CLOSED_NEWEST = 17
-A_BALANCES = 20  # currency 0 is none; BALANCE_WORDS per currency from here on
+ACCOUNT_DEFINED = 1
+ACCOUNT_BLOCKED = 2
+ACCOUNT_KILLED = 3
+ACCOUNT_DAILY_COUNT = 4
+ACCOUNT_DAILY_LIMIT = 5
+ACCOUNT_CREATED_NS = 6
+ACCOUNT_UPDATED_NS = 7  # of what is not money
+ACCOUNT_NEWEST_ORDER = 8  # address
+ACCOUNT_NEWEST_OPEN = 9  # address
+ACCOUNT_OPEN_COUNT = 10
+ACCOUNT_NEWEST_FILL = 11  # fill number, see below
+ACCOUNT_NEWEST_POSITION = 12  # address
+ACCOUNT_ORDER_COUNT = 13  # kept orders
+ACCOUNT_DIRTY = 14
+ACCOUNT_CLOSED_OLDEST = 16  # queue of its closed orders
+ACCOUNT_CLOSED_NEWEST = 17
+ACCOUNT_BALANCES = 20  # currency 0 is none; BALANCE_WORDS per currency from here on
 BALANCE_WORDS = 4
-B_BALANCE = 0
-B_FROZEN = 1
-B_DIRTY = 2
-B_UPDATED_NS = 3  # 0: it has never been changed
+BALANCE_AMOUNT = 0
+BALANCE_FROZEN = 1
+BALANCE_DIRTY = 2
+BALANCE_UPDATED_NS = 3  # 0: it has never been changed
 
 # --- positions ------------------------------------------------------------------------------------
 POSITION_WORDS = 16
-P_NAME = 0  # account << 16 | instrument
-P_QUANTITY = 1
-P_FROZEN = 2
-P_COST = 3
-P_OPEN_BUYS = 4
-P_OPEN_SHORTS = 5
-P_UPDATED_NS = 6
-P_CREATED_NS = 7
-P_BALANCE = 8  # address of the account's balance in the instrument's currency
-P_INSTRUMENT = 9  # address
-P_ACCOUNT = 10  # address
-P_OLDER = 11  # address of the account's position before this one
-P_DIRTY = 12
+POSITION_NAME = 0  # number of the instrument (16 bits) and of the account (48 bits)
+POSITION_INSTRUMENT_NUMBER = part(POSITION_NAME, 0, 16)
+POSITION_ACCOUNT_NUMBER = part(POSITION_NAME, 16, 48)
+POSITION_QUANTITY = 1
+POSITION_FROZEN = 2
+POSITION_COST = 3
+POSITION_OPEN_BUYS = 4
+POSITION_OPEN_SHORTS = 5
+POSITION_UPDATED_NS = 6
+POSITION_CREATED_NS = 7
+POSITION_BALANCE = 8  # address of the account's balance in the instrument's currency
+POSITION_INSTRUMENT = 9  # address
+POSITION_ACCOUNT = 10  # address
+POSITION_OLDER = 11  # address of the account's position before this one
+POSITION_DIRTY = 12
 
 # --- orders: three cache lines; listings touch the first one, fills and cancels the first two -----
 ORDER_WORDS = 24
-O_ID = 0
+ORDER_ID = 0
 # status | side | type | display | reason (8 bits each) | flags (8 bits) | instrument (16 bits)
-O_WHAT = 1
-O_PRICE = 2  # limit or protection price; 0 where a market order tells nobody
-O_OPEN = 3
-O_FILLED = 4
-O_LINKS = 5  # in the account's list: older (low half), newer (high half)
-O_POSITION = 6  # address; 0: it was rejected
-O_UPDATED_NS = 7
-O_NEWEST_FILL = 8  # fill number
-O_VALUE = 9  # sum of price x quantity of its fills, below VALUE_CARRY
-O_OPEN_LINKS = 10  # in the account's open list, as above
-O_CHAINS = 11  # next in the chain of the order index (low), of the token index (high)
-O_NEXT_CLOSED = 12  # address of the order that closed next
-O_QUANTITY = 13
-O_OWNER = 14  # account (low half), session (16 bits), day (15 bits)
-O_CREATED_NS = 15
-O_TOKEN_0 = 16
-O_TOKEN_1 = 17
-O_TERMS = 18  # time in force (low half), minimum quantity (high half)
-O_STOP_PRICE = 19
-O_DISPLAY_QUANTITY = 20
-O_REPLACES = 21
-O_REPLACED_BY = 22
-O_VALUE_HIGH = 23  # in units of VALUE_CARRY
-
-STATUS_MASK = 0xFF
-SIDE_SHIFT = 8
-TYPE_SHIFT = 16
-DISPLAY_SHIFT = 24
-REASON_SHIFT = 32
-FLAGS_SHIFT = 40
-INSTRUMENT_SHIFT = 48
-BYTE = 0xFF
-SHORT = 0xFFFF
-FLAG_DIRTY = 1 << FLAGS_SHIFT
-FLAG_HELD = 2 << FLAGS_SHIFT
-FLAG_WAITING = 4 << FLAGS_SHIFT
-SESSION_SHIFT = 32
-DAY_SHIFT = 48
+ORDER_PACKED = 1
+ORDER_STATUS = part(ORDER_PACKED, 0, 8)
+ORDER_SIDE = part(ORDER_PACKED, 8, 8)
+ORDER_TYPE = part(ORDER_PACKED, 16, 8)
+ORDER_DISPLAY = part(ORDER_PACKED, 24, 8)
+ORDER_REASON = part(ORDER_PACKED, 32, 8)
+FLAG_DIRTY = 1 << 40
+FLAG_HELD = 2 << 40
+FLAG_WAITING = 4 << 40
+ORDER_INSTRUMENT = part(ORDER_PACKED, 48, 16)
+ORDER_PRICE = 2  # limit or protection price; 0 where a market order tells nobody
+ORDER_OPEN = 3
+ORDER_FILLED = 4
+ORDER_LINKS = 5  # in the account's list: older (low half), newer (high half)
+ORDER_POSITION = 6  # address; 0: it was rejected
+ORDER_UPDATED_NS = 7
+ORDER_NEWEST_FILL = 8  # fill number
+ORDER_VALUE = 9  # sum of price x quantity of its fills, below VALUE_CARRY
+ORDER_OPEN_LINKS = 10  # in the account's open list, as above
+ORDER_CHAINS = 11  # next in the chain of the order index (low), of the token index (high)
+ORDER_NEXT_CLOSED = 12  # address of the order that closed next
+ORDER_QUANTITY = 13
+ORDER_OWNER = 14  # account (low half), session (16 bits), day (15 bits)
+ORDER_ACCOUNT = part(ORDER_OWNER, 0, 32)
+ORDER_SESSION = part(ORDER_OWNER, 32, 16)
+ORDER_DAY_SHIFT = 48
 DAY_MASK = (1 << 15) - 1
+ORDER_CREATED_NS = 15
+ORDER_TOKEN_0 = 16
+ORDER_TOKEN_1 = 17
+ORDER_TERMS = 18  # time in force (low half), minimum quantity (high half)
+ORDER_TIME_IN_FORCE = part(ORDER_TERMS, 0, 32)
+ORDER_MINIMUM_QUANTITY = part(ORDER_TERMS, 32, 32)
+ORDER_STOP_PRICE = 19
+ORDER_DISPLAY_QUANTITY = 20
+ORDER_REPLACES = 21
+ORDER_REPLACED_BY = 22
+ORDER_VALUE_HIGH = 23  # in units of VALUE_CARRY
+
 VALUE_CARRY_BITS = 61
 VALUE_CARRY = 1 << VALUE_CARRY_BITS  # one fill adds at most 2^56
 
@@ -217,83 +221,42 @@ VALUE_CARRY = 1 << VALUE_CARRY_BITS  # one fill adds at most 2^56
 # A fill's number is 2 x (number of the trade) + role + 1; it is there while its trade is in the
 # ring. Role 0 is the maker (in an auction: the bid), role 1 the aggressor.
 TRADE_WORDS = 16
-T_SEQUENCE = 0
-T_TIMESTAMP_NS = 1
-T_PRICE = 2
-T_QUANTITY = 3
-T_WHAT = 4  # instrument (16 bits) | maker's side (8) | aggressor's side (8) | reason (8)
-T_ROLES = 5  # five words per role from here on
-ROLE_WORDS = 5
-R_ORDER = 0
-R_ACCOUNT = 1
-R_FEE = 2
-R_OLDER_OF_ACCOUNT = 3  # fill number
-R_OLDER_OF_ORDER = 4  # fill number
-
-# --- where an event's fields are, as 64-bit words -------------------------------------------------
-# Word 9: token_1, token_2 and the instrument. Word 10: session and six bytes. Words 14 and 15: the
-# fields of each kind.
-E_SEQUENCE = 0
-E_COMMAND_SEQUENCE = 1
-E_TIMESTAMP_NS = 2
-E_ORDER_ID = 3
-E_PRICE = 4
-E_QUANTITY = 5
-E_LEVEL_QUANTITY = 6
-E_TOKEN_0 = 8
-E_TOKEN_1 = 9
-E_WHAT = 10
-E_CONTRA_ORDER_ID = 11
-E_REMAINING = 12
-E_NUMBERS = 14
-E_ACCOUNT = 15
-EVENT_INSTRUMENT_SHIFT = 48
-EVENT_KIND_SHIFT = 16
-EVENT_SIDE_SHIFT = 24
-EVENT_REASON_SHIFT = 32
-EVENT_DISPLAY_SHIFT = 48
-EVENT_TYPE_SHIFT = 56
-EVENT_CURRENCY_SHIFT = 48
-EVENT_CONTRA_SIDE_SHIFT = 32
-EVENT_PARAMETER_SHIFT = 48
-EVENT_SCOPE_SHIFT = 56
+TRADE_SEQUENCE = 0
+TRADE_TIMESTAMP_NS = 1
+TRADE_PRICE = 2
+TRADE_QUANTITY = 3
+TRADE_PACKED = 4  # instrument (16 bits) | maker's side (8) | aggressor's side (8) | reason (8)
+TRADE_INSTRUMENT = part(TRADE_PACKED, 0, 16)
+TRADE_MAKER_SIDE = part(TRADE_PACKED, 16, 8)
+TRADE_AGGRESSOR_SIDE = part(TRADE_PACKED, 24, 8)
+TRADE_REASON = part(TRADE_PACKED, 32, 8)
+TRADE_FILLS = 5  # the two fills, by role, FILL_WORDS each, from here on
+FILL_WORDS = 5
+FILL_ORDER = 0
+FILL_ACCOUNT = 1
+FILL_FEE = 2
+FILL_OLDER_OF_ACCOUNT = 3  # fill number
+FILL_OLDER_OF_ORDER = 4  # fill number
 
 
 def account_words(currencies: int) -> int:
     """Words of an account's row, a multiple of 8."""
-    return -(-(A_BALANCES + BALANCE_WORDS * currencies) // 8) * 8
+    return -(-(ACCOUNT_BALANCES + BALANCE_WORDS * currencies) // 8) * 8
 
 
 # a queue is named by the word of its oldest, the newest is in the next
-assert H_CLOSED_NEWEST == H_CLOSED_OLDEST + 1 and A_CLOSED_NEWEST == A_CLOSED_OLDEST + 1
-
-for _name, _word, _shift in (
-    ("sequence", E_SEQUENCE, 0),
-    ("command_sequence", E_COMMAND_SEQUENCE, 0),
-    ("timestamp_ns", E_TIMESTAMP_NS, 0),
-    ("order_id", E_ORDER_ID, 0),
-    ("price", E_PRICE, 0),
-    ("quantity", E_QUANTITY, 0),
-    ("level_quantity", E_LEVEL_QUANTITY, 0),
-    ("token_0", E_TOKEN_0, 0),
-    ("token_1", E_TOKEN_1, 0),
-    ("token_2", E_TOKEN_1, 32),
-    ("instrument", E_TOKEN_1, EVENT_INSTRUMENT_SHIFT),
-    ("session", E_WHAT, 0),
-    ("kind", E_WHAT, EVENT_KIND_SHIFT),
-    ("side", E_WHAT, EVENT_SIDE_SHIFT),
-    ("reason", E_WHAT, EVENT_REASON_SHIFT),
-    ("display", E_WHAT, EVENT_DISPLAY_SHIFT),
-    ("order_type", E_WHAT, EVENT_TYPE_SHIFT),
-    ("contra_order_id", E_CONTRA_ORDER_ID, 0),
-    ("remaining", E_REMAINING, 0),
-    ("time_in_force", E_REMAINING, 0),
-    ("minimum_quantity", E_REMAINING, 32),
-    ("currency", E_NUMBERS, EVENT_CURRENCY_SHIFT),
-    ("account", E_ACCOUNT, 0),
-    ("contra_side", E_ACCOUNT, EVENT_CONTRA_SIDE_SHIFT),
-    ("parameter", E_ACCOUNT, EVENT_PARAMETER_SHIFT),
-    ("scope", E_ACCOUNT, EVENT_SCOPE_SHIFT),
+assert HEADER_CLOSED_NEWEST == HEADER_CLOSED_OLDEST + QUEUE_NEWEST
+assert ACCOUNT_CLOSED_NEWEST == ACCOUNT_CLOSED_OLDEST + QUEUE_NEWEST
+# no two fields of a packed word overlap, and none lies on the flags
+for _fields in (
+    (ORDER_STATUS, ORDER_SIDE, ORDER_TYPE, ORDER_DISPLAY, ORDER_REASON, ORDER_INSTRUMENT),
+    (ORDER_ACCOUNT, ORDER_SESSION),
+    (TRADE_INSTRUMENT, TRADE_MAKER_SIDE, TRADE_AGGRESSOR_SIDE, TRADE_REASON),
 ):
-    assert EVENT.fields is not None
-    assert EVENT.fields[_name][1] == 8 * _word + _shift // 8, _name
+    _bits = [each.mask << each.shift for each in _fields]
+    assert sum(_bits) == reduce(or_, _bits) and len({each.word for each in _fields}) == 1
+assert not (FLAG_DIRTY | FLAG_HELD | FLAG_WAITING) & (
+    sum(each.mask << each.shift for each in (ORDER_STATUS, ORDER_REASON, ORDER_INSTRUMENT))
+)
+assert ORDER_REPLACED_BY < ORDER_WORDS and POSITION_DIRTY < POSITION_WORDS
+assert TRADE_FILLS + 2 * FILL_WORDS <= TRADE_WORDS

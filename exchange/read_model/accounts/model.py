@@ -4,8 +4,8 @@ Who uses it: the API and the store. Its only input are events, in order: the sam
 same answers, in every process and after every restart; it reads no clock. After the last event of a
 command it equals the engine's state (``exchange/recovery/ledger.py`` is the same in plain Python).
 
-A shell around one array of words (``accounts_layout.py``) and the compiled functions that work on
-it (``accounts_apply.py``, ``accounts_find.py``). Not for several threads at a time.
+A shell around one array of words (``layout.py``) and the compiled functions that work on it
+(``kernel/``). Not for several threads at a time.
 """
 
 from __future__ import annotations
@@ -16,14 +16,21 @@ import numpy as np
 
 from exchange.codes import EventKind
 from exchange.read_model.accounts import layout
-from exchange.read_model.accounts.apply import apply_events
-from exchange.read_model.accounts.find import (
+from exchange.read_model.accounts.kernel.apply import apply_events
+from exchange.read_model.accounts.kernel.find import (
+    FillSelection,
+    OrderSelection,
     find_fills,
     find_orders,
     order_address,
     position_address,
 )
-from exchange.read_model.accounts.lists import find_token
+from exchange.read_model.accounts.kernel.lists import find_token
+from exchange.read_model.accounts.kernel.rows import (
+    fill_balance_rows,
+    fill_order_rows,
+    fill_position_rows,
+)
 from exchange.read_model.accounts.memory import (
     dumped,
     layout_text,
@@ -34,12 +41,12 @@ from exchange.read_model.accounts.memory import (
 from exchange.read_model.accounts.order_status import OrderStatus
 from exchange.read_model.accounts.read import fill_of, order_at, padded_text, position_at
 from exchange.read_model.accounts.rows import (
+    BALANCE_RECORD,
     BALANCE_ROW,
+    ORDER_RECORD,
     ORDER_ROW,
+    POSITION_RECORD,
     POSITION_ROW,
-    fill_balance_rows,
-    fill_order_rows,
-    fill_position_rows,
 )
 from exchange.read_model.accounts.types import (
     Account,
@@ -54,12 +61,13 @@ from exchange.read_model.accounts.types import (
     ReadModelBroken,
     ReadModelFull,
 )
-from exchange.records import EVENT
+from exchange.records import EVENT, TOKEN_BYTES
 
-TOKEN_BYTES = 14
 PAGE_MAXIMUM = 10_000
 PAGE_LOOKS = 20_000  # orders or fills that one page looks at: about a millisecond
 _UNLIMITED = 1 << 62
+_INT64_MAXIMUM = (1 << 63) - 1
+_TOKEN_HEAD_BYTES = 8  # of a token, in the first of its two words
 
 _ERRORS = {
     layout.ERROR_UNKNOWN_ORDER: "names an order that does not live",
@@ -88,23 +96,23 @@ class AccountModel:
         Raises ValueError for a capacity that is not positive or too large to be addressed.
         """
         self.capacity = capacity
-        self._m = make_memory(capacity, track_dirty)
+        self._memory = make_memory(capacity, track_dirty)
         self._usernames: dict[str, int] = {}
         self._usernames_of = 0  # how many sessions they are of
 
     def _header(self, word: int) -> int:
-        return int(self._m[word])
+        return int(self._memory[word])
 
     # --- the event stream -------------------------------------------------------------------------
 
     @property
     def next_event(self) -> int:
-        return int(self._m[layout.H_NEXT_EVENT])
+        return int(self._memory[layout.HEADER_NEXT_EVENT])
 
     @property
     def last_timestamp_ns(self) -> int:
         """Time of the last event applied."""
-        return int(self._m[layout.H_LAST_NS])
+        return int(self._memory[layout.HEADER_LAST_NS])
 
     def apply(self, events: np.ndarray) -> None:
         """Follow ``events``: EVENT array, consecutive; what was seen before is passed over.
@@ -127,7 +135,8 @@ class AccountModel:
         # one compiled version only: of arrays that may be written
         if not events.flags.writeable or not events.flags.c_contiguous:
             events = events.copy()
-        applied = apply_events(self._m, events.view(np.int64).reshape(-1))
+        applied = apply_events(self._memory, events.view(np.int64).reshape(-1))
+        assert self.next_event == expected + applied, "an event was counted twice or not at all"
         if applied < len(events):
             self._refuse(events[applied])
 
@@ -135,7 +144,7 @@ class AccountModel:
         kind = int(event["kind"])
         name = EventKind(kind).name if kind in set(EventKind) else str(kind)
         where = f"event {int(event['sequence'])} ({name})"
-        error = self._header(layout.H_ERROR)
+        error = self._header(layout.HEADER_ERROR)
         if error in _FULL:
             field, what = _FULL[error]
             raise ReadModelFull(
@@ -155,66 +164,67 @@ class AccountModel:
         """The account of a session, 0 when it is not defined."""
         if not 0 < session < self.capacity.sessions:
             return 0
-        at = self._header(layout.H_SESSIONS) + session * layout.SESSION_WORDS
-        return int(self._m[at + layout.S_ACCOUNT])
+        at = self._header(layout.HEADER_SESSIONS) + session * layout.SESSION_WORDS
+        return int(self._memory[at + layout.SESSION_ACCOUNT])
 
     def session_by_username(self, username: str) -> int | None:
         """The session with this user name, None when there is none."""
-        if self._usernames_of != self._header(layout.H_SESSIONS_DEFINED):
+        if self._usernames_of != self._header(layout.HEADER_SESSIONS_DEFINED):
             self._read_usernames()
         return self._usernames.get(username)
 
     def _read_usernames(self) -> None:
-        start = self._header(layout.H_SESSIONS)
-        rows = self._m[start : start + self.capacity.sessions * layout.SESSION_WORDS]
+        start = self._header(layout.HEADER_SESSIONS)
+        rows = self._memory[start : start + self.capacity.sessions * layout.SESSION_WORDS]
         rows = rows.reshape(-1, layout.SESSION_WORDS)
         self._usernames = {
-            padded_text(int(rows[session, layout.S_USERNAME])): session
-            for session in np.flatnonzero(rows[:, layout.S_DEFINED]).tolist()
+            padded_text(int(rows[session, layout.SESSION_USERNAME])): session
+            for session in np.flatnonzero(rows[:, layout.SESSION_DEFINED]).tolist()
         }
-        self._usernames_of = self._header(layout.H_SESSIONS_DEFINED)
+        self._usernames_of = self._header(layout.HEADER_SESSIONS_DEFINED)
 
     @property
     def exchange_killed(self) -> bool:
         """Whether the kill switch of the whole exchange is on."""
-        return bool(self._m[layout.H_EXCHANGE_KILLED])
+        return bool(self._memory[layout.HEADER_EXCHANGE_KILLED])
 
     @property
     def live_order_count(self) -> int:
-        return self._header(layout.H_LIVE_ORDERS)
+        return self._header(layout.HEADER_LIVE_ORDERS)
 
     @property
     def evicted_order_count(self) -> int:
         """Closed orders that were forgotten to make room."""
-        return self._header(layout.H_ORDERS_EVICTED)
+        return self._header(layout.HEADER_ORDERS_EVICTED)
 
     def accounts(self) -> list[int]:
         """Numbers of all accounts that have been opened, ascending."""
-        start = self._header(layout.H_ACCOUNTS)
-        words = self._header(layout.H_ACCOUNT_WORDS)
-        rows = self._m[start : start + self.capacity.accounts * words].reshape(-1, words)
-        found: list[int] = np.flatnonzero(rows[:, layout.A_DEFINED]).tolist()
+        start = self._header(layout.HEADER_ACCOUNTS)
+        words = self._header(layout.HEADER_ACCOUNT_WORDS)
+        rows = self._memory[start : start + self.capacity.accounts * words].reshape(-1, words)
+        found: list[int] = np.flatnonzero(rows[:, layout.ACCOUNT_DEFINED]).tolist()
         return found
 
     def currencies(self) -> dict[int, Currency]:
         """All currencies by number."""
         found = {}
         for number in range(1, self.capacity.currencies):
-            at = self._header(layout.H_CURRENCIES) + number * layout.CURRENCY_WORDS
-            row = self._m[at : at + layout.CURRENCY_WORDS].tolist()
-            if row[layout.C_DEFINED]:
+            at = self._header(layout.HEADER_CURRENCIES) + number * layout.CURRENCY_WORDS
+            row = self._memory[at : at + layout.CURRENCY_WORDS].tolist()
+            if row[layout.CURRENCY_DEFINED]:
                 found[number] = Currency(
                     number,
-                    padded_text(row[layout.C_CODE]),
-                    row[layout.C_DECIMALS],
-                    row[layout.C_FEE_ACCOUNT],
+                    padded_text(row[layout.CURRENCY_CODE]),
+                    row[layout.CURRENCY_DECIMALS],
+                    row[layout.CURRENCY_FEE_ACCOUNT],
                 )
         return found
 
     def _account_at(self, account: int) -> int:
         if not 0 < account < self.capacity.accounts:
             raise KeyError(f"account {account}: 1 to {self.capacity.accounts - 1} are possible")
-        return self._header(layout.H_ACCOUNTS) + account * self._header(layout.H_ACCOUNT_WORDS)
+        size = self._header(layout.HEADER_ACCOUNT_WORDS)
+        return self._header(layout.HEADER_ACCOUNTS) + account * size
 
     def account(self, account: int) -> Account:
         """An account; one that has not been opened has nothing and ``created_ns`` 0.
@@ -222,41 +232,45 @@ class AccountModel:
         Raises KeyError for a number that no account can have.
         """
         at = self._account_at(account)
-        row = self._m[at : at + self._header(layout.H_ACCOUNT_WORDS)].tolist()
+        row = self._memory[at : at + self._header(layout.HEADER_ACCOUNT_WORDS)].tolist()
         balances = {}
-        updated_ns = row[layout.A_UPDATED_NS]
+        updated_ns = row[layout.ACCOUNT_UPDATED_NS]
         for currency in range(1, self.capacity.currencies):
-            money = layout.A_BALANCES + layout.BALANCE_WORDS * currency
-            if row[money + layout.B_UPDATED_NS]:
-                updated_ns = max(updated_ns, row[money + layout.B_UPDATED_NS])
-                balances[currency] = (row[money + layout.B_BALANCE], row[money + layout.B_FROZEN])
+            money = layout.ACCOUNT_BALANCES + layout.BALANCE_WORDS * currency
+            if row[money + layout.BALANCE_UPDATED_NS]:
+                updated_ns = max(updated_ns, row[money + layout.BALANCE_UPDATED_NS])
+                amount, frozen = (
+                    row[money + layout.BALANCE_AMOUNT],
+                    row[money + layout.BALANCE_FROZEN],
+                )
+                balances[currency] = (amount, frozen)
         return Account(
             account=account,
             balances=balances,
-            daily_order_count=row[layout.A_DAILY_COUNT],
-            daily_order_limit=row[layout.A_DAILY_LIMIT],
-            created_ns=row[layout.A_CREATED_NS],
+            daily_order_count=row[layout.ACCOUNT_DAILY_COUNT],
+            daily_order_limit=row[layout.ACCOUNT_DAILY_LIMIT],
+            created_ns=row[layout.ACCOUNT_CREATED_NS],
             updated_ns=updated_ns,
-            blocked=bool(row[layout.A_BLOCKED]),
-            killed=bool(row[layout.A_KILLED]),
-            open_orders=row[layout.A_OPEN_COUNT],
+            blocked=bool(row[layout.ACCOUNT_BLOCKED]),
+            killed=bool(row[layout.ACCOUNT_KILLED]),
+            open_orders=row[layout.ACCOUNT_OPEN_COUNT],
         )
 
     def position(self, account: int, instrument: int) -> Position | None:
-        """What the account holds of one instrument; None when it never had to do with it."""
+        """The account's position in one instrument; None when it never had one."""
         self._account_at(account)
         if not 0 < instrument < self.capacity.instruments:
             return None
-        at = position_address(self._m, account, instrument)
-        return position_at(self._m, account, at) if at else None
+        at = position_address(self._memory, account, instrument)
+        return position_at(self._memory, account, at) if at else None
 
     def positions(self, account: int) -> list[Position]:
         """All positions that the account has ever had, by instrument."""
         found = []
-        at = int(self._m[self._account_at(account) + layout.A_NEWEST_POSITION])
+        at = int(self._memory[self._account_at(account) + layout.ACCOUNT_NEWEST_POSITION])
         while at:
-            found.append(position_at(self._m, account, at))
-            at = int(self._m[at + layout.P_OLDER])
+            found.append(position_at(self._memory, account, at))
+            at = int(self._memory[at + layout.POSITION_OLDER])
         return sorted(found, key=lambda position: position.instrument)
 
     # --- orders -----------------------------------------------------------------------------------
@@ -265,17 +279,17 @@ class AccountModel:
         """An order, live or closed; None when it never was or is no longer kept."""
         if not 0 <= order_id < 1 << 63:
             return None
-        at = order_address(self._m, order_id)
-        return order_at(self._m, at) if at else None
+        at = order_address(self._memory, order_id)
+        return order_at(self._memory, at) if at else None
 
     def order_by_token(self, session: int, token: bytes) -> Order | None:
         """The newest order of the current trading day with this token, from this session."""
         if len(token) != TOKEN_BYTES or not 0 < session < self.capacity.sessions:
             return None
-        token_0 = int.from_bytes(token[:8], "little", signed=True)
-        token_1 = int.from_bytes(token[8:], "little")
-        at = find_token(self._m, session, token_0, token_1)
-        return order_at(self._m, at) if at else None
+        token_0 = int.from_bytes(token[:_TOKEN_HEAD_BYTES], "little", signed=True)
+        token_1 = int.from_bytes(token[_TOKEN_HEAD_BYTES:], "little")
+        at = find_token(self._memory, session, token_0, token_1)
+        return order_at(self._memory, at) if at else None
 
     def orders(
         self,
@@ -291,8 +305,8 @@ class AccountModel:
 
         It takes as long as it takes: some 50 ns for each order that is kept of the account.
         """
-        selection = (instrument, open_only, statuses, before_order_id, limit)
-        return self._find_orders(account, _UNLIMITED, *selection).orders
+        selection = (account, instrument, statuses, open_only, before_order_id, _UNLIMITED)
+        return self._find_orders(_order_selection(*selection), limit).orders
 
     def orders_page(
         self,
@@ -310,40 +324,16 @@ class AccountModel:
         ones, to go on after a page; ``limit``: 1 to PAGE_MAXIMUM. Raises KeyError for a number that
         no account can have.
         """
-        selection = (instrument, open_only, statuses, before_order_id, limit)
-        return self._find_orders(account, PAGE_LOOKS, *selection)
+        selection = (account, instrument, statuses, open_only, before_order_id, PAGE_LOOKS)
+        return self._find_orders(_order_selection(*selection), limit)
 
-    def _find_orders(
-        self,
-        account: int,
-        looks: int,
-        instrument: int | None,
-        open_only: bool,
-        statuses: Collection[OrderStatus] | None,
-        before_order_id: int | None,
-        limit: int,
-    ) -> OrderPage:
-        self._account_at(account)
-        bits = 0
-        for status in statuses or ():
-            bits |= 1 << status
-        if statuses is not None and not bits:
-            return OrderPage([], None)
-        if before_order_id is not None and before_order_id <= 0:
-            return OrderPage([], None)
+    def _find_orders(self, selection: OrderSelection, limit: int) -> OrderPage:
+        self._account_at(selection.account)
         found = np.zeros(min(max(limit, 1), PAGE_MAXIMUM) + 1, np.int64)
-        count = find_orders(
-            self._m,
-            account,
-            instrument or 0,
-            bits,
-            open_only,
-            min(before_order_id or 0, (1 << 63) - 1),
-            looks,
-            found,
-        )
+        count = find_orders(self._memory, selection, found)
         addresses = found.tolist()
-        return OrderPage([order_at(self._m, at) for at in addresses[:count]], addresses[-1] or None)
+        orders = [order_at(self._memory, address) for address in addresses[:count]]
+        return OrderPage(orders, addresses[-1] or None)
 
     # --- fills ------------------------------------------------------------------------------------
 
@@ -357,8 +347,8 @@ class AccountModel:
         limit: int = 100,
     ) -> list[Fill]:
         """As ``fills_page``, whole: fewer than ``limit`` means that there are no more."""
-        selection = (instrument, order_id, before_sequence, limit)
-        return self._find_fills(account, _UNLIMITED, *selection).fills
+        selection = (account, instrument, order_id, before_sequence, _UNLIMITED)
+        return self._find_fills(_fill_selection(*selection), limit).fills
 
     def fills_page(
         self,
@@ -375,62 +365,53 @@ class AccountModel:
         go on after a page; ``limit``: 1 to PAGE_MAXIMUM. The two fills of a trade of the account
         with itself are never on two pages: there may be one more than limit.
         """
-        selection = (instrument, order_id, before_sequence, limit)
-        return self._find_fills(account, PAGE_LOOKS, *selection)
+        selection = (account, instrument, order_id, before_sequence, PAGE_LOOKS)
+        return self._find_fills(_fill_selection(*selection), limit)
 
-    def _find_fills(
-        self,
-        account: int,
-        looks: int,
-        instrument: int | None,
-        order_id: int | None,
-        before_sequence: int | None,
-        limit: int,
-    ) -> FillPage:
-        self._account_at(account)
+    def _find_fills(self, selection: FillSelection, limit: int) -> FillPage:
+        self._account_at(selection.account)
         found = np.zeros(min(max(limit, 1), PAGE_MAXIMUM) + 2, np.int64)
-        before = -1 if before_sequence is None else max(0, min(before_sequence, (1 << 63) - 1))
-        count = find_fills(self._m, account, instrument or 0, order_id or 0, before, looks, found)
+        count = find_fills(self._memory, selection, found)
         numbers = found.tolist()
-        fills = [fill_of(self._m, number) for number in numbers[:count]]
+        fills = [fill_of(self._memory, number) for number in numbers[:count]]
         return FillPage(fills, numbers[-1] if numbers[-1] >= 0 else None)
 
     # --- for the store and the checkpoint ---------------------------------------------------------
 
     def take_dirty(self) -> Dirty:
-        """What changed since the last call (or the beginning); see Dirty.
+        """Take the changes since the last call (or the beginning); see Dirty.
 
         Only of a model made with ``track_dirty``. To be called so often that the closed orders
         that are kept outnumber the orders that are made between two calls.
         """
-        return take_dirty(self._m)
+        return take_dirty(self._memory)
 
     def order_rows(self, order_ids: np.ndarray) -> np.ndarray:
         """ORDER_ROW for each of the int64 ``order_ids``; ``order_id`` 0 where it is not kept."""
         rows = np.zeros(len(order_ids), ORDER_ROW)
-        fill_order_rows(self._m, _words(order_ids), _matrix(rows))
+        fill_order_rows(self._memory, _words(order_ids), rows.view(ORDER_RECORD))
         return rows
 
     def balance_rows(self, pairs: np.ndarray) -> np.ndarray:
         """BALANCE_ROW for each (account, currency) of int64 ``pairs``, shape (n, 2)."""
         rows = np.zeros(len(pairs), BALANCE_ROW)
-        fill_balance_rows(self._m, _words(pairs), _matrix(rows))
+        fill_balance_rows(self._memory, _words(pairs), rows.view(BALANCE_RECORD))
         return rows
 
     def position_rows(self, pairs: np.ndarray) -> np.ndarray:
         """POSITION_ROW for each (account, instrument) of int64 ``pairs``, shape (n, 2)."""
         rows = np.zeros(len(pairs), POSITION_ROW)
-        fill_position_rows(self._m, _words(pairs), _matrix(rows))
+        fill_position_rows(self._memory, _words(pairs), rows.view(POSITION_RECORD))
         return rows
 
     @property
     def layout_text(self) -> str:
-        """What another model must be like to load what this one dumps."""
-        return layout_text(self.capacity, bool(self._m[layout.H_TRACK_DIRTY]))
+        """The format and the sizes that another model must share to load what this one dumps."""
+        return layout_text(self.capacity, bool(self._memory[layout.HEADER_TRACK_DIRTY]))
 
     def dump(self) -> dict[str, np.ndarray]:
         """Everything, as int64 arrays for ``load``: views, to be written or copied at once."""
-        return dumped(self._m)
+        return dumped(self._memory)
 
     def load(self, arrays: dict[str, np.ndarray]) -> None:
         """Become the model that was dumped; this one must be new and have the same layout.
@@ -439,18 +420,43 @@ class AccountModel:
         """
         if self.next_event != 0:
             raise ValueError("only a new model can be loaded")
-        load_dumped(self._m, arrays)
+        load_dumped(self._memory, arrays)
         self._usernames_of = 0
+
+
+def _order_selection(
+    account: int,
+    instrument: int | None,
+    statuses: Collection[OrderStatus] | None,
+    open_only: bool,
+    before_order_id: int | None,
+    looks: int,
+) -> OrderSelection:
+    """As the compiled look-up takes it; with no look where nothing can be found."""
+    bits = 0
+    for status in statuses or ():
+        bits |= 1 << status
+    if (statuses is not None and not bits) or (before_order_id is not None and before_order_id < 1):
+        return OrderSelection(account, 0, 0, open_only, before_order_id=0, looks=0)
+    before = min(before_order_id or 0, _INT64_MAXIMUM)
+    return OrderSelection(account, instrument or 0, bits, open_only, before, looks)
+
+
+def _fill_selection(
+    account: int,
+    instrument: int | None,
+    order_id: int | None,
+    before_sequence: int | None,
+    looks: int,
+) -> FillSelection:
+    """As the compiled look-up takes it."""
+    before = -1 if before_sequence is None else max(0, min(before_sequence, _INT64_MAXIMUM))
+    return FillSelection(account, instrument or 0, order_id or 0, before, looks)
 
 
 def _words(array: np.ndarray) -> np.ndarray:
     """As the one kind of array that is compiled for: int64, contiguous, writeable."""
     return np.require(array, np.int64, ["C", "W"])
-
-
-def _matrix(rows: np.ndarray) -> np.ndarray:
-    """Structured rows as rows of words."""
-    return rows.view(np.int64).reshape(len(rows), rows.dtype.itemsize // 8)
 
 
 def compile_accounts() -> None:

@@ -1,4 +1,4 @@
-"""What has become of an order, as people and programs are told.
+"""The status of an order, as people and programs are told.
 
 Who uses it: the account model and everything that shows orders. The API's text is the name in lower
 case. Numbers are kept in databases: never renumbered.

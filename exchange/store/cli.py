@@ -67,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
 
 @contextlib.contextmanager
 def database(options: argparse.Namespace, settings: Settings) -> Iterator[str]:
-    """How to connect, for as long as the block lasts; the archive is complete then."""
+    """A connection string that is good for as long as the block lasts; the archive is complete."""
     from exchange.runtime.process import DataDirectoryLock, running_pid
     from exchange.store.postgres import EmbeddedPostgres, running_server
 

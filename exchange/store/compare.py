@@ -1,4 +1,4 @@
-"""Rows as they are in the database beside rows as they should be: where they differ, in words.
+"""Differences between the rows in the database and the rows that should be there, in words.
 
 Who uses it: ``check.py``. Both sides are in the format of binary COPY, so rows that are the same
 are the same bytes, and nothing is looked into until a difference is found.
@@ -58,7 +58,7 @@ def shown(name: str, kind: str, value: bytes | None) -> str:
 
 
 def differences(table: Table, found: bytes, wanted: Rows, limit: int) -> list[str]:
-    """How the rows in the database differ from ``wanted``; at most ``limit`` lines."""
+    """Differences of the rows in the database from ``wanted``; at most ``limit`` lines."""
     if found == wanted.data:
         return []
     names = [name for name, _ in table.columns]

@@ -59,7 +59,7 @@ _TEMPORARY = (ORDERS, ACCOUNTS, POSITIONS, *KLINES.values())
 
 
 class ConnectionParameters(NamedTuple):
-    """How a connection behaves. Times in milliseconds, 0: no limit."""
+    """Settings of a connection. Times in milliseconds, 0: no limit."""
 
     schema: str = SCHEMA
     statement_timeout_ms: int = 60_000
@@ -69,7 +69,7 @@ class ConnectionParameters(NamedTuple):
 
 
 class StorePosition(NamedTuple):
-    """Where the rows in the database end: the row of table ``store_position``."""
+    """The end of the rows in the database: the row of table ``store_position``."""
 
     exchange_id: bytes | None
     next_event: int
@@ -77,7 +77,7 @@ class StorePosition(NamedTuple):
 
 
 def exchange_id(first_event: bytes) -> bytes:
-    """What tells one exchange from another: the hash of its first event."""
+    """The hash of an exchange's first event, which tells it from others: 32 bytes."""
     return hashlib.sha256(first_event).digest()
 
 
@@ -146,7 +146,7 @@ class StoreConnection:
     # --- where it stands ------------------------------------------------------------------------
 
     def store_position(self) -> StorePosition:
-        """Where the rows end now."""
+        """The end of the rows now."""
         row = self.raw.execute(
             "SELECT exchange_id, next_event, last_event FROM store_position"
         ).fetchone()
@@ -154,7 +154,7 @@ class StoreConnection:
         return StorePosition(*row)
 
     def definitions(self) -> Definitions:
-        """What was defined before the position."""
+        """Everything that was defined before the position."""
         epoch = "extract(epoch FROM created_at)::bigint * 1000000000"
         execute = self.raw.execute
         columns = ", ".join(InstrumentRow._fields[:-1])
@@ -178,6 +178,7 @@ class StoreConnection:
         Raises psycopg.Error, and StorePositionMoved when the position is not where the batch
         begins.
         """
+        assert batch.first < batch.end, "a batch has an event"
         made = set(self._partitions)
         with self.raw.transaction():
             moved = self.raw.execute(

@@ -27,6 +27,7 @@ class ArchiveSource:
         self._archive = archive
         self._end = end
         self.next_event = next_event
+        self.lapped_count = 0  # an archive does not overtake
 
     def behind(self) -> int:
         return self._end - self.next_event

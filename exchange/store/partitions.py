@@ -41,7 +41,7 @@ def months_of(times_ns: np.ndarray) -> set[int]:
 
 
 def first_day(month: int) -> datetime.datetime:
-    """When ``month`` begins."""
+    """The beginning of ``month``."""
     return datetime.datetime(month // 12, month % 12 + 1, 1, tzinfo=datetime.UTC)
 
 

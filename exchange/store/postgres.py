@@ -2,18 +2,18 @@
 
 Who uses it: the store's publisher, ``exchange store`` and tests. One object is one server process.
 
-Whom and where. Postgres refuses to run as root; started by root it runs as an unprivileged user who
-owns DATA/postgres (0700) and nothing else. DATA itself may be closed to that user (0700, root's),
-and so may every directory above it. So the server is never told a path: it inherits a descriptor of
-its directory and is started with ``-D /proc/self/fd/N``, which reaches the directory whatever lies
-above it. The socket lies in the same directory and is reached in the same way, so a long path is no
-problem either. No permission outside DATA/postgres is changed.
+User and directory. Postgres refuses to run as root; started by root it runs as an unprivileged user
+who owns DATA/postgres (0700) and nothing else. DATA itself may be closed to that user (0700,
+root's), and so may every directory above it. So the server is never told a path: it inherits a
+descriptor of its directory and is started with ``-D /proc/self/fd/N``, which reaches the directory
+whatever lies above it. The socket lies in the same directory and is reached in the same way, so a
+long path is no problem either. No permission outside DATA/postgres is changed.
 
-Life. The kernel sends the server SIGQUIT (immediate shutdown, nothing that was committed is lost)
-when the thread that started it ends, so also after kill -9. What is left of an earlier life is
-ended first: a server that still runs in our directory is recognised by its working directory, not
-by its pid alone. Nobody else can be using the directory: whoever calls ``start`` holds the lock of
-DATA.
+Lifetime. The kernel sends the server SIGQUIT (immediate shutdown, nothing that was committed is
+lost) when the thread that started it ends, so also after kill -9. Processes that an earlier server
+left behind are ended first: one that still runs in our directory is recognised by its working
+directory, not by its pid alone. Nobody else can be using the directory: whoever calls ``start``
+holds the lock of DATA.
 
 Invariants: TCP is never listened on; a data directory is made under another name and renamed when
 it is whole; a directory of another major version is never opened.
@@ -81,7 +81,7 @@ SETTINGS: dict[str, str] = {
 
 
 def _clean_environment() -> dict[str, str]:
-    """What the programs are started with; marks of whoever started us go with them."""
+    """The programs' environment; variables EXCHANGE_... of our own go with them."""
     kept = {"PATH": "/usr/bin:/bin", "TZ": "UTC", "LC_ALL": "C"}
     return kept | {key: value for key, value in os.environ.items() if key.startswith("EXCHANGE_")}
 
@@ -106,7 +106,7 @@ class EmbeddedPostgres:
         self._process: subprocess.Popen[bytes] | None = None
         self._descriptor = -1
 
-    # --- what others see ------------------------------------------------------------------------
+    # --- for users of the class -----------------------------------------------------------------
 
     @property
     def pid(self) -> int | None:
@@ -118,7 +118,7 @@ class EmbeddedPostgres:
         return self._process is not None and self._process.poll() is None
 
     def conninfo(self, database: str = DATABASE) -> str:
-        """How to connect from this process (and from those that inherit its descriptors)."""
+        """Connection string for this process (and those that inherit its descriptors)."""
         return _conninfo(self._descriptor, database)
 
     def start(self, should_stop: Callable[[], bool] = lambda: False) -> None:
@@ -227,7 +227,7 @@ class EmbeddedPostgres:
                 f"{wanted}; give it to that user (chown -R), or move it away"
             )
 
-    # --- an earlier life ------------------------------------------------------------------------
+    # --- an earlier server ----------------------------------------------------------------------
 
     def _end_orphans(self) -> None:
         """End whatever of an earlier server still runs here, then take away its pid file.
@@ -384,7 +384,7 @@ class EmbeddedPostgres:
 
 @contextlib.contextmanager
 def running_server(data_directory: Path) -> Iterator[str]:
-    """How to connect to the embedded server that a daemon on ``data_directory`` runs.
+    """Connection string of the embedded server that a daemon on ``data_directory`` runs.
 
     Raises PostgresUnavailable when there is none, or it is not ours to look into.
     """

@@ -6,11 +6,11 @@ events, makes batches of them (``rows/encoder.py``) and gives these to a thread 
 publisher: events that the ring no longer has come from the archive, and while Postgres is away
 nothing is read, so memory stays as it is.
 
-What it keeps in its hands: batches that are not known to be committed, two at most. After any
-failure a new connection says where the database is. Where the first of them begins: it is written
-again. Where it ends: it was committed, and only the answer was lost. Anywhere else (somebody
-restored a backup, or a rebuild has put other tables in place): models and names are made anew for
-that position.
+The publisher keeps the batches that are not known to be committed, two at most. After any failure
+a new connection says where the rows in the database end. If they end where the first of these
+batches begins, it is written again. If they end where it ends, it was committed and only the answer
+was lost. If they end anywhere else (somebody restored a backup, or a rebuild has put other tables
+in place), models and names are made anew for that place.
 
 The database decides what is written, never the clock; the flush interval only makes batches larger.
 
@@ -53,7 +53,7 @@ ABORT_AFTER_S = 2.0  # a stop waits this long for a statement, then cuts the con
 
 
 class State(IntEnum):
-    """What the publisher is doing; a counter of the stage has the number."""
+    """The state of the publisher; a counter of the stage has the number."""
 
     OFF = 0
     STARTING = 1
@@ -64,7 +64,7 @@ class State(IntEnum):
 
 
 class PublisherParameters(NamedTuple):
-    """How the publisher behaves. Times in seconds.
+    """Settings of the publisher. Times in seconds.
 
     ``batch_events``: events in one transaction, at most. ``flush_s``: the least time from one
     transaction to the next unless a batch is full. ``drain_s``: how long a stop writes what was
@@ -79,8 +79,7 @@ class PublisherParameters(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """How far the publisher is; the numbers only grow, ``text`` says what is wrong, if something
-    is."""
+    """The publisher's progress; the numbers only grow, ``text`` says what is wrong, if anything."""
 
     state: State
     next_event: int  # every event below it is committed
@@ -92,10 +91,15 @@ class Progress(NamedTuple):
 
 
 class Source(Protocol):
-    """Released events: exchange.core.follower.EventFollower has it."""
+    """Released events: exchange.core.follower.EventFollower has it.
+
+    ``lapped_count``: how often the ring had overtaken it, and the archive had the events.
+    """
+
+    lapped_count: int
 
     def behind(self) -> int:
-        """How many released events have not been read."""
+        """Number of released events that have not been read."""
 
     def read(self, limit: int) -> np.ndarray:
         """The next ones, at most ``limit``; a copy."""
@@ -112,7 +116,7 @@ class Archive(Protocol):
 
 
 class Surroundings(Protocol):
-    """What the publisher needs of the stage that it runs in."""
+    """The part of the stage that the publisher needs."""
 
     def source(self, next_event: int) -> Source:
         """A follower of released events from ``next_event`` on."""
@@ -121,7 +125,7 @@ class Surroundings(Protocol):
         """All released events."""
 
     def released(self) -> int:
-        """How many events are released."""
+        """Number of released events."""
 
     def model(self, next_event: int) -> AccountState:
         """A model that has seen no event from ``next_event`` on: new, or from a checkpoint."""
@@ -146,7 +150,7 @@ class Surroundings(Protocol):
 
 
 class _Opened(NamedTuple):
-    """What opening a connection gives."""
+    """The result of opening a connection."""
 
     connection: StoreConnection
     position: StorePosition
@@ -271,7 +275,7 @@ class Publisher:
 
         self._job = self._worker.submit(write)
 
-    # --- what became of it ----------------------------------------------------------------------
+    # --- results of the worker -------------------------------------------------------------------
 
     def _take_result(self) -> None:
         job, self._job = self._job, None
@@ -291,6 +295,7 @@ class Publisher:
     def _committed(self) -> None:
         """The first unwritten batch is in the database."""
         batch = self._unwritten.popleft()
+        assert batch.first == self._progress.next_event, "batches follow one another"
         source = self._source
         state = State.FOLLOWING
         if source is not None and source.behind() > self._parameters.batch_events:
@@ -306,7 +311,7 @@ class Publisher:
             next_event=batch.end,
             rows=self._progress.rows + batch.rows,
             commits=self._progress.commits + 1,
-            lapped=int(getattr(source, "lapped_count", 0)),
+            lapped=source.lapped_count if source is not None else 0,
         )
         self._become(state)
 
@@ -328,7 +333,7 @@ class Publisher:
         self._retry_s = min(self._retry_s * 2, self._parameters.retry_maximum_s)
 
     def _refuse(self, error: StoreRefused) -> None:
-        """What is in the database is not to be written to. Looked at again now and then."""
+        """The database must not be written to. It is looked at again now and then."""
         self._drop_connection()
         if self._progress.state != State.REFUSED or self._progress.text != str(error):
             log.error("nothing is written to Postgres: %s", error)

@@ -39,7 +39,7 @@ class Job:
         return self._done.wait(timeout_s)
 
     def result(self) -> Any:
-        """What the call returned; raises what it raised. Only when it is done."""
+        """The result of the call; raises what the call raised. Only when it is done."""
         assert self.done
         if self._error is not None:
             raise self._error

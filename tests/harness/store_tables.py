@@ -30,22 +30,49 @@ from exchange.read_model.accounts.order_status import OrderStatus
 
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 INTERVALS_S = {"1m": 60, "5m": 300, "15m": 900, "1h": 3600, "1d": 86400}
-K = EventKind
 ORDER_KINDS = {
-    K.ACCEPTED, K.REJECTED, K.REPLACED, K.CANCELED, K.TRADE, K.MODIFIED, K.RESTED, K.REMOVED,
-    K.TERMS, K.HELD, K.RELEASED, K.TRIGGERED, K.REFRESHED, K.SELF_TRADE_PREVENTED,
-    K.CANCEL_REJECTED,
-}  # fmt: skip
-NO_REMAINING = {K.ACCEPTED, K.REJECTED, K.REPLACED, K.TERMS, K.CANCEL_REJECTED}
+    EventKind.ACCEPTED,
+    EventKind.REJECTED,
+    EventKind.REPLACED,
+    EventKind.CANCELED,
+    EventKind.TRADE,
+    EventKind.MODIFIED,
+    EventKind.RESTED,
+    EventKind.REMOVED,
+    EventKind.TERMS,
+    EventKind.HELD,
+    EventKind.RELEASED,
+    EventKind.TRIGGERED,
+    EventKind.REFRESHED,
+    EventKind.SELF_TRADE_PREVENTED,
+    EventKind.CANCEL_REJECTED,
+}
+NO_REMAINING = {
+    EventKind.ACCEPTED,
+    EventKind.REJECTED,
+    EventKind.REPLACED,
+    EventKind.TERMS,
+    EventKind.CANCEL_REJECTED,
+}
 REASONS: dict[int, Any] = {
-    K.REJECTED: Reject, K.CANCEL_REJECTED: Reject, K.CONTROL_REJECTED: Reject, K.CANCELED:
-    CancelReason, K.SYSTEM: SystemEvent, K.WARNING: WarningReason, K.TRADE: TradeReason,
-    K.STATE_CHANGED: StateReason,
-}  # fmt: skip
+    EventKind.REJECTED: Reject,
+    EventKind.CANCEL_REJECTED: Reject,
+    EventKind.CONTROL_REJECTED: Reject,
+    EventKind.CANCELED: CancelReason,
+    EventKind.SYSTEM: SystemEvent,
+    EventKind.WARNING: WarningReason,
+    EventKind.TRADE: TradeReason,
+    EventKind.STATE_CHANGED: StateReason,
+}
 ACCOUNT_KINDS = {
-    K.ACCOUNT_DEFINED, K.BALANCE_CHANGED, K.CURRENCY_DEFINED, K.PARAMETER_SET, K.KILL_SWITCHED,
-    K.WARNING, K.CONTROL_REJECTED,
-}  # fmt: skip
+    EventKind.ACCOUNT_DEFINED,
+    EventKind.BALANCE_CHANGED,
+    EventKind.CURRENCY_DEFINED,
+    EventKind.PARAMETER_SET,
+    EventKind.KILL_SWITCHED,
+    EventKind.WARNING,
+    EventKind.CONTROL_REJECTED,
+}
 
 
 def time_of(ns: int) -> datetime.datetime | None:
@@ -86,125 +113,135 @@ class Expected:
         self.positions = self._positions()
 
     def _event(self, event: np.void) -> None:
-        e = {name: event[name].item() for name in event.dtype.names or ()}
-        kind = e["kind"]
+        fields = {name: event[name].item() for name in event.dtype.names or ()}
+        kind = fields["kind"]
         raw = event.tobytes()
-        if kind == K.INSTRUMENT_DEFINED:
-            self.symbols[e["instrument"]] = raw[64:72].rstrip(b"\0 ").decode()
-        elif kind == K.SESSION_DEFINED:
-            self.accounts_of[e["session"]] = e["quantity"]
-        elif kind == K.CURRENCY_DEFINED:
-            self.currencies[e["currency"]] = raw[64:72].rstrip(b"\0 ").decode()
+        if kind == EventKind.INSTRUMENT_DEFINED:
+            self.symbols[fields["instrument"]] = raw[64:72].rstrip(b"\0 ").decode()
+        elif kind == EventKind.SESSION_DEFINED:
+            self.accounts_of[fields["session"]] = fields["quantity"]
+        elif kind == EventKind.CURRENCY_DEFINED:
+            self.currencies[fields["currency"]] = raw[64:72].rstrip(b"\0 ").decode()
         about_order = kind in ORDER_KINDS
-        if kind in ACCOUNT_KINDS:  # noqa: SIM108
-            user = e["account"] or None
+        if kind in ACCOUNT_KINDS:
+            user = fields["account"] or None
         else:
-            user = self.accounts_of.get(e["session"])
+            user = self.accounts_of.get(fields["session"])
         names = REASONS.get(kind)
-        zero_counts = kind in (K.TRADE, K.STATE_CHANGED)
-        has_level = bool(e["flags"] & FLAG_LEVEL)
+        zero_counts = kind in (EventKind.TRADE, EventKind.STATE_CHANGED)
+        has_level = bool(fields["flags"] & FLAG_LEVEL)
         with_remaining = (about_order and kind not in NO_REMAINING) or kind in (
-            K.AUCTION, K.BALANCE_CHANGED,
+            EventKind.AUCTION, EventKind.BALANCE_CHANGED,
         )  # fmt: skip
         self.order_events.append(
             {
-                "sequence": e["sequence"],
-                "command_sequence": e["command_sequence"],
-                "created_at": time_of(e["timestamp_ns"]),
-                "nanoseconds": e["timestamp_ns"] % 1000,
+                "sequence": fields["sequence"],
+                "command_sequence": fields["command_sequence"],
+                "created_at": time_of(fields["timestamp_ns"]),
+                "nanoseconds": fields["timestamp_ns"] % 1000,
                 "kind": named(EventKind, kind),
-                "symbol": self.symbols.get(e["instrument"]),
+                "symbol": self.symbols.get(fields["instrument"]),
                 "user_id": user,
-                "session": e["session"] or None,
-                "order_id": e["order_id"] if about_order else None,
-                "side": named(Side, e["side"]) if about_order or kind == K.LEVEL else None,
-                "type": named(OrderType, e["order_type"]) if about_order else None,
-                "price": e["price"] if about_order else e["price"] or None,
-                "quantity": e["quantity"] if about_order else e["quantity"] or None,
-                "remaining": e["remaining"] if with_remaining else None,
+                "session": fields["session"] or None,
+                "order_id": fields["order_id"] if about_order else None,
+                "side": named(Side, fields["side"])
+                if about_order or kind == EventKind.LEVEL
+                else None,
+                "type": named(OrderType, fields["order_type"]) if about_order else None,
+                "price": fields["price"] if about_order else fields["price"] or None,
+                "quantity": fields["quantity"] if about_order else fields["quantity"] or None,
+                "remaining": fields["remaining"] if with_remaining else None,
                 "reason": (
-                    named(names, e["reason"]) if names and (e["reason"] or zero_counts) else None
+                    named(names, fields["reason"])
+                    if names and (fields["reason"] or zero_counts)
+                    else None
                 ),
                 "contra_order_id": (
-                    e["contra_order_id"]
-                    if kind in (K.TRADE, K.REPLACED, K.SELF_TRADE_PREVENTED)
+                    fields["contra_order_id"]
+                    if kind in (EventKind.TRADE, EventKind.REPLACED, EventKind.SELF_TRADE_PREVENTED)
                     else None
                 ),
                 "contra_user_id": (
-                    self.accounts_of[e["contra_session"]] if kind == K.TRADE else None
+                    self.accounts_of[fields["contra_session"]] if kind == EventKind.TRADE else None
                 ),
-                "level_quantity": e["level_quantity"] if has_level else None,
-                "level_orders": e["level_orders"] if has_level else None,
-                "stop_price": (e["contra_order_id"] or None) if kind == K.TERMS else None,
-                "display_quantity": (e["remaining"] or None) if kind == K.TERMS else None,
+                "level_quantity": fields["level_quantity"] if has_level else None,
+                "level_orders": fields["level_orders"] if has_level else None,
+                "stop_price": (fields["contra_order_id"] or None)
+                if kind == EventKind.TERMS
+                else None,
+                "display_quantity": (fields["remaining"] or None)
+                if kind == EventKind.TERMS
+                else None,
                 "client_order_id": text_of(raw[64:78]) if about_order else None,
             }
         )
-        if kind == K.TRADE:
-            self._trade(e)
+        if kind == EventKind.TRADE:
+            self._trade(fields)
 
-    def _trade(self, e: dict[str, Any]) -> None:
-        maker = (e["order_id"], self.accounts_of[e["session"]])
-        taker = (e["contra_order_id"], self.accounts_of[e["contra_session"]])
-        buyer, seller = (maker, taker) if e["side"] == Side.BUY else (taker, maker)
-        symbol = self.symbols[e["instrument"]]
+    def _trade(self, fields: dict[str, Any]) -> None:
+        maker = (fields["order_id"], self.accounts_of[fields["session"]])
+        taker = (fields["contra_order_id"], self.accounts_of[fields["contra_session"]])
+        buyer, seller = (maker, taker) if fields["side"] == Side.BUY else (taker, maker)
+        symbol = self.symbols[fields["instrument"]]
         self.trades.append(
             {
-                "id": e["sequence"] + 1,
+                "id": fields["sequence"] + 1,
                 "symbol": symbol,
                 "buy_order_id": buyer[0],
                 "sell_order_id": seller[0],
                 "buyer_id": buyer[1],
                 "seller_id": seller[1],
-                "price": e["price"],
-                "quantity": e["quantity"],
-                "taker_side": named(Side, e["contra_side"]),
-                "reason": named(TradeReason, e["reason"]),
-                "executed_at": time_of(e["timestamp_ns"]),
+                "price": fields["price"],
+                "quantity": fields["quantity"],
+                "taker_side": named(Side, fields["contra_side"]),
+                "reason": named(TradeReason, fields["reason"]),
+                "executed_at": time_of(fields["timestamp_ns"]),
             }
         )
         for name, seconds in INTERVALS_S.items():
-            start = e["timestamp_ns"] // 10**9 // seconds * seconds
+            start = fields["timestamp_ns"] // 10**9 // seconds * seconds
             key = (symbol, EPOCH + datetime.timedelta(seconds=start))
-            price = e["price"]
+            price = fields["price"]
             line = self.klines[name].setdefault(key, [price, price, price, price, 0, 0])
             line[1], line[2], line[3] = max(line[1], price), min(line[2], price), price
-            line[4] += e["quantity"]
+            line[4] += fields["quantity"]
             line[5] += 1
 
     def _orders(self) -> list[dict[str, Any]]:
         found = []
         for order_id in sorted(self.model.take_dirty().orders.tolist()):
-            o = self.model.order(order_id)
-            assert o is not None
-            names = Reject if o.status == OrderStatus.REJECTED else CancelReason
+            order = self.model.order(order_id)
+            assert order is not None
+            names = Reject if order.status == OrderStatus.REJECTED else CancelReason
             found.append(
                 {
-                    "id": o.order_id,
-                    "user_id": o.account,
-                    "symbol": self.symbols.get(o.instrument, f"#{o.instrument}"),
-                    "side": named(Side, o.side),
-                    "type": named(OrderType, o.order_type),
+                    "id": order.order_id,
+                    "user_id": order.account,
+                    "symbol": self.symbols.get(order.instrument, f"#{order.instrument}"),
+                    "side": named(Side, order.side),
+                    "type": named(OrderType, order.order_type),
                     "price": (
-                        o.price if o.order_type in (OrderType.LIMIT, OrderType.STOP_LIMIT) else None
+                        order.price
+                        if order.order_type in (OrderType.LIMIT, OrderType.STOP_LIMIT)
+                        else None
                     ),
-                    "quantity": o.quantity,
-                    "stop_price": o.stop_price or None,
-                    "display_quantity": o.display_quantity or None,
-                    "filled_quantity": o.filled,
-                    "filled_value": o.filled_value,
-                    "remaining_quantity": o.open,
-                    "status": o.status.name.lower(),
-                    "time_in_force": o.time_in_force,
-                    "client_order_id": text_of(o.token),
-                    "session": o.session,
-                    "reason": named(names, o.reason) if o.reason else None,
-                    "replaces": o.replaces or None,
-                    "replaced_by": o.replaced_by or None,
-                    "created_at": time_of(o.created_ns),
-                    "updated_at": time_of(o.updated_ns),
-                    "filled_at": time_of(o.filled_ns),
-                    "cancelled_at": time_of(o.cancelled_ns),
+                    "quantity": order.quantity,
+                    "stop_price": order.stop_price or None,
+                    "display_quantity": order.display_quantity or None,
+                    "filled_quantity": order.filled,
+                    "filled_value": order.filled_value,
+                    "remaining_quantity": order.open,
+                    "status": order.status.name.lower(),
+                    "time_in_force": order.time_in_force,
+                    "client_order_id": text_of(order.token),
+                    "session": order.session,
+                    "reason": named(names, order.reason) if order.reason else None,
+                    "replaces": order.replaces or None,
+                    "replaced_by": order.replaced_by or None,
+                    "created_at": time_of(order.created_ns),
+                    "updated_at": time_of(order.updated_ns),
+                    "filled_at": time_of(order.filled_ns),
+                    "cancelled_at": time_of(order.cancelled_ns),
                 }
             )
         return found

@@ -75,6 +75,7 @@ class MemoryArchive:
         self.events = events
         self._released = len(events) if released is None else released
         self.next_event = 0
+        self.lapped_count = 0
         self.stop = threading.Event()
         self.progress: list[Progress] = []
         self.models_made = 0

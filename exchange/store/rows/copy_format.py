@@ -14,13 +14,23 @@ from typing import NamedTuple
 
 import numpy as np
 
-from exchange.store.rows.kernel import ESCAPED_BYTES, INT2, INT4, INT8, TEXT, TOKEN, write_rows
+from exchange import records
+from exchange.store.rows.kernel import (
+    ESCAPED_BYTES,
+    INT2,
+    INT4,
+    INT8,
+    TEXT,
+    TOKEN,
+    TOKEN_BYTES,
+    write_rows,
+)
 from exchange.store.rows.texts import Texts
 
 HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 TRAILER = b"\xff\xff"
 _EPOCH_US = 946_684_800_000_000  # Postgres counts from 2000-01-01
-_NO_TOKENS = np.zeros((0, 14), np.uint8)
+_NO_TOKENS = np.zeros((0, TOKEN_BYTES), np.uint8)
 _COLUMN_KINDS = {"int2": INT2, "int4": INT4, "int8": INT8, "text": TEXT, "token": TOKEN}
 
 
@@ -33,6 +43,9 @@ class Nullable(NamedTuple):
 
 Column = np.ndarray | Nullable
 NO_TEXT = -1  # a text column's null
+
+# the kernel has a number of its own, so that its compiled code outlives changes of the records
+assert TOKEN_BYTES == records.TOKEN_BYTES
 
 
 def present(condition: np.ndarray, values: np.ndarray) -> Nullable:
@@ -79,7 +92,7 @@ class Table(NamedTuple):
         return np.array([_COLUMN_KINDS[kind] for _, kind in self.columns], np.int64)
 
     def bound(self, values: np.ndarray, places: np.ndarray) -> int:
-        """How many bytes the rows of ``values`` can have at most."""
+        """The most bytes that the rows of ``values`` can have."""
         rows = values.shape[1]
         total = 2 * int(rows)
         sizes = np.append(np.diff(places), 0)  # the last one is that of NO_TEXT
@@ -112,6 +125,7 @@ class Table(NamedTuple):
         joined, places = texts.arrays()
         out = np.empty(self.bound(values, places), np.uint8)
         size = int(write_rows(values, nulls, self.kinds(), tokens, joined, places, out))
+        assert size <= len(out), self.name
         return Rows(values.shape[1], memoryview(out.data)[:size])
 
 

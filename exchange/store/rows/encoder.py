@@ -43,7 +43,7 @@ from exchange.store.rows.state_rows import (
 
 
 class Batch(NamedTuple):
-    """What one transaction writes: the rows of events ``first`` .. ``end`` - 1."""
+    """The rows that one transaction writes: those of events ``first`` .. ``end`` - 1."""
 
     first: int
     end: int
@@ -58,7 +58,7 @@ class Batch(NamedTuple):
 
     @property
     def rows(self) -> int:
-        """How many rows are written."""
+        """Number of rows that are written."""
         groups = (self.copied, self.merged, self.added)
         return sum(rows.number for group in groups for _, rows in group)
 
@@ -108,6 +108,7 @@ class Encoder:
             lines = lines_of(trades)
             added = [(KLINES[name], kline_rows(name, lines[name], names)) for name in lines]
         new, old = split_orders(changes.orders, events)
+        assert len(new) + len(old) == len(changes.orders)
         if len(new):
             copied.append((ORDERS, order_rows(new, names, self._state_texts)))
         merged = [

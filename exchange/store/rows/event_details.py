@@ -98,7 +98,7 @@ def _values(event: Event) -> list[int]:
 
 
 def details(event: Event, currencies: dict[int, str]) -> dict[str, Any]:
-    """What ``event`` says beyond the columns; ``currencies``: number -> code."""
+    """Details of ``event`` that have no column; ``currencies``: number -> code."""
     kind = int(event["kind"])
     if kind == EventKind.INSTRUMENT_DEFINED:
         row = instrument_row(event, currencies.get(int(event["currency"]), ""))

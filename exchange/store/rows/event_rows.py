@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from exchange.codes import FLAG_LEVEL, EventKind, Side
-from exchange.records import EVENT
+from exchange.records import EVENT, EVENT_TOKEN_0, TOKEN_BYTES
 from exchange.store.rows import event_kinds as kinds
 from exchange.store.rows.copy_format import (
     NO_TEXT,
@@ -34,16 +34,14 @@ from exchange.store.rows.event_details import (
     instrument_row,
     session_row,
 )
-from exchange.store.rows.kernel import TOKEN_BYTES
 from exchange.store.rows.texts import Texts
 
 JSONB_VERSION = b"\x01"
-_TOKEN_OFFSET = int(EVENT.fields["token_0"][1])  # type: ignore[index]
 NUMBERS = 1 << 16  # instruments and sessions are numbered with 16 bits
 
 
 class Definitions(NamedTuple):
-    """What a batch of events defines, in order."""
+    """Definitions in a batch of events, in order."""
 
     instruments: list[InstrumentRow]
     sessions: list[SessionRow]
@@ -99,7 +97,7 @@ class Names:
 
 
 def definitions_of(events: np.ndarray, currencies: dict[int, str]) -> Definitions:
-    """What ``events`` define; ``currencies``: those known before, number -> code."""
+    """Definitions in ``events``; ``currencies``: those known before, number -> code."""
     found = Definitions([], [], [])
     at = np.flatnonzero(kinds.DEFINES[events["kind"]])
     if len(at) == 0:
@@ -122,7 +120,8 @@ def definitions_of(events: np.ndarray, currencies: dict[int, str]) -> Definition
 def tokens_of(events: np.ndarray) -> np.ndarray:
     """The tokens of contiguous events: uint8[n, 14]."""
     octets = events.view(np.uint8).reshape(-1, EVENT.itemsize)
-    return np.ascontiguousarray(octets[:, _TOKEN_OFFSET : _TOKEN_OFFSET + TOKEN_BYTES])
+    first = EVENT_TOKEN_0.offset
+    return np.ascontiguousarray(octets[:, first : first + TOKEN_BYTES])
 
 
 def _int64(events: np.ndarray, field: str) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Orders, accounts and positions as they are after a batch, as rows.
 
 Who uses it: the encoder and the check. What changed, and what it is now, comes from the account
-model (``exchange/read_model/accounts/model.py``) as structured arrays (``accounts_rows.py``).
+model (``exchange/read_model/accounts/model.py``) as structured arrays (``accounts/rows.py``).
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ import numpy as np
 from exchange.codes import OrderType
 from exchange.read_model.accounts.model import AccountModel
 from exchange.read_model.accounts.order_status import OrderStatus
-from exchange.read_model.accounts.rows import ORDER_ROW, VALUE_HIGH_BITS
+from exchange.read_model.accounts.rows import ORDER_RECORD, ORDER_ROW, VALUE_HIGH_BITS
 from exchange.read_model.accounts.types import AccountModelCapacity
+from exchange.records import TOKEN_BYTES, field
 from exchange.store.rows import event_kinds as kinds
 from exchange.store.rows.copy_format import (
     ACCOUNTS,
@@ -28,10 +29,9 @@ from exchange.store.rows.copy_format import (
     timestamps,
 )
 from exchange.store.rows.event_rows import Names
-from exchange.store.rows.kernel import TOKEN_BYTES
 from exchange.store.rows.texts import name_of
 
-_TOKEN_OFFSET = int(ORDER_ROW.fields["token"][1])  # type: ignore[index]
+_TOKEN_OFFSET = field(ORDER_RECORD, "token_0").offset
 _INT64_MAXIMUM = (1 << 63) - 1
 # An order in one of these never changes again
 CLOSED = np.zeros(256, np.bool_)
@@ -47,9 +47,9 @@ CLOSED[
 
 
 class Changes(NamedTuple):
-    """What a batch of events changed, each once, as it is after them."""
+    """Records that a batch of events changed, each once, as they are after it."""
 
-    orders: np.ndarray  # ORDER_ROW of accounts_rows
+    orders: np.ndarray  # ORDER_ROW
     accounts: np.ndarray  # BALANCE_ROW
     positions: np.ndarray  # POSITION_ROW
 
@@ -74,7 +74,7 @@ class AccountState:
         self.model.apply(events)
 
     def take_changes(self) -> Changes:
-        """What changed since the last call."""
+        """Take the changes since the last call."""
         dirty = self.model.take_dirty()
         money = dirty.accounts[dirty.accounts[:, 1] > 0]
         return Changes(

@@ -56,11 +56,15 @@ class Texts:
         return self._joined, self._places
 
     def mark(self) -> int:
-        """How many texts there are, for ``forget``."""
+        """Number of texts so far, for ``forget``."""
         return len(self._parts)
 
     def forget(self, mark: int) -> None:
         """Take away the texts since ``mark``: those of one batch."""
+        assert mark <= len(self._parts)
+        if mark == len(self._parts):
+            return
         for part in self._parts[mark:]:
             del self._numbers[part]
         del self._parts[mark:]
+        self._places = np.zeros(0, np.int64)  # as many others may come in their place

@@ -10,7 +10,7 @@ from store_tables import Expected, assert_tables
 from store_world import MemoryArchive, RunningPublisher, random_events
 
 from exchange.store.connection import ConnectionParameters
-from exchange.store.partitions import PARTITIONED, Partition, attached, first_day, month_of
+from exchange.store.partitions import PARTITIONED, attached
 from exchange.store.schema import has_timescale, migrate, migrations
 
 pytestmark = pytest.mark.needs_jit
@@ -22,16 +22,6 @@ def test_once(connection: psycopg.Connection, connection_parameters: ConnectionP
     assert migrate(connection, schema) == 0
     found = connection.execute("SELECT version, name FROM schema_version ORDER BY 1").fetchall()
     assert found == [(each.version, each.name) for each in migrations()]
-
-
-def test_months() -> None:
-    assert month_of(0) == 1970 * 12
-    december = 2026 * 12 + 11
-    assert f"{first_day(december):%Y-%m-%d}" == "2026-12-01"
-    assert f"{first_day(december + 1):%Y-%m-%d}" == "2027-01-01"
-    last_ns = int(first_day(december + 1).timestamp()) * 10**9 - 1
-    assert (month_of(last_ns), month_of(last_ns + 1)) == (december, december + 1)
-    assert Partition("trades", december).name == "trades_2026_12"
 
 
 def test_without_the_extension(connection: psycopg.Connection) -> None:

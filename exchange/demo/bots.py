@@ -15,6 +15,7 @@ import random
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from exchange.client import ApiKey, NewOrder, NotReached, Stream
 from exchange.client.messages import (
@@ -42,21 +43,22 @@ EXPECTED = frozenset({4001, 4003})
 SKEW_QUANTITY = 40  # so many ordinary quantities too many move the quotes by half a spread
 
 
+class Venue(NamedTuple):
+    """The exchange that the bots trade on: its API's URL, its instruments, the price of each."""
+
+    url: str
+    instruments: Sequence[Instrument]
+    fair: Mapping[str, FairPrice]  # by symbol; all bots share them
+
+
 class Bot(ABC):
     """One account's bot: keeps its stream, calls ``work`` when it is connected."""
 
-    def __init__(
-        self,
-        url: str,
-        key: ApiKey,
-        instruments: Sequence[Instrument],
-        fair: Mapping[str, FairPrice],
-        choose: random.Random,
-    ) -> None:
-        self._stream = Stream(url, key)
-        self._instruments = list(instruments)
-        self._by_symbol = {instrument.symbol: instrument for instrument in instruments}
-        self._fair = fair
+    def __init__(self, venue: Venue, key: ApiKey, choose: random.Random) -> None:
+        self._stream = Stream(venue.url, key)
+        self._instruments = list(venue.instruments)
+        self._by_symbol = {instrument.symbol: instrument for instrument in venue.instruments}
+        self._fair = venue.fair
         self._choose = choose
         self._channels = ["orders"]
         self._renew_at_s = 0.0
@@ -112,7 +114,7 @@ class Bot(ABC):
             else:
                 if isinstance(message, Error):
                     self._say(message)
-                self.hear(message)
+                self.receive(message)
 
     def _say(self, error: Error) -> None:
         """Log an error that is not expected, once for each kind."""
@@ -136,10 +138,10 @@ class Bot(ABC):
     async def work(self, now_s: float) -> float:
         """Do something. Returns for how many seconds nothing is to be done."""
 
-    def hear(self, message: Message) -> None:  # noqa: B027 - a bot need not listen
-        """A message of the stream."""
+    def receive(self, message: Message) -> None:  # noqa: B027 - not every bot needs them
+        """A message of the stream has come."""
 
-    def forget(self) -> None:  # noqa: B027 - nor remember
+    def forget(self) -> None:  # noqa: B027 - nor has every bot orders to forget
         """The connection was lost; all orders are being cancelled."""
 
 
@@ -147,20 +149,13 @@ class Maker(Bot):
     """Quotes both sides of every instrument; trades move its idea of the price."""
 
     def __init__(
-        self,
-        url: str,
-        key: ApiKey,
-        instruments: Sequence[Instrument],
-        fair: Mapping[str, FairPrice],
-        choose: random.Random,
-        *,
-        leads: bool = False,
+        self, venue: Venue, key: ApiKey, choose: random.Random, *, leads: bool = False
     ) -> None:
         """``leads``: this one lets the common prices move; there is one such maker."""
-        super().__init__(url, key, instruments, fair, choose)
+        super().__init__(venue, key, choose)
         self._leads = leads
         if leads:
-            self._channels += [f"trade.{instrument.symbol}" for instrument in instruments]
+            self._channels += [f"trade.{instrument.symbol}" for instrument in self._instruments]
         self._resting: dict[str, dict[int, Resting]] = {s: {} for s in self._by_symbol}
         self._asked: dict[str, tuple[str, Resting, float]] = {}  # client order id -> symbol, ...
         self._cancelling: dict[int, float] = {}
@@ -217,7 +212,7 @@ class Maker(Bot):
             )
             self._asked[name] = (symbol, Resting(0, side, price), now_s)
 
-    def hear(self, message: Message) -> None:
+    def receive(self, message: Message) -> None:
         if isinstance(message, ExecutionReport):
             order = message.order
             self._asked.pop(order.client_order_id or "", None)
@@ -249,15 +244,8 @@ class Maker(Bot):
 class Taker(Bot):
     """Buys and sells at the market, more in one direction while the mood lasts."""
 
-    def __init__(
-        self,
-        url: str,
-        key: ApiKey,
-        instruments: Sequence[Instrument],
-        fair: Mapping[str, FairPrice],
-        choose: random.Random,
-    ) -> None:
-        super().__init__(url, key, instruments, fair, choose)
+    def __init__(self, venue: Venue, key: ApiKey, choose: random.Random) -> None:
+        super().__init__(venue, key, choose)
         # some instruments are more popular than others
         self._weights = [1.0 / (1 + 0.35 * index) for index in range(len(self._instruments))]
         self._resting: dict[int, float] = {}  # order id -> until when it may rest
@@ -308,7 +296,7 @@ class Taker(Bot):
             display_quantity=shown,
         )
 
-    def hear(self, message: Message) -> None:
+    def receive(self, message: Message) -> None:
         if isinstance(message, ExecutionReport):
             order = message.order
             if order.is_open:

@@ -1,4 +1,4 @@
-"""Which orders a maker wants in the book, against those that it has: pure decisions, no network.
+"""A maker's decisions: the orders to cancel and to enter, given those that it has; no network.
 
 Invariants: the prices asked for are multiples of the tick within the instrument's bounds, the
 quantities multiples of the lot, and one decision asks for at most ACTIONS of each kind.
@@ -52,7 +52,7 @@ def best_prices(instrument: Instrument, fair: float, skew: float) -> tuple[int, 
 
 
 def reach_ticks(instrument: Instrument, fair: float) -> int:
-    """How far from its best price a maker's orders may lie."""
+    """The farthest that a maker's orders may lie from its best price, in ticks."""
     return max(REACH_TICKS, round(fair * REACH / instrument.tick))
 
 

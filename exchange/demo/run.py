@@ -18,16 +18,14 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
 import msgspec
 
 from exchange.client import ApiKey, NotReached, RequestFailed, RestClient
-from exchange.client.types import Instrument
 from exchange.control.socket import Request, ask
-from exchange.demo.bots import Bot, Maker, Taker
+from exchange.demo.bots import Bot, Maker, Taker, Venue
 from exchange.demo.prices import FairPrice
 from exchange.errors import ExitStatus, Refused, StageFailed
 from exchange.runtime.run_file import read_run_file
@@ -147,8 +145,9 @@ class _Demonstration:
             )
             for each in instruments
         }
+        venue = Venue(url, instruments, fair)
         bots = [
-            asyncio.create_task(self._keep(url, keys[account], instruments, fair, choose.random()))
+            asyncio.create_task(self._keep(venue, keys[account], choose.random()))
             for account in (*MAKERS, *TAKERS)
         ]
         stopped = asyncio.create_task(self._stopping.wait())
@@ -163,18 +162,11 @@ class _Demonstration:
                 each.cancel()
             await asyncio.gather(*bots, return_exceptions=True)
 
-    async def _keep(
-        self,
-        url: str,
-        key: DemoKey,
-        instruments: Sequence[Instrument],
-        fair: dict[str, FairPrice],
-        seed: float,
-    ) -> None:
+    async def _keep(self, venue: Venue, key: DemoKey, seed: float) -> None:
         """Run one account's bot; when the exchange cannot be reached begin again."""
         while not self._stopping.is_set():
             try:
-                await _bot(url, key, instruments, fair, random.Random(seed)).run(self._stopping)
+                await _bot(venue, key, random.Random(seed)).run(self._stopping)
             except NotReached as error:
                 log.warning("bot of account %d: %s", key.account, error)
                 await asyncio.sleep(RETRY_PAUSE_S)
@@ -183,7 +175,7 @@ class _Demonstration:
                 return
 
     async def _url(self, daemon_pid: int) -> str | None:
-        """Where the API listens; None when a signal came first."""
+        """The API's URL; None when a signal came first."""
         end_s = time.monotonic() + START_PATIENCE_S
         while not self._stopping.is_set():
             state = read_run_file(self._data_directory)
@@ -260,14 +252,7 @@ class _Demonstration:
         self._say(*lines)
 
 
-def _bot(
-    url: str,
-    key: DemoKey,
-    instruments: Sequence[Instrument],
-    fair: dict[str, FairPrice],
-    choose: random.Random,
-) -> Bot:
+def _bot(venue: Venue, key: DemoKey, choose: random.Random) -> Bot:
     if key.account in MAKERS:
-        leads = key.account == MAKERS[0]
-        return Maker(url, key.api_key, instruments, fair, choose, leads=leads)
-    return Taker(url, key.api_key, instruments, fair, choose)
+        return Maker(venue, key.api_key, choose, leads=key.account == MAKERS[0])
+    return Taker(venue, key.api_key, choose)

@@ -29,8 +29,9 @@ import numpy as np
 import psutil
 
 from exchange.codes import EventKind
-from exchange.core.counters import Counter
+from exchange.core.counters import WEB_COUNTERS, Counter
 from exchange.core.region import region_name
+from exchange.core.stage_names import FEED_STAGES
 from replay.source import JournalView
 from ringbuffer.counters import read_counters
 from ringbuffer.jit import jit
@@ -48,6 +49,7 @@ from scripts.benchmarks.feed_client import (
 )
 from scripts.benchmarks.result import check, progress
 
+STAGE_PROGRAM = "exchange.stages.main"  # its next argument is the name of the stage
 SAMPLE_EVERY = 16  # of so many connections one is looked at closely
 WARM_SECONDS = 1.0
 ANSWERS_PER_TRADE = 4  # accepted, accepted, executed twice: one session has both sides
@@ -154,9 +156,8 @@ def _workers(daemon: int) -> list[psutil.Process]:
     found = []
     for child in psutil.Process(daemon).children():
         words = child.cmdline()
-        if "exchange.stages.main" in words:
-            role = words[words.index("exchange.stages.main") + 1]
-            found += [child] if role.startswith("feed_") else []
+        if STAGE_PROGRAM in words and words[words.index(STAGE_PROGRAM) + 1] in FEED_STAGES:
+            found.append(child)
     check(bool(found), "there is no feed worker")
     return found
 
@@ -166,8 +167,8 @@ def _cpu_seconds(daemon: int) -> dict[str, float]:
     seconds = {"clients": sum(psutil.Process().cpu_times()[:2])}
     for child in psutil.Process(daemon).children():
         words = child.cmdline()
-        if "exchange.stages.main" in words:
-            seconds[words[words.index("exchange.stages.main") + 1]] = sum(child.cpu_times()[:2])
+        if STAGE_PROGRAM in words:
+            seconds[words[words.index(STAGE_PROGRAM) + 1]] = sum(child.cpu_times()[:2])
     return seconds
 
 
@@ -220,7 +221,9 @@ def _steady(
         region.close()
         loader.close()
         clients.close()
-    lapped = [f"feed_{worker}_lapped" for worker in range(1, arguments.workers + 1)]
+    lapped = [
+        WEB_COUNTERS[stage]["lapped"].name.lower() for stage in FEED_STAGES[: arguments.workers]
+    ]
     latencies_ms = _check_samples(place, clients, instruments, warm, trades)
     p50, p99, p999 = (float(each) for each in np.percentile(latencies_ms, [50, 99, 99.9]))
     figures = {

@@ -16,6 +16,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import orjson
@@ -63,145 +64,199 @@ RECEIVES = 8
 TOTALS = 9
 
 
+# WebSocket frames (RFC 6455): the two bytes in front of the payload and what lengthens them
+TEXT = 0x81
+PING = 0x89
+HEADER_BYTES = 2
+SHORT_SIZE = 126  # the size is in the next two bytes
+SHORT_HEADER_BYTES = 4
+LONG_SIZE = 127  # the size is in the next eight bytes
+LONG_HEADER_BYTES = 10
+BYTE_BITS = 8
+# What is looked for in the messages: their type begins behind ``{"type":"``
+TYPE_AT = 9
+SEQUENCE_KEY = np.frombuffer(b'"sequence":', np.uint8).copy()
+LETTER_E, LETTER_R, LETTER_S, LETTER_T = ord("e"), ord("r"), ord("s"), ord("t")
+DIGIT_0, DIGIT_9 = ord("0"), ord("9")
+EPOLL_TIMEOUT_MS = 10
+DATA_AT = EPOLL_EVENT_SIZE_BYTES - 8  # of epoll's entry: the user data, a connection's number
+DATA_BYTES = 3  # of the user data that are looked at
+CONNECTION_CLOSED = -1
+FRAME_TOO_LARGE = -2
+
+
+class Reception(NamedTuple):
+    """The arrays that the receiving loop works on; ``connection`` numbers rows.
+
+    ``entries``: uint8, of epoll; ``descriptors``: int64 by connection; ``buffer``: uint8, what was
+    received; ``carry``: uint8[connections, CARRY_BYTES], unfinished frames, of which ``held``
+    (int64) bytes count; ``trades``: int64 by connection; ``samples``: int64[n, 3], connection,
+    sequence, when it was received (UTC ns); ``totals``: int64[TOTALS].
+    """
+
+    entries: np.ndarray
+    descriptors: np.ndarray
+    buffer: np.ndarray
+    carry: np.ndarray
+    held: np.ndarray
+    trades: np.ndarray
+    samples: np.ndarray
+    totals: np.ndarray
+
+
+@jit
+def _is_key(buffer: np.ndarray, at: int) -> bool:
+    """Whether ``buffer`` (uint8) has SEQUENCE_KEY at ``at``."""
+    same = 0
+    while same < len(SEQUENCE_KEY) and buffer[at + same] == SEQUENCE_KEY[same]:
+        same += 1
+    return same == len(SEQUENCE_KEY)
+
+
 @jit
 def _sequence(buffer: np.ndarray, at: int, end: int) -> int:
-    """The number after ``"sequence":`` in ``buffer[at:end]``; -1 where there is none."""
-    i = at
-    while i < end - 11:
-        if (
-            buffer[i] == 0x22
-            and buffer[i + 1] == 0x73
-            and buffer[i + 2] == 0x65
-            and buffer[i + 3] == 0x71
-            and buffer[i + 9] == 0x22
-        ):
-            i += 11
+    """The number after SEQUENCE_KEY in ``buffer[at:end]`` (uint8); -1 where there is none."""
+    while at < end - len(SEQUENCE_KEY):
+        if _is_key(buffer, at):
+            at += len(SEQUENCE_KEY)
             value = 0
-            while i < end and 0x30 <= buffer[i] <= 0x39:
-                value = value * 10 + np.int64(buffer[i]) - 0x30
-                i += 1
+            while at < end and DIGIT_0 <= buffer[at] <= DIGIT_9:
+                value = value * 10 + np.int64(buffer[at]) - DIGIT_0
+                at += 1
             return value
-        i += 1
+        at += 1
     return -1
 
 
 @jit
-def _take_frames(
-    connection: int,
-    buffer: np.ndarray,
-    end: int,
-    now_ns: int,
-    trades: np.ndarray,
-    samples: np.ndarray,
-    totals: np.ndarray,
-) -> int:
-    """Go through the whole frames in ``buffer[:end]``. Returns where the unfinished one begins.
+def _big_endian(buffer: np.ndarray, first: int, end: int) -> int:
+    """The bytes ``buffer[first:end]`` (uint8) as a number."""
+    value = 0
+    for i in range(first, end):
+        value = value << BYTE_BITS | np.int64(buffer[i])
+    return value
 
-    ``now_ns``: 0 where no sample is taken.
+
+@jit
+def _count_message(
+    reception: Reception, connection: int, payload: int, size: int, now_ns: int
+) -> None:
+    """Count the message of ``size`` bytes at ``payload`` of the buffer by its type.
+
+    ``now_ns`` (UTC): a trade becomes a sample; 0: it does not.
     """
+    buffer, samples, totals = reception.buffer, reception.samples, reception.totals
+    # ticker, subscribed, error ...: the first two letters tell trades from tickers
+    letter = np.int64(buffer[payload + TYPE_AT]) if size > TYPE_AT + 2 else 0
+    if letter == LETTER_T and buffer[payload + TYPE_AT + 1] == LETTER_R:
+        totals[TRADES] += 1
+        reception.trades[connection] += 1
+        if now_ns and totals[SAMPLES] < samples.shape[0]:
+            row = totals[SAMPLES]
+            samples[row, 0] = connection
+            samples[row, 1] = _sequence(buffer, payload, payload + size)
+            samples[row, 2] = now_ns
+            totals[SAMPLES] = row + 1
+    elif letter == LETTER_S:
+        totals[ACKNOWLEDGED] += 1
+    elif letter == LETTER_E:
+        totals[ERRORS] += 1
+    else:
+        totals[OTHERS] += 1
+
+
+@jit
+def _take_frames(reception: Reception, connection: int, end: int, now_ns: int) -> int:
+    """Go through the whole frames in the buffer's first ``end`` bytes.
+
+    Returns where the unfinished one begins. ``now_ns`` (UTC): 0 where no sample is taken.
+    """
+    buffer, totals = reception.buffer, reception.totals
     at = 0
-    while end - at >= 2:
+    while end - at >= HEADER_BYTES:
         size = np.int64(buffer[at + 1])
-        header = 2
-        if size == 126:
-            header = 4
-            if end - at < header:
-                break
-            size = np.int64(buffer[at + 2]) << 8 | np.int64(buffer[at + 3])
-        elif size == 127:
-            header = 10
-            if end - at < header:
-                break
-            size = 0
-            for i in range(2, 10):
-                size = size << 8 | np.int64(buffer[at + i])
+        header = HEADER_BYTES
+        if size == SHORT_SIZE:
+            header = SHORT_HEADER_BYTES
+        elif size == LONG_SIZE:
+            header = LONG_HEADER_BYTES
+        if end - at < header:
+            break
+        if header != HEADER_BYTES:
+            size = _big_endian(buffer, at + HEADER_BYTES, at + header)
         if end - at < header + size:
             break
-        payload = at + header
         totals[FRAMES] += 1
-        # {"type":"trade", ticker, subscribed, error ...: the tenth and eleventh characters
-        kind = buffer[payload + 9] if size > 11 else 0
-        if buffer[at] != 0x81:
-            if buffer[at] != 0x89:  # a ping
-                totals[ERRORS] += 1
-        elif kind == 0x74 and buffer[payload + 10] == 0x72:
-            totals[TRADES] += 1
-            trades[connection] += 1
-            if now_ns and totals[SAMPLES] < samples.shape[0]:
-                row = totals[SAMPLES]
-                samples[row, 0] = connection
-                samples[row, 1] = _sequence(buffer, payload, payload + size)
-                samples[row, 2] = now_ns
-                totals[SAMPLES] = row + 1
-        elif kind == 0x73:
-            totals[ACKNOWLEDGED] += 1
-        elif kind == 0x65:
+        if buffer[at] == TEXT:
+            _count_message(reception, connection, at + header, size, now_ns)
+        elif buffer[at] != PING:
             totals[ERRORS] += 1
-        else:
-            totals[OTHERS] += 1
-        at = payload + size
+        at += header + size
     return at
 
 
 @jit
-def receive(
-    epoll: int,
-    entries: np.ndarray,
-    descriptors: np.ndarray,
-    buffer: np.ndarray,
-    carry: np.ndarray,
-    held: np.ndarray,
-    trades: np.ndarray,
-    samples: np.ndarray,
-    sample_every: int,
-    totals: np.ndarray,
-    slice_ns: int,
-    pause_us: int,
+def _receive_from(
+    reception: Reception, connection: int, is_sampled: bool, scratch: np.ndarray
 ) -> int:
-    """Receive for ``slice_ns``. 0; or -1 a connection was closed, -2 a frame that is too large.
+    """Receive once from a connection that is ready. 0, CONNECTION_CLOSED or FRAME_TOO_LARGE.
 
-    ``pause_us``: after each look at all that was there.
+    ``scratch``: int64[2], of the clock.
     """
+    buffer, carry, totals = reception.buffer, reception.carry, reception.totals
+    begin = reception.held[connection]
+    for i in range(begin):
+        buffer[i] = carry[connection, i]
+    got = recv(
+        np.int32(reception.descriptors[connection]),
+        buffer[begin:].ctypes.data,
+        np.uint64(buffer.shape[0] - begin),
+        np.int32(MSG_DONTWAIT),
+    )
+    if got <= 0:
+        if got < 0 and errno() == EAGAIN:
+            return 0
+        totals[CLOSED] += 1
+        return CONNECTION_CLOSED
+    now_ns = clock_ns(CLOCK_REALTIME, scratch) if is_sampled else 0
+    totals[BYTES] += got
+    totals[RECEIVES] += 1
+    at = _take_frames(reception, connection, begin + got, now_ns)
+    rest = begin + got - at
+    if rest > carry.shape[1]:
+        return FRAME_TOO_LARGE
+    for i in range(rest):
+        carry[connection, i] = buffer[at + i]
+    reception.held[connection] = rest
+    return 0
+
+
+@jit
+def receive(
+    epoll: int, reception: Reception, sample_every: int, slice_ns: int, pause_us: int
+) -> int:
+    """Receive for ``slice_ns``. 0, CONNECTION_CLOSED or FRAME_TOO_LARGE.
+
+    ``epoll``: its descriptor; ``pause_us``: after each look at all that was there.
+    """
+    entries = reception.entries
     scratch = np.zeros(2, np.int64)
     until_ns = clock_ns(CLOCK_MONOTONIC, scratch) + slice_ns
     while clock_ns(CLOCK_MONOTONIC, scratch) < until_ns:
-        ready = epoll_wait(np.int32(epoll), entries.ctypes.data, np.int32(ENTRIES), np.int32(10))
+        ready = epoll_wait(
+            np.int32(epoll), entries.ctypes.data, np.int32(ENTRIES), np.int32(EPOLL_TIMEOUT_MS)
+        )
         if ready < 0 and errno() != EINTR:
-            return -1
-        for k in range(ready):
-            place = k * EPOLL_EVENT_SIZE_BYTES + EPOLL_EVENT_SIZE_BYTES - 8
-            connection = (
-                np.int64(entries[place])
-                | np.int64(entries[place + 1]) << 8
-                | np.int64(entries[place + 2]) << 16
-            )
-            begin = held[connection]
-            for i in range(begin):
-                buffer[i] = carry[connection, i]
-            got = recv(
-                np.int32(descriptors[connection]),
-                buffer[begin:].ctypes.data,
-                np.uint64(buffer.shape[0] - begin),
-                np.int32(MSG_DONTWAIT),
-            )
-            if got <= 0:
-                if got < 0 and errno() == EAGAIN:
-                    continue
-                totals[CLOSED] += 1
-                return -1
-            now_ns = 0
-            if connection % sample_every == 0:
-                now_ns = clock_ns(CLOCK_REALTIME, scratch)
-            end = begin + got
-            totals[BYTES] += got
-            totals[RECEIVES] += 1
-            at = _take_frames(connection, buffer, end, now_ns, trades, samples, totals)
-            rest = end - at
-            if rest > carry.shape[1]:
-                return -2
-            for i in range(rest):
-                carry[connection, i] = buffer[at + i]
-            held[connection] = rest
+            return CONNECTION_CLOSED
+        for number in range(ready):
+            place = number * EPOLL_EVENT_SIZE_BYTES + DATA_AT
+            connection = 0
+            for i in range(DATA_BYTES):
+                connection |= np.int64(entries[place + i]) << (BYTE_BITS * i)
+            is_sampled = connection % sample_every == 0
+            outcome = _receive_from(reception, connection, is_sampled, scratch)
+            if outcome != 0:
+                return outcome
         if 0 < ready < ENTRIES and pause_us > 0:
             usleep(np.uint32(pause_us))
     return 0
@@ -216,11 +271,16 @@ class Clients:
         self.trades = np.zeros(count, np.int64)  # by connection
         self.samples = np.zeros((max(1, samples), 3), np.int64)  # connection, sequence, received
         self._sample_every = sample_every
-        self._carry = np.zeros((count, CARRY_BYTES), np.uint8)
-        self._held = np.zeros(count, np.int64)
-        self._descriptors = np.zeros(count, np.int64)
-        self._buffer = np.zeros(RECEIVE_BYTES, np.uint8)
-        self._entries = np.zeros(ENTRIES * EPOLL_EVENT_SIZE_BYTES, np.uint8)
+        self._reception = Reception(
+            entries=np.zeros(ENTRIES * EPOLL_EVENT_SIZE_BYTES, np.uint8),
+            descriptors=np.zeros(count, np.int64),
+            buffer=np.zeros(RECEIVE_BYTES, np.uint8),
+            carry=np.zeros((count, CARRY_BYTES), np.uint8),
+            held=np.zeros(count, np.int64),
+            trades=self.trades,
+            samples=self.samples,
+            totals=self.totals,
+        )
         self._epoll = select.epoll()
         self._stop = threading.Event()
         self._outcome = 0
@@ -231,9 +291,9 @@ class Clients:
         # every segment would be acknowledged at once, on loopback at the sender's cost
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 0)
         self.sockets.append(connected)
-        self._descriptors[number] = connected.fileno()
-        self._held[number] = len(received)
-        self._carry[number, : len(received)] = np.frombuffer(received, np.uint8)
+        self._reception.descriptors[number] = connected.fileno()
+        self._reception.held[number] = len(received)
+        self._reception.carry[number, : len(received)] = np.frombuffer(received, np.uint8)
         event = select.EPOLLIN
         # select.epoll reports descriptors; the jitted loop wants the connection's number
         _register(self._epoll.fileno(), connected.fileno(), event, number)
@@ -296,10 +356,8 @@ class Clients:
                 self._show_life()
                 due_s = time.monotonic() + SIGN_OF_LIFE_S
             self._outcome = receive(
-                self._epoll.fileno(), self._entries, self._descriptors, self._buffer, self._carry,
-                self._held, self.trades, self.samples, self._sample_every, self.totals, SLICE_NS,
-                PAUSE_US,
-            )  # fmt: skip
+                self._epoll.fileno(), self._reception, self._sample_every, SLICE_NS, PAUSE_US
+            )
 
     def _show_life(self) -> None:
         for connected in self.sockets:
@@ -340,7 +398,7 @@ def _register(epoll: int, descriptor: int, events: int, number: int) -> None:
 
     entry = np.zeros(EPOLL_EVENT_SIZE_BYTES, np.uint8)
     entry[:4] = np.frombuffer(events.to_bytes(4, "little"), np.uint8)
-    entry[EPOLL_EVENT_SIZE_BYTES - 8 :] = np.frombuffer(number.to_bytes(8, "little"), np.uint8)
+    entry[DATA_AT:] = np.frombuffer(number.to_bytes(8, "little"), np.uint8)
     result = ctypes.CDLL(None, use_errno=True).epoll_ctl(
         epoll, 1, descriptor, ctypes.c_void_p(entry.ctypes.data)
     )

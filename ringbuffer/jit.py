@@ -117,3 +117,13 @@ def jit_borrowed(function: Function) -> Function:
 def jit_borrowed_inline(function: Function) -> Function:
     """As ``jit_inline``, with borrowed arrays (see ``jit_borrowed``)."""
     return _compile(function, forceinline=True, _nrt=False)
+
+
+def jit_borrowed_internal(function: Function) -> Function:
+    """As ``jit_borrowed``, for callers that are compiled themselves (see ``jit_internal``)."""
+    return _compile(function, _nrt=False, **_INTERNAL)
+
+
+def jit_borrowed_inline_internal(function: Function) -> Function:
+    """As ``jit_borrowed_inline``, for callers that are compiled themselves."""
+    return _compile(function, forceinline=True, _nrt=False, **_INTERNAL)

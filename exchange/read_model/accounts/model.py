@@ -277,7 +277,7 @@ class AccountModel:
 
     def order(self, order_id: int) -> Order | None:
         """An order, live or closed; None when it never was or is no longer kept."""
-        if not 0 <= order_id < 1 << 63:
+        if not 0 <= order_id <= _INT64_MAXIMUM:
             return None
         at = order_address(self._memory, order_id)
         return order_at(self._memory, at) if at else None

@@ -161,6 +161,11 @@ CURRENCY_CODE = 0
 CURRENCY_DECIMALS = 1
 CURRENCY_WORDS = 2
 CURRENCIES = 256  # numbers that there is room for; the engine has 8
+INSTRUMENT_NUMBERS = 1 << 16  # a number has 16 bits
+# what there is room for at the beginning; all of these grow
+FIRST_BLOCKS = 1 << 6
+FIRST_DIRECTORY_WORDS = 1 << 10
+FIRST_CHANGES = 1 << 10
 
 # why ``follow`` stopped before the end of a batch
 DONE = 0
@@ -221,20 +226,20 @@ def create(
     made = MarketArrays(
         scalars=words(SCALARS),
         currencies=words(CURRENCIES * CURRENCY_WORDS),
-        row_of=words(1 << 16),
+        row_of=words(INSTRUMENT_NUMBERS),
         rows=sparse(rows * ROW_WORDS),
         books=sparse(2 * rows * BOOK_WORDS),
-        directory=words(1 << 10),
-        levels=words((1 << 6) * BLOCK_WORDS),
-        block_sizes=words(1 << 6),
+        directory=words(FIRST_DIRECTORY_WORDS),
+        levels=words(FIRST_BLOCKS * BLOCK_WORDS),
+        block_sizes=words(FIRST_BLOCKS),
         trades=sparse(rows * trades_kept * TRADE_WORDS),
         klines=sparse(rows * INTERVALS * klines_kept * KLINE_WORDS),
         kline_counts=sparse(rows * INTERVALS),
         kline_taken=sparse(rows * INTERVALS),
         intervals_ns=INTERVALS_NS.copy(),
-        changed_levels=words((1 << 10) * CHANGED_LEVEL_WORDS),
-        change_index=words(1 << 11),
-        changed_trades=words((1 << 10) * CHANGED_TRADE_WORDS),
+        changed_levels=words(FIRST_CHANGES * CHANGED_LEVEL_WORDS),
+        change_index=words(2 * FIRST_CHANGES),
+        changed_trades=words(FIRST_CHANGES * CHANGED_TRADE_WORDS),
         touched=sparse(rows),
     )
     made.scalars[USED_BLOCKS] = made.scalars[USED_DIRECTORY] = 1

@@ -78,10 +78,10 @@ from exchange.records import (
     EVENT_TIMESTAMP_NS,
     EVENT_TOKEN_0,
 )
-from ringbuffer.jit import jit_borrowed
+from ringbuffer.jit import jit_borrowed_internal
 
 
-@jit_borrowed
+@jit_borrowed_internal
 def _currency_defined(memory: np.ndarray, events: np.ndarray, event: int) -> int:
     """CURRENCY_DEFINED: 0 or an ERROR_... number."""
     currency = field_of(events, event, EVENT_CURRENCY)
@@ -98,7 +98,7 @@ def _currency_defined(memory: np.ndarray, events: np.ndarray, event: int) -> int
     return 0
 
 
-@jit_borrowed
+@jit_borrowed_internal
 def _instrument_defined(memory: np.ndarray, events: np.ndarray, event: int) -> int:
     """INSTRUMENT_DEFINED: 0 or an ERROR_... number."""
     instrument = field_of(events, event, EVENT_INSTRUMENT)
@@ -124,7 +124,7 @@ def _instrument_defined(memory: np.ndarray, events: np.ndarray, event: int) -> i
     return 0
 
 
-@jit_borrowed
+@jit_borrowed_internal
 def _session_defined(memory: np.ndarray, events: np.ndarray, event: int) -> int:
     """SESSION_DEFINED: 0 or an ERROR_... number."""
     session = field_of(events, event, EVENT_SESSION)
@@ -141,7 +141,7 @@ def _session_defined(memory: np.ndarray, events: np.ndarray, event: int) -> int:
     return 0
 
 
-@jit_borrowed
+@jit_borrowed_internal
 def _account_defined(memory: np.ndarray, events: np.ndarray, event: int) -> int:
     """ACCOUNT_DEFINED: 0 or an ERROR_... number."""
     account = field_of(events, event, EVENT_ACCOUNT)
@@ -159,7 +159,7 @@ def _account_defined(memory: np.ndarray, events: np.ndarray, event: int) -> int:
     return 0
 
 
-@jit_borrowed
+@jit_borrowed_internal
 def defined(memory: np.ndarray, events: np.ndarray, event: int, kind: int) -> int:
     """CURRENCY_, INSTRUMENT_, SESSION_ and ACCOUNT_DEFINED: 0 or an ERROR_... number."""
     if kind == EventKind.CURRENCY_DEFINED:
@@ -171,7 +171,7 @@ def defined(memory: np.ndarray, events: np.ndarray, event: int, kind: int) -> in
     return _account_defined(memory, events, event)
 
 
-@jit_borrowed
+@jit_borrowed_internal
 def deposited(memory: np.ndarray, events: np.ndarray, event: int) -> int:
     """BALANCE_CHANGED, money or stock: 0 or an ERROR_... number."""
     now_ns = field_of(events, event, EVENT_TIMESTAMP_NS)
@@ -204,7 +204,7 @@ def deposited(memory: np.ndarray, events: np.ndarray, event: int) -> int:
     return 0
 
 
-@jit_borrowed
+@jit_borrowed_internal
 def parameter_set(memory: np.ndarray, events: np.ndarray, event: int) -> int:
     """PARAMETER_SET of fees (ppm), orders a day and blocks: 0 or an ERROR_... number."""
     parameter = field_of(events, event, EVENT_PARAMETER)
@@ -231,7 +231,7 @@ def parameter_set(memory: np.ndarray, events: np.ndarray, event: int) -> int:
     return 0
 
 
-@jit_borrowed
+@jit_borrowed_internal
 def kill_switched(memory: np.ndarray, events: np.ndarray, event: int) -> int:
     """KILL_SWITCHED of the exchange, an account or a session: 0 or an ERROR_... number."""
     scope = field_of(events, event, EVENT_SCOPE)
@@ -254,7 +254,7 @@ def kill_switched(memory: np.ndarray, events: np.ndarray, event: int) -> int:
     return 0
 
 
-@jit_borrowed
+@jit_borrowed_internal
 def day_started(memory: np.ndarray, now_ns: int) -> None:
     """DAY_STARTED: every account has a new day's orders to count."""
     memory[HEADER_DAY] += 1

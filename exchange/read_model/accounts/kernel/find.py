@@ -62,7 +62,7 @@ from exchange.read_model.accounts.layout import (
     TRADE_SEQUENCE,
     TRADE_WORDS,
 )
-from ringbuffer.jit import jit_borrowed, jit_borrowed_inline
+from ringbuffer.jit import jit_borrowed, jit_borrowed_inline_internal, jit_borrowed_internal
 
 _PROBES = 1 << 12
 
@@ -108,7 +108,7 @@ def position_address(memory: np.ndarray, account: int, instrument: int) -> int:
     return position_of(memory, account, instrument, False)
 
 
-@jit_borrowed
+@jit_borrowed_internal
 def _newest_below(memory: np.ndarray, account: int, open_only: bool, order_id: int) -> int:
     """The order itself or one a little older that is in the account's list; 0: none is near.
 
@@ -160,19 +160,19 @@ def find_orders(memory: np.ndarray, selection: OrderSelection, found: np.ndarray
 # --- fills ----------------------------------------------------------------------------------------
 
 
-@jit_borrowed_inline
+@jit_borrowed_inline_internal
 def _trade_number(fill: int) -> int:
     """Number (from 0 on) of the trade of a fill number."""
     return (fill - 1) >> 1
 
 
-@jit_borrowed_inline
+@jit_borrowed_inline_internal
 def _trade_address(memory: np.ndarray, number: int) -> int:
     """Address of the trade with this number, if it is kept."""
     return memory[HEADER_TRADES] + number % memory[HEADER_TRADES_MAXIMUM] * TRADE_WORDS
 
 
-@jit_borrowed_inline
+@jit_borrowed_inline_internal
 def _trade_of(memory: np.ndarray, fill: int) -> int:
     """Address of the trade of a fill number, 0 when there is none or it is no longer kept."""
     number = _trade_number(fill)
@@ -181,13 +181,13 @@ def _trade_of(memory: np.ndarray, fill: int) -> int:
     return _trade_address(memory, number)
 
 
-@jit_borrowed_inline
+@jit_borrowed_inline_internal
 def _fill_row(trade: int, fill: int) -> int:
     """Address of the words of fill number ``fill`` in its trade, which is at ``trade``."""
     return trade + TRADE_FILLS + ((fill - 1) & 1) * FILL_WORDS
 
 
-@jit_borrowed
+@jit_borrowed_internal
 def _trade_before(memory: np.ndarray, sequence: int) -> int:
     """Number of the first kept trade whose sequence is not below ``sequence``."""
     end = memory[HEADER_TRADES_SEEN]
@@ -201,7 +201,7 @@ def _trade_before(memory: np.ndarray, sequence: int) -> int:
     return first
 
 
-@jit_borrowed
+@jit_borrowed_internal
 def _first_fill_before(
     memory: np.ndarray, selection: FillSelection, fill: int, link: int, end: int
 ) -> int:

@@ -76,7 +76,7 @@ from exchange.read_model.accounts.layout import (
     POSITION_WORDS,
     QUEUE_NEWEST,
 )
-from ringbuffer.jit import jit_borrowed, jit_borrowed_inline
+from ringbuffer.jit import jit_borrowed, jit_borrowed_inline_internal, jit_borrowed_internal
 
 ORDERS_FULL = -1
 ORDER_NOT_TAKEN = -2
@@ -87,7 +87,7 @@ _MIX_1 = 0x119DE1F3
 _SESSION_BITS = 16
 
 
-@jit_borrowed_inline
+@jit_borrowed_inline_internal
 def account_row_of(memory: np.ndarray, account: int) -> int:
     """Address of an account's row; the number has been checked."""
     return memory[HEADER_ACCOUNTS] + account * memory[HEADER_ACCOUNT_WORDS]
@@ -96,13 +96,13 @@ def account_row_of(memory: np.ndarray, account: int) -> int:
 # --- indexes ------------------------------------------------------------------------------------
 
 
-@jit_borrowed_inline
+@jit_borrowed_inline_internal
 def order_bucket(memory: np.ndarray, order_id: int) -> int:
     """Address of the order index's word for an order id: it names the first order of a chain."""
     return memory[HEADER_ORDER_INDEX] + (order_id & memory[HEADER_ORDER_MASK])
 
 
-@jit_borrowed_inline
+@jit_borrowed_inline_internal
 def find_order(memory: np.ndarray, order_id: int) -> int:
     """Address of the order, 0 when it is unknown or no longer kept."""
     order = memory[order_bucket(memory, order_id)]
@@ -111,14 +111,14 @@ def find_order(memory: np.ndarray, order_id: int) -> int:
     return order
 
 
-@jit_borrowed_inline
+@jit_borrowed_inline_internal
 def _mix(value: int, factor: int) -> int:
     """31 bits that depend on the low 31 bits of ``value``; the product stays below 2^62."""
     value = (value & _MIX_MASK) * factor
     return (value ^ (value >> _MIX_BITS)) & _MIX_MASK
 
 
-@jit_borrowed_inline
+@jit_borrowed_inline_internal
 def token_bucket(memory: np.ndarray, session: int, token_0: int, token_1: int) -> int:
     """Address of the token index's word for a token (bytes 0 to 7, 8 to 13) of a session."""
     seed = memory[HEADER_TOKEN_SEED]
@@ -146,13 +146,13 @@ def find_token(memory: np.ndarray, session: int, token_0: int, token_1: int) -> 
     return 0
 
 
-@jit_borrowed_inline
+@jit_borrowed_inline_internal
 def position_place(memory: np.ndarray, account: int, instrument: int) -> int:
     """The place in the position index where probing starts."""
     return (_mix(account, _MIX_0) ^ _mix(instrument, _MIX_1)) & memory[HEADER_POSITION_MASK]
 
 
-@jit_borrowed
+@jit_borrowed_internal
 def position_of(memory: np.ndarray, account: int, instrument: int, make: bool) -> int:
     """Address of the position; when it does not exist 0, or with ``make`` a new one.
 
@@ -187,7 +187,7 @@ def position_of(memory: np.ndarray, account: int, instrument: int, make: bool) -
 # --- the lists of orders --------------------------------------------------------------------------
 
 
-@jit_borrowed_inline
+@jit_borrowed_inline_internal
 def link_newest(memory: np.ndarray, head: int, order: int, links: int) -> None:
     """Put an order before all others of a list.
 
@@ -200,7 +200,7 @@ def link_newest(memory: np.ndarray, head: int, order: int, links: int) -> None:
     memory[head] = order
 
 
-@jit_borrowed_inline
+@jit_borrowed_inline_internal
 def unlink(memory: np.ndarray, head: int, order: int, links: int) -> None:
     """Take an order out of a list; arguments as in ``link_newest``."""
     older, newer = low(memory[order + links]), high(memory[order + links])
@@ -213,13 +213,13 @@ def unlink(memory: np.ndarray, head: int, order: int, links: int) -> None:
     memory[order + links] = 0
 
 
-@jit_borrowed_inline
+@jit_borrowed_inline_internal
 def owner_row(memory: np.ndarray, order: int) -> int:
     """Address of the row of the order's account."""
     return account_row_of(memory, field_of(memory, order, ORDER_ACCOUNT))
 
 
-@jit_borrowed_inline
+@jit_borrowed_inline_internal
 def open_order(memory: np.ndarray, order: int) -> None:
     """The order lives from now on."""
     account_row = owner_row(memory, order)
@@ -228,7 +228,7 @@ def open_order(memory: np.ndarray, order: int) -> None:
     memory[HEADER_LIVE_ORDERS] += 1
 
 
-@jit_borrowed_inline
+@jit_borrowed_inline_internal
 def _queue_of(memory: np.ndarray, account_row: int) -> int:
     """The word that names the oldest of the queue that an account's closed orders are in.
 
@@ -240,7 +240,7 @@ def _queue_of(memory: np.ndarray, account_row: int) -> int:
     return account_row + ACCOUNT_CLOSED_OLDEST
 
 
-@jit_borrowed_inline
+@jit_borrowed_inline_internal
 def queue_closed(memory: np.ndarray, order: int) -> None:
     """The order will never change again: it may leave when its time has come."""
     queue = _queue_of(memory, owner_row(memory, order))
@@ -253,7 +253,7 @@ def queue_closed(memory: np.ndarray, order: int) -> None:
     memory[order + ORDER_NEXT_CLOSED] = 0
 
 
-@jit_borrowed_inline
+@jit_borrowed_inline_internal
 def close_order(memory: np.ndarray, order: int) -> None:
     """The order no longer lives."""
     account_row = owner_row(memory, order)
@@ -263,7 +263,7 @@ def close_order(memory: np.ndarray, order: int) -> None:
     queue_closed(memory, order)
 
 
-@jit_borrowed
+@jit_borrowed_internal
 def _evict(memory: np.ndarray, order: int) -> None:
     """Take a closed order, the first in its queue, out of everything that names it."""
     account_row = owner_row(memory, order)
@@ -298,13 +298,13 @@ def _evict(memory: np.ndarray, order: int) -> None:
     memory[HEADER_ORDERS_EVICTED] += 1
 
 
-@jit_borrowed_inline
+@jit_borrowed_inline_internal
 def _closed_count(memory: np.ndarray, account_row: int) -> int:
     """Number of the account's closed orders that are kept."""
     return memory[account_row + ACCOUNT_ORDER_COUNT] - memory[account_row + ACCOUNT_OPEN_COUNT]
 
 
-@jit_borrowed
+@jit_borrowed_internal
 def _makes_room(memory: np.ndarray, account_row: int) -> int:
     """The account (its row) whose oldest closed order is to leave for a new one of another.
 
@@ -332,7 +332,7 @@ def _makes_room(memory: np.ndarray, account_row: int) -> int:
     return victim
 
 
-@jit_borrowed
+@jit_borrowed_internal
 def room_for_order(memory: np.ndarray, account: int) -> int:
     """Address for an order of account number ``account``: unused, or that of a closed order.
 
@@ -355,7 +355,7 @@ def room_for_order(memory: np.ndarray, account: int) -> int:
     return order
 
 
-@jit_borrowed_inline
+@jit_borrowed_inline_internal
 def enlist_order(memory: np.ndarray, order: int, account: int, session: int) -> None:
     """Let an order that has its id, owner and token be found by them and in its account's list."""
     account_row = account_row_of(memory, account)
@@ -374,7 +374,7 @@ def enlist_order(memory: np.ndarray, order: int, account: int, session: int) -> 
 # --- what was touched -----------------------------------------------------------------------------
 
 
-@jit_borrowed_inline
+@jit_borrowed_inline_internal
 def touch_order(memory: np.ndarray, order: int) -> None:
     """Remember that an order changed, if anybody wants to know."""
     if memory[HEADER_TRACK_DIRTY] != 0 and memory[order + ORDER_PACKED] & FLAG_DIRTY == 0:
@@ -383,7 +383,7 @@ def touch_order(memory: np.ndarray, order: int) -> None:
         memory[HEADER_DIRTY_ORDERS_COUNT] += 1
 
 
-@jit_borrowed_inline
+@jit_borrowed_inline_internal
 def touch(memory: np.ndarray, row: int, mark: int, dirty_list: int, dirty_count: int) -> None:
     """As ``touch_order`` for a row whose mark is the word ``row + mark``.
 
@@ -395,7 +395,7 @@ def touch(memory: np.ndarray, row: int, mark: int, dirty_list: int, dirty_count:
         memory[dirty_count] += 1
 
 
-@jit_borrowed_inline
+@jit_borrowed_inline_internal
 def touch_balance(memory: np.ndarray, row: int, mark: int) -> None:
     """As ``touch`` for a balance (mark BALANCE_DIRTY) or an account's row (mark ACCOUNT_DIRTY)."""
     touch(memory, row, mark, HEADER_DIRTY_ACCOUNTS, HEADER_DIRTY_ACCOUNTS_COUNT)

@@ -31,7 +31,7 @@ from exchange.read_model.accounts.layout import (
     POSITION_QUANTITY,
     POSITION_UPDATED_NS,
 )
-from ringbuffer.jit import jit_borrowed, jit_borrowed_inline
+from ringbuffer.jit import jit_borrowed_inline_internal, jit_borrowed_internal
 
 _MILLION = 1_000_000
 _SMALL = 1 << 31
@@ -39,7 +39,7 @@ _PART_BITS = 21
 _PART_MASK = (1 << _PART_BITS) - 1
 
 
-@jit_borrowed_inline
+@jit_borrowed_inline_internal
 def fee_of(value: int, rate: int) -> int:
     """``value`` (>= 0, minor units) x ``rate`` (ppm) / 1,000,000, truncated towards zero."""
     size = rate if rate >= 0 else -rate
@@ -47,7 +47,7 @@ def fee_of(value: int, rate: int) -> int:
     return fee if rate >= 0 else -fee
 
 
-@jit_borrowed_inline
+@jit_borrowed_inline_internal
 def share_of(cost: int, part: int, whole: int) -> int:
     """floor(``cost`` x ``part`` / ``whole``) for 0 <= cost, 0 < part <= whole <= 2^41."""
     rest = cost % whole
@@ -60,14 +60,14 @@ def share_of(cost: int, part: int, whole: int) -> int:
     return result + (upper // whole << _PART_BITS) + lower // whole
 
 
-@jit_borrowed_inline
+@jit_borrowed_inline_internal
 def touch_position(memory: np.ndarray, position: int, now_ns: int) -> None:
     """Remember that the position at ``position`` changed, and when."""
     memory[position + POSITION_UPDATED_NS] = now_ns
     touch(memory, position, POSITION_DIRTY, HEADER_DIRTY_POSITIONS, HEADER_DIRTY_POSITIONS_COUNT)
 
 
-@jit_borrowed_inline
+@jit_borrowed_inline_internal
 def change_balance(memory: np.ndarray, balance: int, change: int, now_ns: int) -> None:
     """Add ``change`` (minor units, either sign) to the balance at ``balance``."""
     memory[balance + BALANCE_AMOUNT] += change
@@ -75,7 +75,7 @@ def change_balance(memory: np.ndarray, balance: int, change: int, now_ns: int) -
     touch_balance(memory, balance, BALANCE_DIRTY)
 
 
-@jit_borrowed
+@jit_borrowed_internal
 def change_position(
     memory: np.ndarray, position: int, change: int, unit_cost: int, now_ns: int
 ) -> None:
@@ -98,14 +98,14 @@ def change_position(
     touch_position(memory, position, now_ns)
 
 
-@jit_borrowed_inline
+@jit_borrowed_inline_internal
 def need(memory: np.ndarray, instrument_row: int, price: int, quantity: int) -> int:
     """Minor units of its account's balance that a buy of ``quantity`` at ``price`` freezes."""
     value = price * quantity * memory[instrument_row + INSTRUMENT_MULTIPLIER]
     return value + fee_of(value, memory[instrument_row + INSTRUMENT_FREEZE_RATE])
 
 
-@jit_borrowed
+@jit_borrowed_internal
 def freeze(
     memory: np.ndarray, position: int, side: int, price: int, before: int, after: int, now_ns: int
 ) -> None:

@@ -107,10 +107,10 @@ from exchange.records import (
     EVENT_TOKEN_0,
     EVENT_TOKEN_TAIL,
 )
-from ringbuffer.jit import jit_borrowed, jit_borrowed_inline
+from ringbuffer.jit import jit_borrowed_inline_internal, jit_borrowed_internal
 
 
-@jit_borrowed_inline
+@jit_borrowed_inline_internal
 def instrument_is_defined(memory: np.ndarray, instrument: int) -> bool:
     """Whether there has been an INSTRUMENT_DEFINED of this number."""
     if not 0 < instrument < memory[HEADER_INSTRUMENTS_MAXIMUM]:
@@ -119,7 +119,7 @@ def instrument_is_defined(memory: np.ndarray, instrument: int) -> bool:
     return memory[instrument_row + INSTRUMENT_DEFINED] != 0
 
 
-@jit_borrowed_inline
+@jit_borrowed_inline_internal
 def _live_status(memory: np.ndarray, order: int) -> int:
     """The OrderStatus of an order that lives."""
     flags = memory[order + ORDER_PACKED]
@@ -130,13 +130,13 @@ def _live_status(memory: np.ndarray, order: int) -> int:
     return OrderStatus.PARTIAL_FILLED if memory[order + ORDER_FILLED] != 0 else OrderStatus.NEW
 
 
-@jit_borrowed_inline
+@jit_borrowed_inline_internal
 def set_status(memory: np.ndarray, order: int, status: int) -> None:
     """Give the order at ``order`` an OrderStatus."""
     set_field(memory, order, ORDER_STATUS, status)
 
 
-@jit_borrowed_inline
+@jit_borrowed_inline_internal
 def set_open(memory: np.ndarray, order: int, new_open: int, now_ns: int) -> None:
     """The order's open quantity changes, and with it what the order freezes."""
     side = field_of(memory, order, ORDER_SIDE)
@@ -145,7 +145,7 @@ def set_open(memory: np.ndarray, order: int, new_open: int, now_ns: int) -> None
     memory[order + ORDER_OPEN] = new_open
 
 
-@jit_borrowed
+@jit_borrowed_internal
 def _write_order(
     memory: np.ndarray, events: np.ndarray, event: int, order: int, account: int, status: int
 ) -> None:
@@ -188,7 +188,7 @@ def _write_order(
     enlist_order(memory, order, account, session)
 
 
-@jit_borrowed_inline
+@jit_borrowed_inline_internal
 def account_of(memory: np.ndarray, session: int) -> int:
     """The account of a session, 0 when the session is not defined."""
     if session >= memory[HEADER_SESSIONS_MAXIMUM]:
@@ -196,7 +196,7 @@ def account_of(memory: np.ndarray, session: int) -> int:
     return memory[memory[HEADER_SESSIONS] + session * SESSION_WORDS + SESSION_ACCOUNT]
 
 
-@jit_borrowed
+@jit_borrowed_internal
 def position_for(memory: np.ndarray, account: int, instrument: int, now_ns: int) -> int:
     """The position of a defined instrument, made if need be; 0 when the table is full."""
     position = position_of(memory, account, instrument, True)
@@ -211,7 +211,7 @@ def position_for(memory: np.ndarray, account: int, instrument: int, now_ns: int)
     return position
 
 
-@jit_borrowed
+@jit_borrowed_internal
 def accepted(memory: np.ndarray, events: np.ndarray, event: int, is_replacement: bool) -> int:
     """ACCEPTED, and with ``is_replacement`` REPLACED: a new order that lives."""
     now_ns = field_of(events, event, EVENT_TIMESTAMP_NS)
@@ -272,7 +272,7 @@ def accepted(memory: np.ndarray, events: np.ndarray, event: int, is_replacement:
     return 0
 
 
-@jit_borrowed
+@jit_borrowed_internal
 def rejected(memory: np.ndarray, events: np.ndarray, event: int) -> int:
     """REJECTED: an order that never lived."""
     account = account_of(memory, field_of(events, event, EVENT_SESSION))
@@ -287,14 +287,14 @@ def rejected(memory: np.ndarray, events: np.ndarray, event: int) -> int:
     return 0
 
 
-@jit_borrowed_inline
+@jit_borrowed_inline_internal
 def _live_order(memory: np.ndarray, events: np.ndarray, event: int) -> int:
     """Address of the order that ``event`` is about; 0 when it is unknown or closed."""
     order = find_order(memory, field_of(events, event, EVENT_ORDER_ID))
     return 0 if order == 0 or memory[order + ORDER_OPEN] == 0 else order
 
 
-@jit_borrowed
+@jit_borrowed_internal
 def reduced(memory: np.ndarray, events: np.ndarray, event: int, kind: int) -> int:
     """CANCELED, REMOVED, SELF_TRADE_PREVENTED: the order has ``remaining`` left."""
     order = _live_order(memory, events, event)
@@ -321,7 +321,7 @@ def reduced(memory: np.ndarray, events: np.ndarray, event: int, kind: int) -> in
     return 0
 
 
-@jit_borrowed
+@jit_borrowed_internal
 def modified(memory: np.ndarray, events: np.ndarray, event: int) -> int:
     """MODIFIED: the order has another side, or less, without losing its place."""
     order = _live_order(memory, events, event)
@@ -338,7 +338,7 @@ def modified(memory: np.ndarray, events: np.ndarray, event: int) -> int:
     return 0
 
 
-@jit_borrowed
+@jit_borrowed_internal
 def terms_told(memory: np.ndarray, events: np.ndarray, event: int) -> int:
     """TERMS: stop price, display quantity and protection price of the order just accepted."""
     order = _live_order(memory, events, event)
@@ -358,7 +358,7 @@ def terms_told(memory: np.ndarray, events: np.ndarray, event: int) -> int:
     return 0
 
 
-@jit_borrowed
+@jit_borrowed_internal
 def waiting_changed(memory: np.ndarray, events: np.ndarray, event: int, kind: int) -> int:
     """HELD, RELEASED, TRIGGERED: the order waits for something, or no longer does."""
     order = _live_order(memory, events, event)

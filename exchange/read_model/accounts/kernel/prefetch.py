@@ -36,7 +36,7 @@ from exchange.records import (
     EVENT_TOKEN_TAIL,
     EVENT_WORDS,
 )
-from ringbuffer.jit import JIT_DISABLED, jit_borrowed, jit_borrowed_inline
+from ringbuffer.jit import JIT_DISABLED, jit_borrowed_inline_internal, jit_borrowed_internal
 
 _LINE_WORDS = 8  # of a cache line
 
@@ -66,7 +66,7 @@ else:
         return signature, codegen
 
 
-@jit_borrowed_inline
+@jit_borrowed_inline_internal
 def _ask_for_order(memory: np.ndarray, order: int) -> None:
     """The two cache lines of an order that fills and cancels touch."""
     if order != 0:
@@ -74,7 +74,7 @@ def _ask_for_order(memory: np.ndarray, order: int) -> None:
         _ask_for(memory, order + _LINE_WORDS)
 
 
-@jit_borrowed_inline
+@jit_borrowed_inline_internal
 def _ask_for_named(memory: np.ndarray, order: int) -> None:
     """The records that an order names: its position, its neighbours in the list of open orders."""
     if order != 0:
@@ -86,19 +86,19 @@ def _ask_for_named(memory: np.ndarray, order: int) -> None:
         _ask_for(memory, high(links) + ORDER_OPEN_LINKS)
 
 
-@jit_borrowed_inline
+@jit_borrowed_inline_internal
 def _bucket_of(memory: np.ndarray, events: np.ndarray, event: int) -> int:
     """Address of the order index's word for the order that ``event`` is about."""
     return order_bucket(memory, field_of(events, event, EVENT_ORDER_ID))
 
 
-@jit_borrowed_inline
+@jit_borrowed_inline_internal
 def _contra_bucket_of(memory: np.ndarray, events: np.ndarray, event: int) -> int:
     """As ``_bucket_of`` for the other order of a trade."""
     return order_bucket(memory, field_of(events, event, EVENT_CONTRA_ORDER_ID))
 
 
-@jit_borrowed
+@jit_borrowed_internal
 def look_ahead(memory: np.ndarray, events: np.ndarray, first: int, end: int) -> None:
     """Ask for what the events from word ``first`` to before word ``end`` will touch."""
     for event in range(first, end, EVENT_WORDS):

@@ -76,10 +76,10 @@ from exchange.records import (
     EVENT_SIDE,
     EVENT_TIMESTAMP_NS,
 )
-from ringbuffer.jit import jit_borrowed
+from ringbuffer.jit import jit_borrowed_internal
 
 
-@jit_borrowed
+@jit_borrowed_internal
 def _fill(
     memory: np.ndarray, events: np.ndarray, event: int, order: int, role: int, trade: int, fee: int
 ) -> None:
@@ -128,7 +128,7 @@ def _fill(
     touch_order(memory, order)
 
 
-@jit_borrowed
+@jit_borrowed_internal
 def traded(memory: np.ndarray, events: np.ndarray, event: int) -> int:
     """TRADE: 0, or ERROR_UNKNOWN_ORDER before anything was changed."""
     maker = find_order(memory, field_of(events, event, EVENT_ORDER_ID))

@@ -35,7 +35,7 @@ from exchange.read_model.market.layout import (
     USED_DIRECTORY,
     MarketArrays,
 )
-from ringbuffer.jit import jit_borrowed, jit_borrowed_inline
+from ringbuffer.jit import jit_borrowed, jit_borrowed_inline_internal, jit_borrowed_internal
 
 # A block that shrinks below this joins a neighbour, if both together leave room to grow again.
 SMALL_BLOCK = BLOCK_LEVELS // 4
@@ -43,7 +43,7 @@ JOINED_BLOCK = BLOCK_LEVELS // 2
 HALF_BLOCK = BLOCK_LEVELS // 2
 
 
-@jit_borrowed_inline
+@jit_borrowed_inline_internal
 def _put_level(market: MarketArrays, at: int, key: int, quantity: int, orders: int) -> None:
     """A level's three words; ``at``: where its key is in ``levels``."""
     market.levels[at] = key
@@ -51,7 +51,7 @@ def _put_level(market: MarketArrays, at: int, key: int, quantity: int, orders: i
     market.levels[at + LEVEL_ORDERS] = orders
 
 
-@jit_borrowed_inline
+@jit_borrowed_inline_internal
 def _copy_level(market: MarketArrays, source: int, target: int) -> None:
     """Copy a level's three words; ``source`` and ``target``: where its key is and goes."""
     market.levels[target] = market.levels[source]
@@ -59,7 +59,7 @@ def _copy_level(market: MarketArrays, source: int, target: int) -> None:
     market.levels[target + LEVEL_ORDERS] = market.levels[source + LEVEL_ORDERS]
 
 
-@jit_borrowed
+@jit_borrowed_internal
 def lacking(market: MarketArrays, book: int) -> int:
     """DONE when ``set_level`` will find the room that it may need, otherwise a NEED_... number."""
     if market.scalars[FREE_BLOCK] == 0 and market.scalars[USED_BLOCKS] >= len(market.block_sizes):
@@ -79,7 +79,7 @@ def lacking(market: MarketArrays, book: int) -> int:
     return DONE
 
 
-@jit_borrowed
+@jit_borrowed_internal
 def _take_block(market: MarketArrays) -> int:
     """Number of an empty block; ``lacking`` has said that there is one."""
     block = market.scalars[FREE_BLOCK]
@@ -92,7 +92,7 @@ def _take_block(market: MarketArrays) -> int:
     return block
 
 
-@jit_borrowed
+@jit_borrowed_internal
 def _take_directory(market: MarketArrays, room: int) -> int:
     """Offset of a directory for 2^``room`` blocks; ``lacking`` has said that there is one."""
     offset = market.scalars[FREE_DIRECTORIES + room]
@@ -104,7 +104,7 @@ def _take_directory(market: MarketArrays, room: int) -> int:
     return offset
 
 
-@jit_borrowed
+@jit_borrowed_internal
 def _insert_block(market: MarketArrays, book: int, place: int) -> int:
     """A new block at ``place`` of the book's directory; its number."""
     at = book * BOOK_WORDS
@@ -132,7 +132,7 @@ def _insert_block(market: MarketArrays, book: int, place: int) -> int:
     return block
 
 
-@jit_borrowed
+@jit_borrowed_internal
 def _drop_block(market: MarketArrays, book: int, place: int) -> None:
     """Give up the block at ``place`` of the book's directory."""
     at = book * BOOK_WORDS
@@ -146,7 +146,7 @@ def _drop_block(market: MarketArrays, book: int, place: int) -> None:
     market.scalars[FREE_BLOCK] = block
 
 
-@jit_borrowed
+@jit_borrowed_internal
 def _move(market: MarketArrays, source: int, first: int, target: int) -> None:
     """The levels of block ``source`` from ``first`` on to the end of block ``target``."""
     size = market.block_sizes[target]
@@ -159,7 +159,7 @@ def _move(market: MarketArrays, source: int, first: int, target: int) -> None:
     market.block_sizes[source] = first
 
 
-@jit_borrowed
+@jit_borrowed_internal
 def _join_neighbours(market: MarketArrays, book: int, place: int) -> None:
     """Join the small block at ``place`` with the one after or before it, if that leaves room."""
     at = book * BOOK_WORDS
@@ -179,7 +179,7 @@ def _join_neighbours(market: MarketArrays, book: int, place: int) -> None:
             _drop_block(market, book, place)
 
 
-@jit_borrowed
+@jit_borrowed_internal
 def _find_block(market: MarketArrays, offset: int, blocks: int, key: int) -> int:
     """Place in the directory of the last block that begins at or below ``key``, or 0."""
     low = blocks - 1
@@ -196,7 +196,7 @@ def _find_block(market: MarketArrays, offset: int, blocks: int, key: int) -> int
     return low
 
 
-@jit_borrowed_inline
+@jit_borrowed_inline_internal
 def _find_level(market: MarketArrays, start: int, size: int, key: int) -> int:
     """Index in the block of the first level at or above ``key``; ``size`` when there is none."""
     low = 0
@@ -210,7 +210,7 @@ def _find_level(market: MarketArrays, start: int, size: int, key: int) -> int:
     return low
 
 
-@jit_borrowed
+@jit_borrowed_internal
 def set_level(market: MarketArrays, book: int, key: int, quantity: int, orders: int) -> bool:
     """The level of ``key`` has these totals now; quantity 0: it is gone.
 
@@ -258,7 +258,7 @@ def set_level(market: MarketArrays, book: int, key: int, quantity: int, orders: 
     return best
 
 
-@jit_borrowed
+@jit_borrowed_internal
 def _remove(market: MarketArrays, book: int, place: int, block: int, index: int) -> None:
     """Take level ``index`` out of ``block``, which is at ``place`` of the book's directory."""
     size = market.block_sizes[block] - 1

@@ -106,7 +106,7 @@ from exchange.read_model.market.layout import (
     UNTIL_NS,
     MarketArrays,
 )
-from ringbuffer.jit import jit_borrowed, jit_borrowed_inline
+from ringbuffer.jit import jit_borrowed, jit_borrowed_inline_internal, jit_borrowed_internal
 
 # kinds from here on are not about an order, or public only with level fields
 _SELDOM = EventKind.INSTRUMENT_DEFINED
@@ -119,7 +119,7 @@ _FACTOR = 0x5BD1E995
 _MIXED_SHIFT = 16
 
 
-@jit_borrowed_inline
+@jit_borrowed_inline_internal
 def _touch(market: MarketArrays, row: int, sequence: int, timestamp_ns: int, how: int) -> None:
     """Event ``sequence`` was about the row's instrument; ``how``: TOUCH_... bits."""
     at = row * ROW_WORDS
@@ -135,7 +135,7 @@ def _touch(market: MarketArrays, row: int, sequence: int, timestamp_ns: int, how
     market.rows[at + TOUCHES] |= how | TOUCH_ANY
 
 
-@jit_borrowed
+@jit_borrowed_internal
 def _place_of(market: MarketArrays, book: int, price: int) -> int:
     """The place in the index of a changed level, or the empty one where it belongs."""
     mixed = price ^ (price >> _FOLDED_BITS) ^ (book << _BOOK_SHIFT)
@@ -155,7 +155,7 @@ def _place_of(market: MarketArrays, book: int, price: int) -> int:
         place = (place + 1) & mask
 
 
-@jit_borrowed
+@jit_borrowed_internal
 def _note_level(market: MarketArrays, book: int, price: int, quantity: int, orders: int) -> None:
     """Remember a changed level's totals, in place of those that it had before."""
     place = _place_of(market, book, price)
@@ -201,7 +201,7 @@ def forget_changes(market: MarketArrays) -> None:
     market.scalars[TOUCHED] = 0
 
 
-@jit_borrowed_inline
+@jit_borrowed_inline_internal
 def _add(words: np.ndarray, at: int, amount: int) -> None:
     """Add to the sum in the two words from ``at`` of ``words`` (int64); 0 <= amount < 2^62."""
     low = words[at] + amount
@@ -211,7 +211,7 @@ def _add(words: np.ndarray, at: int, amount: int) -> None:
     words[at] = low
 
 
-@jit_borrowed
+@jit_borrowed_internal
 def _add_to_kline(
     market: MarketArrays,
     row: int,
@@ -248,7 +248,7 @@ def _add_to_kline(
     market.klines[at + KLINE_TRADES] += 1
 
 
-@jit_borrowed
+@jit_borrowed_internal
 def _keep_trade(market: MarketArrays, row: int, event: Any) -> None:
     """Into the row's ring of trades, and with TRACK among what changed."""
     kept = market.scalars[TRADES_KEPT]
@@ -271,7 +271,7 @@ def _keep_trade(market: MarketArrays, row: int, event: Any) -> None:
             market.changed_trades[at + CHANGED_TRADE_WORDS_BEFORE + word] = value
 
 
-@jit_borrowed
+@jit_borrowed_internal
 def _trade(market: MarketArrays, row: int, event: Any) -> None:
     """A TRADE (EVENT record) of the row's instrument: ring, the day's figures, klines."""
     at = row * ROW_WORDS
@@ -295,7 +295,7 @@ def _trade(market: MarketArrays, row: int, event: Any) -> None:
         _add_to_kline(market, row, interval, timestamp_ns, price, quantity, value)
 
 
-@jit_borrowed
+@jit_borrowed_internal
 def _define_instrument(market: MarketArrays, event: Any) -> None:
     """INSTRUMENT_DEFINED (EVENT record): the next row."""
     row = market.scalars[ROWS]
@@ -323,7 +323,7 @@ def _define_instrument(market: MarketArrays, event: Any) -> None:
     _touch(market, row, event.sequence, event.timestamp_ns, TOUCH_STATE | TOUCH_TICKER)
 
 
-@jit_borrowed
+@jit_borrowed_internal
 def _start_day(market: MarketArrays, event: Any) -> None:
     """DAY_STARTED (EVENT record): last prices are forgotten, the day's figures begin."""
     market.scalars[DAY_NUMBER] = event.price
@@ -337,7 +337,7 @@ def _start_day(market: MarketArrays, event: Any) -> None:
         _touch(market, row, event.sequence, event.timestamp_ns, TOUCH_TICKER)
 
 
-@jit_borrowed
+@jit_borrowed_internal
 def _change_state(market: MarketArrays, event: Any) -> None:
     """STATE_CHANGED (EVENT record) of an instrument, or of the market: instrument 0."""
     state = np.int64(event.display)
@@ -355,7 +355,7 @@ def _change_state(market: MarketArrays, event: Any) -> None:
         _touch(market, row, event.sequence, event.timestamp_ns, TOUCH_STATE | TOUCH_TICKER)
 
 
-@jit_borrowed
+@jit_borrowed_internal
 def _rare(market: MarketArrays, event: Any, kind: int) -> None:
     """An event (EVENT record) of one of the kinds that come seldom."""
     if kind == EventKind.CURRENCY_DEFINED:

@@ -19,12 +19,13 @@ MAXIMUM = {
     "long_functions": 18,
     "many_parameters": 32,
     "long_files": 12,
-    "modules_without_test": 181,
+    "modules_without_test": 151,
     "bare_numbers": 705,
     "short_parameters": 486,
     "enum_copies": 357,
     "unresolved_names": 57,
     "types_ignored": 2,
+    "dead_definitions": 5,  # tests/unit/test_dead_definitions.py names them
 }
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from tests.tools.dead_definitions import dead_definitions
 from tests.tools.house.names import broken_imports, unresolved_names
 from tests.tools.house.numbers import bare_numbers, enum_copies
 from tests.tools.house.shape import (
@@ -34,4 +35,5 @@ CHECKS: dict[str, Callable[[], list[Place]]] = {
     "broken_imports": broken_imports,
     "unresolved_names": unresolved_names,
     "types_ignored": types_ignored,
+    "dead_definitions": dead_definitions,
 }

@@ -36,7 +36,7 @@ from tests.harness.left_behind import note_owner
 PASSWORD = "password"
 SESSIONS = 64
 # the first start may compile everything
-START_TIMEOUT_S = 400.0
+START_TIMEOUT_S = 1500.0
 STOP_TIMEOUT_S = 180.0
 
 # Small enough to start at once, and with time-outs that no busy machine exceeds: a test of one says
@@ -71,7 +71,7 @@ TEST_SETTINGS: dict[str, dict[str, Any]] = {
     "supervision": {
         "restart_limit": 1000,
         "hang_timeout_ms": 300_000,
-        "start_timeout_ms": 400_000,
+        "start_timeout_ms": 1_200_000,
         "stop_timeout_ms": 150_000,
         "kill_timeout_ms": 60_000,
     },
@@ -276,6 +276,10 @@ class RunningExchange:
         state = self.state()
         assert state is not None
         return state
+
+    def is_alive(self) -> bool:
+        """Whether the daemon has been started and runs."""
+        return self._process is not None and self._process.poll() is None
 
     def stop(self, timeout_s: float = STOP_TIMEOUT_S) -> int:
         """SIGTERM, and wait. Returns the exit status."""

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,19 @@ from exchange.errors import ExitStatus
 from exchange.settings import ROOT
 
 pytestmark = pytest.mark.needs_jit
+
+
+@pytest.fixture(scope="module")
+def one_exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningExchange]:
+    made = RunningExchange(tmp_path_factory.mktemp("exchange"))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def running_exchange(one_exchange: RunningExchange) -> RunningExchange:
+    """One for all tests here, running. Each trades with sessions of its own."""
+    return one_exchange if one_exchange.is_alive() else one_exchange.start()
 
 
 def run_command(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -85,7 +99,6 @@ def test_second_start_on_one_data_directory_is_refused(running_exchange: Running
     assert f"process {running_exchange.pid('daemon')}" in second.stderr
     assert len(second.stderr.splitlines()) == 1
     running_exchange.wait_ready()
-    assert running_exchange.stop() == ExitStatus.OK
 
 
 def test_port_in_use(make_exchange: Any) -> None:
@@ -99,7 +112,7 @@ def test_port_in_use(make_exchange: Any) -> None:
 
 
 def test_restart_keeps_orders_and_resumes_sessions(running_exchange: RunningExchange) -> None:
-    with log_in(running_exchange, "S1") as maker, log_in(running_exchange, "S2") as taker:
+    with log_in(running_exchange, "S30") as maker, log_in(running_exchange, "S31") as taker:
         maker.enter("rest-1", "B", 100, "AAPL", 1_500_000)
         maker.enter("rest-2", "S", 70, "AAPL", 1_600_000)
         made = received(maker, 3)
@@ -109,7 +122,7 @@ def test_restart_keeps_orders_and_resumes_sessions(running_exchange: RunningExch
     assert running_exchange.stop() == ExitStatus.OK
     assert not left_behind(running_exchange)
     running_exchange.start()
-    with log_in(running_exchange, "S1") as maker, log_in(running_exchange, "S2") as taker:
+    with log_in(running_exchange, "S30") as maker, log_in(running_exchange, "S31") as taker:
         assert received(maker, 4) == made
         assert received(taker, 3) == taken
         # a used token stays used, and the orders still rest
@@ -127,8 +140,8 @@ def test_graceful_stop_answers_everything(
     running_exchange: RunningExchange, number: signal.Signals
 ) -> None:
     """Everything sent before the stop is answered, then the session ends."""
-    orders = 2000
-    with log_in(running_exchange, "S1") as client:
+    orders, user = 2000, {signal.SIGTERM: "S40", signal.SIGINT: "S41"}[number]
+    with log_in(running_exchange, user) as client:
         for i in range(orders):
             client.enter(f"o{i}", "B", 100, "AAPL", 1_000_000 + 100 * (i % 50))
         answers = [client.receive()]
@@ -142,20 +155,19 @@ def test_graceful_stop_answers_everything(
     accepted = sum(answer.letter == "A" for answer in answers)
     # what was still in the socket was not read; what was read was answered
     running_exchange.start()
-    with log_in(running_exchange, "S1") as client:
+    with log_in(running_exchange, user) as client:
         messages = [client.receive() for _ in range(len(answers))]
         assert [m.data for m in messages] == [a.data for a in answers]
         assert next(client.messages(0.2), None) is None
     # no order: only the disconnect of all sessions at the start, and that of this client
     assert running_exchange.status()["cursors"]["ingress_order_entry_published"] <= 2
     assert accepted > 0
-    assert running_exchange.stop() == ExitStatus.OK
 
 
 def test_day_ends_and_starts_on_command(running_exchange: RunningExchange) -> None:
     data_directory = str(running_exchange.data_directory)
-    with log_in(running_exchange, "S1") as client:
-        client.enter("day", "B", 100, "AAPL", 1_500_000)
+    with log_in(running_exchange, "S20") as client:
+        client.enter("day", "B", 100, "MSFT", 1_500_000)
         received(client, 2)
         assert run_command("day", "end", "--data-dir", data_directory).returncode == 0
         letters = [client.receive().letter for _ in range(2)]
@@ -172,19 +184,17 @@ def test_day_ends_and_starts_on_command(running_exchange: RunningExchange) -> No
     following = state.day + 1
     started = run_command("day", "start", "--number", str(following), "--data-dir", data_directory)
     assert started.returncode == 0, started.stderr
-    with log_in(running_exchange, "S1") as client:
+    with log_in(running_exchange, "S20") as client:
         assert client.session.startswith(f"{following % 100_000:05d}")
         assert [client.receive().letter] == ["S"]
-    assert running_exchange.stop() == ExitStatus.OK
 
 
 def test_good_till_time_order_expires(running_exchange: RunningExchange) -> None:
-    with log_in(running_exchange, "S1") as client:
-        client.enter("short-lived", "B", 100, "AAPL", 1_500_000, time_in_force=1)
+    with log_in(running_exchange, "S21") as client:
+        client.enter("short-lived", "B", 100, "MSFT", 1_500_000, time_in_force=1)
         received(client, 2)
         expired = client.receive()
         assert (expired.letter, expired.fields["reason"]) == ("C", "T")
-    assert running_exchange.stop() == ExitStatus.OK
 
 
 def test_changed_configuration_is_reported_and_the_journal_wins(
@@ -192,11 +202,12 @@ def test_changed_configuration_is_reported_and_the_journal_wins(
 ) -> None:
     assert running_exchange.stop() == ExitStatus.OK
     sessions = running_exchange.directory / "sessions.toml"
-    sessions.write_text(sessions.read_text().replace("account = 1\n", "account = 2\n"))
+    before = sessions.read_text()
+    sessions.write_text(before.replace("account = 1\n", "account = 2\n"))
     running_exchange.start()
+    sessions.write_text(before)
     log = running_exchange.log_file.read_text()
     assert "session S1 differs from the configuration" in log
-    assert running_exchange.stop() == ExitStatus.OK
 
 
 def test_stop_while_starting(make_exchange: Any) -> None:
@@ -221,21 +232,20 @@ def test_stages_die_with_the_daemon_and_the_region_is_reclaimed(
 def test_order_entry_restarts_alone(running_exchange: RunningExchange) -> None:
     before = running_exchange.state()
     assert before is not None
-    with log_in(running_exchange, "S1") as client:
-        client.enter("kept", "B", 100, "AAPL", 1_500_000)
+    with log_in(running_exchange, "S22") as client:
+        client.enter("kept", "B", 100, "MSFT", 1_500_000)
         told = received(client, 2)
         os.kill(running_exchange.pid("order_entry"), signal.SIGKILL)
         with pytest.raises(ConnectionEnded):
             client.receive()
     # a client that connects meanwhile waits, it is not refused
-    with log_in(running_exchange, "S1") as client:
+    with log_in(running_exchange, "S22") as client:
         assert received(client, 2) == told
     after = running_exchange.wait_ready()
     for role in ("matcher", "journaler"):
         assert after.stages[role].pid == before.stages[role].pid
     assert after.stages["order_entry"].pid != before.stages["order_entry"].pid
     assert after.restarts == {"core": 0, "order_entry": 1}
-    assert running_exchange.stop() == ExitStatus.OK
 
 
 @pytest.mark.parametrize("role", ["matcher", "order_entry"])
@@ -254,7 +264,8 @@ def test_no_room_for_the_rings(make_exchange: Any) -> None:
     assert not left_behind(exchange)
 
 
-def test_damaged_journal_is_refused_with_its_place(running_exchange: RunningExchange) -> None:
+def test_damaged_journal_is_refused_with_its_place(make_exchange: Any) -> None:
+    running_exchange = make_exchange().start()
     with log_in(running_exchange, "S1") as client:
         for i in range(20):
             client.enter(f"o{i}", "B", 100, "AAPL", 1_500_000)
@@ -269,4 +280,9 @@ def test_damaged_journal_is_refused_with_its_place(running_exchange: RunningExch
     running_exchange.launch()
     assert running_exchange.wait() == ExitStatus.JOURNAL_CORRUPT
     assert segment.name in running_exchange.log_tail()
+    assert not left_behind(running_exchange)
+
+
+def test_it_still_stops_in_order(running_exchange: RunningExchange) -> None:
+    assert running_exchange.stop() == ExitStatus.OK
     assert not left_behind(running_exchange)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 REQUIRE_WITNESSES = os.environ.get("EXCHANGE_REQUIRE_WITNESSES", "0") not in ("", "0")
 JIT_DISABLED = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
@@ -26,6 +27,11 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 LOBSTER_DIRECTORY = Path(
     os.environ.get("EXCHANGE_LOBSTER_DIR") or REPOSITORY.parent / "shared" / "data" / "lobster"
 )
+
+
+# How long an example takes says something about the machine, and nothing about the code.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 
 def pytest_configure(config: pytest.Config) -> None:

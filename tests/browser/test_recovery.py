@@ -18,7 +18,7 @@ from exchange.control.socket import Request, ask
 pytestmark = pytest.mark.needs_jit
 
 OpenPage = Callable[..., TradingPage]
-RESTART_MS = 60_000
+RESTART_MS = 300_000
 
 
 def book_is_right(page: TradingPage, exchange: RunningExchange, symbol: str) -> bool:

@@ -35,6 +35,7 @@ PHONE = {"width": 390, "height": 844}
 # The browser itself writes these when a request fails or is refused, which tests provoke.
 NETWORK_ERRORS = re.compile("Failed to load resource|WebSocket connection to .* failed")
 TIMEOUT_MS = 90_000
+expect.set_options(timeout=TIMEOUT_MS)  # its own default is 5 s
 SELLER, BUYER, SHORT_SELLER = 1, 2, 3  # accounts; only the last may sell short
 
 

@@ -34,7 +34,7 @@ from exchange.settings import ROOT
 pytestmark = pytest.mark.needs_jit
 
 FOLDER = ROOT / "config" / "demo"
-START_TIMEOUT_S = 400.0  # the first start may compile everything
+START_TIMEOUT_S = 1500.0  # the first start may compile everything
 TIMEOUT_S = 180.0
 KEY = re.compile(r"account (\d+)  key     (\w+)\n +secret  (\w+)")
 

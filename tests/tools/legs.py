@@ -32,12 +32,8 @@ INTERFACES = (
     "tests/system/test_rest_schema.py",
     "tests/system/test_websocket.py",
 )
-# As plain Python: not what would take minutes (damage at every byte, thousands of orders).
-TOO_LONG_IN_PLAIN_PYTHON = (
-    "--ignore=tests/unit/journal/test_journal_damage.py",
-    "--deselect=tests/unit/exchange/read_model/accounts/test_rows.py"
-    "::test_who_trades_a_lot_forgets_his_own_orders",
-)
+# As plain Python the damage at every byte of a journal would take minutes.
+TOO_LONG_IN_PLAIN_PYTHON = ("tests/unit/journal/test_journal_damage.py",)
 # With bounds checks: what indexes arrays (the engine goes by raw addresses).
 BOUNDS_CHECKED = (
     "tests/property/test_fuzz_decoder.py",
@@ -97,8 +93,7 @@ LEGS = (
         (
             *COVERED,
             *("tests/unit/exchange", "tests/unit/journal"),
-            *without("tests/unit/exchange/engine"),
-            *TOO_LONG_IN_PLAIN_PYTHON,
+            *without("tests/unit/exchange/engine", *TOO_LONG_IN_PLAIN_PYTHON),
         ),
         environment=PLAIN,
     ),

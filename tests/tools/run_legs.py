@@ -48,6 +48,12 @@ class Ended(NamedTuple):
     closing: str
 
 
+def environment() -> dict[str, str]:
+    """Bytecode is kept, beside the packages: the tests start some hundred interpreters."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return kept | {"PYTHONPYCACHEPREFIX": str(Path(sys.prefix) / "pycache")}
+
+
 def start(leg: Leg) -> Running:
     """Start a leg; its output goes to a file."""
     output = tempfile.TemporaryFile()  # noqa: SIM115 - closed by ``end``
@@ -57,7 +63,7 @@ def start(leg: Leg) -> Running:
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=subprocess.STDOUT,
-        env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"} | leg.environment,
+        env=environment() | leg.environment,
         start_new_session=True,
     )
     return Running(process, output, time.monotonic())

@@ -97,6 +97,7 @@ def test_every_account_keeps_its_own_latest_orders(stream: np.ndarray) -> None:
     assert kept_closed + len(live) == model.capacity.orders
 
 
+@pytest.mark.needs_jit  # thousands of orders
 def test_who_trades_a_lot_forgets_his_own_orders() -> None:
     """Twenty orders of three accounts each outlive twenty thousand of a fourth."""
     events = [np.zeros(1, EVENT) for _ in range(9)]

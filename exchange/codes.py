@@ -2,7 +2,7 @@
 
 Who uses it: everything that writes or reads a command or an event. Invariant: a number that has
 been released is never reused and never given another meaning; new ones are appended. The letters
-that OUCH uses for them are in ``exchange/gateway/ouch.py`` and in ``docs/protocol.md``.
+that OUCH uses for them are in ``exchange/gateway/protocol/ouch.py`` and in ``docs/protocol.md``.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from exchange.client.order_entry import ConnectionEnded, LoginRefused, OrderEntryClient, Sequenced
 from exchange.errors import ConfigurationError, ExitStatus, NotRunning, Refused
-from exchange.gateway import ouch
+from exchange.gateway.protocol import ouch
 
 WIRE_SCALE = 10_000
 SIDES = {"buy": "B", "sell": "S", "short": "T"}

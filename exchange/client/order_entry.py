@@ -19,8 +19,8 @@ import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from exchange.gateway import ouch, soupbintcp
-from exchange.gateway.soupbintcp import LoginAccepted, LoginRequest
+from exchange.gateway.protocol import ouch, soupbintcp
+from exchange.gateway.protocol.soupbintcp import LoginAccepted, LoginRequest
 
 _HEARTBEAT_INTERVAL_S = 1.0
 _RECEIVE_BYTES = 262_144

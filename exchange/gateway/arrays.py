@@ -1,10 +1,11 @@
-"""What the jitted duty cycle of order entry works on: one tuple of arrays, and its words.
+"""The arrays that the jitted duty cycle of order entry works on, as one tuple, and their words.
 
 Who uses it: intake.py, delivery.py and duty_cycle.py (jitted), and the Python side of the gateway.
-Everything but cursors, counters, ingress and event ring is private to the gateway process.
+All arrays but cursors, counters, ingress and event ring are private to the gateway process.
 
-What needs Python the duty cycle leaves as a *notice* (kind, slot, two details). What Python wants
-in the ingress ring it leaves in the queue of *disconnects*: ``queue_disconnect``, see intake.py.
+The duty cycle leaves a *notice* (kind, connection, two details) for everything that a connection
+needs of Python. Python leaves sessions in the queue of *disconnects* (``queue_disconnect``), which
+intake.py puts into the ingress ring.
 """
 
 from __future__ import annotations
@@ -14,11 +15,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from exchange.gateway.decoder import FRAME_SIZE_MAXIMUM, RESULT_WORDS
+from exchange.gateway.decoder import DECODED_WORDS, FRAME_SIZE_MAXIMUM
+from exchange.gateway.encoder import ENCODED_WORDS
+from exchange.gateway.parameters import OrderEntryParameters
 from exchange.gateway.session import (
-    CONNECTION_NOTICED,
-    CONNECTION_READABLE,
-    CONNECTION_READY,
     SESSION_DISCONNECT,
     OutputQueue,
     create_connections,
@@ -27,19 +27,19 @@ from exchange.gateway.session import (
 )
 from exchange.gateway.symbols import SymbolTable, create_symbol_table
 from exchange.records import EVENT
-from ringbuffer.jit import jit_borrowed_inline
 from ringbuffer.system_calls import EPOLL_EVENT_SIZE_BYTES
 
+MILLISECOND_NS = 1_000_000
 EPOLL_EVENTS = 256
 READABLE_BYTES = 1  # CONNECTION_READABLE: bytes may be there
-READABLE_END = 2  # ... or the end: stays until recv has said so
+READABLE_END = 2  # ... or the end of the input: stays set until recv returns it
 FILE_DESCRIPTOR_MAXIMUM = 1 << 16
 CARRY_SIZE_BYTES = 64
 assert CARRY_SIZE_BYTES >= FRAME_SIZE_MAXIMUM
 
 
 class Notice(IntEnum):
-    """What the duty cycle tells Python. The comment says what the two details are."""
+    """Kinds of notices for Python. The comment describes the two details."""
 
     ACCEPT = 0  # the listening socket is readable
     UNAUTHENTICATED = 1  # a connection that has not logged in is readable
@@ -54,14 +54,14 @@ class Notice(IntEnum):
     DRAIN = 10  # a lingering connection is readable
 
 
-class Outcome(IntEnum):
-    """What else a pass wants from Python."""
+class Handover(IntEnum):
+    """Why a duty cycle hands the event at EVENT_NEXT over to Python."""
 
     NOTHING = 0
-    CONTROL = 1  # the event at EVENT_NEXT is Python's
-    MISMATCH = 2  # the event at EVENT_NEXT has a wrong session sequence
-    LAPPED = 3  # the event at EVENT_NEXT must be read from the archive
-    BOUNDARY = 4  # EVENT_NEXT is a multiple of the index interval
+    CONTROL = 1  # it is not a message (definitions, start and end of day)
+    MISMATCH = 2  # it has a wrong session sequence
+    LAPPED = 3  # the ring does not have it any more: read it from the archive
+    BOUNDARY = 4  # its sequence is a multiple of the index interval: add to the session index
 
 
 # Words of `words` (int64).
@@ -73,10 +73,10 @@ EVENT_NEXT = 4  # next event sequence to encode
 MIDNIGHT_NS = 5
 DISCONNECT_HEAD = 6
 DISCONNECT_COUNT = 7
-OUTCOME = 8
+HANDOVER = 8  # a Handover
 TIMER_NS = 9  # when the clocks were looked at last
-HIGH_SLOT = 10  # slots below this have been used
-WOKEN = 12  # 1: our eventfd was written since the last pass returned
+CONNECTIONS_USED = 10  # connections from this number on have never been used
+WOKEN = 12  # 1: our eventfd was written since the last cycle returned
 VERDICT = 13  # 1: a password has been checked; set by the checking thread before it wakes us
 WORDS = 16
 
@@ -97,19 +97,19 @@ FD_MATCHER = 3  # the matcher's eventfd
 DESCRIPTORS = 4
 
 
-class Duty(NamedTuple):
+class DutyState(NamedTuple):
     """Everything that the duty cycle works on."""
 
     cursors: np.ndarray  # int64[CURSOR_WORDS], shared
     counters: np.ndarray  # int64[COUNTER_WORDS], shared
     ingress: np.ndarray  # COMMAND[power of two], shared
     event_ring: np.ndarray  # EVENT[power of two], shared
-    connections: np.ndarray
-    sessions: np.ndarray
+    connections: np.ndarray  # int64[connections, CONNECTION_WORDS], see session.py
+    sessions: np.ndarray  # int64[sessions, SESSION_WORDS], see session.py
     queue: OutputQueue
     symbols: SymbolTable
-    slot_of_fd: np.ndarray  # int32[FILE_DESCRIPTOR_MAXIMUM]: slot + 1, 0 = none
-    ready: np.ndarray  # int64[connections]: circular queue of slots to be read
+    connection_of_fd: np.ndarray  # int32[FILE_DESCRIPTOR_MAXIMUM]: connection + 1, 0 = none
+    ready: np.ndarray  # int64[connections]: circular queue of connections to be read
     carry: np.ndarray  # uint8[connections * CARRY_SIZE_BYTES]: incomplete frames
     receive: np.ndarray  # uint8[CARRY_SIZE_BYTES + receive bytes]
     batch: np.ndarray  # EVENT[n]: private copy of a batch of events
@@ -119,12 +119,12 @@ class Duty(NamedTuple):
     words: np.ndarray  # int64[WORDS]
     limits: np.ndarray  # int64[LIMITS]
     descriptors: np.ndarray  # int64[DESCRIPTORS]
-    decoded: np.ndarray  # int64[RESULT_WORDS]
-    encoded: np.ndarray  # int64[2]: see encoder.py
+    decoded: np.ndarray  # int64[DECODED_WORDS], see decoder.py
+    encoded: np.ndarray  # int64[ENCODED_WORDS], see encoder.py
     clock: np.ndarray  # int64[2], a timespec
 
 
-def create_duty(
+def create_duty_state(
     cursors: np.ndarray,
     counters: np.ndarray,
     ingress: np.ndarray,
@@ -136,9 +136,11 @@ def create_duty(
     receive_bytes: int,
     output_bytes: int,
     batch_events: int,
-) -> Duty:
-    """Allocate the private arrays (zero pages: what is not used is not resident)."""
-    return Duty(
+) -> DutyState:
+    """Allocate the private arrays (zero pages: unused ones take no memory)."""
+    for ring in (ingress, event_ring):
+        assert len(ring) & (len(ring) - 1) == 0, "sequences become indices with a mask"
+    return DutyState(
         cursors,
         counters,
         ingress,
@@ -159,47 +161,26 @@ def create_duty(
         np.zeros(WORDS, np.int64),
         np.zeros(LIMITS, np.int64),
         np.full(DESCRIPTORS, -1, np.int64),
-        np.zeros(RESULT_WORDS, np.int64),
-        np.zeros(2, np.int64),
+        np.zeros(DECODED_WORDS, np.int64),
+        np.zeros(ENCODED_WORDS, np.int64),
         np.zeros(2, np.int64),
     )
 
 
-@jit_borrowed_inline
-def notice(duty: Duty, kind: int, slot: int, detail_0: int, detail_1: int) -> None:
-    notices = duty.notices
-    words = duty.words
-    count = words[NOTICES]
-    notices[count, 0] = kind
-    notices[count, 1] = slot
-    notices[count, 2] = detail_0
-    notices[count, 3] = detail_1
-    words[NOTICES] = count + 1
+def set_limits(
+    duty: DutyState, parameters: OrderEntryParameters, index_interval_events: int
+) -> None:
+    """Write the limits of ``parameters`` into ``duty.limits``."""
+    limits = duty.limits
+    limits[LIMIT_HEARTBEAT_NS] = parameters.heartbeat_interval_ms * MILLISECOND_NS
+    limits[LIMIT_CLIENT_TIMEOUT_NS] = parameters.client_timeout_ms * MILLISECOND_NS
+    limits[LIMIT_STALL_NS] = parameters.stall_timeout_ms * MILLISECOND_NS
+    limits[LIMIT_BACKLOG_MESSAGES] = parameters.backlog_messages
+    limits[LIMIT_TIMER_NS] = parameters.timer_interval_ms * MILLISECOND_NS
+    limits[LIMIT_INDEX_INTERVAL] = index_interval_events
 
 
-@jit_borrowed_inline
-def ending_notice(duty: Duty, kind: int, slot: int, detail_0: int, detail_1: int) -> None:
-    """A notice after which the connection is not used any more: at most one of them."""
-    connections = duty.connections
-    connections[slot, CONNECTION_READABLE] = 0
-    if connections[slot, CONNECTION_NOTICED] == 0:
-        connections[slot, CONNECTION_NOTICED] = 1
-        notice(duty, kind, slot, detail_0, detail_1)
-
-
-@jit_borrowed_inline
-def push_ready(duty: Duty, slot: int) -> None:
-    """Put ``slot`` at the end of the queue of connections to be read, unless it is there."""
-    connections = duty.connections
-    words = duty.words
-    if connections[slot, CONNECTION_READY] == 0:
-        connections[slot, CONNECTION_READY] = 1
-        size = duty.ready.shape[0]
-        duty.ready[(words[READY_HEAD] + words[READY_COUNT]) % size] = slot
-        words[READY_COUNT] += 1
-
-
-def queue_disconnect(duty: Duty, session: int) -> None:
+def queue_disconnect(duty: DutyState, session: int) -> None:
     """Tell the matcher that ``session`` has no connection any more (0: all), in order.
 
     The duty cycle puts it into the ingress ring before it reads another byte from any client, and

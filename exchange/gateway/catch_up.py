@@ -1,7 +1,7 @@
-"""Connections that read from the past: what they missed, from the ring or the archive.
+"""Sends connections that are behind the messages that they missed, from the ring or the archive.
 
-Who calls it: OrderEntryAgent, once a pass while a connection is in the state CATCH_UP: after a
-login that resumes, or when a client did not read fast enough and its buffer was full.
+Who calls it: OrderEntryAgent, once a duty cycle while a connection is in the state CATCH_UP: after
+a login that resumes, or when a client did not read fast enough and its buffer was full.
 """
 
 from __future__ import annotations
@@ -12,11 +12,21 @@ from typing import NoReturn, Protocol
 import numpy as np
 
 from exchange.core.counters import Counter
-from exchange.gateway import soupbintcp
 from exchange.gateway.arrays import EVENT_NEXT
 from exchange.gateway.connections import Connections
 from exchange.gateway.delivery import copy_events
-from exchange.gateway.encoder import FULL, MISMATCH, encode_session
+from exchange.gateway.encoder import (
+    ENCODED_MESSAGES,
+    ENCODED_STATUS,
+    ENCODED_WORDS,
+    STATUS_DONE,
+    STATUS_FULL,
+    STATUS_MISMATCH,
+    Streams,
+    encode_session,
+)
+from exchange.gateway.output_buffers import mark_dirty
+from exchange.gateway.protocol import soupbintcp
 from exchange.gateway.session import (
     CONNECTION_CAUGHT_UP,
     CONNECTION_END_EVENT,
@@ -30,7 +40,6 @@ from exchange.gateway.session import (
     SESSION_NUMBER,
     STATE_CATCH_UP,
     STATE_LIVE,
-    mark_dirty,
 )
 from exchange.records import EVENT
 
@@ -44,7 +53,7 @@ def copy_bytes(source: np.ndarray, target: np.ndarray) -> None:
 
 
 class EventArchive(Protocol):
-    """What order entry needs of the archive: journal.archive.ArchiveReader has it."""
+    """The part of journal.archive.ArchiveReader that order entry needs."""
 
     def view(self, first: int, count: int) -> np.ndarray:
         """EVENT records from sequence ``first`` on: at most ``count``, perhaps fewer."""
@@ -59,7 +68,7 @@ def mismatch(sequence: int) -> NoReturn:
 
 
 class CatchUp:
-    """Serves them in turn, a bounded slice each."""
+    """Serves the connections that are behind in turn, a bounded slice each."""
 
     def __init__(self, connections: Connections, archive: EventArchive) -> None:
         self._connections = connections
@@ -69,12 +78,15 @@ class CatchUp:
         self._sessions = connections.duty.sessions
         self._output_bytes = connections.parameters.output_bytes
         self.batch = np.zeros(connections.parameters.batch_events, EVENT)
-        self._result = np.zeros(2, np.int64)
+        self._result = np.zeros(ENCODED_WORDS, np.int64)
+        duty = self._duty
+        self._encoding = Streams(
+            duty.sessions, duty.connections, duty.queue, duty.symbols, self._result
+        )
 
     def compile(self) -> None:
-        """Compile before the first client comes: this finds nothing to do."""
-        duty = self._duty
-        encode_session(self.batch, 0, self._rows, 0, duty.queue, 0, duty.symbols, self._result)
+        """Compile the encoder before the first client comes, by encoding no event."""
+        encode_session(self.batch, 0, 0, self._encoding, 0)
 
     def read(self, first: int, count: int, target: np.ndarray) -> int:
         """Copy up to ``count`` released events into ``target``, from the ring or the archive."""
@@ -85,74 +97,64 @@ class CatchUp:
         copy_bytes(view, target)
         return len(view)
 
-    def end_session(self, slot: int) -> None:
-        """Say that the stream has ended, and close."""
-        self._connections.log_connection(logging.INFO, "end of session", slot)
-        self._connections.finish(slot, soupbintcp.packet(soupbintcp.END_OF_SESSION))
+    def end_session(self, connection: int) -> None:
+        """Send end of session, and close."""
+        self._connections.log_connection(logging.INFO, "end of session", connection)
+        self._connections.finish(connection, soupbintcp.packet(soupbintcp.END_OF_SESSION))
 
     def find(self) -> None:
-        """The encoder has taken connections off live: they did not read fast enough."""
+        """Find connections that the encoder has put into CATCH_UP: they read too slowly."""
         self._duty.queue.dirty_count[1] = 0
         behind = np.nonzero(self._rows[:, CONNECTION_STATE] == STATE_CATCH_UP)[0]
-        for slot in behind.tolist():
-            if slot not in self._connections.catching_up:
-                self._connections.catching_up.append(slot)
+        for connection in behind.tolist():
+            if connection not in self._connections.catching_up:
+                self._connections.catching_up.append(connection)
 
     def work(self) -> int:
-        """A bounded slice for a few of the connections that read from the past, in turn.
+        """Encode a bounded slice for a few of the connections that are behind, in turn.
 
-        Only of those with half their buffer free: to the others, which read slowly, we come back
-        when that much is sent. They must not hide anyone who can go on.
+        Connections with less than half of their buffer free are passed over until they have read
+        more, so that slow readers do not delay the others.
         """
-        slots = self._connections.catching_up
-        waiting = self._rows[slots, CONNECTION_TAIL] - self._rows[slots, CONNECTION_HEAD]
+        behind = self._connections.catching_up
+        waiting = self._rows[behind, CONNECTION_TAIL] - self._rows[behind, CONNECTION_HEAD]
         ready = [
-            slot
-            for slot, size in zip(slots, waiting.tolist(), strict=True)
+            connection
+            for connection, size in zip(behind, waiting.tolist(), strict=True)
             if size <= self._output_bytes // 2
         ][:_CONNECTIONS_PER_PASS]
         work = 0
-        for slot in ready:
-            slots.remove(slot)
-            slots.append(slot)
-            work += self._one(slot)
+        for connection in ready:
+            behind.remove(connection)
+            behind.append(connection)
+            work += self._one(connection)
         return work
 
-    def _one(self, slot: int) -> int:
-        row = self._rows[slot]
-        self._result[:] = 0  # ENCODED, no message
+    def _one(self, connection: int) -> int:
+        row = self._rows[connection]
+        self._result[ENCODED_STATUS] = STATUS_DONE
+        self._result[ENCODED_MESSAGES] = 0
         first = int(row[CONNECTION_EVENT])
         end = int(row[CONNECTION_END_EVENT]) or int(self._duty.words[EVENT_NEXT])
         done = 0
         if first < end:
             count = self.read(first, min(end - first, len(self.batch)), self.batch)
-            done = int(
-                encode_session(
-                    self.batch,
-                    count,
-                    self._rows,
-                    slot,
-                    self._duty.queue,
-                    int(row[CONNECTION_MIDNIGHT_NS]),
-                    self._duty.symbols,
-                    self._result,
-                )
-            )
-            if self._result[0] == MISMATCH:
+            midnight_ns = int(row[CONNECTION_MIDNIGHT_NS])
+            done = int(encode_session(self.batch, count, connection, self._encoding, midnight_ns))
+            if self._result[ENCODED_STATUS] == STATUS_MISMATCH:
                 mismatch(first + done)
-            self._connections.count(Counter.MESSAGES_SENT, int(self._result[1]))
+            self._connections.count(Counter.MESSAGES_SENT, int(self._result[ENCODED_MESSAGES]))
             row[CONNECTION_EVENT] = first + done
             if row[CONNECTION_TAIL] > row[CONNECTION_HEAD]:
-                queue = self._duty.queue
-                mark_dirty(self._rows, slot, queue.dirty, queue.dirty_count)
-        if self._result[0] != FULL and row[CONNECTION_EVENT] >= end:
+                mark_dirty(self._rows, connection, self._duty.queue)
+        if self._result[ENCODED_STATUS] != STATUS_FULL and row[CONNECTION_EVENT] >= end:
             if row[CONNECTION_END_EVENT]:
-                self.end_session(slot)
+                self.end_session(connection)
             else:
                 number = int(self._sessions[int(row[CONNECTION_SESSION]), SESSION_NUMBER])
                 assert row[CONNECTION_NUMBER] == number, "caught up with a gap"
                 row[CONNECTION_STATE] = STATE_LIVE
                 row[CONNECTION_CAUGHT_UP] = 1
-                self._connections.catching_up.remove(slot)
+                self._connections.catching_up.remove(connection)
             done += 1
-        return done + int(self._result[1])
+        return done + int(self._result[ENCODED_MESSAGES])

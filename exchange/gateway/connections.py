@@ -1,7 +1,7 @@
-"""The connections of order entry: slots, orderly closing, counters and logs.
+"""The connections of order entry: opening, orderly closing, counters and logs.
 
-Who writes: the gateway's one thread, once per connection. The rows themselves are in session.py;
-the duty cycle works on them for every message.
+Who calls it: the gateway's one thread, a few times per connection. A connection is named by its
+number, the index of its row in the table of session.py, on which the duty cycle works.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 
 from exchange.core.counters import Counter
-from exchange.gateway import soupbintcp
-from exchange.gateway.arrays import HIGH_SLOT, Duty, queue_disconnect
+from exchange.gateway.arrays import CONNECTIONS_USED, MILLISECOND_NS, DutyState, queue_disconnect
+from exchange.gateway.output_buffers import mark_dirty, reserve
 from exchange.gateway.parameters import OrderEntryParameters
+from exchange.gateway.protocol import soupbintcp
 from exchange.gateway.session import (
     CONNECTION_BASE,
     CONNECTION_DEADLINE_NS,
@@ -30,18 +31,16 @@ from exchange.gateway.session import (
     CONNECTION_SENT_NS,
     CONNECTION_SESSION,
     CONNECTION_STATE,
+    CONNECTION_TAIL,
     CONNECTION_WRITABLE,
     SESSION_CONNECTION,
     STATE_CONNECTED,
     STATE_FLUSHING,
     STATE_LINGERING,
-    append_bytes,
-    mark_dirty,
 )
 from ringbuffer.counters import COUNTER_STRIDE
 
 LOG = logging.getLogger("order_entry")
-MILLISECOND_NS = 1_000_000
 _DRAIN_BYTES = 65_536
 
 
@@ -51,9 +50,11 @@ def address_text(name: Any) -> str:
 
 
 class Connections:
-    """Sockets by slot. ``rows`` is the table of session.py; ``counters`` the shared section."""
+    """``rows``: the table of session.py; ``counters``: int64[COUNTER_WORDS], shared."""
 
-    def __init__(self, parameters: OrderEntryParameters, duty: Duty, counters: np.ndarray) -> None:
+    def __init__(
+        self, parameters: OrderEntryParameters, duty: DutyState, counters: np.ndarray
+    ) -> None:
         self.parameters = parameters
         self.duty = duty
         self.rows = duty.connections
@@ -62,100 +63,113 @@ class Connections:
         self.sockets: dict[int, socket.socket] = {}
         self.login_bytes: dict[int, bytearray] = {}  # of those that have not logged in
         self.heartbeats_before_login: dict[int, int] = {}
-        self.free_slots = list(range(parameters.connection_capacity - 1, -1, -1))
-        self.catching_up: list[int] = []  # slots that read from the past, next one first
-        self.leaving = False  # all sessions have been told to be disconnected, in one command
+        self.free_connections = list(range(parameters.connection_capacity - 1, -1, -1))
+        self.catching_up: list[int] = []  # connections that read from the past, next first
+        self.leaving = False  # one DISCONNECT for all sessions has been queued
 
     def add(self, client: socket.socket) -> int:
-        """Give an accepted socket a slot; there must be a free one. Returns the slot."""
+        """Give an accepted socket a free connection number, and return it."""
+        assert self.free_connections, "the caller refuses connections when none is free"
         now_ns = time.monotonic_ns()
         client.setblocking(False)
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        slot = self.free_slots.pop()
-        row = self.rows[slot]
+        connection = self.free_connections.pop()
+        row = self.rows[connection]
         row[CONNECTION_FD] = client.fileno()
         row[CONNECTION_STATE] = STATE_CONNECTED
         row[CONNECTION_WRITABLE] = 1
         row[CONNECTION_DEADLINE_NS] = now_ns + self.parameters.login_timeout_ms * MILLISECOND_NS
         row[CONNECTION_RECEIVED_NS] = row[CONNECTION_SENT_NS] = now_ns
-        self.duty.slot_of_fd[client.fileno()] = slot + 1
-        self.sockets[slot] = client
-        self.login_bytes[slot] = bytearray()
-        self.duty.words[HIGH_SLOT] = max(int(self.duty.words[HIGH_SLOT]), slot + 1)
+        self.duty.connection_of_fd[client.fileno()] = connection + 1
+        self.sockets[connection] = client
+        self.login_bytes[connection] = bytearray()
+        self.duty.words[CONNECTIONS_USED] = max(
+            int(self.duty.words[CONNECTIONS_USED]), connection + 1
+        )
         self.gauge(Counter.CONNECTIONS, len(self.sockets))
-        return slot
+        return connection
 
-    def malformed(self, slot: int, explanation: str) -> None:
+    def malformed(self, connection: int, explanation: str) -> None:
         """Count, log, tell the client, close."""
         self.count(Counter.MALFORMED_FRAMES)
-        self.log_connection(logging.WARNING, "malformed input", slot, reason=explanation)
-        self.finish(slot, soupbintcp.debug(explanation))
+        self.log_connection(logging.WARNING, "malformed input", connection, reason=explanation)
+        self.finish(connection, soupbintcp.debug(explanation))
 
-    def login_done(self, slot: int) -> None:
+    def login_done(self, connection: int) -> None:
         """Forget what was kept for the login."""
-        self.login_bytes.pop(slot, None)
-        self.heartbeats_before_login.pop(slot, None)
+        self.login_bytes.pop(connection, None)
+        self.heartbeats_before_login.pop(connection, None)
 
-    def unbind(self, slot: int) -> None:
-        """Take the connection away from its session; the matcher is told so."""
-        self.login_done(slot)
-        session = int(self.rows[slot, CONNECTION_SESSION])
-        if session and self._sessions[session, SESSION_CONNECTION] == slot + 1:
+    def unbind(self, connection: int) -> None:
+        """Separate the connection from its session, and queue a DISCONNECT of the session."""
+        self.login_done(connection)
+        session = int(self.rows[connection, CONNECTION_SESSION])
+        if session and self._sessions[session, SESSION_CONNECTION] == connection + 1:
             self._sessions[session, SESSION_CONNECTION] = 0
             if not self.leaving:
                 queue_disconnect(self.duty, session)
-        if slot in self.catching_up:
-            self.catching_up.remove(slot)
+        if connection in self.catching_up:
+            self.catching_up.remove(connection)
 
-    def finish(self, slot: int, data: bytes) -> None:
+    def finish(self, connection: int, data: bytes) -> None:
         """Send what is buffered and ``data``, then close: in bounded time, without a reset."""
-        row = self.rows[slot]
-        self.unbind(slot)
+        row = self.rows[connection]
+        self.unbind(connection)
         row[CONNECTION_STATE] = STATE_FLUSHING
         row[CONNECTION_NOTICED] = 0
         row[CONNECTION_DEADLINE_NS] = (
             time.monotonic_ns() + self.parameters.linger_ms * MILLISECOND_NS
         )
         if data:
-            append_bytes(self.rows, slot, self.duty.queue, data)
-        # also without bytes: the sender says when it is flushed
-        mark_dirty(self.rows, slot, self.duty.queue.dirty, self.duty.queue.dirty_count)
+            self._append(connection, data)
+        # also without bytes: send_waiting then leaves the notice FLUSHED
+        mark_dirty(self.rows, connection, self.duty.queue)
         self.gauge_sessions()
 
-    def flushed(self, slot: int) -> None:
-        """Everything is sent: say so to the client, and wait for it to close."""
-        row = self.rows[slot]
+    def _append(self, connection: int, data: bytes) -> None:
+        """Put whole frames into the output buffer, unless they do not fit."""
+        queue = self.duty.queue
+        if not reserve(self.rows, connection, queue, len(data)):
+            return
+        row = self.rows[connection]
+        at = int(row[CONNECTION_BASE] + row[CONNECTION_TAIL])
+        queue.output[at : at + len(data)] = np.frombuffer(data, np.uint8)
+        row[CONNECTION_TAIL] += len(data)
+
+    def flushed(self, connection: int) -> None:
+        """Everything is sent: shut down our side, and wait for the client to close."""
+        row = self.rows[connection]
         with contextlib.suppress(OSError):
-            self.sockets[slot].shutdown(socket.SHUT_WR)
+            self.sockets[connection].shutdown(socket.SHUT_WR)
         row[CONNECTION_STATE] = STATE_LINGERING
         row[CONNECTION_NOTICED] = 0
         row[CONNECTION_DEADLINE_NS] = (
             time.monotonic_ns() + self.parameters.linger_ms * MILLISECOND_NS
         )
-        self.drain(slot)
+        self.drain(connection)
 
-    def drain(self, slot: int) -> None:
+    def drain(self, connection: int) -> None:
         """Throw away what a closing client still sends: unread bytes would reset the connection."""
-        if self.rows[slot, CONNECTION_STATE] != STATE_LINGERING:
+        if self.rows[connection, CONNECTION_STATE] != STATE_LINGERING:
             return
         for _ in range(16):
             try:
-                if not self.sockets[slot].recv(_DRAIN_BYTES):
-                    self.close(slot)
+                if not self.sockets[connection].recv(_DRAIN_BYTES):
+                    self.close(connection)
                     return
             except (BlockingIOError, InterruptedError):
                 return
             except OSError:
-                self.close(slot)
+                self.close(connection)
                 return
-        self.close(slot)  # it floods: a reset is what it gets
+        self.close(connection)  # it sends without end: it gets a reset
 
-    def close(self, slot: int) -> None:
-        """Close at once and free the slot."""
-        row = self.rows[slot]
-        self.unbind(slot)
-        client = self.sockets.pop(slot)
-        self.duty.slot_of_fd[client.fileno()] = 0
+    def close(self, connection: int) -> None:
+        """Close the socket at once and free the connection number."""
+        row = self.rows[connection]
+        self.unbind(connection)
+        client = self.sockets.pop(connection)
+        self.duty.connection_of_fd[client.fileno()] = 0
         client.close()
         kept = {
             word: int(row[word])
@@ -163,10 +177,12 @@ class Connections:
         }
         row[:] = 0
         for word, value in kept.items():
-            row[word] = value  # its entries in the queues are passed over when they come up
+            row[word] = (
+                value  # entries in the queues stay, and are passed over when it is their turn
+            )
         row[CONNECTION_FD] = -1
         row[CONNECTION_GENERATION] += 1
-        self.free_slots.append(slot)
+        self.free_connections.append(connection)
         self.gauge(Counter.CONNECTIONS, len(self.sockets))
         self.gauge_sessions()
 
@@ -189,10 +205,10 @@ class Connections:
         """One line of the log."""
         LOG.log(level, message, extra={"fields": fields})
 
-    def log_connection(self, level: int, message: str, slot: int, **fields: object) -> None:
+    def log_connection(self, level: int, message: str, connection: int, **fields: object) -> None:
         """One line about a connection."""
-        session = int(self.rows[slot, CONNECTION_SESSION])
+        session = int(self.rows[connection, CONNECTION_SESSION])
         peer = "?"
         with contextlib.suppress(OSError):
-            peer = address_text(self.sockets[slot].getpeername())
+            peer = address_text(self.sockets[connection].getpeername())
         self.log(level, message, session=session, peer=peer, **fields)

@@ -4,11 +4,9 @@ Who calls it: the duty cycle of order entry, once per received chunk. It writes 
 straight into the ingress ring (a REPLACE takes two slots) and does not publish them: the caller
 does, once. It reads bytes only in ``[start, end)`` of the buffer.
 
-It stops, and says where and why, at a frame that is not a complete, correct order entry message:
-
-- ``NEED_MORE``: the frame at ``position`` is not complete yet;
-- ``NO_ROOM``: the ingress ring is full (back-pressure: the caller reads again later);
-- everything from ``LOGOUT`` on is Python's: the connection ends there.
+It stops at a frame that is not a complete, correct order entry message, and says where and why: see
+Stop in decoder_stop.py. ``NEED_MORE`` and ``NO_ROOM`` (back-pressure) are resumed by a later call;
+from ``LOGOUT`` on the connection ends, and Python does the rest.
 
 Bad *fields* never stop it: they become a command whose reject number the matcher turns into an
 event, or a value that the matcher refuses (side 255, instrument 0).
@@ -18,44 +16,32 @@ Decision GTW-2.
 
 from __future__ import annotations
 
-from enum import IntEnum
+from typing import NamedTuple
 
 import numpy as np
 
 from exchange.codes import FLAG_LONG, FLAG_WIRE_PRICE, CommandKind, OrderType, Reject
-from exchange.gateway import ouch, soupbintcp
-from exchange.gateway.symbols import (
+from exchange.gateway.decoder_stop import Stop
+from exchange.gateway.protocol import ouch, soupbintcp
+from exchange.gateway.protocol.wire import load_u16, load_u16_big, load_u32, load_u32_big, load_u64
+from exchange.gateway.symbol_lookup import (
     PRICE_NOT_REPRESENTABLE,
-    SymbolTable,
     find_instrument,
     price_from_wire,
 )
-from exchange.gateway.wire import load_u16, load_u16_big, load_u32, load_u32_big, load_u64
+from exchange.gateway.symbols import SymbolTable
+from exchange.records import COMMAND
 from ringbuffer.jit import jit_borrowed, jit_borrowed_inline
 
-
-class Stop(IntEnum):
-    """Why the decoder stopped."""
-
-    NEED_MORE = 0
-    NO_ROOM = 1
-    LOGOUT = 2
-    UNKNOWN_PACKET = 3  # detail = packet type
-    PACKET_LENGTH = 4  # a length that this packet type cannot have; detail = type
-    UNKNOWN_MESSAGE = 5  # detail = OUCH type
-    MESSAGE_LENGTH = 6  # a length that this OUCH message cannot have; detail = OUCH type
-    LOGIN_TWICE = 7
-
-
 # Words of the result array (int64).
-POSITION = 0  # first byte not consumed
-SLOTS = 1  # command slots written
-STOP = 2  # a Stop
-DETAIL = 3  # see Stop
-LENGTH = 4  # the length field of the frame where it stopped
-MESSAGES = 5  # OUCH messages decoded
-SKIP = 6  # bytes of a debug packet that are still to come
-RESULT_WORDS = 8
+DECODED_OFFSET = 0  # first byte of the buffer that is not consumed
+DECODED_SLOTS = 1  # command slots written
+DECODED_STOP = 2  # a Stop
+DECODED_DETAIL = 3  # see Stop
+DECODED_LENGTH = 4  # the length field of the frame where it stopped
+DECODED_MESSAGES = 5  # OUCH messages decoded
+DECODED_SKIP = 6  # bytes of a debug packet that are still to come
+DECODED_WORDS = 8
 
 # numba freezes module constants; plain ints keep the comparisons integer
 _NEED_MORE = int(Stop.NEED_MORE)
@@ -66,15 +52,26 @@ _PACKET_LENGTH = int(Stop.PACKET_LENGTH)
 _UNKNOWN_MESSAGE = int(Stop.UNKNOWN_MESSAGE)
 _MESSAGE_LENGTH = int(Stop.MESSAGE_LENGTH)
 _LOGIN_TWICE = int(Stop.LOGIN_TWICE)
+_GO_ON = -1  # no Stop: the frame is complete and correct
 _KIND_ENTER = int(CommandKind.ENTER)
 _KIND_CANCEL = int(CommandKind.CANCEL)
 _KIND_REPLACE = int(CommandKind.REPLACE)
 _KIND_MODIFY = int(CommandKind.MODIFY)
-_LIMIT = int(OrderType.LIMIT)
 _MARKET = int(OrderType.MARKET)
 _INVALID_PRICE = int(Reject.INVALID_PRICE)
 _SIDE_OF_LETTER = ouch.SIDE_OF_LETTER
 _SPACE = ord(" ")
+
+# Offsets of the fields in a frame and in the messages.
+_TYPE = soupbintcp.LENGTH_SIZE_BYTES
+_MESSAGE = soupbintcp.HEADER_SIZE_BYTES
+_ENTER = ouch.inbound_offsets(ouch.ENTER)
+_REPLACE = ouch.inbound_offsets(ouch.REPLACE)
+_CANCEL = ouch.inbound_offsets(ouch.CANCEL)
+_MODIFY = ouch.inbound_offsets(ouch.MODIFY)
+assert COMMAND.fields is not None
+_TOKEN_1 = int(COMMAND.fields["token_1"][1] - COMMAND.fields["token_0"][1])
+_TOKEN_2 = int(COMMAND.fields["token_2"][1] - COMMAND.fields["token_0"][1])
 
 # No message yields more slots per byte than this: a Cancel, 22 bytes with its header, one slot.
 BYTES_PER_SLOT_MINIMUM = soupbintcp.HEADER_SIZE_BYTES + ouch.CANCEL_SIZE_BYTES
@@ -83,17 +80,30 @@ FRAME_SIZE_MAXIMUM = soupbintcp.HEADER_SIZE_BYTES + ouch.MESSAGE_SIZE_MAXIMUM
 assert soupbintcp.HEADER_SIZE_BYTES + ouch.REPLACE_SIZE_BYTES >= 2 * BYTES_PER_SLOT_MINIMUM
 
 
-@jit_borrowed_inline
-def _stop(result: np.ndarray, position: int, reason: int, detail: int, length: int) -> None:
-    result[POSITION] = position
-    result[STOP] = reason
-    result[DETAIL] = detail
-    result[LENGTH] = length
+class ReceivedBytes(NamedTuple):
+    """Bytes of one connection: ``buffer[start:end]``."""
+
+    buffer: np.ndarray  # uint8[n]
+    start: int
+    end: int
+    session: int  # session id of the connection
+    timestamp_ns: int  # UTC, when the bytes were received
+
+
+class CommandSlots(NamedTuple):
+    """Where commands are written: at most ``room`` slots of a ring, from sequence ``first`` on."""
+
+    ring: np.ndarray  # COMMAND[power of two]; sequence s is at s & (n - 1)
+    first: int
+    room: int
 
 
 @jit_borrowed_inline
 def clear_command(command: np.void, timestamp_ns: int, session: int, kind: int) -> None:
-    """Set every byte of a slot: no byte of an older command may reach the journal."""
+    """Set every byte of a slot: no byte of an older command may reach the journal.
+
+    ``command``: one COMMAND record. ``kind``: a CommandKind, or 0 in a second slot.
+    """
     command.timestamp_ns = timestamp_ns
     command.price = 0
     command.quantity = 0
@@ -118,14 +128,16 @@ def clear_command(command: np.void, timestamp_ns: int, session: int, kind: int) 
 
 
 @jit_borrowed_inline
-def _set_token(command: np.void, buffer: np.ndarray, position: int) -> None:
-    command.token_0 = load_u64(buffer, position)
-    command.token_1 = load_u32(buffer, position + 8)
-    command.token_2 = load_u16(buffer, position + 12)
+def _set_token(command: np.void, buffer: np.ndarray, at: int) -> None:
+    """The 14 bytes of ``buffer`` (uint8[n]) from ``at`` on become the token, as on the wire."""
+    command.token_0 = load_u64(buffer, at)
+    command.token_1 = load_u32(buffer, at + _TOKEN_1)
+    command.token_2 = load_u16(buffer, at + _TOKEN_2)
 
 
 @jit_borrowed_inline
 def _set_price(command: np.void, scale: int, wire: int) -> None:
+    """``wire``: price in 1/10,000, or PRICE_MARKET. ``scale``: see symbols.py."""
     if wire == ouch.PRICE_MARKET:
         command.order_type = _MARKET
         return
@@ -137,161 +149,174 @@ def _set_price(command: np.void, scale: int, wire: int) -> None:
 
 
 @jit_borrowed_inline
-def _enter(
-    command: np.void,
-    buffer: np.ndarray,
-    at: int,
-    size: int,
-    slots: np.ndarray,
-    symbols: np.ndarray,
-    price_scale: np.ndarray,
+def _set_enter(
+    command: np.void, buffer: np.ndarray, at: int, size: int, symbols: SymbolTable
 ) -> None:
-    _set_token(command, buffer, at + 1)
-    command.side = _SIDE_OF_LETTER[buffer[at + 15]]
-    command.quantity = np.int64(load_u32_big(buffer, at + 16))
-    instrument = find_instrument(slots, symbols, load_u64(buffer, at + 20))
+    """The fields of the Enter message of ``size`` bytes at ``buffer[at]`` (uint8[n])."""
+    _set_token(command, buffer, at + _ENTER.token)
+    command.side = _SIDE_OF_LETTER[buffer[at + _ENTER.side]]
+    command.quantity = np.int64(load_u32_big(buffer, at + _ENTER.shares))
+    stock = load_u64(buffer, at + _ENTER.stock)
+    instrument = find_instrument(symbols.buckets, symbols.symbol, stock)
     command.instrument = instrument
-    _set_price(command, price_scale[instrument], np.int64(load_u32_big(buffer, at + 28)))
-    command.time_in_force = load_u32_big(buffer, at + 32)
-    command.firm = load_u32(buffer, at + 36)
-    command.display = buffer[at + 40]
-    command.capacity = buffer[at + 41]
-    command.intermarket_sweep = buffer[at + 42]
-    command.minimum_quantity = load_u32_big(buffer, at + 43)
-    command.cross_type = buffer[at + 47]
-    command.customer_type = buffer[at + 48] if size == ouch.ENTER_SIZE_BYTES else _SPACE
+    wire_price = np.int64(load_u32_big(buffer, at + _ENTER.price))
+    _set_price(command, symbols.price_scale[instrument], wire_price)
+    command.time_in_force = load_u32_big(buffer, at + _ENTER.time_in_force)
+    command.firm = load_u32(buffer, at + _ENTER.firm)
+    command.display = buffer[at + _ENTER.display]
+    command.capacity = buffer[at + _ENTER.capacity]
+    command.intermarket_sweep = buffer[at + _ENTER.intermarket_sweep]
+    command.minimum_quantity = load_u32_big(buffer, at + _ENTER.minimum_quantity)
+    command.cross_type = buffer[at + _ENTER.cross_type]
+    is_short = size != ouch.ENTER_SIZE_BYTES
+    command.customer_type = _SPACE if is_short else buffer[at + _ENTER.customer_type]
 
 
 @jit_borrowed_inline
-def _replace(command: np.void, buffer: np.ndarray, at: int) -> None:
-    _set_token(command, buffer, at + 1)
-    command.quantity = np.int64(load_u32_big(buffer, at + 29))
-    # the token's instrument is the matcher's to know: it gets the wire's price as it is
-    _set_price(command, 1, np.int64(load_u32_big(buffer, at + 33)))
-    command.time_in_force = load_u32_big(buffer, at + 37)
-    command.display = buffer[at + 41]
-    command.intermarket_sweep = buffer[at + 42]
-    command.minimum_quantity = load_u32_big(buffer, at + 43)
+def _set_replace(command: np.void, buffer: np.ndarray, at: int) -> None:
+    """The fields of the Replace message at ``buffer[at]`` (uint8[n]), but its second token."""
+    _set_token(command, buffer, at + _REPLACE.token)
+    command.quantity = np.int64(load_u32_big(buffer, at + _REPLACE.shares))
+    # only the matcher knows the token's instrument: it gets the wire's price as it is
+    _set_price(command, 1, np.int64(load_u32_big(buffer, at + _REPLACE.price)))
+    command.time_in_force = load_u32_big(buffer, at + _REPLACE.time_in_force)
+    command.display = buffer[at + _REPLACE.display]
+    command.intermarket_sweep = buffer[at + _REPLACE.intermarket_sweep]
+    command.minimum_quantity = load_u32_big(buffer, at + _REPLACE.minimum_quantity)
     command.flags = FLAG_LONG | FLAG_WIRE_PRICE
+
+
+@jit_borrowed_inline
+def _write_message(
+    received: ReceivedBytes, at: int, size: int, target: CommandSlots, slot: int, table: SymbolTable
+) -> int:
+    """Write the message of ``size`` bytes at ``buffer[at]``, which _check_message has passed.
+
+    ``slot``: slots of ``target`` that are written already. Returns how many this message takes.
+    """
+    buffer = received.buffer
+    ring = target.ring
+    mask = ring.shape[0] - 1
+    command = ring[(target.first + slot) & mask]
+    letter = buffer[at]
+    if letter == ouch.ENTER:
+        clear_command(command, received.timestamp_ns, received.session, _KIND_ENTER)
+        _set_enter(command, buffer, at, size, table)
+    elif letter == ouch.CANCEL:
+        clear_command(command, received.timestamp_ns, received.session, _KIND_CANCEL)
+        _set_token(command, buffer, at + _CANCEL.token)
+        command.quantity = np.int64(load_u32_big(buffer, at + _CANCEL.shares))
+    elif letter == ouch.REPLACE:
+        clear_command(command, received.timestamp_ns, received.session, _KIND_REPLACE)
+        _set_replace(command, buffer, at)
+        continuation = ring[(target.first + slot + 1) & mask]
+        clear_command(continuation, 0, 0, 0)
+        _set_token(continuation, buffer, at + _REPLACE.replacement_token)
+        return 2
+    else:
+        clear_command(command, received.timestamp_ns, received.session, _KIND_MODIFY)
+        _set_token(command, buffer, at + _MODIFY.token)
+        command.side = _SIDE_OF_LETTER[buffer[at + _MODIFY.side]]
+        command.quantity = np.int64(load_u32_big(buffer, at + _MODIFY.shares))
+    return 1
+
+
+@jit_borrowed_inline
+def _check_message(letter: int, size: int) -> int:
+    """The Stop of an OUCH message of ``size`` bytes with type ``letter``, or _GO_ON."""
+    if letter == ouch.ENTER:
+        fits = size == ouch.ENTER_SIZE_BYTES or size == ouch.ENTER_SHORT_SIZE_BYTES
+    elif letter == ouch.CANCEL:
+        fits = size == ouch.CANCEL_SIZE_BYTES
+    elif letter == ouch.REPLACE:
+        fits = size == ouch.REPLACE_SIZE_BYTES
+    elif letter == ouch.MODIFY:
+        fits = size == ouch.MODIFY_SIZE_BYTES
+    else:
+        return _UNKNOWN_MESSAGE
+    return _GO_ON if fits else _MESSAGE_LENGTH
+
+
+@jit_borrowed_inline
+def _check_packet(kind: int, length: int) -> int:
+    """The Stop of a packet of type ``kind`` that carries no order message, or _GO_ON."""
+    if kind == soupbintcp.DEBUG:
+        return _GO_ON
+    if kind == soupbintcp.CLIENT_HEARTBEAT:
+        return _GO_ON if length == soupbintcp.EMPTY_LENGTH else _PACKET_LENGTH
+    if kind == soupbintcp.LOGOUT_REQUEST:
+        return _LOGOUT if length == soupbintcp.EMPTY_LENGTH else _PACKET_LENGTH
+    return _LOGIN_TWICE if kind == soupbintcp.LOGIN_REQUEST else _UNKNOWN_PACKET
 
 
 @jit_borrowed
 def decode(
-    buffer: np.ndarray,
-    start: int,
-    end: int,
-    commands: np.ndarray,
-    first: int,
-    room: int,
-    session: int,
-    timestamp_ns: int,
-    symbols: SymbolTable,
-    result: np.ndarray,
+    received: ReceivedBytes, target: CommandSlots, symbols: SymbolTable, result: np.ndarray
 ) -> None:
-    """Decode ``buffer[start:end]`` into ``commands`` from sequence ``first`` on.
+    """Decode the bytes of ``received`` into ``target``. ``result``: int64[DECODED_WORDS], all set.
 
-    ``buffer``: uint8[n]. ``commands``: COMMAND[n], n a power of two, sequence s at ``s & (n - 1)``;
-    at most ``room`` slots are written. ``timestamp_ns``: time of receipt. ``result``:
-    int64[RESULT_WORDS], all set.
+    The array's words are named at the top of this file.
     """
-    table_slots = symbols.slots
-    table_symbols = symbols.symbol
-    price_scale = symbols.price_scale
-    mask = commands.shape[0] - 1
-    at = start
+    buffer = received.buffer
+    end = received.end
+    at = received.start
     slots = 0
     messages = 0
-    result[SKIP] = 0
-    _stop(result, start, _NEED_MORE, 0, 0)
+    skip = 0
     while True:
-        if end - at < 2:
-            _stop(result, at, _NEED_MORE, 0, 0)
+        # one way out, at the end of the loop: what a break leaves here is the result
+        stop = _NEED_MORE
+        detail = np.int64(0)
+        length = np.int64(0)
+        available = end - at
+        if available < soupbintcp.LENGTH_SIZE_BYTES:
             break
         length = np.int64(load_u16_big(buffer, at))
         if length == 0:
-            _stop(result, at, _PACKET_LENGTH, 0, 0)
+            stop = _PACKET_LENGTH
             break
-        if end - at < 3:
-            _stop(result, at, _NEED_MORE, 0, length)
+        if available < soupbintcp.HEADER_SIZE_BYTES:
             break
-        kind = np.int64(buffer[at + 2])
+        kind = np.int64(buffer[at + _TYPE])
+        frame_size = soupbintcp.LENGTH_SIZE_BYTES + length
         if kind == soupbintcp.UNSEQUENCED_DATA:
-            if length < 2:
-                _stop(result, at, _PACKET_LENGTH, kind, length)
-                break
-            if end - at < 4:
-                _stop(result, at, _NEED_MORE, 0, length)
-                break
-            letter = np.int64(buffer[at + 3])
             size = length - 1
-            if letter == ouch.ENTER:
-                if size != ouch.ENTER_SIZE_BYTES and size != ouch.ENTER_SHORT_SIZE_BYTES:
-                    _stop(result, at, _MESSAGE_LENGTH, letter, length)
-                    break
-            elif letter == ouch.CANCEL:
-                if size != ouch.CANCEL_SIZE_BYTES:
-                    _stop(result, at, _MESSAGE_LENGTH, letter, length)
-                    break
-            elif letter == ouch.REPLACE:
-                if size != ouch.REPLACE_SIZE_BYTES:
-                    _stop(result, at, _MESSAGE_LENGTH, letter, length)
-                    break
-            elif letter == ouch.MODIFY:
-                if size != ouch.MODIFY_SIZE_BYTES:
-                    _stop(result, at, _MESSAGE_LENGTH, letter, length)
-                    break
-            else:
-                _stop(result, at, _UNKNOWN_MESSAGE, letter, length)
+            if size == 0:
+                stop = _PACKET_LENGTH
+                detail = kind
                 break
-            if end - at < 2 + length:
-                _stop(result, at, _NEED_MORE, 0, length)
+            if available <= _MESSAGE:
                 break
-            needed = 2 if letter == ouch.REPLACE else 1
-            if slots + needed > room:
-                _stop(result, at, _NO_ROOM, 0, length)
+            letter = np.int64(buffer[at + _MESSAGE])
+            stop = _check_message(letter, size)
+            if stop != _GO_ON:
+                detail = letter
                 break
-            message = at + 3
-            command = commands[(first + slots) & mask]
-            if letter == ouch.ENTER:
-                clear_command(command, timestamp_ns, session, _KIND_ENTER)
-                _enter(command, buffer, message, size, table_slots, table_symbols, price_scale)
-            elif letter == ouch.CANCEL:
-                clear_command(command, timestamp_ns, session, _KIND_CANCEL)
-                _set_token(command, buffer, message + 1)
-                command.quantity = np.int64(load_u32_big(buffer, message + 15))
-            elif letter == ouch.REPLACE:
-                clear_command(command, timestamp_ns, session, _KIND_REPLACE)
-                _replace(command, buffer, message)
-                continuation = commands[(first + slots + 1) & mask]
-                clear_command(continuation, 0, 0, 0)
-                _set_token(continuation, buffer, message + 15)
-            else:
-                clear_command(command, timestamp_ns, session, _KIND_MODIFY)
-                _set_token(command, buffer, message + 1)
-                command.side = _SIDE_OF_LETTER[buffer[message + 15]]
-                command.quantity = np.int64(load_u32_big(buffer, message + 16))
-            slots += needed
+            if available < frame_size:
+                stop = _NEED_MORE
+                break
+            if slots + (2 if letter == ouch.REPLACE else 1) > target.room:
+                stop = _NO_ROOM
+                break
+            slots += _write_message(received, at + _MESSAGE, size, target, slots, symbols)
             messages += 1
-            at += 2 + length
-        elif kind == soupbintcp.CLIENT_HEARTBEAT:
-            if length != 1:
-                _stop(result, at, _PACKET_LENGTH, kind, length)
-                break
-            at += 3
-        elif kind == soupbintcp.DEBUG:
-            if end - at < 2 + length:
-                # text is not kept: take what is here and let the caller skip the rest
-                result[SKIP] = 2 + length - (end - at)
-                _stop(result, end, _NEED_MORE, 0, 0)
-                break
-            at += 2 + length
-        elif kind == soupbintcp.LOGOUT_REQUEST:
-            reason = _LOGOUT if length == 1 else _PACKET_LENGTH
-            _stop(result, at, reason, kind, length)
-            break
         else:
-            reason = _LOGIN_TWICE if kind == soupbintcp.LOGIN_REQUEST else _UNKNOWN_PACKET
-            _stop(result, at, reason, kind, length)
-            break
-    result[SLOTS] = slots
-    result[MESSAGES] = messages
+            stop = _check_packet(kind, length)
+            if stop != _GO_ON:
+                detail = kind
+                break
+            if available < frame_size:
+                # only a debug packet: its text is not kept, the caller skips what is to come
+                stop = _NEED_MORE
+                skip = frame_size - available
+                length = np.int64(0)
+                at = end
+                break
+        at += frame_size
+    result[DECODED_OFFSET] = at
+    result[DECODED_SLOTS] = slots
+    result[DECODED_STOP] = stop
+    result[DECODED_DETAIL] = detail
+    result[DECODED_LENGTH] = length
+    result[DECODED_MESSAGES] = messages
+    result[DECODED_SKIP] = skip

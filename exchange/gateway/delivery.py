@@ -1,6 +1,6 @@
 """From the event ring to the sockets: copy released events, encode them, send what is waiting.
 
-Who calls it: the duty cycle (duty_cycle.py), every pass; and Python for what it reads from the
+Who calls it: the duty cycle (duty_cycle.py), in every cycle; and Python for what it reads from the
 archive. The event ring is read without gating; a batch that may have been overwritten meanwhile is
 read from the archive by Python (``LAPPED``).
 """
@@ -13,15 +13,22 @@ from exchange.core import pipeline
 from exchange.core.counters import Counter
 from exchange.gateway.arrays import (
     EVENT_NEXT,
+    HANDOVER,
     LIMIT_INDEX_INTERVAL,
     MIDNIGHT_NS,
-    OUTCOME,
-    Duty,
+    DutyState,
+    Handover,
     Notice,
-    Outcome,
-    ending_notice,
 )
-from exchange.gateway.encoder import CONTROL, ENCODED, encode_live
+from exchange.gateway.encoder import (
+    ENCODED_MESSAGES,
+    ENCODED_STATUS,
+    STATUS_CONTROL,
+    STATUS_DONE,
+    Streams,
+    encode_live,
+)
+from exchange.gateway.notices import ending_notice
 from exchange.gateway.session import (
     CONNECTION_BASE,
     CONNECTION_DIRTY,
@@ -44,18 +51,10 @@ from ringbuffer.system_calls import EAGAIN, EINTR, MSG_DONTWAIT, MSG_NOSIGNAL, e
 _EVENTS_CONSUMED = pipeline.consumed(pipeline.AGENT_ORDER_ENTRY)
 _EVENT_PUBLISHED = pipeline.EVENT_PUBLISHED
 _EVENT_RELEASED = pipeline.EVENT_RELEASED
-_N_PEER_CLOSED = int(Notice.PEER_CLOSED)
-_N_FLUSHED = int(Notice.FLUSHED)
-_O_CONTROL = int(Outcome.CONTROL)
-_O_MISMATCH = int(Outcome.MISMATCH)
-_O_LAPPED = int(Outcome.LAPPED)
-_O_BOUNDARY = int(Outcome.BOUNDARY)
-_C_BYTES_SENT = int(Counter.BYTES_SENT)
-_C_MESSAGES_SENT = int(Counter.MESSAGES_SENT)
 
 
 @jit_borrowed
-def copy_events(duty: Duty, first: int, count: int, target: np.ndarray) -> bool:
+def copy_events(duty: DutyState, first: int, count: int, target: np.ndarray) -> bool:
     """Copy released events from the ring; False when the ring does not have them (any more)."""
     if not copy_batch(duty.event_ring, duty.cursors, _EVENT_PUBLISHED, first, count, target):
         return False
@@ -68,32 +67,28 @@ def copy_events(duty: Duty, first: int, count: int, target: np.ndarray) -> bool:
 
 
 @jit_borrowed
-def encode_batch(duty: Duty, count: int) -> int:
-    """Encode ``duty.batch[:count]``, which starts at EVENT_NEXT; sets OUTCOME, moves EVENT_NEXT."""
+def encode_batch(duty: DutyState, count: int) -> int:
+    """Encode ``duty.batch[:count]``, the events from EVENT_NEXT on. Returns how many were done.
+
+    Sets HANDOVER when Python must go on, and advances EVENT_NEXT.
+    """
     words = duty.words
-    done = encode_live(
-        duty.batch,
-        count,
-        duty.sessions,
-        duty.connections,
-        duty.queue,
-        words[MIDNIGHT_NS],
-        duty.symbols,
-        duty.encoded,
-    )
+    streams = Streams(duty.sessions, duty.connections, duty.queue, duty.symbols, duty.encoded)
+    done = encode_live(duty.batch, count, streams, words[MIDNIGHT_NS])
     words[EVENT_NEXT] += done
-    add(duty.counters, _C_MESSAGES_SENT, duty.encoded[1])
+    add(duty.counters, Counter.MESSAGES_SENT, duty.encoded[ENCODED_MESSAGES])
     # release: orders nothing, the consumed cursor of this stage gates no ring (status and lag)
     publish(duty.cursors, _EVENTS_CONSUMED, words[EVENT_NEXT])
-    if duty.encoded[0] != ENCODED:
-        words[OUTCOME] = _O_CONTROL if duty.encoded[0] == CONTROL else _O_MISMATCH
+    status = duty.encoded[ENCODED_STATUS]
+    if status != STATUS_DONE:
+        words[HANDOVER] = Handover.CONTROL if status == STATUS_CONTROL else Handover.MISMATCH
     elif words[EVENT_NEXT] % duty.limits[LIMIT_INDEX_INTERVAL] == 0 and done > 0:
-        words[OUTCOME] = _O_BOUNDARY
+        words[HANDOVER] = Handover.BOUNDARY
     return done
 
 
 @jit_borrowed_inline
-def batch_room(duty: Duty, end: int, limit: int) -> int:
+def batch_room(duty: DutyState, end: int, limit: int) -> int:
     """How many events the next batch may have: not beyond ``end`` or the next index boundary."""
     first = duty.words[EVENT_NEXT]
     interval = duty.limits[LIMIT_INDEX_INTERVAL]
@@ -102,7 +97,7 @@ def batch_room(duty: Duty, end: int, limit: int) -> int:
 
 
 @jit_borrowed
-def encode_pass(duty: Duty, limit: int) -> int:
+def encode_released(duty: DutyState, limit: int) -> int:
     """Encode at most ``limit`` released events. Returns how many."""
     first = duty.words[EVENT_NEXT]
     # what is released is durable and archived too
@@ -111,13 +106,13 @@ def encode_pass(duty: Duty, limit: int) -> int:
     if count <= 0:
         return 0
     if not copy_events(duty, first, count, duty.batch):
-        duty.words[OUTCOME] = _O_LAPPED
+        duty.words[HANDOVER] = Handover.LAPPED
         return 0
     return encode_batch(duty, count)
 
 
 @jit_borrowed
-def send_pass(duty: Duty, now_ns: int) -> int:
+def send_waiting(duty: DutyState, now_ns: int) -> int:
     """Send what is waiting. Returns the bytes sent."""
     connections = duty.connections
     queue = duty.queue
@@ -126,46 +121,46 @@ def send_pass(duty: Duty, now_ns: int) -> int:
     kept = np.int64(0)
     waiting = queue.dirty_count[0]
     for i in range(waiting):
-        slot = queue.dirty[i]
-        connections[slot, CONNECTION_DIRTY] = 0
-        state = connections[slot, CONNECTION_STATE]
+        connection = queue.dirty[i]
+        connections[connection, CONNECTION_DIRTY] = 0
+        state = connections[connection, CONNECTION_STATE]
         if state != STATE_LIVE and state != STATE_CATCH_UP and state != STATE_FLUSHING:
             continue
-        head = connections[slot, CONNECTION_HEAD]
-        count = connections[slot, CONNECTION_TAIL] - head
-        if count > 0 and connections[slot, CONNECTION_WRITABLE] != 0:
+        head = connections[connection, CONNECTION_HEAD]
+        count = connections[connection, CONNECTION_TAIL] - head
+        if count > 0 and connections[connection, CONNECTION_WRITABLE] != 0:
             sent = send(
-                np.int32(connections[slot, CONNECTION_FD]),
-                output.ctypes.data + connections[slot, CONNECTION_BASE] + head,
+                np.int32(connections[connection, CONNECTION_FD]),
+                output.ctypes.data + connections[connection, CONNECTION_BASE] + head,
                 np.uintp(count),
                 np.int32(MSG_DONTWAIT | MSG_NOSIGNAL),
             )
             if sent > 0:
                 total += sent
-                connections[slot, CONNECTION_HEAD] += sent
-                connections[slot, CONNECTION_SENT_NS] = now_ns
-                connections[slot, CONNECTION_PROGRESS_NS] = now_ns
+                connections[connection, CONNECTION_HEAD] += sent
+                connections[connection, CONNECTION_SENT_NS] = now_ns
+                connections[connection, CONNECTION_PROGRESS_NS] = now_ns
                 if sent == count:
-                    connections[slot, CONNECTION_HEAD] = 0
-                    connections[slot, CONNECTION_TAIL] = 0
+                    connections[connection, CONNECTION_HEAD] = 0
+                    connections[connection, CONNECTION_TAIL] = 0
                 else:
-                    # once more in the next pass: only EAGAIN makes epoll tell us of new room
-                    connections[slot, CONNECTION_DIRTY] = 1
-                    queue.dirty[kept] = slot
+                    # once more in the next cycle: only EAGAIN makes epoll tell us of new room
+                    connections[connection, CONNECTION_DIRTY] = 1
+                    queue.dirty[kept] = connection
                     kept += 1
             else:
                 error = np.int64(errno())
                 if error == EAGAIN:
-                    connections[slot, CONNECTION_WRITABLE] = 0
-                    connections[slot, CONNECTION_PROGRESS_NS] = now_ns
+                    connections[connection, CONNECTION_WRITABLE] = 0
+                    connections[connection, CONNECTION_PROGRESS_NS] = now_ns
                 elif error == EINTR:
-                    connections[slot, CONNECTION_DIRTY] = 1
-                    queue.dirty[kept] = slot
+                    connections[connection, CONNECTION_DIRTY] = 1
+                    queue.dirty[kept] = connection
                     kept += 1
                 else:
-                    ending_notice(duty, _N_PEER_CLOSED, slot, error, 0)
-        if state == STATE_FLUSHING and connections[slot, CONNECTION_TAIL] == 0:
-            ending_notice(duty, _N_FLUSHED, slot, 0, 0)
+                    ending_notice(duty, Notice.PEER_CLOSED, connection, error, 0)
+        if state == STATE_FLUSHING and connections[connection, CONNECTION_TAIL] == 0:
+            ending_notice(duty, Notice.FLUSHED, connection, 0, 0)
     queue.dirty_count[0] = kept
-    add(duty.counters, _C_BYTES_SENT, total)
+    add(duty.counters, Counter.BYTES_SENT, total)
     return total

@@ -1,10 +1,10 @@
 """The jitted duty cycle of order entry: sockets to ingress ring, event ring to sockets.
 
-Who calls it: OrderEntryAgent (order_entry.py), which does everything that happens once per
-connection and not once per message. One pass: ask epoll what is ready; put disconnects into the
+Who calls it: OrderEntryAgent (order_entry.py), which does itself what happens once per connection
+and not once per message. One cycle: ask epoll which sockets are ready; put disconnects into the
 ring; receive and decode from each readable connection (round robin, a bounded number of bytes
-each); encode released events; send; look at the clocks. The parts are in intake.py and delivery.py,
-the arrays in duty.py.
+each); encode released events; send; check the timers. The parts are in intake.py and delivery.py,
+the arrays in arrays.py.
 """
 
 from __future__ import annotations
@@ -13,25 +13,27 @@ import numpy as np
 
 from exchange.core import pipeline
 from exchange.core.counters import Counter
-from exchange.gateway import soupbintcp
 from exchange.gateway.arrays import (
-    HIGH_SLOT,
+    CONNECTIONS_USED,
+    HANDOVER,
     LIMIT_BACKLOG_MESSAGES,
     LIMIT_CLIENT_TIMEOUT_NS,
     LIMIT_HEARTBEAT_NS,
     LIMIT_STALL_NS,
     LIMIT_TIMER_NS,
     NOTICES,
-    OUTCOME,
     TIMER_NS,
     VERDICT,
     WOKEN,
-    Duty,
+    DutyState,
     Notice,
-    ending_notice,
 )
-from exchange.gateway.delivery import encode_pass, send_pass
-from exchange.gateway.intake import disconnect_pass, poll_sockets, receive_pass
+from exchange.gateway.delivery import encode_released, send_waiting
+from exchange.gateway.intake import poll_sockets, publish_disconnects, receive_ready
+from exchange.gateway.notices import ending_notice
+from exchange.gateway.output_buffers import mark_dirty
+from exchange.gateway.protocol import soupbintcp
+from exchange.gateway.protocol.wire import store_u16_big
 from exchange.gateway.session import (
     CONNECTION_BASE,
     CONNECTION_CAUGHT_UP,
@@ -51,7 +53,6 @@ from exchange.gateway.session import (
     STATE_FREE,
     STATE_LIVE,
     STATE_VERIFYING,
-    mark_dirty,
 )
 from ringbuffer.atomics import load_acquire
 from ringbuffer.counters import set_value
@@ -60,116 +61,111 @@ from ringbuffer.jit import jit_borrowed, jit_borrowed_inline
 from ringbuffer.system_calls import CLOCK_MONOTONIC, clock_ns
 
 _OWN_SLEEPING = pipeline.sleeping(pipeline.AGENT_ORDER_ENTRY)
-_N_SILENT = int(Notice.SILENT)
-_N_LOGIN_TIMEOUT = int(Notice.LOGIN_TIMEOUT)
-_N_STALLED = int(Notice.STALLED)
-_N_BACKLOG = int(Notice.BACKLOG)
-_N_GIVE_UP = int(Notice.GIVE_UP)
-_C_HEARTBEAT = int(Counter.ORDER_ENTRY_HEARTBEAT_NS)
 
 
 @jit_borrowed
-def timer_pass(duty: Duty, now_ns: int) -> None:
-    """Heartbeats, silence, stalls, deadlines: every connection once."""
+def check_timers(duty: DutyState, now_ns: int) -> None:
+    """Check every connection: heartbeats, silence, stalls, deadlines. ``now_ns``: monotonic."""
     connections = duty.connections
     limits = duty.limits
     output = duty.queue.output
-    for slot in range(duty.words[HIGH_SLOT]):
-        state = connections[slot, CONNECTION_STATE]
+    for connection in range(duty.words[CONNECTIONS_USED]):
+        state = connections[connection, CONNECTION_STATE]
         if state == STATE_FREE:
             continue
         if state != STATE_LIVE and state != STATE_CATCH_UP:
-            if now_ns > connections[slot, CONNECTION_DEADLINE_NS]:
+            if now_ns > connections[connection, CONNECTION_DEADLINE_NS]:
                 late = state in (STATE_CONNECTED, STATE_VERIFYING)
-                ending_notice(duty, _N_LOGIN_TIMEOUT if late else _N_GIVE_UP, slot, 0, 0)
+                kind = Notice.LOGIN_TIMEOUT if late else Notice.GIVE_UP
+                ending_notice(duty, kind, connection, 0, 0)
             continue
-        tail = connections[slot, CONNECTION_TAIL]
+        tail = connections[connection, CONNECTION_TAIL]
         if tail == 0:
-            if now_ns - connections[slot, CONNECTION_SENT_NS] >= limits[LIMIT_HEARTBEAT_NS]:
-                at = connections[slot, CONNECTION_BASE]
-                output[at] = 0
-                output[at + 1] = soupbintcp.EMPTY_LENGTH
-                output[at + 2] = soupbintcp.SERVER_HEARTBEAT
-                connections[slot, CONNECTION_TAIL] = 3
-                # at the time of sending it is set again; here it stops a second one
-                connections[slot, CONNECTION_SENT_NS] = now_ns
-                mark_dirty(connections, slot, duty.queue.dirty, duty.queue.dirty_count)
+            if now_ns - connections[connection, CONNECTION_SENT_NS] >= limits[LIMIT_HEARTBEAT_NS]:
+                at = connections[connection, CONNECTION_BASE]
+                store_u16_big(output, at, soupbintcp.EMPTY_LENGTH)
+                output[at + soupbintcp.LENGTH_SIZE_BYTES] = soupbintcp.SERVER_HEARTBEAT
+                connections[connection, CONNECTION_TAIL] = soupbintcp.HEADER_SIZE_BYTES
+                # sending sets it again; set here, it prevents a second heartbeat until then
+                connections[connection, CONNECTION_SENT_NS] = now_ns
+                mark_dirty(connections, connection, duty.queue)
         elif (
-            connections[slot, CONNECTION_WRITABLE] == 0
-            and now_ns - connections[slot, CONNECTION_PROGRESS_NS] > limits[LIMIT_STALL_NS]
+            connections[connection, CONNECTION_WRITABLE] == 0
+            and now_ns - connections[connection, CONNECTION_PROGRESS_NS] > limits[LIMIT_STALL_NS]
         ):
-            ending_notice(duty, _N_STALLED, slot, 0, 0)
+            ending_notice(duty, Notice.STALLED, connection, 0, 0)
             continue
         behind = (
-            duty.sessions[connections[slot, CONNECTION_SESSION], SESSION_NUMBER]
-            - connections[slot, CONNECTION_NUMBER]
+            duty.sessions[connections[connection, CONNECTION_SESSION], SESSION_NUMBER]
+            - connections[connection, CONNECTION_NUMBER]
         )
-        if connections[slot, CONNECTION_CAUGHT_UP] != 0 and behind > limits[LIMIT_BACKLOG_MESSAGES]:
-            ending_notice(duty, _N_BACKLOG, slot, behind, 0)
-        elif (
-            connections[slot, CONNECTION_READABLE] == 0  # what we have not read is not silence
-            and now_ns - connections[slot, CONNECTION_RECEIVED_NS] > limits[LIMIT_CLIENT_TIMEOUT_NS]
-        ):
-            ending_notice(duty, _N_SILENT, slot, 0, 0)
+        caught_up = connections[connection, CONNECTION_CAUGHT_UP] != 0
+        unread = connections[connection, CONNECTION_READABLE] != 0  # unread bytes are not silence
+        silent_ns = now_ns - connections[connection, CONNECTION_RECEIVED_NS]
+        if caught_up and behind > limits[LIMIT_BACKLOG_MESSAGES]:
+            ending_notice(duty, Notice.BACKLOG, connection, behind, 0)
+        elif not unread and silent_ns > limits[LIMIT_CLIENT_TIMEOUT_NS]:
+            ending_notice(duty, Notice.SILENT, connection, 0, 0)
 
 
 @jit_borrowed
-def run_pass(duty: Duty, limit: int, intake: bool, timeout_ms: int) -> int:
-    """One pass, see the top of this file. Returns the work done (bytes and events), 0 = none.
+def duty_cycle(duty: DutyState, limit: int, intake: bool, timeout_ms: int) -> int:
+    """One cycle, see the top of this file. Returns the work done (bytes and events), 0 = none.
 
-    ``intake``: whether clients are read from. ``timeout_ms``: how long epoll may wait.
+    ``limit``: events at most. ``intake``: whether clients are read from. ``timeout_ms``: how long
+    epoll may wait.
     """
     words = duty.words
-    words[OUTCOME] = 0
+    words[HANDOVER] = 0
     poll_sockets(duty, timeout_ms)
     now_ns = clock_ns(CLOCK_MONOTONIC, duty.clock)
-    # also when nothing is read any more: who has gone has gone
-    work = np.int64(disconnect_pass(duty))
+    # also when intake has ended: connections still close
+    work = np.int64(publish_disconnects(duty))
     if intake:
-        work += receive_pass(duty, now_ns)
-    work += encode_pass(duty, limit)
+        work += receive_ready(duty, now_ns)
+    work += encode_released(duty, limit)
     if now_ns - words[TIMER_NS] >= duty.limits[LIMIT_TIMER_NS]:
         words[TIMER_NS] = now_ns
-        set_value(duty.counters, _C_HEARTBEAT, now_ns)
-        timer_pass(duty, now_ns)
-    work += send_pass(duty, now_ns)
-    work += words[NOTICES] + words[OUTCOME] + words[WOKEN]
+        set_value(duty.counters, Counter.ORDER_ENTRY_HEARTBEAT_NS, now_ns)
+        check_timers(duty, now_ns)
+    work += send_waiting(duty, now_ns)
+    work += words[NOTICES] + words[HANDOVER] + words[WOKEN]
     words[WOKEN] = 0
     return work
 
 
 @jit_borrowed_inline
-def needs_python(duty: Duty) -> bool:
-    """Whether something waits that only the interpreter does: logins, streams, ends, stops."""
+def needs_python(duty: DutyState) -> bool:
+    """Whether work waits that only the interpreter can do: logins, catching up, ends, stops."""
     words = duty.words
     return (
-        words[OUTCOME] != 0
+        words[HANDOVER] != 0
         or words[NOTICES] != 0
         or words[VERDICT] != 0
         or duty.queue.dirty_count[1] != 0
-        # acquire: orders nothing, but makes this a look at memory in every pass
+        # acquire: orders nothing, but makes this a look at memory in every cycle
         or load_acquire(duty.cursors, pipeline.STOP_INTAKE) != 0
         or load_acquire(duty.cursors, pipeline.STOP) != 0
     )
 
 
 @jit_borrowed
-def serve(duty: Duty, limit: int, timeout_ms: int, passes: int) -> int:
-    """Passes and sleeps without the interpreter, until something needs it or ``passes`` are done.
+def serve(duty: DutyState, limit: int, timeout_ms: int, cycles: int) -> int:
+    """Cycles and sleeps without the interpreter, until work needs it or ``cycles`` are done.
 
     The sleep is the protocol of ringbuffer/idle.py, with epoll in place of its poll. Returns the
     work done; 0 after a sleep that nothing ended.
     """
     total = np.int64(0)
-    for _ in range(passes):
-        work = run_pass(duty, limit, True, 0)
+    for _ in range(cycles):
+        work = duty_cycle(duty, limit, True, 0)
         total += work
         if needs_python(duty):
             return total
         if work != 0:
             continue
         announce_sleep(duty.cursors, _OWN_SLEEPING)
-        work = run_pass(duty, limit, True, 0)
+        work = duty_cycle(duty, limit, True, 0)
         total += work
         woken = 1
         if work == 0 and not needs_python(duty):

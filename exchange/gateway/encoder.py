@@ -2,18 +2,31 @@
 
 Who calls it: the duty cycle of order entry. Two entry points share ``_append`` and therefore give
 the same bytes: ``encode_live`` gives each event of a batch to the session that it belongs to and
-keeps every session's counter; ``encode_session`` repeats the messages of one session (resume).
+keeps every session's counter; ``encode_session`` repeats the messages of one session, for a
+connection that is behind.
 
 Invariant: an event's session sequence is its session's last number plus one. Anything else is a bug
-upstream: the encoder stops with ``MISMATCH`` and the process dies rather than misnumber a stream.
+upstream: the encoder stops with STATUS_MISMATCH and the process dies rather than misnumber a
+stream.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from exchange.codes import CancelReason, EventKind, OrderType
-from exchange.gateway import ouch, soupbintcp
+from exchange.gateway.output_buffers import mark_dirty, reserve
+from exchange.gateway.protocol import ouch, soupbintcp
+from exchange.gateway.protocol.wire import (
+    store_u16,
+    store_u16_big,
+    store_u32,
+    store_u32_big,
+    store_u64,
+    store_u64_big,
+)
 from exchange.gateway.session import (
     CONNECTION_BASE,
     CONNECTION_EVENT,
@@ -26,24 +39,22 @@ from exchange.gateway.session import (
     STATE_CATCH_UP,
     STATE_LIVE,
     OutputQueue,
-    mark_dirty,
-    reserve,
 )
-from exchange.gateway.symbols import SymbolTable, price_to_wire
-from exchange.gateway.wire import (
-    store_u16,
-    store_u16_big,
-    store_u32,
-    store_u32_big,
-    store_u64,
-    store_u64_big,
-)
+from exchange.gateway.symbol_lookup import price_to_wire
+from exchange.gateway.symbols import SymbolTable
+from exchange.records import EVENT_TOKEN_0, EVENT_TOKEN_1, EVENT_TOKEN_2
 from ringbuffer.jit import jit_borrowed, jit_borrowed_inline
 
-ENCODED = 0  # the whole batch
-CONTROL = 1  # stopped at an event that Python handles (definitions, start and end of day)
-MISMATCH = 2  # stopped at an event whose session sequence is wrong
-FULL = 3  # encode_session: no room in the output buffer
+# Words of the result array (int64).
+ENCODED_STATUS = 0
+ENCODED_MESSAGES = 1  # messages put into output buffers
+ENCODED_WORDS = 2
+
+# Values of ENCODED_STATUS: why the encoder ended.
+STATUS_DONE = 0  # the whole batch is done
+STATUS_CONTROL = 1  # the next event is Python's (definitions, start and end of day)
+STATUS_MISMATCH = 2  # the next event has a wrong session sequence
+STATUS_FULL = 3  # encode_session: the output buffer has no room for the next event
 
 # Room that one event may need: a frame with the largest message.
 FRAME_SIZE_MAXIMUM = soupbintcp.HEADER_SIZE_BYTES + ouch.OUTBOUND_SIZE_MAXIMUM
@@ -75,63 +86,105 @@ _SELF_MATCH = ord(ouch.CANCEL_REASON_LETTERS[CancelReason.SELF_MATCH])
 _QUANTITY_MAXIMUM = 0xFFFFFFFF
 assert _CANCEL_REJECTED == _SELF_TRADE_PREVENTED + 1
 
+# Offsets of the fields in a frame and in the messages.
+_TYPE = soupbintcp.LENGTH_SIZE_BYTES
+_MESSAGE = soupbintcp.HEADER_SIZE_BYTES
+_A = ouch.outbound_offsets(ouch.ACCEPTED)
+_U = ouch.outbound_offsets(ouch.REPLACED)
+_C = ouch.outbound_offsets(ouch.CANCELED)
+_D = ouch.outbound_offsets(ouch.SELF_TRADE_PREVENTED)
+_E = ouch.outbound_offsets(ouch.EXECUTED)
+_J = ouch.outbound_offsets(ouch.REJECTED)
+_M = ouch.outbound_offsets(ouch.MODIFIED)
+_S = ouch.outbound_offsets(ouch.SYSTEM_EVENT)
+_TIMESTAMP = _S.timestamp  # in every message
+_TOKEN = _A.token  # in every message but the system event
+_TOKEN_1 = EVENT_TOKEN_1.offset - EVENT_TOKEN_0.offset
+_TOKEN_2 = EVENT_TOKEN_2.offset - EVENT_TOKEN_0.offset
+assert all(each.timestamp == _TIMESTAMP for each in (_A, _U, _C, _D, _E, _J, _M))
+assert all(each.token == _TOKEN for each in (_A, _U, _C, _D, _E, _J, _M))
+# _put_order writes both: they have the same fields in front
+assert _A[:-1] == _U[: len(_A) - 1]
+
+
+class Streams(NamedTuple):
+    """What the encoder works on: everybody's streams, connections and output buffers."""
+
+    sessions: np.ndarray  # int64[sessions, SESSION_WORDS], see session.py
+    connections: np.ndarray  # int64[connections, CONNECTION_WORDS], see session.py
+    queue: OutputQueue
+    symbols: SymbolTable
+    result: np.ndarray  # int64[ENCODED_WORDS]
+
 
 @jit_borrowed_inline
-def _header(output: np.ndarray, at: int, letter: int, size: int, timestamp_ns: int) -> int:
-    """Frame header, message type and timestamp. Returns where the message starts."""
+def _put_header(output: np.ndarray, at: int, letter: int, size: int, time_ns: int) -> int:
+    """Frame header, message type and ``time_ns`` (since midnight). Returns where the message is.
+
+    ``output``: uint8[n]; the frame of a message of ``size`` bytes begins at ``at``.
+    """
     store_u16_big(output, at, size + 1)
-    output[at + 2] = soupbintcp.SEQUENCED_DATA
-    output[at + 3] = letter
-    store_u64_big(output, at + 4, timestamp_ns)
-    return at + 3
+    output[at + _TYPE] = soupbintcp.SEQUENCED_DATA
+    output[at + _MESSAGE] = letter
+    store_u64_big(output, at + _MESSAGE + _TIMESTAMP, time_ns)
+    return at + _MESSAGE
 
 
 @jit_borrowed_inline
-def _token(output: np.ndarray, at: int, token_0: int, token_1: int, token_2: int) -> None:
+def _put_token(output: np.ndarray, at: int, token_0: int, token_1: int, token_2: int) -> None:
+    """The 14 bytes of a token from ``output[at]`` (uint8[n]) on."""
     store_u64(output, at, token_0)
-    store_u32(output, at + 8, token_1)
-    store_u16(output, at + 12, token_2)
+    store_u32(output, at + _TOKEN_1, token_1)
+    store_u16(output, at + _TOKEN_2, token_2)
 
 
 @jit_borrowed_inline
-def _quantity(output: np.ndarray, at: int, quantity: int) -> None:
-    # an order of another interface may exceed 32 bits, and is told so in no OUCH message
+def _put_quantity(output: np.ndarray, at: int, quantity: int) -> None:
+    """``quantity`` units as 32 bits at ``output[at]`` (uint8[n])."""
+    # an order of another interface may exceed 32 bits; no OUCH message has room for it
     store_u32_big(output, at, min(np.int64(quantity), np.int64(_QUANTITY_MAXIMUM)))
 
 
 @jit_borrowed_inline
-def _details(
-    output: np.ndarray, at: int, event: np.void, symbol: np.ndarray, price_scale: np.ndarray
-) -> None:
-    """The fields that Accepted and Replaced share, offsets 9 to 64."""
-    _token(output, at + 9, event.token_0, event.token_1, event.token_2)
-    output[at + 23] = _SIDE_LETTER[event.side]
-    _quantity(output, at + 24, event.quantity)
-    store_u64(output, at + 28, symbol[event.instrument])
-    if event.order_type == _MARKET or event.order_type == _STOP:
-        store_u32_big(output, at + 36, ouch.PRICE_MARKET)
-    else:
-        store_u32_big(output, at + 36, price_to_wire(price_scale[event.instrument], event.price))
-    store_u32_big(output, at + 40, event.time_in_force)
-    store_u32(output, at + 44, event.firm)
-    output[at + 48] = event.display
-    store_u64_big(output, at + 49, event.order_id)
-    output[at + 57] = event.capacity
-    output[at + 58] = event.intermarket_sweep
-    store_u32_big(output, at + 59, event.minimum_quantity)
-    output[at + 63] = event.cross_type
-    output[at + 64] = _STATE
+def _put_price(output: np.ndarray, at: int, event: np.void, price_scale: np.ndarray) -> None:
+    """The price of ``event`` (EVENT) in 1/10,000 at ``output[at]`` (uint8[n])."""
+    store_u32_big(output, at, price_to_wire(price_scale[event.instrument], event.price))
 
 
 @jit_borrowed_inline
-def _execution(
+def _put_order(output: np.ndarray, at: int, event: np.void, symbols: SymbolTable) -> None:
+    """The fields that Accepted and Replaced share. ``at``: where the message starts."""
+    _put_token(output, at + _TOKEN, event.token_0, event.token_1, event.token_2)
+    output[at + _A.side] = _SIDE_LETTER[event.side]
+    _put_quantity(output, at + _A.shares, event.quantity)
+    store_u64(output, at + _A.stock, symbols.symbol[event.instrument])
+    if event.order_type == _MARKET or event.order_type == _STOP:
+        store_u32_big(output, at + _A.price, ouch.PRICE_MARKET)
+    else:
+        _put_price(output, at + _A.price, event, symbols.price_scale)
+    store_u32_big(output, at + _A.time_in_force, event.time_in_force)
+    store_u32(output, at + _A.firm, event.firm)
+    output[at + _A.display] = event.display
+    store_u64_big(output, at + _A.order_reference, event.order_id)
+    output[at + _A.capacity] = event.capacity
+    output[at + _A.intermarket_sweep] = event.intermarket_sweep
+    store_u32_big(output, at + _A.minimum_quantity, event.minimum_quantity)
+    output[at + _A.cross_type] = event.cross_type
+    output[at + _A.state] = _STATE
+
+
+@jit_borrowed_inline
+def _put_execution(
     output: np.ndarray, at: int, event: np.void, liquidity: int, price_scale: np.ndarray
 ) -> None:
-    """What both sides of a trade are told, but for the token."""
-    _quantity(output, at + 23, event.quantity)
-    store_u32_big(output, at + 27, price_to_wire(price_scale[event.instrument], event.price))
-    output[at + 31] = liquidity
-    store_u64_big(output, at + 32, event.sequence + 1)
+    """What maker and aggressor of a TRADE are told, but for the token.
+
+    ``at``: where the message starts; ``liquidity``: its letter.
+    """
+    _put_quantity(output, at + _E.shares, event.quantity)
+    _put_price(output, at + _E.price, event, price_scale)
+    output[at + _E.liquidity] = liquidity
+    store_u64_big(output, at + _E.match_number, event.sequence + 1)  # the trade id
 
 
 @jit_borrowed_inline
@@ -139,79 +192,92 @@ def _append(
     output: np.ndarray,
     at: int,
     event: np.void,
-    contra: bool,
+    to_aggressor: bool,
     midnight_ns: int,
-    symbol: np.ndarray,
-    price_scale: np.ndarray,
+    symbols: SymbolTable,
 ) -> int:
-    """Write the frame of ``event`` at ``output[at:]``; returns its size in bytes.
+    """Write the frame of ``event`` (EVENT) at ``output[at:]`` (uint8); returns its size in bytes.
 
-    ``contra``: for a TRADE, the aggressor's message instead of the maker's.
-    The caller has made sure of FRAME_SIZE_MAXIMUM bytes of room.
+    ``to_aggressor``: for a TRADE, the aggressor's message instead of the maker's.
+    ``midnight_ns``: UTC, of the stream's day. The caller has made sure of FRAME_SIZE_MAXIMUM bytes.
     """
     # one way out: with several, the compiler keeps counting references to the arrays
     kind = event.kind
     time_ns = event.timestamp_ns - midnight_ns
+    price_scale = symbols.price_scale
     if kind in (_ACCEPTED, _REPLACED):
         if kind == _ACCEPTED:
             size = ouch.ACCEPTED_SIZE_BYTES
-            at = _header(output, at, ouch.ACCEPTED, size, time_ns)
+            at = _put_header(output, at, ouch.ACCEPTED, size, time_ns)
         else:
             size = ouch.REPLACED_SIZE_BYTES
-            at = _header(output, at, ouch.REPLACED, size, time_ns)
-            _token(
-                output, at + 65, event.contra_token_0, event.contra_token_1, event.contra_token_2
+            at = _put_header(output, at, ouch.REPLACED, size, time_ns)
+            previous = at + _U.previous_token
+            _put_token(
+                output, previous, event.contra_token_0, event.contra_token_1, event.contra_token_2
             )
-        _details(output, at, event, symbol, price_scale)
+        _put_order(output, at, event, symbols)
         output[at + size - 1] = _BBO_WEIGHT
     elif kind == _SYSTEM:
         size = ouch.SYSTEM_EVENT_SIZE_BYTES
-        at = _header(output, at, ouch.SYSTEM_EVENT, size, time_ns)
-        output[at + 9] = _SYSTEM_EVENT_LETTER[event.reason]
-    elif contra:
+        at = _put_header(output, at, ouch.SYSTEM_EVENT, size, time_ns)
+        output[at + _S.event] = _SYSTEM_EVENT_LETTER[event.reason]
+    elif to_aggressor:
         size = ouch.EXECUTED_SIZE_BYTES
-        at = _header(output, at, ouch.EXECUTED, size, time_ns)
-        _token(output, at + 9, event.contra_token_0, event.contra_token_1, event.contra_token_2)
-        _execution(output, at, event, _AGGRESSOR_LIQUIDITY[event.reason], price_scale)
+        at = _put_header(output, at, ouch.EXECUTED, size, time_ns)
+        token = at + _TOKEN
+        _put_token(output, token, event.contra_token_0, event.contra_token_1, event.contra_token_2)
+        _put_execution(output, at, event, _AGGRESSOR_LIQUIDITY[event.reason], price_scale)
     else:
-        if kind == _TRADE:
-            size = ouch.EXECUTED_SIZE_BYTES
-            at = _header(output, at, ouch.EXECUTED, size, time_ns)
-            _execution(output, at, event, _MAKER_LIQUIDITY[event.reason], price_scale)
-        elif kind == _CANCELED:
-            size = ouch.CANCELED_SIZE_BYTES
-            at = _header(output, at, ouch.CANCELED, size, time_ns)
-            _quantity(output, at + 23, event.quantity)
-            output[at + 27] = _CANCEL_REASON_LETTER[event.reason]
-        elif kind == _REJECTED:
-            size = ouch.REJECTED_SIZE_BYTES
-            at = _header(output, at, ouch.REJECTED, size, time_ns)
-            output[at + 23] = _REJECT_LETTER[event.reason]
-        elif kind == _SELF_TRADE_PREVENTED:
-            size = ouch.SELF_TRADE_PREVENTED_SIZE_BYTES
-            at = _header(output, at, ouch.SELF_TRADE_PREVENTED, size, time_ns)
-            _quantity(output, at + 23, event.quantity)
-            output[at + 27] = _SELF_MATCH
-            _quantity(output, at + 28, event.prevented)
-            store_u32_big(
-                output, at + 32, price_to_wire(price_scale[event.instrument], event.price)
-            )
-            output[at + 36] = event.liquidity
-        elif kind == _CANCEL_REJECTED:
-            # the message has no room for the reason: it says that the order stays as it was
-            size = ouch.CANCEL_REJECTED_SIZE_BYTES
-            at = _header(output, at, ouch.CANCEL_REJECTED, size, time_ns)
-        else:
-            size = ouch.MODIFIED_SIZE_BYTES
-            at = _header(output, at, ouch.MODIFIED, size, time_ns)
-            output[at + 23] = _SIDE_LETTER[event.side]
-            _quantity(output, at + 24, event.quantity)
-        _token(output, at + 9, event.token_0, event.token_1, event.token_2)
-    return soupbintcp.HEADER_SIZE_BYTES + size
+        size = _append_of_order(output, at, event, time_ns, price_scale)
+    return _MESSAGE + size
 
 
 @jit_borrowed_inline
-def _reported(kind: int) -> bool:
+def _append_of_order(
+    output: np.ndarray, at: int, event: np.void, time_ns: int, price_scale: np.ndarray
+) -> int:
+    """As ``_append``, for messages that begin with the order's own token and have few fields.
+
+    Returns the size of the message in bytes, without the frame's header.
+    """
+    kind = event.kind
+    if kind == _TRADE:
+        size = ouch.EXECUTED_SIZE_BYTES
+        at = _put_header(output, at, ouch.EXECUTED, size, time_ns)
+        _put_execution(output, at, event, _MAKER_LIQUIDITY[event.reason], price_scale)
+    elif kind == _CANCELED:
+        size = ouch.CANCELED_SIZE_BYTES
+        at = _put_header(output, at, ouch.CANCELED, size, time_ns)
+        _put_quantity(output, at + _C.decrement, event.quantity)
+        output[at + _C.reason] = _CANCEL_REASON_LETTER[event.reason]
+    elif kind == _REJECTED:
+        size = ouch.REJECTED_SIZE_BYTES
+        at = _put_header(output, at, ouch.REJECTED, size, time_ns)
+        output[at + _J.reason] = _REJECT_LETTER[event.reason]
+    elif kind == _SELF_TRADE_PREVENTED:
+        size = ouch.SELF_TRADE_PREVENTED_SIZE_BYTES
+        at = _put_header(output, at, ouch.SELF_TRADE_PREVENTED, size, time_ns)
+        _put_quantity(output, at + _D.decrement, event.quantity)
+        output[at + _D.reason] = _SELF_MATCH
+        _put_quantity(output, at + _D.prevented, event.prevented)
+        _put_price(output, at + _D.price, event, price_scale)
+        output[at + _D.liquidity] = event.liquidity
+    elif kind == _CANCEL_REJECTED:
+        # the message has no room for the reason: it says that the order stays as it was
+        size = ouch.CANCEL_REJECTED_SIZE_BYTES
+        at = _put_header(output, at, ouch.CANCEL_REJECTED, size, time_ns)
+    else:
+        size = ouch.MODIFIED_SIZE_BYTES
+        at = _put_header(output, at, ouch.MODIFIED, size, time_ns)
+        output[at + _M.side] = _SIDE_LETTER[event.side]
+        _put_quantity(output, at + _M.shares, event.quantity)
+    _put_token(output, at + _TOKEN, event.token_0, event.token_1, event.token_2)
+    return size
+
+
+@jit_borrowed_inline
+def _is_reported(kind: int) -> bool:
     """Whether order entry tells a session about this kind of event."""
     return (kind >= _ACCEPTED and kind <= _SYSTEM) or (
         kind >= _SELF_TRADE_PREVENTED and kind <= _CANCEL_REJECTED
@@ -221,145 +287,103 @@ def _reported(kind: int) -> bool:
 @jit_borrowed_inline
 def _give(
     event: np.void,
-    contra: bool,
+    to_aggressor: bool,
     session: int,
     number: int,
-    sessions: np.ndarray,
-    connections: np.ndarray,
-    output: np.ndarray,
-    size: int,
-    dirty: np.ndarray,
-    dirty_count: np.ndarray,
+    streams: Streams,
     midnight_ns: int,
-    symbol: np.ndarray,
-    price_scale: np.ndarray,
-    result: np.ndarray,
 ) -> bool:
-    """Number ``number`` of ``session``: check it, count it, send it if the session is live."""
+    """Message ``number`` of ``session``: check the number, count it, send it if it is live.
+
+    Returns False when ``number`` does not follow the session's last one.
+    """
     right = True
     if session != 0:  # 0: entered by another interface
+        sessions = streams.sessions
         right = sessions[session, SESSION_NUMBER] + 1 == number
-        slot = sessions[session, SESSION_CONNECTION] - 1
+        connection = sessions[session, SESSION_CONNECTION] - 1
         if right:
             sessions[session, SESSION_NUMBER] = number
-            if slot >= 0 and connections[slot, CONNECTION_STATE] == STATE_LIVE:
-                if reserve(connections, slot, output, size, FRAME_SIZE_MAXIMUM):
-                    at = connections[slot, CONNECTION_BASE] + connections[slot, CONNECTION_TAIL]
-                    connections[slot, CONNECTION_TAIL] += _append(
-                        output, at, event, contra, midnight_ns, symbol, price_scale
-                    )
-                    connections[slot, CONNECTION_NUMBER] = number
-                    result[1] += 1
-                    mark_dirty(connections, slot, dirty, dirty_count)
+            connections = streams.connections
+            if connection >= 0 and connections[connection, CONNECTION_STATE] == STATE_LIVE:
+                queue = streams.queue
+                if reserve(connections, connection, queue, FRAME_SIZE_MAXIMUM):
+                    _append_to(event, to_aggressor, connection, streams, midnight_ns)
+                    connections[connection, CONNECTION_NUMBER] = number
+                    mark_dirty(connections, connection, queue)
                 else:
                     # it does not read fast enough: from here on the archive serves it
-                    connections[slot, CONNECTION_STATE] = STATE_CATCH_UP
-                    connections[slot, CONNECTION_EVENT] = event.sequence
-                    dirty_count[1] += 1
+                    connections[connection, CONNECTION_STATE] = STATE_CATCH_UP
+                    connections[connection, CONNECTION_EVENT] = event.sequence
+                    queue.dirty_count[1] += 1
     return right
 
 
-@jit_borrowed
-def encode_live(
-    events: np.ndarray,
-    count: int,
-    sessions: np.ndarray,
-    connections: np.ndarray,
-    queue: OutputQueue,
-    midnight_ns: int,
-    symbols: SymbolTable,
-    result: np.ndarray,
-) -> int:
-    """Give ``events[:count]`` to their sessions; returns how many were done.
+@jit_borrowed_inline
+def _append_to(
+    event: np.void, to_aggressor: bool, connection: int, streams: Streams, midnight_ns: int
+) -> None:
+    """``_append`` to the output buffer of ``connection``, which has room."""
+    connections = streams.connections
+    at = connections[connection, CONNECTION_BASE] + connections[connection, CONNECTION_TAIL]
+    connections[connection, CONNECTION_TAIL] += _append(
+        streams.queue.output, at, event, to_aggressor, midnight_ns, streams.symbols
+    )
+    streams.result[ENCODED_MESSAGES] += 1
 
-    ``events``: EVENT[n]. ``sessions``, ``connections``: see session.py. ``result[0]`` says why it
-    ended: ENCODED, CONTROL or MISMATCH; in the last two cases the event at the returned index has
-    not been done. ``result[1]``: messages given to live connections.
+
+@jit_borrowed
+def encode_live(events: np.ndarray, count: int, streams: Streams, midnight_ns: int) -> int:
+    """Give ``events[:count]`` (EVENT[n]) to their sessions; returns how many were done.
+
+    ``midnight_ns``: UTC, of the current day. ``streams.result`` says why it ended: STATUS_DONE,
+    STATUS_CONTROL or STATUS_MISMATCH; in the last two cases the event at the returned index has not
+    been done.
     """
-    output = queue.output
-    size = queue.size[0]
-    dirty = queue.dirty
-    dirty_count = queue.dirty_count
-    symbol = symbols.symbol
-    price_scale = symbols.price_scale
-    result[0] = ENCODED
-    result[1] = 0
+    result = streams.result
+    result[ENCODED_STATUS] = STATUS_DONE
+    result[ENCODED_MESSAGES] = 0
     for i in range(count):
         event = events[i]
         kind = event.kind
-        if _reported(kind):
-            if not _give(
-                event,
-                False,
-                event.session,
-                event.session_sequence,
-                sessions,
-                connections,
-                output,
-                size,
-                dirty,
-                dirty_count,
-                midnight_ns,
-                symbol,
-                price_scale,
-                result,
-            ):
-                result[0] = MISMATCH
-                return i
-            if kind == _TRADE and not _give(
-                event,
-                True,
-                event.contra_session,
-                event.contra_session_sequence,
-                sessions,
-                connections,
-                output,
-                size,
-                dirty,
-                dirty_count,
-                midnight_ns,
-                symbol,
-                price_scale,
-                result,
-            ):
-                result[0] = MISMATCH
+        if _is_reported(kind):
+            session = event.session
+            right = _give(event, False, session, event.session_sequence, streams, midnight_ns)
+            if right and kind == _TRADE:
+                session = event.contra_session
+                number = event.contra_session_sequence
+                right = _give(event, True, session, number, streams, midnight_ns)
+            if not right:
+                result[ENCODED_STATUS] = STATUS_MISMATCH
                 return i
         elif kind >= _INSTRUMENT_DEFINED and kind <= _DAY_ENDED:
-            result[0] = CONTROL
+            result[ENCODED_STATUS] = STATUS_CONTROL
             return i
     return count
 
 
 @jit_borrowed
 def encode_session(
-    events: np.ndarray,
-    count: int,
-    connections: np.ndarray,
-    slot: int,
-    queue: OutputQueue,
-    midnight_ns: int,
-    symbols: SymbolTable,
-    result: np.ndarray,
+    events: np.ndarray, count: int, connection: int, streams: Streams, midnight_ns: int
 ) -> int:
-    """Append the messages of one catching-up connection; returns how many events were done.
+    """Append one connection's messages in ``events[:count]`` (EVENT[n]).
 
-    Messages up to CONNECTION_NUMBER were sent already and are passed over.
-    ``result[0]``: ENCODED, FULL (the event at the returned index is not complete: come back to it)
-    or MISMATCH.
+    Messages up to CONNECTION_NUMBER were sent already and are passed over. ``midnight_ns``: UTC, of
+    the stream's day. Returns how many events were done; ``streams.result`` says why it ended:
+    STATUS_DONE, STATUS_FULL (the event at the returned index is not complete: come back to it) or
+    STATUS_MISMATCH.
     """
-    output = queue.output
-    size = queue.size[0]
-    symbol = symbols.symbol
-    price_scale = symbols.price_scale
-    result[0] = ENCODED
-    result[1] = 0
-    session = connections[slot, CONNECTION_SESSION]
+    connections = streams.connections
+    result = streams.result
+    result[ENCODED_STATUS] = STATUS_DONE
+    result[ENCODED_MESSAGES] = 0
+    session = connections[connection, CONNECTION_SESSION]
     for i in range(count):
         event = events[i]
-        if not _reported(event.kind):
+        if not _is_reported(event.kind):
             continue
-        for role in range(2):
-            if role == 0:
+        for side in range(2):
+            if side == 0:
                 owner = np.int64(event.session)
                 number = np.int64(event.session_sequence)
             elif event.kind == _TRADE:
@@ -367,18 +391,14 @@ def encode_session(
                 number = np.int64(event.contra_session_sequence)
             else:
                 break
-            if owner != session or number <= connections[slot, CONNECTION_NUMBER]:
+            if owner != session or number <= connections[connection, CONNECTION_NUMBER]:
                 continue
-            if number != connections[slot, CONNECTION_NUMBER] + 1:
-                result[0] = MISMATCH
+            if number != connections[connection, CONNECTION_NUMBER] + 1:
+                result[ENCODED_STATUS] = STATUS_MISMATCH
                 return i
-            if not reserve(connections, slot, output, size, FRAME_SIZE_MAXIMUM):
-                result[0] = FULL
+            if not reserve(connections, connection, streams.queue, FRAME_SIZE_MAXIMUM):
+                result[ENCODED_STATUS] = STATUS_FULL
                 return i
-            at = connections[slot, CONNECTION_BASE] + connections[slot, CONNECTION_TAIL]
-            connections[slot, CONNECTION_TAIL] += _append(
-                output, at, event, role == 1, midnight_ns, symbol, price_scale
-            )
-            connections[slot, CONNECTION_NUMBER] = number
-            result[1] += 1
+            _append_to(event, side == 1, connection, streams, midnight_ns)
+            connections[connection, CONNECTION_NUMBER] = number
     return count

@@ -1,6 +1,6 @@
 """From the sockets to the ingress ring: what is ready, receive, decode, publish, disconnects.
 
-Who calls it: the duty cycle (duty_cycle.py), every pass. Sockets are edge-triggered: epoll says
+Who calls it: the duty cycle (duty_cycle.py), in every cycle. Sockets are edge-triggered: epoll says
 once that a socket became readable or writable, and the connection's row remembers it until the
 socket says EAGAIN. So nothing is polled for that a full ring or a full buffer could not take, and
 back-pressure costs no wake-ups.
@@ -34,25 +34,26 @@ from exchange.gateway.arrays import (
     READY_COUNT,
     READY_HEAD,
     WOKEN,
-    Duty,
+    DutyState,
     Notice,
-    ending_notice,
-    notice,
-    push_ready,
 )
 from exchange.gateway.decoder import (
     BYTES_PER_SLOT_MINIMUM,
-    LENGTH,
-    MESSAGES,
-    POSITION,
-    SKIP,
-    SLOTS,
-    STOP,
-    Stop,
+    DECODED_DETAIL,
+    DECODED_LENGTH,
+    DECODED_MESSAGES,
+    DECODED_OFFSET,
+    DECODED_SKIP,
+    DECODED_SLOTS,
+    DECODED_STOP,
+    CommandSlots,
+    ReceivedBytes,
     clear_command,
     decode,
 )
-from exchange.gateway.decoder import DETAIL as DECODE_DETAIL
+from exchange.gateway.decoder_stop import Stop
+from exchange.gateway.notices import ending_notice, notice, push_ready
+from exchange.gateway.output_buffers import mark_dirty
 from exchange.gateway.session import (
     CONNECTION_BYTES_IN,
     CONNECTION_CARRY,
@@ -73,7 +74,6 @@ from exchange.gateway.session import (
     STATE_LINGERING,
     STATE_LIVE,
     STATE_VERIFYING,
-    mark_dirty,
 )
 from ringbuffer.counters import add
 from ringbuffer.idle import wake
@@ -102,20 +102,10 @@ RING_RESERVE = 64  # slots: below this, or half of it, the ingress ring counts a
 _PUBLISHED = pipeline.ingress_published(pipeline.IngressRing.ORDER_ENTRY)
 _CONSUMED = pipeline.ingress_consumed(pipeline.IngressRing.ORDER_ENTRY)
 _MATCHER_SLEEPING = pipeline.sleeping(pipeline.AGENT_MATCHER)
-_DISCONNECT = int(CommandKind.DISCONNECT)
-_LOGOUT = int(Stop.LOGOUT)
-_N_ACCEPT = int(Notice.ACCEPT)
-_N_UNAUTHENTICATED = int(Notice.UNAUTHENTICATED)
-_N_STOPPED = int(Notice.STOPPED)
-_N_PEER_CLOSED = int(Notice.PEER_CLOSED)
-_N_DRAIN = int(Notice.DRAIN)
-_C_BYTES_RECEIVED = int(Counter.BYTES_RECEIVED)
-_C_MESSAGES_RECEIVED = int(Counter.MESSAGES_RECEIVED)
-_C_INGRESS_FULL = int(Counter.INGRESS_FULL)
 
 
 @jit_borrowed
-def poll_sockets(duty: Duty, timeout_ms: int) -> int:
+def poll_sockets(duty: DutyState, timeout_ms: int) -> int:
     """Ask epoll, remember what is ready. Returns how many descriptors were."""
     connections = duty.connections
     words = duty.words
@@ -137,7 +127,7 @@ def poll_sockets(duty: Duty, timeout_ms: int) -> int:
             | (np.int64(raw[at + 3]) << 24)
         )
         if fd == duty.descriptors[FD_LISTENER]:
-            notice(duty, _N_ACCEPT, -1, 0, 0)
+            notice(duty, Notice.ACCEPT, -1, 0, 0)
             continue
         if fd == duty.descriptors[FD_OWN]:
             # Edge-triggered: it need not be read to be set again. But whoever wrote it has cleared
@@ -146,31 +136,31 @@ def poll_sockets(duty: Duty, timeout_ms: int) -> int:
             continue
         if fd >= FILE_DESCRIPTOR_MAXIMUM:
             continue
-        slot = np.int64(duty.slot_of_fd[fd]) - 1
-        if slot < 0:
+        connection = np.int64(duty.connection_of_fd[fd]) - 1
+        if connection < 0:
             continue
-        state = connections[slot, CONNECTION_STATE]
+        state = connections[connection, CONNECTION_STATE]
         if events & (_EPOLLIN | _EPOLLRDHUP | _EPOLLHUP | _EPOLLERR):
             ended = events & (_EPOLLRDHUP | _EPOLLHUP | _EPOLLERR)
-            connections[slot, CONNECTION_READABLE] |= (
+            connections[connection, CONNECTION_READABLE] |= (
                 READABLE_BYTES | READABLE_END if ended else READABLE_BYTES
             )
             if state in (STATE_LIVE, STATE_CATCH_UP):
-                push_ready(duty, slot)
+                push_ready(duty, connection)
             elif state == STATE_LINGERING:
-                notice(duty, _N_DRAIN, slot, 0, 0)
+                notice(duty, Notice.DRAIN, connection, 0, 0)
             elif state in (STATE_CONNECTED, STATE_VERIFYING):
-                notice(duty, _N_UNAUTHENTICATED, slot, 0, 0)
+                notice(duty, Notice.UNAUTHENTICATED, connection, 0, 0)
         if events & _EPOLLOUT:
-            connections[slot, CONNECTION_WRITABLE] = 1
-            if connections[slot, CONNECTION_TAIL] > connections[slot, CONNECTION_HEAD]:
-                mark_dirty(connections, slot, duty.queue.dirty, duty.queue.dirty_count)
+            connections[connection, CONNECTION_WRITABLE] = 1
+            if connections[connection, CONNECTION_TAIL] > connections[connection, CONNECTION_HEAD]:
+                mark_dirty(connections, connection, duty.queue)
     return max(count, 0)
 
 
 @jit_borrowed
-def _receive(duty: Duty, slot: int, free: int, now_ns: int) -> int:
-    """Receive once from ``slot``, decode into at most ``free`` slots of the ring, publish.
+def _receive(duty: DutyState, connection: int, free: int, now_ns: int) -> int:
+    """Receive once from ``connection``, decode into at most ``free`` slots of the ring, publish.
 
     Returns the bytes received.
     """
@@ -178,14 +168,14 @@ def _receive(duty: Duty, slot: int, free: int, now_ns: int) -> int:
     words = duty.words
     buffer = duty.receive
     decoded = duty.decoded
-    carried = connections[slot, CONNECTION_CARRY]
-    carry_base = slot * CARRY_SIZE_BYTES
+    carried = connections[connection, CONNECTION_CARRY]
+    carry_base = connection * CARRY_SIZE_BYTES
     for i in range(carried):
         buffer[i] = duty.carry[carry_base + i]
     # never more bytes than the ring has room for, so no decoded message waits here
     want = min(np.int64(buffer.shape[0]), free * BYTES_PER_SLOT_MINIMUM) - carried
     count = recv(
-        np.int32(connections[slot, CONNECTION_FD]),
+        np.int32(connections[connection, CONNECTION_FD]),
         buffer.ctypes.data + carried,
         np.uintp(want),
         np.int32(MSG_DONTWAIT),
@@ -193,66 +183,59 @@ def _receive(duty: Duty, slot: int, free: int, now_ns: int) -> int:
     if count <= 0:
         error = np.int64(errno()) if count < 0 else np.int64(0)
         if error == EAGAIN:
-            connections[slot, CONNECTION_READABLE] = 0
+            connections[connection, CONNECTION_READABLE] = 0
         elif error != EINTR:
-            ending_notice(duty, _N_PEER_CLOSED, slot, error, 0)
+            ending_notice(duty, Notice.PEER_CLOSED, connection, error, 0)
         return 0
-    if count < want and connections[slot, CONNECTION_READABLE] == READABLE_BYTES:
-        connections[slot, CONNECTION_READABLE] = 0
-    add(duty.counters, _C_BYTES_RECEIVED, count)
-    connections[slot, CONNECTION_RECEIVED_NS] = now_ns
+    if count < want and connections[connection, CONNECTION_READABLE] == READABLE_BYTES:
+        connections[connection, CONNECTION_READABLE] = 0
+    add(duty.counters, Counter.BYTES_RECEIVED, count)
+    connections[connection, CONNECTION_RECEIVED_NS] = now_ns
     end = carried + count
-    skip = min(connections[slot, CONNECTION_SKIP], end)
-    connections[slot, CONNECTION_SKIP] -= skip
+    skip = min(connections[connection, CONNECTION_SKIP], end)
+    connections[connection, CONNECTION_SKIP] -= skip
     received_ns = clock_ns(CLOCK_REALTIME, duty.clock)
     first = words[NEXT_SEQUENCE]
-    decode(
-        buffer,
-        skip,
-        end,
-        duty.ingress,
-        first,
-        free,
-        connections[slot, CONNECTION_SESSION],
-        received_ns,
-        duty.symbols,
-        decoded,
-    )
-    if decoded[SLOTS] > 0:
-        words[NEXT_SEQUENCE] = first + decoded[SLOTS]
+    session = connections[connection, CONNECTION_SESSION]
+    received = ReceivedBytes(buffer, skip, end, session, received_ns)
+    decode(received, CommandSlots(duty.ingress, first, free), duty.symbols, decoded)
+    if decoded[DECODED_SLOTS] > 0:
+        words[NEXT_SEQUENCE] = first + decoded[DECODED_SLOTS]
         # release: the slots are written before the matcher reads them
         publish(duty.cursors, _PUBLISHED, words[NEXT_SEQUENCE])
         wake(duty.cursors, _MATCHER_SLEEPING, duty.descriptors[FD_MATCHER])
-    add(duty.counters, _C_MESSAGES_RECEIVED, decoded[MESSAGES])
-    position = decoded[POSITION]
-    connections[slot, CONNECTION_MESSAGES_IN] += decoded[MESSAGES]
-    connections[slot, CONNECTION_BYTES_IN] += position
-    connections[slot, CONNECTION_SKIP] += decoded[SKIP]
-    if decoded[STOP] >= _LOGOUT:
-        detail = decoded[STOP] | (decoded[DECODE_DETAIL] << 8) | (decoded[LENGTH] << 16)
-        ending_notice(duty, _N_STOPPED, slot, detail, connections[slot, CONNECTION_BYTES_IN])
-        connections[slot, CONNECTION_CARRY] = 0
+    add(duty.counters, Counter.MESSAGES_RECEIVED, decoded[DECODED_MESSAGES])
+    consumed = decoded[DECODED_OFFSET]
+    connections[connection, CONNECTION_MESSAGES_IN] += decoded[DECODED_MESSAGES]
+    connections[connection, CONNECTION_BYTES_IN] += consumed
+    connections[connection, CONNECTION_SKIP] += decoded[DECODED_SKIP]
+    if decoded[DECODED_STOP] >= Stop.LOGOUT:
+        detail = decoded[DECODED_STOP] | (decoded[DECODED_DETAIL] << 8)
+        detail |= decoded[DECODED_LENGTH] << 16
+        offset = connections[connection, CONNECTION_BYTES_IN]
+        ending_notice(duty, Notice.STOPPED, connection, detail, offset)
+        connections[connection, CONNECTION_CARRY] = 0
         return count
     # NEED_MORE: fewer bytes than the longest frame are left
-    rest = end - position
+    rest = end - consumed
     for i in range(rest):
-        duty.carry[carry_base + i] = buffer[position + i]
-    connections[slot, CONNECTION_CARRY] = rest
+        duty.carry[carry_base + i] = buffer[consumed + i]
+    connections[connection, CONNECTION_CARRY] = rest
     return count
 
 
 @jit_borrowed
-def disconnect_pass(duty: Duty) -> int:
+def publish_disconnects(duty: DutyState) -> int:
     """Put the waiting DISCONNECTs into the ingress ring, as far as it has room. Returns how many.
 
-    They need one slot each and no reserve: what is in the queue goes in before any order.
+    A DISCONNECT takes one slot and needs no reserve: the queue goes in before any order.
     """
     words = duty.words
     capacity = duty.ingress.shape[0]
     waiting = words[DISCONNECT_COUNT]
     count = claim(duty.cursors, _CONSUMED, words[NEXT_SEQUENCE], capacity, waiting)
     if count < waiting:
-        add(duty.counters, _C_INGRESS_FULL, 1)
+        add(duty.counters, Counter.INGRESS_FULL, 1)
     if count <= 0:
         return 0
     now_ns = clock_ns(CLOCK_REALTIME, duty.clock)
@@ -262,7 +245,7 @@ def disconnect_pass(duty: Duty) -> int:
         words[DISCONNECT_COUNT] -= 1
         duty.sessions[session, SESSION_DISCONNECT] = 0
         command = duty.ingress[words[NEXT_SEQUENCE] & (capacity - 1)]
-        clear_command(command, now_ns, session, _DISCONNECT)
+        clear_command(command, now_ns, session, CommandKind.DISCONNECT)
         words[NEXT_SEQUENCE] += 1
     # release: the slots are written before the matcher reads them
     publish(duty.cursors, _PUBLISHED, words[NEXT_SEQUENCE])
@@ -271,7 +254,7 @@ def disconnect_pass(duty: Duty) -> int:
 
 
 @jit_borrowed
-def receive_pass(duty: Duty, now_ns: int) -> int:
+def receive_ready(duty: DutyState, now_ns: int) -> int:
     """Read once from every connection that is ready now. Returns the bytes received."""
     connections = duty.connections
     words = duty.words
@@ -282,20 +265,20 @@ def receive_pass(duty: Duty, now_ns: int) -> int:
     reserve = min(RING_RESERVE, capacity // 2)
     total = np.int64(0)
     for _ in range(words[READY_COUNT]):
-        slot = duty.ready[words[READY_HEAD]]
-        state = connections[slot, CONNECTION_STATE]
-        readable = connections[slot, CONNECTION_READABLE] != 0
+        connection = duty.ready[words[READY_HEAD]]
+        state = connections[connection, CONNECTION_STATE]
+        readable = connections[connection, CONNECTION_READABLE] != 0
         if (state in (STATE_LIVE, STATE_CATCH_UP)) and readable:
             free = room(duty.cursors, _CONSUMED, words[NEXT_SEQUENCE], capacity)
             if free < reserve:
                 # back-pressure: nothing is read, TCP holds the client; the queue keeps its order
-                add(duty.counters, _C_INGRESS_FULL, 1)
+                add(duty.counters, Counter.INGRESS_FULL, 1)
                 break
         words[READY_HEAD] = (words[READY_HEAD] + 1) % duty.ready.shape[0]
         words[READY_COUNT] -= 1
-        connections[slot, CONNECTION_READY] = 0
+        connections[connection, CONNECTION_READY] = 0
         if (state in (STATE_LIVE, STATE_CATCH_UP)) and readable:
-            total += _receive(duty, slot, free, now_ns)
-            if connections[slot, CONNECTION_READABLE] != 0:
-                push_ready(duty, slot)
+            total += _receive(duty, connection, free, now_ns)
+            if connections[connection, CONNECTION_READABLE] != 0:
+                push_ready(duty, connection)
     return total

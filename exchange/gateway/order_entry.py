@@ -1,13 +1,13 @@
 """The order entry gateway: an agent that serves SoupBinTCP / OUCH clients.
 
 One process, one epoll. Messages go through the jitted duty cycle (duty_cycle.py); this file does
-what happens less often: accept, resume, errors, end of session (logins.py and connections.py do
-their part). It produces into ingress ring 1 and consumes released events without gating
-the ring; what it needs later than the ring keeps it, it reads from the archive.
+the rarer work: accept, errors, end of session (with login.py, connections.py and catch_up.py). It
+produces into the ingress ring of order entry and reads released events without gating the ring;
+events that the ring does not have any more it reads from the archive.
 
-Invariants: one live connection per session; what a session is sent is a function of the event
-stream only, so a resumed stream repeats it byte for byte; a client that does not read costs the
-others nothing, because its messages then wait in the archive and not here.
+Invariants: one live connection per session; the messages of a session are a function of the event
+stream only, so a resumed stream repeats them byte for byte; a client that does not read costs the
+other clients nothing, because its messages then wait in the archive and not here.
 
 Decisions GTW-3 and RNG-1.
 """
@@ -27,8 +27,6 @@ from exchange.codes import EventKind
 from exchange.core import pipeline
 from exchange.core.counters import Counter
 from exchange.errors import PortInUse
-from exchange.gateway import arrays as duty_module
-from exchange.gateway import soupbintcp
 from exchange.gateway.arrays import (
     DISCONNECT_COUNT,
     EVENT_NEXT,
@@ -37,26 +35,29 @@ from exchange.gateway.arrays import (
     FD_MATCHER,
     FD_OWN,
     FILE_DESCRIPTOR_MAXIMUM,
+    HANDOVER,
     MIDNIGHT_NS,
+    MILLISECOND_NS,
     NEXT_SEQUENCE,
     NOTICES,
-    OUTCOME,
     READABLE_END,
     VERDICT,
+    Handover,
     Notice,
-    Outcome,
-    create_duty,
+    create_duty_state,
     queue_disconnect,
+    set_limits,
 )
 from exchange.gateway.catch_up import CatchUp, EventArchive, copy_bytes, mismatch
-from exchange.gateway.connections import MILLISECOND_NS, Connections, address_text
+from exchange.gateway.connections import Connections, address_text
+from exchange.gateway.decoder_stop import explain_stop
 from exchange.gateway.delivery import batch_room, encode_batch
-from exchange.gateway.duty_cycle import run_pass, serve
-from exchange.gateway.explain import explain_stop
+from exchange.gateway.duty_cycle import duty_cycle, serve
 from exchange.gateway.idle import OrderEntryIdle
 from exchange.gateway.login import Logins
 from exchange.gateway.parameters import OrderEntryParameters
-from exchange.gateway.password_checks import Authenticator
+from exchange.gateway.password_checks import PasswordChecks
+from exchange.gateway.protocol import soupbintcp
 from exchange.gateway.session import (
     CONNECTION_END_EVENT,
     CONNECTION_MESSAGES_IN,
@@ -78,10 +79,8 @@ __all__ = ["EventArchive", "OrderEntryAgent", "OrderEntryIdle", "OrderEntryParam
 
 _ACCEPTS_PER_PASS = 64
 _ACCEPT_RETRY_NS = 100 * MILLISECOND_NS
-
-
-# Passes without a return to the interpreter: some milliseconds when each is full.
-PASSES = 64
+# Duty cycles without a return to the interpreter: some milliseconds when each is full.
+CYCLES = 64
 
 
 class OrderEntryAgent:
@@ -119,7 +118,7 @@ class OrderEntryAgent:
         self._listener = listener
         self._epoll: select.epoll | None = None
         self._eventfd = eventfd
-        self.duty = create_duty(
+        self.duty = create_duty_state(
             cursors,
             counters,
             ingress,
@@ -132,7 +131,7 @@ class OrderEntryAgent:
             batch_events=parameters.batch_events,
         )
         self._words = self.duty.words
-        self._authenticator = Authenticator(
+        self._password_checks = PasswordChecks(
             password_hashes,
             eventfd,
             parameters.password_threads,
@@ -140,13 +139,7 @@ class OrderEntryAgent:
         )
         self._rows = self.duty.connections
         self._sessions = self.duty.sessions
-        limits = self.duty.limits
-        limits[duty_module.LIMIT_HEARTBEAT_NS] = parameters.heartbeat_interval_ms * MILLISECOND_NS
-        limits[duty_module.LIMIT_CLIENT_TIMEOUT_NS] = parameters.client_timeout_ms * MILLISECOND_NS
-        limits[duty_module.LIMIT_STALL_NS] = parameters.stall_timeout_ms * MILLISECOND_NS
-        limits[duty_module.LIMIT_BACKLOG_MESSAGES] = parameters.backlog_messages
-        limits[duty_module.LIMIT_TIMER_NS] = parameters.timer_interval_ms * MILLISECOND_NS
-        limits[duty_module.LIMIT_INDEX_INTERVAL] = INDEX_INTERVAL_EVENTS
+        set_limits(self.duty, parameters, INDEX_INTERVAL_EVENTS)
         self.duty.descriptors[FD_OWN] = eventfd
         self.duty.descriptors[FD_MATCHER] = matcher_eventfd
         # where a process before this one has ended; what it had not published is lost
@@ -155,7 +148,7 @@ class OrderEntryAgent:
         self._streams = SessionStreams(parameters.session_capacity)
         self._connections = Connections(parameters, self.duty, counters)
         self._catch_up = CatchUp(self._connections, archive)
-        self._logins = Logins(self._connections, self._streams, self._authenticator, cursors)
+        self._logins = Logins(self._connections, self._streams, self._password_checks, cursors)
         for instrument, (symbol, decimals) in (known_instruments or {}).items():
             word = np.frombuffer(symbol.encode("ascii").ljust(8), np.uint64)[0]
             add_instrument(self.duty.symbols, instrument, word, decimals)
@@ -165,7 +158,8 @@ class OrderEntryAgent:
         self._accept_after_ns = 0
         self._stopping = False
 
-    # --- life -----------------------------------------------------------------------------------
+    # --- start and end
+    # -----------------------------------------------------------------------------------
 
     @property
     def port(self) -> int:
@@ -175,7 +169,7 @@ class OrderEntryAgent:
 
     @property
     def finished(self) -> bool:
-        """Whether a graceful stop is complete: every client has been told, none is left."""
+        """Whether a graceful stop is complete: no client is connected any more."""
         return self._stopping and not self._connections.sockets
 
     def on_start(self) -> None:
@@ -193,9 +187,9 @@ class OrderEntryAgent:
         if self._eventfd >= 0:
             self._epoll.register(self._eventfd, edge)
         # Whoever was connected before us is not any more. Before anything that clients send: this
-        # pass puts it into the ring. It also compiles what there is before the first client comes.
+        # cycle puts it into the ring. It also compiles what there is before the first client comes.
         queue_disconnect(self.duty, 0)
-        run_pass(self.duty, 0, False, 0)
+        duty_cycle(self.duty, 0, False, 0)
         self._catch_up.compile()
         self._connections.log(
             logging.INFO,
@@ -220,9 +214,9 @@ class OrderEntryAgent:
 
     def on_close(self) -> None:
         """Close every socket."""
-        self._authenticator.close()
-        for slot in list(self._connections.sockets):
-            self._connections.close(slot)
+        self._password_checks.close()
+        for connection in list(self._connections.sockets):
+            self._connections.close(connection)
         if self._epoll is not None:
             self._epoll.close()
         if self._listener is not None:
@@ -235,16 +229,16 @@ class OrderEntryAgent:
     # --- duty cycle -----------------------------------------------------------------------------
 
     def do_work(self, limit: int) -> int:
-        """One pass over sockets and events; at most ``limit`` events."""
+        """One duty cycle over sockets and events; at most ``limit`` events."""
         words = self._words
         work = 0
-        for verdict in self._authenticator.verdicts():
+        for verdict in self._password_checks.verdicts():
             self._logins.decide(*verdict)
             work += 1
         intake = load_acquire(self._cursors, pipeline.STOP_INTAKE) == 0
-        work += int(run_pass(self.duty, limit, intake, 0))
-        if words[OUTCOME]:
-            self._outcome()
+        work += int(duty_cycle(self.duty, limit, intake, 0))
+        if words[HANDOVER]:
+            self._hand_over()
         if words[NOTICES]:
             self._handle_notices()
         if self._accept_more and time.monotonic_ns() >= self._accept_after_ns:
@@ -258,7 +252,7 @@ class OrderEntryAgent:
         return work
 
     def serve(self, limit: int, timeout_ms: int) -> int:
-        """Many passes and sleeps without the interpreter; 0 when there is nothing for them to do.
+        """Many duty cycles and sleeps without the interpreter; returns the work done, perhaps 0.
 
         See ringbuffer/agent.py. ``do_work`` comes before every call of it.
         """
@@ -266,21 +260,21 @@ class OrderEntryAgent:
             return 0
         if self._connections.sockets:
             timeout_ms = min(timeout_ms, self.parameters.timer_interval_ms)
-        return int(serve(self.duty, limit, timeout_ms, PASSES))
+        return int(serve(self.duty, limit, timeout_ms, CYCLES))
 
-    def _outcome(self) -> None:
-        outcome = self._words[OUTCOME]
+    def _hand_over(self) -> None:
+        outcome = self._words[HANDOVER]
         sequence = int(self._words[EVENT_NEXT])
-        if outcome == Outcome.LAPPED:
+        if outcome == Handover.LAPPED:
             self._connections.count(Counter.ORDER_ENTRY_LAPPED)
             released = load_acquire(self._cursors, pipeline.EVENT_RELEASED)
             self._consume_archive(released, self.parameters.batch_events)
-        elif outcome == Outcome.CONTROL:
+        elif outcome == Handover.CONTROL:
             batch = self._catch_up.batch
             count = self._catch_up.read(sequence, 1, batch)
             assert count == 1
             self._control_event(batch[0])
-        elif outcome == Outcome.BOUNDARY:
+        elif outcome == Handover.BOUNDARY:
             self._streams.index.add(sequence, self._sessions[:, SESSION_NUMBER])
         else:
             mismatch(sequence)
@@ -291,10 +285,10 @@ class OrderEntryAgent:
         view = self._archive.view(int(self._words[EVENT_NEXT]), count)
         assert len(view) > 0, f"event {self._words[EVENT_NEXT]} is released and not in the archive"
         copy_bytes(view, self.duty.batch)
-        self._words[OUTCOME] = Outcome.NOTHING
+        self._words[HANDOVER] = Handover.NOTHING
         done = int(encode_batch(self.duty, len(view)))
-        if self._words[OUTCOME]:
-            self._outcome()
+        if self._words[HANDOVER]:
+            self._hand_over()
         return done
 
     def _recover(self) -> None:
@@ -347,20 +341,20 @@ class OrderEntryAgent:
             self._streams.index.add(sequence + 1, self._sessions[:, SESSION_NUMBER])
 
     def _end_streams(self, end_event: int) -> None:
-        """End of session for everyone who is up to date; the others first get what they miss."""
-        for slot in list(self._connections.sockets):
-            row = self._rows[slot]
+        """End the sessions that are up to date; the others first get the messages they miss."""
+        for connection in list(self._connections.sockets):
+            row = self._rows[connection]
             if row[CONNECTION_STATE] == STATE_LIVE:
-                self._catch_up.end_session(slot)
+                self._catch_up.end_session(connection)
             elif row[CONNECTION_STATE] == STATE_CATCH_UP and row[CONNECTION_END_EVENT] == 0:
                 row[CONNECTION_END_EVENT] = end_event
 
     def _stop(self) -> int:
-        """Graceful stop: disconnect all; once everything is released and consumed, say so."""
+        """Graceful stop: disconnect all sessions; end them once all their events are released."""
         if not self._stopping:
             if not self._connections.leaving:
-                # nothing is read any more, and nobody comes back before the exchange does: orders
-                # that must not live without a connection go now, while their owners can be told
+                # nothing is read any more, and no client can reconnect before the exchange is back:
+                # orders that end with their connection end now, while their owners still get it
                 self._connections.leaving = True
                 queue_disconnect(self.duty, 0)
                 return 1
@@ -368,9 +362,9 @@ class OrderEntryAgent:
                 return 0
             self._stopping = True
             self._end_streams(int(self._words[EVENT_NEXT]))
-            for slot in list(self._connections.sockets):
-                if self._rows[slot, CONNECTION_STATE] in (STATE_CONNECTED, STATE_VERIFYING):
-                    self._connections.close(slot)
+            for connection in list(self._connections.sockets):
+                if self._rows[connection, CONNECTION_STATE] in (STATE_CONNECTED, STATE_VERIFYING):
+                    self._connections.close(connection)
             return 1
         return 0
 
@@ -400,74 +394,74 @@ class OrderEntryAgent:
         count = int(self._words[NOTICES])
         notices = self.duty.notices[:count].tolist()
         self._words[NOTICES] = 0
-        for kind, slot, detail_0, detail_1 in notices:
+        for kind, connection, detail_0, detail_1 in notices:
             if kind == Notice.ACCEPT:
                 self._accept_more = True
                 continue
-            state = self._rows[slot, CONNECTION_STATE]
+            state = self._rows[connection, CONNECTION_STATE]
             if state == STATE_FREE:
                 continue
             if kind == Notice.UNAUTHENTICATED:
                 if state == STATE_CONNECTED:
-                    self._logins.read(slot)
+                    self._logins.read(connection)
                 elif state == STATE_VERIFYING and (
-                    self._rows[slot, CONNECTION_READABLE] & READABLE_END
+                    self._rows[connection, CONNECTION_READABLE] & READABLE_END
                 ):
-                    self._logins.gone(slot)
+                    self._logins.gone(connection)
             elif kind == Notice.STOPPED:
-                self._stopped(slot, detail_0, detail_1)
+                self._stopped(connection, detail_0, detail_1)
             elif kind == Notice.DRAIN:
-                self._connections.drain(slot)
+                self._connections.drain(connection)
             elif kind == Notice.FLUSHED:
-                self._connections.flushed(slot)
+                self._connections.flushed(connection)
             elif kind == Notice.PEER_CLOSED:
                 self._connections.log_connection(
-                    logging.INFO, "client closed", slot, errno=detail_0
+                    logging.INFO, "client closed", connection, errno=detail_0
                 )
-                self._connections.close(slot)
+                self._connections.close(connection)
             elif kind == Notice.GIVE_UP:
-                self._connections.close(slot)
+                self._connections.close(connection)
             elif kind == Notice.LOGIN_TIMEOUT:
                 self._connections.count(Counter.CLIENT_TIMEOUTS)
-                self._connections.log_connection(logging.INFO, "no login in time", slot)
+                self._connections.log_connection(logging.INFO, "no login in time", connection)
                 what = f"no login request within {self.parameters.login_timeout_ms} ms"
-                self._connections.finish(slot, soupbintcp.debug(what))
+                self._connections.finish(connection, soupbintcp.debug(what))
             elif kind == Notice.SILENT:
                 self._connections.count(Counter.CLIENT_TIMEOUTS)
-                self._connections.log_connection(logging.INFO, "client silent", slot)
+                self._connections.log_connection(logging.INFO, "client silent", connection)
                 what = (
                     f"nothing received for {self.parameters.client_timeout_ms} ms; "
                     "send a heartbeat 'R' after 1 s of silence"
                 )
-                self._connections.finish(slot, soupbintcp.debug(what))
+                self._connections.finish(connection, soupbintcp.debug(what))
             else:
-                self._cut_off(slot, Notice(kind), detail_0)
+                self._cut_off(connection, Notice(kind), detail_0)
 
-    def _cut_off(self, slot: int, kind: Notice, behind: int) -> None:
+    def _cut_off(self, connection: int, kind: Notice, behind: int) -> None:
         self._connections.count(Counter.CLIENTS_CUT_OFF)
-        number = int(self._rows[slot, CONNECTION_NUMBER])
+        number = int(self._rows[connection, CONNECTION_NUMBER])
         if kind == Notice.BACKLOG:
             what = f"cut off: {behind} messages behind"
         else:
             what = f"cut off: no byte taken for {self.parameters.stall_timeout_ms} ms"
-        self._connections.log_connection(logging.WARNING, what, slot, last_number=number)
+        self._connections.log_connection(logging.WARNING, what, connection, last_number=number)
         self._connections.finish(
-            slot, soupbintcp.debug(what + "; log in again with the next number expected")
+            connection, soupbintcp.debug(what + "; log in again with the next number expected")
         )
 
-    def _stopped(self, slot: int, detail: int, position: int) -> None:
+    def _stopped(self, connection: int, detail: int, position: int) -> None:
         explanation = explain_stop(
             detail & 0xFF,
             (detail >> 8) & 0xFF,
             detail >> 16,
             position,
-            int(self._rows[slot, CONNECTION_MESSAGES_IN]),
+            int(self._rows[connection, CONNECTION_MESSAGES_IN]),
         )
         if explanation is None:
-            self._connections.log_connection(logging.INFO, "logout", slot)
-            self._connections.finish(slot, b"")
+            self._connections.log_connection(logging.INFO, "logout", connection)
+            self._connections.finish(connection, b"")
             return
-        self._connections.malformed(slot, explanation)
+        self._connections.malformed(connection, explanation)
 
     # --- connections ----------------------------------------------------------------------------
 
@@ -481,14 +475,14 @@ class OrderEntryAgent:
                 self._accept_more = False
                 return count
             except OSError as error:
-                # the client gave up already, or we have no descriptor left: the others go on
+                # the client has disconnected, or no descriptor is left: other clients go on
                 self._connections.log(logging.WARNING, "accept failed", error=str(error))
                 self._accept_after_ns = time.monotonic_ns() + _ACCEPT_RETRY_NS
                 return count
             self._connections.count(Counter.CONNECTIONS_ACCEPTED)
             unauthenticated = len(self._connections.login_bytes)
             if (
-                not self._connections.free_slots
+                not self._connections.free_connections
                 or unauthenticated >= self.parameters.unauthenticated_capacity
                 or client.fileno() >= FILE_DESCRIPTOR_MAXIMUM
                 or load_acquire(self._cursors, pipeline.STOP_INTAKE) != 0

@@ -15,7 +15,7 @@ class OrderEntryParameters(NamedTuple):
     unauthenticated_capacity: int = 256  # connections that have not logged in, at one time
     session_capacity: int = 1024
     instrument_capacity: int = 1024
-    receive_bytes: int = 65_536  # read from one connection in one pass, at most
+    receive_bytes: int = 65_536  # read from one connection in one duty cycle, at most
     output_bytes: int = 262_144  # output buffer of one connection
     backlog_messages: int = 1_000_000  # a live client this far behind is cut off
     stall_timeout_ms: int = 5_000  # ... or one that takes no byte for this long
@@ -26,4 +26,4 @@ class OrderEntryParameters(NamedTuple):
     linger_ms: int = 1_000  # how long a closing connection may take to take its last bytes
     timer_interval_ms: int = 100
     password_threads: int = 1
-    batch_events: int = 4_096  # encoded in one pass, and scanned for one resuming client
+    batch_events: int = 4_096  # encoded in one duty cycle, and scanned for one resuming client

@@ -1,8 +1,8 @@
-"""Password checks of logins, in worker threads so that no other session waits for scrypt.
+"""Checks passwords of logins in worker threads, so that no other session waits for scrypt.
 
 Who calls it: OrderEntryAgent. A submitted check gives exactly one verdict later, unless it is
-cancelled; the agent is woken through its eventfd. Unknown users cost the same work as known ones,
-so timing tells nobody which usernames exist.
+cancelled; the agent is woken through its eventfd. An unknown user costs the same work as a known
+one, so timing does not reveal which usernames exist.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from typing import NamedTuple
 import numpy as np
 
 from exchange.gateway.passwords import hash_password, parse_hash, verify_password
-from exchange.gateway.soupbintcp import LoginRequest
+from exchange.gateway.protocol.soupbintcp import LoginRequest
 
 
 class Verdict(NamedTuple):
-    """Outcome of one check. ``slot`` and ``generation`` name the connection that asked."""
+    """Handover of one check. ``connection`` and ``generation`` name the connection that asked."""
 
-    slot: int
+    connection: int
     generation: int
     request: LoginRequest
     right: bool
 
 
-class Authenticator:
+class PasswordChecks:
     """Checks username and password against ``password_hashes`` (username -> hash string).
 
     ``verdict_word``: int64[1], set to 1 when there is a verdict to fetch.
@@ -55,23 +55,25 @@ class Authenticator:
         self._pending: dict[tuple[int, int], Future[None]] = {}  # our own thread's only
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="password")
 
-    def submit(self, slot: int, generation: int, request: LoginRequest) -> None:
+    def submit(self, connection: int, generation: int, request: LoginRequest) -> None:
         """Check ``request`` in a worker thread."""
-        assert (slot, generation) not in self._pending
-        self._pending[slot, generation] = self._pool.submit(self._check, slot, generation, request)
+        assert (connection, generation) not in self._pending
+        self._pending[connection, generation] = self._pool.submit(
+            self._check, connection, generation, request
+        )
 
-    def cancel(self, slot: int, generation: int) -> None:
+    def cancel(self, connection: int, generation: int) -> None:
         """Do not check it unless that has begun; a verdict that comes nevertheless is stale."""
-        future = self._pending.pop((slot, generation), None)
+        future = self._pending.pop((connection, generation), None)
         if future is not None:
             future.cancel()
 
-    def _check(self, slot: int, generation: int, request: LoginRequest) -> None:
+    def _check(self, connection: int, generation: int, request: LoginRequest) -> None:
         known = self._hashes.get(request.username)
         # the decoy's work is done for its time only: an unknown user is never right
         right = verify_password(request.password, known or self._decoy) and known is not None
         # append and popleft of a deque are atomic: no lock
-        self._verdicts.append(Verdict(slot, generation, request, right))
+        self._verdicts.append(Verdict(connection, generation, request, right))
         # after the verdict and before the system call: who it wakes finds both
         self._verdict_word[0] = 1
         if self._eventfd >= 0:
@@ -84,7 +86,7 @@ class Authenticator:
         self._verdict_word[0] = 0
         while self._verdicts:
             verdict = self._verdicts.popleft()
-            self._pending.pop((verdict.slot, verdict.generation), None)
+            self._pending.pop((verdict.connection, verdict.generation), None)
             found.append(verdict)
         return found
 

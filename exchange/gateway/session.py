@@ -1,8 +1,8 @@
 """Connections and sessions of order entry, as arrays that the jitted duty cycle works on.
 
-A *connection* is one TCP connection; it has a slot, that is one row of ``connections``. A *session*
-is one client's numbered message stream of a day; it has one row of ``sessions``, by session id.
-Everything here is private to the gateway process: one writer, one reader.
+A *connection* is one TCP connection; its number is the index of its row in ``connections``. A
+*session* is one client's numbered message stream of a day; it has one row of ``sessions``, by
+session id. Everything here is private to the gateway process: one writer, one reader.
 
 States of a connection::
 
@@ -10,12 +10,12 @@ States of a connection::
                  \\___________\\__________\\__________\\______/ (errors skip ahead)
 
 CONNECTED waits for its login; VERIFYING waits for the password hash; LIVE is given events as they
-are released; CATCH_UP reads what it missed from ring or archive; FLUSHING has nothing more to be
-told, only bytes to be sent; LINGERING has been shut down for writing and waits for the client to
-close, so that the last bytes are not lost to a reset.
+are released; CATCH_UP reads what it missed from ring or archive; FLUSHING gets no more messages,
+only its buffered bytes; LINGERING has been shut down for writing and waits for the client to close,
+so that the last bytes are not lost to a reset.
 
-Output: slot s owns ``output[base : base + size]``. ``[HEAD, TAIL)`` are bytes to be sent; TAIL is
-always the end of a whole frame.
+Output: a connection owns ``output[base : base + size]``. ``[HEAD, TAIL)`` are bytes to be sent;
+TAIL is always the end of a whole frame.
 """
 
 from __future__ import annotations
@@ -23,8 +23,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-
-from ringbuffer.jit import jit_borrowed, jit_borrowed_inline
 
 # Words of a connection's row (int64).
 CONNECTION_STATE = 0
@@ -38,8 +36,8 @@ CONNECTION_HEAD = 7
 CONNECTION_TAIL = 8
 CONNECTION_READABLE = 9  # the socket may have bytes (edge-triggered: cleared when it is dry)
 CONNECTION_WRITABLE = 10
-CONNECTION_DIRTY = 11  # in the queue of slots to be sent
-CONNECTION_READY = 12  # in the queue of slots to be read
+CONNECTION_DIRTY = 11  # 1: in the queue of connections with bytes to be sent
+CONNECTION_READY = 12  # 1: in the queue of connections to be read
 CONNECTION_CARRY = 13  # bytes of an incomplete frame kept in its carry row
 CONNECTION_SKIP = 14  # bytes of a debug packet to be skipped
 CONNECTION_BYTES_IN = 15  # consumed since the connection was made
@@ -49,9 +47,9 @@ CONNECTION_SENT_NS = 18  # ... of the last byte sent
 CONNECTION_PROGRESS_NS = 19  # ... since when the output has been waiting without any progress
 CONNECTION_DEADLINE_NS = 20  # CONNECTED, VERIFYING, FLUSHING, LINGERING: give up then
 CONNECTION_CAUGHT_UP = 21  # 1 once it has been LIVE: its backlog is bounded from then on
-CONNECTION_GENERATION = 22  # counts the uses of the slot
+CONNECTION_GENERATION = 22  # counts the uses of the row
 CONNECTION_MIDNIGHT_NS = 23  # of the day of its stream
-CONNECTION_NOTICED = 24  # 1: the duty cycle has told Python about this connection's end
+CONNECTION_NOTICED = 24  # 1: the notice of this connection's end has been left
 CONNECTION_WORDS = 32
 
 STATE_FREE = 0
@@ -64,24 +62,22 @@ STATE_LINGERING = 6
 
 # Words of a session's row (int64).
 SESSION_NUMBER = 0  # number of messages so far: last session sequence seen
-SESSION_CONNECTION = 1  # slot + 1 of its connection, 0 = none
+SESSION_CONNECTION = 1  # number of its connection + 1, 0 = none
 SESSION_DISCONNECT = 2  # 1 while it is in the queue of disconnects
 SESSION_WORDS = 3
 
 
 class OutputQueue(NamedTuple):
-    """Output buffers of all connections and the queue of those that have something to send.
-
-    Hot loops take the arrays out once: each access to a tuple's member counts references.
-    """
+    """Output buffers of all connections and the queue of those that have something to send."""
 
     output: np.ndarray  # uint8[connections * size]
     size: np.ndarray  # int64[1]: bytes of one connection's buffer
-    dirty: np.ndarray  # int64[connections]: slots, each at most once
+    dirty: np.ndarray  # int64[connections]: rows of connections, each at most once
     dirty_count: np.ndarray  # int64[2]: [0] entries of `dirty`, [1] fallbacks to CATCH_UP
 
 
 def create_connections(capacity: int, output_size_bytes: int) -> np.ndarray:
+    """int64[capacity, CONNECTION_WORDS]: free connections with their places in the output."""
     connections = np.zeros((capacity, CONNECTION_WORDS), np.int64)
     connections[:, CONNECTION_BASE] = np.arange(capacity) * output_size_bytes
     connections[:, CONNECTION_FD] = -1
@@ -89,63 +85,15 @@ def create_connections(capacity: int, output_size_bytes: int) -> np.ndarray:
 
 
 def create_sessions(capacity: int) -> np.ndarray:
+    """int64[capacity, SESSION_WORDS]: sessions without messages and connections."""
     return np.zeros((capacity, SESSION_WORDS), np.int64)
 
 
 def create_output_queue(capacity: int, output_size_bytes: int) -> OutputQueue:
+    """Empty buffers of ``output_size_bytes`` for ``capacity`` connections."""
     return OutputQueue(
         np.zeros(capacity * output_size_bytes, np.uint8),
         np.array([output_size_bytes], np.int64),
         np.zeros(capacity, np.int64),
         np.zeros(2, np.int64),
     )
-
-
-@jit_borrowed_inline
-def mark_dirty(
-    connections: np.ndarray, slot: int, dirty: np.ndarray, dirty_count: np.ndarray
-) -> None:
-    """Put ``slot`` into the queue of connections to be sent, unless it is there."""
-    if connections[slot, CONNECTION_DIRTY] == 0:
-        connections[slot, CONNECTION_DIRTY] = 1
-        dirty[dirty_count[0]] = slot
-        dirty_count[0] += 1
-
-
-@jit_borrowed
-def _compact(connections: np.ndarray, slot: int, output: np.ndarray) -> None:
-    """Move the waiting bytes to the front of the buffer."""
-    base = connections[slot, CONNECTION_BASE]
-    head = connections[slot, CONNECTION_HEAD]
-    count = connections[slot, CONNECTION_TAIL] - head
-    for i in range(count):
-        output[base + i] = output[base + head + i]
-    connections[slot, CONNECTION_HEAD] = 0
-    connections[slot, CONNECTION_TAIL] = count
-
-
-@jit_borrowed_inline
-def reserve(
-    connections: np.ndarray, slot: int, output: np.ndarray, size: int, size_bytes: int
-) -> bool:
-    """Whether ``size_bytes`` fit behind TAIL in a buffer of ``size`` bytes.
-
-    Makes room by moving once half of the buffer is sent, so moving costs O(1) a byte.
-    """
-    if (
-        connections[slot, CONNECTION_TAIL] + size_bytes > size
-        and connections[slot, CONNECTION_HEAD] * 2 >= size
-    ):
-        _compact(connections, slot, output)
-    return connections[slot, CONNECTION_TAIL] + size_bytes <= size
-
-
-def append_bytes(connections: np.ndarray, slot: int, queue: OutputQueue, data: bytes) -> bool:
-    """Append whole frames made in Python; False when they do not fit."""
-    if not reserve(connections, slot, queue.output, int(queue.size[0]), len(data)):
-        return False
-    at = int(connections[slot, CONNECTION_BASE] + connections[slot, CONNECTION_TAIL])
-    queue.output[at : at + len(data)] = np.frombuffer(data, np.uint8)
-    connections[slot, CONNECTION_TAIL] += len(data)
-    mark_dirty(connections, slot, queue.dirty, queue.dirty_count)
-    return True

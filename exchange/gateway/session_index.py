@@ -1,8 +1,9 @@
-"""Where the messages of a session lie in the event stream: a sparse index, for resume.
+"""A sparse index of where the messages of each session lie in the event stream.
 
-Who writes: OrderEntryAgent, while it consumes events. Every INDEX_INTERVAL events it keeps all
-sessions' counters (4 bytes a session); finding message N of a session is then a binary search, and
-at most one interval of events without a message of interest is scanned before the first one.
+Who writes: OrderEntryAgent, while it consumes events. Who reads: a login that continues a stream in
+the middle (login.py). Every INDEX_INTERVAL_EVENTS events the index keeps all sessions' counters (4
+bytes a session); finding message N of a session is then a binary search, and at most one interval
+of events without a message of interest is scanned before the first one.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ class SessionIndex:
 
 
 class SessionStreams:
-    """What order entry knows about the current day's message streams."""
+    """The current day's message streams: index, users, and the day itself."""
 
     def __init__(self, session_capacity: int) -> None:
         self.index = SessionIndex(session_capacity)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from exchange.codes import TIME_IN_FORCE_IMMEDIATE, TIME_IN_FORCE_MARKET_HOURS
-from exchange.gateway import ouch
+from exchange.gateway.protocol import ouch
 from scripts.lobster_replay.book import BID
 from scripts.lobster_replay.plan import Plan
 

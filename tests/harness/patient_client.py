@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from exchange.client.order_entry import OrderEntryClient, Sequenced
-from exchange.gateway.soupbintcp import LoginAccepted
+from exchange.gateway.protocol.soupbintcp import LoginAccepted
 
 PATIENCE_S = 180.0
 

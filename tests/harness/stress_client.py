@@ -24,7 +24,7 @@ from exchange_process import PASSWORD, RunningExchange
 
 from exchange.core import pipeline
 from exchange.core.region import region_name
-from exchange.gateway import soupbintcp
+from exchange.gateway.protocol import soupbintcp
 from ringbuffer.region import Region
 from scripts.benchmarks import load, oracle
 

@@ -17,7 +17,7 @@ from exchange_process import PASSWORD, RunningExchange
 from patient_client import PatientClient
 
 from exchange.client.order_entry import ConnectionEnded, LoginRefused
-from exchange.gateway import ouch
+from exchange.gateway.protocol import ouch
 
 SYMBOLS = ("AAPL", "AMZN", "MSFT")
 WINDOW = 64

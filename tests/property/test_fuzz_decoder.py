@@ -19,8 +19,10 @@ import pytest
 from hypothesis import given, settings
 
 from exchange.codes import CommandKind, OrderType, Reject
-from exchange.gateway import decoder, ouch, soupbintcp
-from exchange.gateway.decoder import Stop, decode
+from exchange.gateway import decoder
+from exchange.gateway.decoder import CommandSlots, ReceivedBytes, decode
+from exchange.gateway.decoder_stop import Stop
+from exchange.gateway.protocol import ouch, soupbintcp
 from exchange.gateway.symbols import SymbolTable, add_instrument, create_symbol_table
 from exchange.records import COMMAND
 from ringbuffer.jit import JIT_DISABLED, jit
@@ -143,30 +145,37 @@ def run(
         for i in range(buffer.shape[0]):
             if i < 8 or i >= 8 + size:
                 buffer[i] = 0x55
-        decode(buffer, 8, 8 + size, commands, 3, room, 7, 11, symbols, result)
+        decode(
+            ReceivedBytes(buffer, 8, 8 + size, 7, 11),
+            CommandSlots(commands, 3, room),
+            symbols,
+            result,
+        )
         for i in range(buffer.shape[0]):
             if i < 8 or i >= 8 + size:
                 buffer[i] = 0
-        decode(buffer, 8, 8 + size, twin, 3, room, 7, 11, symbols, other)
+        decode(
+            ReceivedBytes(buffer, 8, 8 + size, 7, 11), CommandSlots(twin, 3, room), symbols, other
+        )
         for i in range(result.shape[0] - 1):
             if result[i] != other[i]:
                 return 1
         for i in range(command_bytes.shape[0]):
             if command_bytes[i] != twin_bytes[i]:
                 return 2
-        position = result[decoder.POSITION]
-        written = result[decoder.SLOTS]
-        stop = result[decoder.STOP]
+        position = result[decoder.DECODED_OFFSET]
+        written = result[decoder.DECODED_SLOTS]
+        stop = result[decoder.DECODED_STOP]
         if position < 8 or position > 8 + size:
             return 3
-        if written < 0 or written > room or result[decoder.MESSAGES] > written:
+        if written < 0 or written > room or result[decoder.DECODED_MESSAGES] > written:
             return 4
-        if stop < 0 or stop > decoder.Stop.LOGIN_TWICE:
+        if stop < 0 or stop > Stop.LOGIN_TWICE:
             return 5
         left = 8 + size - position
-        if stop == decoder.Stop.NEED_MORE and left >= decoder.FRAME_SIZE_MAXIMUM:
+        if stop == Stop.NEED_MORE and left >= decoder.FRAME_SIZE_MAXIMUM:
             return 6
-        if result[decoder.SKIP] > 0 and (left != 0 or stop != decoder.Stop.NEED_MORE):
+        if result[decoder.DECODED_SKIP] > 0 and (left != 0 or stop != Stop.NEED_MORE):
             return 7
         if written * decoder.BYTES_PER_SLOT_MINIMUM > position - 8:
             return 8
@@ -195,8 +204,8 @@ def test_more_than_a_million_mutated_buffers() -> None:
             commands.view(np.uint8),
             twin,
             twin.view(np.uint8),
-            np.zeros(decoder.RESULT_WORDS, np.int64),
-            np.zeros(decoder.RESULT_WORDS, np.int64),
+            np.zeros(decoder.DECODED_WORDS, np.int64),
+            np.zeros(decoder.DECODED_WORDS, np.int64),
             stops,
         )
     assert broken == 0, f"invariant {broken}, seed {SEED}"
@@ -321,12 +330,17 @@ def message_records(body: bytes) -> list[dict[str, int]]:
 
 def check_against_reference(data: bytes, room: int, symbols: SymbolTable) -> None:
     commands = np.full(SLOTS * 64, 0xA5, np.uint8).view(COMMAND).view(ARRAY)
-    result = np.zeros(decoder.RESULT_WORDS, np.int64)
+    result = np.zeros(decoder.DECODED_WORDS, np.int64)
     buffer = np.frombuffer(data, np.uint8).copy() if data else np.zeros(1, np.uint8)
-    decode(buffer, 0, len(data), commands, 0, room, 7, 11, symbols, result)
+    decode(
+        ReceivedBytes(buffer, 0, len(data), 7, 11), CommandSlots(commands, 0, room), symbols, result
+    )
     records, consumed, stop = reference(data, room)
-    assert (int(result[decoder.POSITION]), Stop(result[decoder.STOP])) == (consumed, stop), data
-    assert int(result[decoder.SLOTS]) == len(records)
+    assert (int(result[decoder.DECODED_OFFSET]), Stop(result[decoder.DECODED_STOP])) == (
+        consumed,
+        stop,
+    ), data
+    assert int(result[decoder.DECODED_SLOTS]) == len(records)
     expected = np.zeros(len(records), COMMAND)
     for record, fields in zip(expected, records, strict=True):
         for name, value in fields.items():
@@ -366,13 +380,18 @@ def test_a_buffer_that_ends_at_an_unmapped_page() -> None:
     try:
         symbols = make_symbols()
         commands = np.zeros(SLOTS, COMMAND).view(ARRAY)
-        result = np.zeros(decoder.RESULT_WORDS, np.int64)
+        result = np.zeros(decoder.DECODED_WORDS, np.int64)
         for row in corpus(SEED + 2)[:64]:
             for size in range(1, BUFFER_BYTES + 1):
                 buffer = array[page - size : page]
                 buffer[:] = row[:size]
-                decode(buffer, 0, size, commands, 0, SLOTS, 7, 11, symbols, result)
-                assert 0 <= result[decoder.POSITION] <= size
+                decode(
+                    ReceivedBytes(buffer, 0, size, 7, 11),
+                    CommandSlots(commands, 0, SLOTS),
+                    symbols,
+                    result,
+                )
+                assert 0 <= result[decoder.DECODED_OFFSET] <= size
     finally:
         assert libc.mprotect(ctypes.c_void_p(address + page), page, 3) == 0
         del array, buffer

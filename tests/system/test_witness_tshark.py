@@ -21,7 +21,7 @@ import pytest
 from patient_client import PATIENCE_S, PatientClient
 
 from exchange.client.order_entry import ConnectionEnded, LoginRefused, Sequenced
-from exchange.gateway import ouch, soupbintcp
+from exchange.gateway.protocol import ouch, soupbintcp
 
 pytestmark = pytest.mark.needs_jit
 
@@ -270,6 +270,7 @@ def client_stream(tshark: str, file: Path, port: int) -> bytes:
 @pytest.mark.parametrize("name", CAPTURES)
 def test_reference_captures_decode(tshark: str, wire_directory: Path, name: str) -> None:
     from exchange.gateway import decoder
+    from exchange.gateway.decoder_stop import Stop
     from exchange.gateway.symbols import create_symbol_table
     from exchange.records import COMMAND
 
@@ -284,12 +285,14 @@ def test_reference_captures_decode(tshark: str, wire_directory: Path, name: str)
         parsed = ouch.decode(message, inbound=True)
         assert ouch.encode(parsed.letter, parsed.fields)[: len(message)] == message
     commands = np.zeros(2048, COMMAND)
-    result = np.zeros(decoder.RESULT_WORDS, np.int64)
+    result = np.zeros(decoder.DECODED_WORDS, np.int64)
     buffer = np.frombuffer(rest, np.uint8).copy()
-    decoder.decode(buffer, 0, len(rest), commands, 0, 2048, 1, 1, create_symbol_table(8), result)
-    assert int(result[decoder.MESSAGES]) == len(messages)
-    stop = decoder.Stop(result[decoder.STOP])
-    assert stop in (decoder.Stop.NEED_MORE, decoder.Stop.LOGOUT)
-    assert len(rest) - int(result[decoder.POSITION]) in (0, 3)
+    received = decoder.ReceivedBytes(buffer, 0, len(rest), 1, 1)
+    target = decoder.CommandSlots(commands, 0, 2048)
+    decoder.decode(received, target, create_symbol_table(8), result)
+    assert int(result[decoder.DECODED_MESSAGES]) == len(messages)
+    stop = Stop(result[decoder.DECODED_STOP])
+    assert stop in (Stop.NEED_MORE, Stop.LOGOUT)
+    assert len(rest) - int(result[decoder.DECODED_OFFSET]) in (0, 3)
     letters = {chr(message[0]) for message in messages}
     assert letters <= set("OUXM") and letters

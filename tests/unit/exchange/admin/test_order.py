@@ -6,7 +6,7 @@ import pytest
 
 from exchange.admin.order import Order, parse_order
 from exchange.errors import ConfigurationError
-from exchange.gateway import ouch
+from exchange.gateway.protocol import ouch
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Many logins at once: the queue of password checks makes nobody late, and holds none for the dead.
+"""Many logins at once: none is late because of the queue, and closed connections leave it.
 
 The check is held by the test, so how long scrypt takes does not matter.
 """
@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from exchange.core.counters import Counter
-from exchange.gateway import password_checks as login_module
-from exchange.gateway import soupbintcp
+from exchange.gateway import password_checks
+from exchange.gateway.protocol import soupbintcp
 from tests.harness.order_entry_core import PASSWORD, username, wait_for
 
 pytestmark = pytest.mark.needs_jit
@@ -35,14 +35,14 @@ def held_checks(monkeypatch: pytest.MonkeyPatch) -> tuple[list[str], threading.E
     """(passwords checked so far, event that lets the checks go on)."""
     begun: list[str] = []
     go_on = threading.Event()
-    verify = login_module.verify_password
+    verify = password_checks.verify_password
 
     def slow(password: str, hashed: Any) -> bool:
         begun.append(password)
         assert go_on.wait(300)
         return verify(password, hashed)
 
-    monkeypatch.setattr(login_module, "verify_password", slow)
+    monkeypatch.setattr(password_checks, "verify_password", slow)
     return begun, go_on
 
 
@@ -77,7 +77,9 @@ def test_no_check_for_a_client_that_has_given_up(
     clients = [knock(gateway, session) for session in range(1, SESSIONS + 1)]
     try:
         wait_for(lambda: bool(begun), "the first check")
-        wait_for(lambda: len(gateway.agent._authenticator._pending) == SESSIONS, "all to be queued")
+        wait_for(
+            lambda: len(gateway.agent._password_checks._pending) == SESSIONS, "all to be queued"
+        )
         for client in clients[1:-1]:
             client.close()
         wait_for(lambda: gateway.core.counter(Counter.CONNECTIONS) == 2, "the dead to be noticed")

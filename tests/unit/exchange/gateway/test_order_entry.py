@@ -16,7 +16,7 @@ from exchange.client.order_entry import ConnectionEnded, LoginRefused
 from exchange.codes import CommandKind
 from exchange.core import pipeline
 from exchange.core.counters import Counter
-from exchange.gateway import ouch, soupbintcp
+from exchange.gateway.protocol import ouch, soupbintcp
 from exchange.gateway.session import CONNECTION_DEADLINE_NS, CONNECTION_RECEIVED_NS
 from tests.harness.order_entry_core import (
     NEARLY_LATE_S,

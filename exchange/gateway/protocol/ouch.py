@@ -1,8 +1,9 @@
 """OUCH 4.2 messages: layouts, letters for our codes, and Python encoding and decoding.
 
-Who uses it: decoder.py and encoder.py (sizes, letters), client.py, tools and tests (everything).
-Big-endian unsigned integers, alphanumeric fields left-justified and space-padded, prices in
-1/10,000 of the currency unit, timestamps in nanoseconds since midnight.
+Who uses it: exchange/gateway/decoder.py and exchange/gateway/encoder.py (sizes, offsets, letters);
+the order entry client, tools and tests (everything). Big-endian unsigned integers, alphanumeric
+fields left-justified and space-padded, prices in 1/10,000 of the currency unit, timestamps in
+nanoseconds since midnight.
 
 Inbound (``offset:length``)::
 
@@ -36,6 +37,7 @@ Decision GTW-4.
 
 from __future__ import annotations
 
+from collections import namedtuple
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -285,6 +287,28 @@ OUTBOUND: dict[tuple[str, int], np.dtype] = {
         MODIFIED_SIZE_BYTES,
     ),
 }
+
+
+def _offsets(layouts: dict[tuple[str, int], np.dtype], letter: int) -> Any:
+    """A named tuple: field -> byte offset in the longest message of type ``letter``."""
+    _, dtype = max(
+        (size, dtype) for (known, size), dtype in layouts.items() if ord(known) == letter
+    )
+    assert dtype.fields is not None and dtype.names is not None
+    offsets = {name: int(dtype.fields[name][1]) for name in dtype.names}
+    return namedtuple("Offsets", offsets)(**offsets)
+
+
+def inbound_offsets(letter: int) -> Any:
+    """Byte offset of each field of an inbound message; compiled code sees constants."""
+    return _offsets(INBOUND, letter)
+
+
+def outbound_offsets(letter: int) -> Any:
+    """Byte offset of each field of an outbound message; compiled code sees constants."""
+    return _offsets(OUTBOUND, letter)
+
+
 MESSAGE_NAMES = {
     "S": "system_event",
     "A": "accepted",
@@ -301,9 +325,12 @@ MESSAGE_NAMES = {
 def framed(message: np.dtype) -> np.dtype:
     """``message`` with its SoupBinTCP header: ``length`` (u16 BE) and ``packet`` (1 letter)."""
     assert message.fields is not None
-    names = [name for name in message.names or ()]
     return np.dtype(
-        [("length", ">u2"), ("packet", "S1"), *((name, message.fields[name][0]) for name in names)]
+        [
+            ("length", ">u2"),
+            ("packet", "S1"),
+            *((name, message.fields[name][0]) for name in message.names or ()),
+        ]
     )
 
 

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 
 from exchange.codes import CancelReason, Reject, Side, TradeReason
-from exchange.gateway import ouch, soupbintcp
+from exchange.gateway.protocol import ouch, soupbintcp
 
-PROTOCOL = Path(__file__).resolve().parents[4] / "docs" / "protocol.md"
+PROTOCOL = Path(__file__).resolve().parents[5] / "docs" / "protocol.md"
 # Written from the protocol's tables, not from ouch.py: name, offset, length, kind.
 TOKEN_IN = ("token", 1, 14, "a")
 INBOUND_TABLE = {

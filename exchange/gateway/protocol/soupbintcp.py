@@ -1,7 +1,7 @@
 """SoupBinTCP 3.00 framing: the packets, their layouts, and their Python encoding and parsing.
 
-Who uses it: the decoder and the encoder (constants only), order_entry.py (login, logout, debug) and
-client.py. Nothing here runs once per message.
+Who uses it: the decoder and the encoder (constants only), the gateway's Python side (login, logout,
+debug) and exchange/client/order_entry.py. Nothing here runs once per message.
 
 Every packet::
 

@@ -1,9 +1,10 @@
 """Unaligned loads and stores on byte buffers for jitted code, as LLVM intrinsics.
 
-Who uses it: decoder.py and encoder.py. ``array`` is a one-dimensional uint8 array, ``index`` a byte
-position; the caller guarantees that all bytes of the access lie inside the array. ``_big`` swaps to
-and from network byte order; the others keep the bytes as they lie in memory (little-endian host).
-With the JIT disabled plain-Python twins do the same.
+Who uses it: exchange/gateway/decoder.py and exchange/gateway/encoder.py. ``array`` is a
+one-dimensional uint8 array, ``index`` a byte position; the caller guarantees that all bytes of the
+access lie inside the array. ``_big`` swaps to and from network byte order; the others keep the
+bytes as they lie in memory (little-endian host). With the JIT disabled plain-Python twins do the
+same.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ when the daemon has replaced it, so a new or revoked key counts from the next re
 
 Secrets are encrypted with AES-256-GCM under the master key (DATA/master.key or ``[api]
 master_key_file``: 64 hexadecimal characters); the key's id, account and permissions are
-authenticated with it, so a record cannot be given another account by editing the file. A revoked
+authenticated with it, so editing the file cannot move a key to another account. A revoked
 key's secret is erased. Both files have mode 0600 and are replaced atomically.
 
 Invariants: a file that is damaged or does not belong to the master key is never used in part;
@@ -49,7 +49,7 @@ TRADE: Permission = "trade"
 
 
 class KeysDamaged(ExchangeError):
-    """keys.json or the master key cannot be used. The text says which and what to do."""
+    """keys.json or the master key cannot be used. The text names the file and the remedy."""
 
     status = ExitStatus.CONFIGURATION
 

@@ -66,8 +66,8 @@ class _Klines(msgspec.Struct):
 
 def clock_ahead_ns(time_answer: bytes | msgspec.Raw) -> int:
     """The exchange's clock minus ours, from the data of ``GET /time`` that came just now."""
-    said = msgspec.json.decode(time_answer, type=dict[str, int])
-    return said["timestamp"] * 1_000_000 - time.time_ns()
+    body = msgspec.json.decode(time_answer, type=dict[str, int])
+    return body["timestamp"] * 1_000_000 - time.time_ns()
 
 
 def made_up_id() -> str:
@@ -88,13 +88,13 @@ class RestClient:
         self._base_url = base_url.rstrip("/")
         self._key = key
         self._patience_s = patience_s
-        self._session: aiohttp.ClientSession | None = None
+        self._http: aiohttp.ClientSession | None = None
         self._clock_ahead_ns = 0  # the exchange's clock minus ours
 
     async def __aenter__(self) -> RestClient:
         timeout = aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_S)
         connector = aiohttp.TCPConnector(limit=0)
-        self._session = aiohttp.ClientSession(timeout=timeout, connector=connector)
+        self._http = aiohttp.ClientSession(timeout=timeout, connector=connector)
         return self
 
     async def __aexit__(
@@ -107,14 +107,14 @@ class RestClient:
 
     async def close(self) -> None:
         """Close the connections. Idempotent."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        if self._http is not None:
+            await self._http.close()
+            self._http = None
 
     # --- the market ---------------------------------------------------------------------------
 
     async def time(self) -> dict[str, Any]:
-        """The exchange's clock, as it says it."""
+        """The time of the exchange's clock."""
         return await self._get("/time", dict[str, Any], private=False)
 
     async def instruments(self) -> list[Instrument]:
@@ -300,7 +300,7 @@ class RestClient:
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
     async def _once(self, method: str, path: str, body: bytes, private: bool) -> msgspec.Raw:
-        assert self._session is not None, "use the client with `async with`"
+        assert self._http is not None, "use the client with `async with`"
         headers = {"Content-Type": "application/json"} if body else {}
         if private:
             if self._key is None:
@@ -311,7 +311,7 @@ class RestClient:
             )
         # encoded: what is signed is what is sent
         url = yarl.URL(self._base_url + path, encoded=True)
-        async with self._session.request(method, url, data=body or None, headers=headers) as answer:
+        async with self._http.request(method, url, data=body or None, headers=headers) as answer:
             text = await answer.read()
             status = answer.status
             retry_after = answer.headers.get("Retry-After", "")

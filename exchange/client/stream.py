@@ -67,13 +67,13 @@ class Stream:
         self._key = key
         self._reconnect = reconnect
         self._heartbeats = heartbeats
-        self._session: aiohttp.ClientSession | None = None
+        self._http: aiohttp.ClientSession | None = None
         self._socket: aiohttp.ClientWebSocketResponse | None = None
         self._channels: dict[str, int | None] = {}  # channel -> newest sequence, where it resumes
         self._closed = False
 
     async def __aenter__(self) -> Stream:
-        self._session = aiohttp.ClientSession()
+        self._http = aiohttp.ClientSession()
         try:
             await self._connect()
         except NotReached:
@@ -95,9 +95,9 @@ class Stream:
         if self._socket is not None:
             await self._socket.close()
             self._socket = None
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        if self._http is not None:
+            await self._http.close()
+            self._http = None
 
     # --- what a bot asks ----------------------------------------------------------------------
 
@@ -240,12 +240,12 @@ class Stream:
 
     async def _set_clock(self) -> str:
         """Our clock is wrong: take the exchange's and connect again. Why the connection ends."""
-        assert self._session is not None
+        assert self._http is not None
         self._clock_set = True
         try:
-            async with self._session.get(self._base_url + TIME_PATH) as answer:
-                said = msgspec.json.decode(await answer.read(), type=dict[str, msgspec.Raw])
-            self._clock_ahead_ns = clock_ahead_ns(said["data"])
+            async with self._http.get(self._base_url + TIME_PATH) as answer:
+                body = msgspec.json.decode(await answer.read(), type=dict[str, msgspec.Raw])
+            self._clock_ahead_ns = clock_ahead_ns(body["data"])
         except (aiohttp.ClientError, OSError, msgspec.DecodeError, KeyError) as error:
             self._clock_set = False
             return f"the exchange's clock cannot be asked for: {error}"
@@ -270,10 +270,10 @@ class Stream:
 
     async def _connect(self) -> None:
         """Connect, sign in and subscribe to everything. Raises NotReached."""
-        if self._session is None:
+        if self._http is None:
             raise NotReached("the stream is closed")
         try:
-            self._socket = await self._session.ws_connect(
+            self._socket = await self._http.ws_connect(
                 self._url, max_msg_size=MAXIMUM_MESSAGE_BYTES, autoping=True
             )
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -290,5 +290,5 @@ class Stream:
 
 
 def _resumes(channel: str) -> bool:
-    """Whether a channel can be had from a sequence on."""
+    """Whether a subscription to ``channel`` may begin at a sequence of the past."""
     return channel == "orders" or channel.startswith("trade.")

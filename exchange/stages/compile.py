@@ -207,7 +207,7 @@ def _trade(port: int, work: Callable[[], None], token: str) -> None:
 
 
 def _compile_read_models() -> None:
-    from exchange.api.websocket.fan_out_send import compile_sending
+    from exchange.api.websocket.fan_out import compile_sending
     from exchange.api.websocket.trade_frames import compile_trade_frames
     from exchange.read_model.accounts.model import compile_accounts
     from exchange.read_model.market.model import compile_market

@@ -1,9 +1,9 @@
-"""Who asks: checks the signature of a REST request or of a WebSocket's sign-in.
+"""Authenticates a REST request or a WebSocket's sign-in by its signature.
 
-Who uses it: every private handler. ``signature.py`` says what is signed. The order of the checks is
-part of the safety: shape, time, signature, rate, nonce. So a nonce is remembered only for a request
-that a holder of the secret has made within the key's rate, which bounds the memory: at most rate x
-twice the receive window + burst nonces a key, and none of a stranger.
+Who uses it: every private handler. ``signature.py`` defines what is signed. The order of the checks
+is part of the safety: form, time, signature, rate, nonce. So a nonce is remembered only for a
+request that a holder of the secret has made within the key's rate, which bounds the memory: at most
+rate x twice the receive window + burst nonces a key, and none of a stranger.
 
 Invariants: a nonce is refused as long as its timestamp would be accepted; an unknown key costs what
 a wrong signature costs; secrets and signatures are compared in constant time and never logged.
@@ -34,7 +34,7 @@ MILLISECONDS = 1_000_000  # in nanoseconds
 
 
 class Credentials(NamedTuple):
-    """What a client says to prove who it is, as it came."""
+    """A client's proof of its identity, as it was received."""
 
     key_id: str
     timestamp: str
@@ -62,7 +62,7 @@ class Authenticator:
         self._window_ms = receive_window_ms
         self._clock_ns = clock_ns
         self._nonces = NonceMemory(receive_window_ms, nonce_file, clock_ns() // MILLISECONDS)
-        self._nobody = secrets.token_hex(32).encode()  # the secret of every unknown key
+        self._unknown_key_secret = secrets.token_hex(32).encode()
         self._told: KeysDamaged | None = None
 
     def authenticate(
@@ -111,7 +111,7 @@ class Authenticator:
         """All checks but the permission's."""
         key_id, timestamp, nonce, given = credentials
         now_ms = self._clock_ns() // MILLISECONDS
-        self._check_shape(timestamp, nonce)
+        self._check_form(timestamp, nonce)
         ahead_ms = int(timestamp) - now_ms
         if abs(ahead_ms) > self._window_ms:
             raise ApiError(
@@ -120,7 +120,7 @@ class Authenticator:
                 f"{self._window_ms} ms are allowed; the exchange's clock says {now_ms}",
             )
         found = self._find(key_id)
-        secret = found[1] if found is not None else self._nobody
+        secret = found[1] if found is not None else self._unknown_key_secret
         expected = signature.sign(secret, method, path, timestamp, nonce, body)
         correct = hmac.compare_digest(
             expected.encode(), given.lower().encode("utf-8", "surrogateescape")
@@ -141,7 +141,7 @@ class Authenticator:
         return found[0]
 
     @staticmethod
-    def _check_shape(timestamp: str, nonce: str) -> None:
+    def _check_form(timestamp: str, nonce: str) -> None:
         if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= TIMESTAMP_DIGITS):
             raise ApiError(
                 ErrorCode.INVALID_FIELD, "timestamp: must be milliseconds since 1970, digits only"

@@ -1,4 +1,4 @@
-"""Nonces that were used: each is refused as long as its timestamp would be accepted.
+"""Remembers used nonces: each is refused as long as its timestamp would be accepted.
 
 Who uses it: the authenticator. In memory a nonce is 16 bytes of BLAKE2b over key and nonce. The
 newest ones also lie in a file that is mapped into memory (DATA/nonces), so that a request cannot be
@@ -62,7 +62,7 @@ class NonceFile:
         self._next = (self._next + 1) % ENTRIES
 
     def living(self, now_ms: int) -> Iterator[tuple[int, bytes]]:
-        """The entries that are not to be forgotten yet, oldest first."""
+        """The entries that have not expired at ``now_ms``, oldest first."""
         for step in range(ENTRIES):
             entry = self._at((self._next + step) % ENTRIES)
             if entry[0] >= now_ms:

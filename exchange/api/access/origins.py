@@ -1,8 +1,8 @@
-"""Which web pages may use the interfaces: the origin of what browsers send.
+"""Checks the origin of browsers' requests: which web pages may use the interfaces.
 
 Who uses it: the REST routes, and the WebSocket before it upgrades. By default only pages of the
 exchange itself; ``[api] allowed_origins`` names others, and only those get CORS headers. Programs
-send no Origin and are not concerned: what protects them is the signature.
+send no Origin header and are not checked here: the signature protects them.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def require_origin(request: web.BaseRequest, allowed: Collection[str]) -> None:
 
 
 def cors_headers(request: web.BaseRequest, allowed: Collection[str]) -> Mapping[str, str]:
-    """What lets an allowed page of another site read the answer; nothing for all others."""
+    """The headers that let an allowed page of another site read the answer; else none."""
     if not allowed:
         return {}
     origin = request.headers.get("Origin")

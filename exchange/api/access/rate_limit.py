@@ -56,10 +56,10 @@ class TokenBuckets:
 
 
 class RateLimits:
-    """What a request must pass: its address's bucket, later its key's.
+    """The buckets that a request must pass: its address's, later its key's.
 
     ``trusted_proxies``: networks whose X-Forwarded-For is believed; without them the address is
-    the connection's, whatever the headers say.
+    the connection's, whatever the headers contain.
     """
 
     def __init__(
@@ -98,10 +98,10 @@ class RateLimits:
             )
 
     def client_address(self, request: web.BaseRequest) -> str:
-        """The client's address: the connection's, or what trusted proxies say it is.
+        """The client's address: the connection's, or the one that trusted proxies report.
 
-        Of X-Forwarded-For the last entry that is no trusted proxy counts: what stands before it
-        was written by the client.
+        The last entry of X-Forwarded-For that is not a trusted proxy counts: the client itself may
+        have written everything before it.
         """
         address = request.remote or ""
         if not self._trusted or not self._is_trusted(address):

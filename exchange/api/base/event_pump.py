@@ -1,8 +1,8 @@
-"""The event stream on an asyncio loop: follows released events without keeping the loop to itself.
+"""Follows released events on an asyncio loop, in short turns.
 
-Who uses it: the processes api and feed. It turns when the journaler has written the stage's
-eventfd, in batches, at most BUDGET_S in one turn, then lets the loop do everything else once and
-goes on. A burst of millions of orders so costs a request half of its speed and not its life.
+Who uses it: the processes api and feed. A turn begins when the journaler has written the stage's
+eventfd. It reads batches for at most BUDGET_S, then lets the loop do everything else once. So
+during a burst of millions of orders a request takes twice as long, but does not time out.
 
 Listeners are called with each batch in the order in which they were added (market model, accounts,
 order gateway); ``after`` at the end of each turn (the hub, which then sends what has changed).
@@ -33,7 +33,7 @@ Listener = Callable[[np.ndarray], None]
 
 
 class Stage(Protocol):
-    """What is needed of a service_stage.ServiceStage."""
+    """The part of a ServiceStage (exchange/runtime/service.py) that is needed here."""
 
     cursors: np.ndarray
     eventfd: int
@@ -47,9 +47,9 @@ class Stage(Protocol):
 
 
 class EventPump:
-    """``follower``: stands where the listeners' own knowledge ends. ``batch_events``: of one batch.
+    """``follower``: at the first event that the listeners do not know. ``batch_events``: a batch.
 
-    ``lapped`` is called when the ring was too fast and the archive had to be read.
+    ``lapped`` is called when the ring had overwritten events and the archive was read instead.
     """
 
     def __init__(
@@ -75,8 +75,8 @@ class EventPump:
         self.failure: asyncio.Future[None] | None = None
 
     @property
-    def position(self) -> int:
-        """The event that is looked at next: all before it have been given to the listeners."""
+    def next_event(self) -> int:
+        """Sequence of the next event: the listeners have been given all events before it."""
         return self._follower.position
 
     def lag(self) -> int:
@@ -107,13 +107,13 @@ class EventPump:
             cancel_sleep(self._stage.cursors, self._sleeping_word)
             self._loop = None
 
-    async def reached(self, position: int) -> None:
-        """Wait until every event below ``position`` has been given to the listeners."""
-        if self.position >= position:
+    async def reached(self, event: int) -> None:
+        """Wait until every event below ``event`` has been given to the listeners."""
+        if self.next_event >= event:
             return
         assert self._loop is not None
         future: asyncio.Future[None] = self._loop.create_future()
-        self._waiting.append((position, future))
+        self._waiting.append((event, future))
         await future
 
     # --- turns --------------------------------------------------------------------------------
@@ -133,7 +133,7 @@ class EventPump:
         try:
             more = self._work()
         except Exception as error:
-            # what a listener could not take it will not take again: the process must end
+            # the listener would fail at the same events again: the process must end
             assert self.failure is not None
             if not self.failure.done():
                 self.failure.set_exception(error)
@@ -146,7 +146,7 @@ class EventPump:
             self._schedule()
 
     def _work(self) -> bool:
-        """Batches until all is seen or the time is over. Returns whether there is more."""
+        """Read batches until none is left or the time is over. Returns whether there are more."""
         follower = self._follower
         end_s = time.perf_counter() + BUDGET_S
         before, laps = follower.position, follower.lapped_count
@@ -172,17 +172,17 @@ class EventPump:
     def _answer(self) -> None:
         if not self._waiting:
             return
-        position = self.position
+        next_event = self.next_event
         left = []
         for wanted, future in self._waiting:
-            if wanted > position:
+            if wanted > next_event:
                 left.append((wanted, future))
             elif not future.done():
                 future.set_result(None)
         self._waiting = left
 
     def _fall_asleep(self) -> bool:
-        """Announce that we sleep, and look again. Returns whether there is still nothing."""
+        """Announce that the pump sleeps, and check again. Returns whether it may sleep."""
         announce_sleep(self._stage.cursors, self._sleeping_word)
         nothing = self._follower.behind() <= 0 and (
             self._stage.stopped() == self.stopped.is_set()

@@ -1,9 +1,9 @@
-"""Whether the exchange works: the answer for probes and for people.
+"""Health of the exchange, for probes and for people.
 
 Who uses it: ``GET /api/v1/health`` and ``GET /health`` on the port of ``[health]``. Healthy means
-that the core moves: the daemon says "running", matcher and journaler beat, what was sequenced
-becomes durable, and what is released reaches the API's own answers. Nothing here asks another
-process: it reads the core's shared memory and the run file.
+that the core moves: the daemon's phase is "running", matcher and journaler beat, sequenced commands
+become durable, and released events reach the API's own answers. No other process is asked: the
+watch reads the core's shared memory and the run file.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ RUN_FILE_NS = 250 * MILLISECOND_NS  # the run file is read this often at most
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
-    """problems: what is wrong, in words; empty = healthy. heartbeats: stage -> age in ms."""
+    """``problems``: text for people, empty = healthy. ``heartbeat_age_ms``: stage -> age in ms."""
 
     healthy: bool
     phase: str
@@ -39,7 +39,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Observed(Protocol):
-    """What is looked at of the process itself: service.ApiService."""
+    """The part of an ApiService that is watched."""
 
     ready: bool
     stopping: bool
@@ -47,7 +47,7 @@ class Observed(Protocol):
 
 
 class _Progress:
-    """Since when something waits although it should move."""
+    """Measures how long a value has not moved towards its goal."""
 
     def __init__(self) -> None:
         self._value = -1
@@ -86,7 +86,7 @@ class HealthWatch:
         self._phase_ns: int | None = None
 
     def look(self, service: Observed) -> Health:
-        """How it is now."""
+        """The health as of now."""
         now_ns = self._clock_ns()
         problems = []
         phase = self._read_phase(now_ns)
@@ -109,7 +109,7 @@ class HealthWatch:
             problems.append("the exchange is stopping")
         else:
             released = load_acquire(self._cursors, pipeline.EVENT_RELEASED)
-            if self._own.stuck_ns(service.pump.position, released, now_ns) > self._lag_ns:
+            if self._own.stuck_ns(service.pump.next_event, released, now_ns) > self._lag_ns:
                 problems.append(f"the API is {lag['api_events']:,} events behind")
         return Health(
             healthy=not problems,

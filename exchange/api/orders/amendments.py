@@ -1,4 +1,4 @@
-"""What an amendment asks for, judged before it is sent; and whether two requests are the same.
+"""Checks an amendment before it is sent, and whether a repeated request is the same one.
 
 Who uses it: the order gateway. The matcher cancels an order whose replacement has invalid details
 (Rule replace-details in docs/matching.md): a client that mistypes a price must not lose its order,
@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from exchange.api.orders import errors as order_errors
+from exchange.api.orders.errors import change_refused
 from exchange.api.orders.json import STATUS_REJECTED
 from exchange.api.orders.terms import SIDES, TYPES, NewOrder, invalid
 from exchange.codes import OrderType, Reject, Side
@@ -26,7 +26,7 @@ Describe = Callable[["Order"], dict[str, Any]]
 
 
 class NewTerms(NamedTuple):
-    """What an order is to be: its open quantity, limit price (0: none) and stop price (0: none)."""
+    """Terms after an amendment: open quantity, limit price (0: none), stop price (0: none)."""
 
     open: int
     price: int
@@ -34,7 +34,7 @@ class NewTerms(NamedTuple):
 
 
 def current_terms(order: Order) -> NewTerms:
-    """What the order is now."""
+    """The present terms of ``order``."""
     price = order.price if order.order_type in _PRICED else 0
     return NewTerms(order.open, price, order.stop_price)
 
@@ -42,7 +42,7 @@ def current_terms(order: Order) -> NewTerms:
 def new_terms(
     order: Order, quantity: int | None, price: int | None, stop_price: int | None
 ) -> NewTerms:
-    """What is asked for. Raises ApiError (INVALID_FIELD)."""
+    """The terms that the amendment asks for. Raises ApiError (INVALID_FIELD)."""
     now = current_terms(order)
     if quantity is None and price is None and stop_price is None:
         raise invalid("body", "at least one of quantity, price and stop_price is needed")
@@ -62,7 +62,7 @@ def check(terms: NewTerms, order: Order, instrument: Instrument, describe: Descr
     """Raises ApiError, 10000 + reject, when the instrument forbids ``terms``."""
 
     def refuse(reject: Reject, what: str) -> None:
-        raise order_errors.refused(reject, what, describe(order))
+        raise change_refused(reject, what, describe(order))
 
     if terms.open % instrument.lot:
         refuse(Reject.INVALID_QUANTITY, f"what is left must be a multiple of {instrument.lot}")
@@ -88,8 +88,8 @@ def _was_lowered(found: Order, quantity: int) -> bool:
 def is_same(found: Order, symbol: str, asked: NewOrder) -> bool:
     """Whether ``found``, an order in ``symbol``, can have been made from ``asked``.
 
-    What its events no longer tell counts as equal: a repriced order has another price, a
-    lowered one a smaller quantity, and of a rejected one not all terms are known.
+    Terms that the events no longer show count as equal: a repriced order has another price, a
+    lowered order a smaller quantity, and a rejected order lacks some terms.
     """
     same = (
         symbol == asked.symbol

@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 Description = dict[str, Any]
 
 
-def not_found(order_id: int) -> ApiError:
+def order_not_found(order_id: int) -> ApiError:
     """ORDER_NOT_FOUND: it was never there, or is another account's, or is no longer kept."""
     return ApiError(ErrorCode.ORDER_NOT_FOUND, f"order_id: there is no order {order_id}")
 
 
-def closed(order: Order, description: Description) -> ApiError:
+def order_closed(order: Order, description: Description) -> ApiError:
     """ORDER_CLOSED."""
     status = STATUS_NAMES[order.status]
     message = f"order {order.order_id} is {status}: it cannot change any more"
     return ApiError(ErrorCode.ORDER_CLOSED, message, data=description)
 
 
-def used(client_order_id: str, description: Description | None) -> ApiError:
+def client_order_id_used(client_order_id: str, description: Description | None) -> ApiError:
     """CLIENT_ORDER_ID_USED."""
     return ApiError(
         ErrorCode.CLIENT_ORDER_ID_USED,
@@ -40,13 +40,13 @@ def used(client_order_id: str, description: Description | None) -> ApiError:
     )
 
 
-def refused(reject: Reject, what: str, description: Description) -> ApiError:
+def change_refused(reject: Reject, what: str, description: Description) -> ApiError:
     """The matcher's reject, found before the matcher was asked: the order stays as it is."""
     message = f"rejected: {what}; the order has not changed"
     return ApiError(REJECT_BASE + reject, message, data=description)
 
 
-def rejected_order(
+def order_rejected(
     order: Order, instrument: Instrument | None, description: Description
 ) -> ApiError:
     """The matcher's reject of ``order``, with what would have been allowed."""

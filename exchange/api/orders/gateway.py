@@ -1,12 +1,12 @@
 """Orders of REST and WebSocket: the producer of the API's ingress ring.
 
-Who uses it: the REST handlers and the WebSocket, in the one event loop of the api stage; the pump
-calls ``learn`` with every batch of released events after the read models have applied it.
+Who uses it: the REST handlers and the WebSocket, in the one event loop of the api stage; the event
+pump calls ``learn`` with every batch of released events after the read models have applied it.
 
-Invariants: an answer leaves only when what it says is durable and in the read models; a client
+Invariants: an answer is sent only when its content is durable and in the read models; a client
 order id makes one order per account and trading day, however often and over however many restarts
-it is sent; another account's order does not exist. What is sent during one turn of the event loop
-is published together, at its end.
+it is sent; another account's order is answered as one that does not exist. Commands of one turn of
+the event loop are published together, at its end.
 
 Decision API-4.
 """
@@ -24,10 +24,22 @@ import numpy as np
 from exchange.access.session_name import api_username
 from exchange.api.errors import ApiError, ErrorCode
 from exchange.api.orders import amendments
-from exchange.api.orders import errors as order_errors
-from exchange.api.orders import records as order_records
+from exchange.api.orders.errors import (
+    client_order_id_used,
+    order_closed,
+    order_not_found,
+    order_rejected,
+    unavailable,
+)
 from exchange.api.orders.json import CLOSED_STATUSES, STATUS_REJECTED, order_json
 from exchange.api.orders.outcomes import OrderOutcomes
+from exchange.api.orders.records import (
+    cancel_after_command,
+    cancel_command,
+    enter_command,
+    mass_cancel_command,
+    replace_command,
+)
 from exchange.api.orders.terms import (
     MAXIMUM_ORDER_ID,
     NewOrder,
@@ -35,7 +47,7 @@ from exchange.api.orders.terms import (
     random_token,
     token_of,
 )
-from exchange.api.orders.waiting import Sent
+from exchange.api.orders.waiting import SentCommand
 from exchange.codes import MASS_CANCEL_ANY_SIDE, CommandKind
 from exchange.core import pipeline
 from exchange.core.counters import Counter
@@ -105,7 +117,7 @@ class OrderGateway:
         self._outcomes.learn(events)
 
     def close(self) -> None:
-        """The stage ends: take nothing more, answer who waits."""
+        """The stage ends: take no more commands, answer all waiters."""
         self._closed = True
         self._outcomes.close()
 
@@ -143,7 +155,7 @@ class OrderGateway:
             found = self._accounts.order_by_token(session, token)
             if found is not None or self._outcomes.entering(session, token) is not None:
                 description = None if found is None else self.describe(found)
-                raise order_errors.used(order.client_order_id, description)
+                raise client_order_id_used(order.client_order_id, description)
         self._enter(account, order)
         return order.client_order_id
 
@@ -190,14 +202,14 @@ class OrderGateway:
         if 0 < order_id <= MAXIMUM_ORDER_ID:
             order = self._accounts.order(order_id)
         if order is None or order.account != account:
-            raise order_errors.not_found(order_id)
+            raise order_not_found(order_id)
         return order
 
     def live_order(self, account: int, order_id: int) -> Order:
         """The account's order that can still trade. Raises ApiError (also ORDER_CLOSED)."""
         order = self.own_order(account, order_id)
         if order.status in CLOSED_STATUSES:
-            raise order_errors.closed(order, self.describe(order))
+            raise order_closed(order, self.describe(order))
         return order
 
     def own_order_by_client_id(self, account: int, client_order_id: str) -> Order | None:
@@ -207,7 +219,7 @@ class OrderGateway:
         return self._accounts.order_by_token(self._session(account), token)
 
     def describe(self, order: Order) -> dict[str, Any]:
-        """An order as JSON (see order_json.py)."""
+        """An order as JSON (see json.py)."""
         instrument = self._market.instruments.get(order.instrument)
         symbol = "" if instrument is None else instrument.symbol
         return order_json(order, symbol, self.client_order_id)
@@ -224,8 +236,8 @@ class OrderGateway:
         if session is None:
             session = self._accounts.session_by_username(api_username(account))
             if session is None:
-                raise order_errors.unavailable(f"account {account} has no API session yet")
-            self._sessions[account] = session  # for ever: a session is never taken away
+                raise unavailable(f"account {account} has no API session yet")
+            self._sessions[account] = session  # sessions are never removed
         return session
 
     def _instrument(self, symbol: str) -> int:
@@ -244,8 +256,10 @@ class OrderGateway:
             if len(self._long_ids) > REMEMBERED_IDS:
                 self._long_ids.popitem(last=False)
 
-    def _enter(self, account: int, order: NewOrder) -> tuple[Sent | None, Order | None, bool]:
-        """What waits for the order's outcome, or else the order that exists; whether it is new."""
+    def _enter(
+        self, account: int, order: NewOrder
+    ) -> tuple[SentCommand | None, Order | None, bool]:
+        """The command under way, or else the order that exists already; and whether it is new."""
         order.check()
         instrument = self._instrument(order.symbol)
         session = self._session(account)
@@ -256,26 +270,26 @@ class OrderGateway:
             sent = self._outcomes.entering(session, token)
             if sent is not None:
                 if sent.terms != order:
-                    raise order_errors.used(order.client_order_id, None)
+                    raise client_order_id_used(order.client_order_id, None)
                 return sent, None, False
             self._remember(order.client_order_id, token)
             found = self._accounts.order_by_token(session, token)
             if found is not None:
                 self._require_same(found, order)
                 return None, found, False
-        sent = Sent(CommandKind.ENTER, account, session)
+        sent = SentCommand(CommandKind.ENTER, account, session)
         sent.token, sent.terms = token, order
-        self._send(sent, order_records.enter(self._clock_ns(), session, instrument, token, order))
+        self._send(sent, enter_command(self._clock_ns(), session, instrument, token, order))
         return sent, None, True
 
-    def _reduce(self, account: int, order: Order, open_quantity: int) -> Sent:
+    def _reduce(self, account: int, order: Order, open_quantity: int) -> SentCommand:
         """Cancel down to ``open_quantity``; works for every session of the account."""
-        sent = Sent(CommandKind.CANCEL_BY_ORDER_ID, account, order.session)
+        sent = SentCommand(CommandKind.CANCEL_BY_ORDER_ID, account, order.session)
         sent.order_id, sent.remaining = order.order_id, open_quantity
-        # what a replacement has inherited is counted, here and in the matcher
+        # the total counts what the replaced orders have executed, here and in the matcher
         total = order.filled + open_quantity if open_quantity else 0
         session = self._session(account)
-        self._send(sent, order_records.cancel(self._clock_ns(), session, order.order_id, total))
+        self._send(sent, cancel_command(self._clock_ns(), session, order.order_id, total))
         return sent
 
     def _amend(
@@ -285,8 +299,8 @@ class OrderGateway:
         quantity: int | None,
         price: int | None,
         stop_price: int | None,
-    ) -> Sent | None:
-        """None: nothing is to change."""
+    ) -> SentCommand | None:
+        """The command under way; None when the amendment changes nothing."""
         order = self.live_order(account, order_id)
         now = amendments.current_terms(order)
         terms = amendments.new_terms(order, quantity, price, stop_price)
@@ -297,7 +311,7 @@ class OrderGateway:
             return self._reduce(account, order, terms.open)
         return self._replace(account, order, terms)
 
-    def _replace(self, account: int, order: Order, terms: amendments.NewTerms) -> Sent:
+    def _replace(self, account: int, order: Order, terms: amendments.NewTerms) -> SentCommand:
         session = self._session(account)
         if order.session != session:
             raise ApiError(
@@ -307,7 +321,7 @@ class OrderGateway:
                 data=self.describe(order),
             )
         token = random_token()
-        record = order_records.replace(
+        record = replace_command(
             self._clock_ns(),
             session,
             order.order_id,
@@ -321,48 +335,48 @@ class OrderGateway:
             # an iceberg that would show all of what is left is none
             display_quantity=order.display_quantity if order.display_quantity < terms.open else 0,
         )
-        sent = Sent(CommandKind.REPLACE_BY_ORDER_ID, account, session)
+        sent = SentCommand(CommandKind.REPLACE_BY_ORDER_ID, account, session)
         sent.order_id, sent.token = order.order_id, token
         self._send(sent, record)
         return sent
 
-    def _mass_cancel(self, account: int, symbol: str | None, side: str | None) -> Sent:
+    def _mass_cancel(self, account: int, symbol: str | None, side: str | None) -> SentCommand:
         session = self._session(account)
-        sent = Sent(CommandKind.MASS_CANCEL, account, session)
+        sent = SentCommand(CommandKind.MASS_CANCEL, account, session)
         sent.instrument = 0 if symbol is None else self._instrument(symbol)
         sent.side = {None: MASS_CANCEL_ANY_SIDE, "buy": 0, "sell": 1}[side]
-        record = order_records.mass_cancel(self._clock_ns(), session, sent.instrument, sent.side)
+        record = mass_cancel_command(self._clock_ns(), session, sent.instrument, sent.side)
         self._send(sent, record)
         return sent
 
-    def _cancel_after(self, account: int, seconds: int) -> Sent:
+    def _cancel_after(self, account: int, seconds: int) -> SentCommand:
         session = self._session(account)
-        sent = Sent(CommandKind.CANCEL_AFTER, account, session)
-        self._send(sent, order_records.cancel_after(self._clock_ns(), session, seconds))
+        sent = SentCommand(CommandKind.CANCEL_AFTER, account, session)
+        self._send(sent, cancel_after_command(self._clock_ns(), session, seconds))
         return sent
 
     def _accepted(self, order: Order) -> Order:
         """``order``; raises the ApiError of a rejected one."""
         if order.status == STATUS_REJECTED:
             instrument = self._market.instruments.get(order.instrument)
-            raise order_errors.rejected_order(order, instrument, self.describe(order))
+            raise order_rejected(order, instrument, self.describe(order))
         return order
 
     def _require_same(self, found: Order, asked: NewOrder) -> None:
         """Raises ApiError when ``found`` was made from other terms than ``asked``."""
         instrument = self._market.instruments.get(found.instrument)
         if not amendments.is_same(found, "" if instrument is None else instrument.symbol, asked):
-            raise order_errors.used(asked.client_order_id or "", self.describe(found))
+            raise client_order_id_used(asked.client_order_id or "", self.describe(found))
 
     # --- the ring ---------------------------------------------------------------------------------
 
-    def _send(self, sent: Sent, record: bytes) -> None:
+    def _send(self, sent: SentCommand, record: bytes) -> None:
         """Write one command; it is published at the end of this turn of the event loop."""
         # acquire: orders nothing; the daemon waits for what is published after its stop word
         if self._closed or load_acquire(self._cursors, pipeline.STOP_INTAKE):
-            raise order_errors.unavailable("the exchange is stopping")
+            raise unavailable("the exchange is stopping")
         if not self._producer.write(record):
-            raise order_errors.unavailable("too many orders are under way")
+            raise unavailable("too many orders are under way")
         sent.end = self._producer.next_sequence
         self._counters[_COMMANDS] += 1
         self._outcomes.watch(sent)
@@ -374,10 +388,10 @@ class OrderGateway:
         self._flushing = False
         self._producer.publish()
 
-    async def _order_of(self, sent: Sent) -> Order:
+    async def _order_of(self, sent: SentCommand) -> Order:
         """The order that ``sent`` has made or changed. Raises ApiError."""
         order_id = (await self._outcomes.wait(sent)).order_id
         order = self._accounts.order(order_id)
         if order is None:  # more orders have closed since than are kept
-            raise order_errors.not_found(order_id)
+            raise order_not_found(order_id)
         return self._accepted(order)

@@ -1,4 +1,4 @@
-"""Orders, fills and the rest of an account as JSON: the same words in REST and WebSocket.
+"""Describes orders and fills as JSON, with the same field names for REST and WebSocket.
 
 Who uses it: REST answers, the execution reports of the private channel, errors that carry an order.
 Values are ready for orjson. Prices are minor units of the instrument, money minor units of the
@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from exchange.api.errors import REJECT_BASE
 from exchange.api.orders.terms import SIDE_NAMES, TYPE_NAMES, client_order_id_of
 from exchange.codes import (
     TIME_IN_FORCE_IMMEDIATE,
@@ -77,11 +78,11 @@ def time_in_force_name(time_in_force: int, quantity: int, minimum_quantity: int)
 def order_json(
     order: Order, symbol: str, client_order_id: Callable[[bytes], str | None] = client_order_id_of
 ) -> dict[str, Any]:
-    """An order. ``client_order_id``: the client's own text for a token."""
+    """``order`` in ``symbol``. ``client_order_id``: gives the client's own text for a token."""
     status = int(order.status)
     is_rejected = status == STATUS_REJECTED
     reason = int(order.reason)
-    name = None  # of a rejected order no event tells it
+    name = None  # no event tells it of a rejected order
     if not is_rejected:
         name = time_in_force_name(order.time_in_force, order.quantity, order.minimum_quantity)
     is_closed = status in CLOSED_STATUSES
@@ -104,7 +105,7 @@ def order_json(
         "remaining_quantity": order.open,
         "filled_value": order.filled_value,
         "status": STATUS_NAMES[status],
-        "reject_code": 10_000 + reason if is_rejected else None,
+        "reject_code": REJECT_BASE + reason if is_rejected else None,
         "reject_reason": REJECT_NAMES.get(reason, str(reason)) if is_rejected else None,
         "cancel_reason": CANCEL_REASON_NAMES.get(reason)
         if is_closed and not is_rejected and reason
@@ -119,7 +120,7 @@ def order_json(
 
 
 def fill_json(fill: Fill, symbol: str) -> dict[str, Any]:
-    """One side of a trade, as its owner sees it."""
+    """``fill``: one side of a trade, as the owner of that side sees it."""
     return {
         "trade_id": fill.match_number,
         "order_id": fill.order_id,

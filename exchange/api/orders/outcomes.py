@@ -1,8 +1,8 @@
-"""Finds in the released events what became of the API's commands, and answers who waits.
+"""Finds the outcomes of the API's commands in the released events, and answers their waiters.
 
-Who uses it: the order gateway. Invariants: an outcome is given once, after the whole command was
-seen (an order that trades at once is answered with its fills) and after the models have applied it;
-when several commands about one order are under way, the first that an event fits gets it.
+Who uses it: the order gateway. Invariants: an outcome is given once, after the last event of its
+command (an order that trades at once is answered with its fills) and after the models have applied
+it. When several commands about one order are under way, an event belongs to the first that it fits.
 
 Decision API-4.
 """
@@ -10,19 +10,29 @@ Decision API-4.
 from __future__ import annotations
 
 import asyncio
-import struct
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from exchange.api.errors import ApiError, ErrorCode, rejected
-from exchange.api.orders import errors as order_errors
+from exchange.api.orders.errors import (
+    client_order_id_used,
+    order_closed,
+    order_not_found,
+    outcome_unknown,
+)
 from exchange.api.orders.json import CLOSED_STATUSES
-from exchange.api.orders.waiting import Barrier, Outcome, Sent, SentQueue
+from exchange.api.orders.waiting import Barrier, Outcome, SentCommand, SentCommands
 from exchange.codes import MASS_CANCEL_ANY_SIDE, CancelReason, CommandKind, EventKind, Side
 from exchange.core import pipeline
-from exchange.records import EVENT_SIZE_BYTES
+from exchange.records import (
+    EVENT,
+    EVENT_KIND,
+    EVENT_SESSION,
+    EVENT_SIZE_BYTES,
+    record_struct,
+)
 from ringbuffer.atomics import load_acquire
 from ringbuffer.counters import record
 
@@ -45,12 +55,13 @@ _WANTED_KINDS = frozenset(
 )
 _WANTED = np.zeros(256, np.bool_)
 _WANTED[sorted(_WANTED_KINDS)] = True
-# Batches of up to so many events are looked at as bytes; each numpy call costs as much as an event.
+# Batches of up to so many events are read as bytes; each numpy call costs as much as an event.
 _FEW_EVENTS = 64
-# command_sequence, order_id, token, session, kind, reason, remaining
-_FIELDS = struct.Struct("<8xq8xq32x14s2xHBxB11xq24x")
-assert _FIELDS.size == EVENT_SIZE_BYTES
-_SESSION_AT, _KIND_AT = 80, 82
+# in the order of _learn_one's parameters
+_FIELDS = record_struct(
+    EVENT, "command_sequence", "order_id", "token", "session", "kind", "reason", "remaining"
+)
+_SESSION_AT, _KIND_AT = EVENT_SESSION.offset, EVENT_KIND.offset
 
 
 class OrderOutcomes:
@@ -74,16 +85,16 @@ class OrderOutcomes:
         self._client_order_id = client_order_id
         self._timeout_s = timeout_s
         self._outcome_ns = outcome_ns
-        self._queue = SentQueue(
+        self._queue = SentCommands(
             Barrier(cursors, counters, lambda: accounts.next_event, wake_matcher)
         )
-        self._by_token: dict[tuple[int, bytes], Sent] = {}
-        self._by_order: dict[int, list[Sent]] = {}
-        self._mass_cancels: list[Sent] = []
+        self._by_token: dict[tuple[int, bytes], SentCommand] = {}
+        self._by_order: dict[int, list[SentCommand]] = {}
+        self._mass_cancels: list[SentCommand] = []
         self._watched: dict[int, int] = {}  # session: commands under way
         self._is_watched = np.zeros(_SESSIONS, np.bool_)  # the same, for many events at once
-        # (command, Sent, Outcome) of commands that may have further events
-        self._ready: list[tuple[int, Sent, Outcome]] = []
+        # (command, SentCommand, Outcome) of commands that may have further events
+        self._ready: list[tuple[int, SentCommand, Outcome]] = []
         self._timer: asyncio.TimerHandle | None = None
 
     @property
@@ -91,12 +102,12 @@ class OrderOutcomes:
         """Commands whose outcome is not known."""
         return sum(not sent.done for sent in self._queue)
 
-    def entering(self, session: int, token: bytes) -> Sent | None:
+    def entering(self, session: int, token: bytes) -> SentCommand | None:
         """The ENTER under way with this token."""
         return self._by_token.get((session, token))
 
-    def watch(self, sent: Sent) -> None:
-        """``sent`` was written into the ring, behind all that were watched before."""
+    def watch(self, sent: SentCommand) -> None:
+        """Await the outcome of ``sent``, which is behind all watched commands in the ring."""
         loop = asyncio.get_running_loop()
         sent.sent_s = loop.time()
         self._queue.append(sent)
@@ -113,7 +124,7 @@ class OrderOutcomes:
         if self._timer is None:
             self._timer = loop.call_later(SETTLE_INTERVAL_S, self._settle_later)
 
-    async def wait(self, sent: Sent) -> Outcome:
+    async def wait(self, sent: SentCommand) -> Outcome:
         """The outcome of ``sent``. Raises ApiError."""
         waiter: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         sent.waiters.append(waiter)
@@ -163,7 +174,7 @@ class OrderOutcomes:
             return
         if kind == EventKind.CANCELED:
             if reason != CancelReason.USER:
-                return  # whoever wanted to cancel it learns that it was closed already
+                return  # the order closed by itself; ``settle`` answers a cancel under way
             if remaining == 0 and self._mass_cancels:
                 self._count_mass_cancels(order_id)
         queue = self._by_order.get(order_id)
@@ -171,7 +182,7 @@ class OrderOutcomes:
             self._learn_of_order(kind, command, queue[0], order_id, reason, remaining)
 
     def _learn_of_order(
-        self, kind: int, command: int, sent: Sent, order_id: int, reason: int, remaining: int
+        self, kind: int, command: int, sent: SentCommand, order_id: int, reason: int, remaining: int
     ) -> None:
         if kind == EventKind.CANCEL_REJECTED:
             self._known(command, sent, Outcome(order_id, rejected(reason)))
@@ -196,12 +207,12 @@ class OrderOutcomes:
             ):
                 sent.order_ids.append(order_id)
 
-    def _known(self, command: int, sent: Sent, outcome: Outcome) -> None:
+    def _known(self, command: int, sent: SentCommand, outcome: Outcome) -> None:
         self._forget(sent)
         self._ready.append((command, sent, outcome))
 
-    def _forget(self, sent: Sent) -> None:
-        """No further event is about it."""
+    def _forget(self, sent: SentCommand) -> None:
+        """Await no further event for ``sent``."""
         sent.done = True
         if self._outcome_ns is not None:
             elapsed_s = asyncio.get_running_loop().time() - sent.sent_s
@@ -223,11 +234,11 @@ class OrderOutcomes:
             self._mass_cancels.remove(sent)
 
     def _finish_ready(self, last_command: int) -> None:
-        """Answer those whose command has no further events: the answer shows what it has traded."""
+        """Answer commands without further events: only then does an answer show all fills."""
         if not self._ready:
             return
         if self._accounts.next_event >= load_acquire(self._cursors, pipeline.EVENT_RELEASED):
-            last_command = _EVERY_COMMAND  # all there is has been seen
+            last_command = _EVERY_COMMAND  # the models have applied every released event
         ready, self._ready = self._ready, []
         for command, sent, outcome in ready:
             if command < last_command:
@@ -235,7 +246,7 @@ class OrderOutcomes:
             else:
                 self._ready.append((command, sent, outcome))
 
-    def _tell(self, sent: Sent, outcome: Outcome) -> None:
+    def _tell(self, sent: SentCommand, outcome: Outcome) -> None:
         error = outcome.error
         if error is not None and error.data is None and outcome.order_id:
             order = self._accounts.order(outcome.order_id)
@@ -244,12 +255,12 @@ class OrderOutcomes:
 
     # --- without an event -------------------------------------------------------------------------
 
-    def _silent(self, sent: Sent) -> None:
-        """``sent`` has caused no event of its own, and everything before it has been seen."""
+    def _silent(self, sent: SentCommand) -> None:
+        """``sent`` has caused no event, and every event before it has been applied."""
         self._forget(sent)
         sent.tell(self._silent_outcome(sent))
 
-    def _silent_outcome(self, sent: Sent) -> Outcome:
+    def _silent_outcome(self, sent: SentCommand) -> Outcome:
         if sent.kind in (CommandKind.MASS_CANCEL, CommandKind.CANCEL_AFTER):
             return Outcome(order_ids=tuple(sent.order_ids))
         if sent.kind == CommandKind.ENTER:
@@ -257,12 +268,14 @@ class OrderOutcomes:
             order = self._accounts.order_by_token(sent.session, sent.token)
             if order is not None:
                 return Outcome(order.order_id)
-            return Outcome(error=order_errors.used(self._client_order_id(sent.token) or "", None))
+            return Outcome(
+                error=client_order_id_used(self._client_order_id(sent.token) or "", None)
+            )
         order = self._accounts.order(sent.order_id)
         if order is None:
-            return Outcome(error=order_errors.not_found(sent.order_id))
+            return Outcome(error=order_not_found(sent.order_id))
         if order.status in CLOSED_STATUSES:
-            return Outcome(error=order_errors.closed(order, self._describe(order)))
+            return Outcome(error=order_closed(order, self._describe(order)))
         return Outcome(order.order_id)  # another command had lowered it further
 
     def _settle_later(self) -> None:
@@ -275,15 +288,15 @@ class OrderOutcomes:
             if sent.sent_s > late_s:
                 break
             if sent.waiters:
-                sent.tell(Outcome(error=order_errors.outcome_unknown()))
+                sent.tell(Outcome(error=outcome_unknown()))
         if self._queue or self._ready:
             self._timer = loop.call_later(SETTLE_INTERVAL_S, self._settle_later)
 
     def close(self) -> None:
-        """The stage ends: answer who waits."""
+        """The stage ends: answer all waiters."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         waiting = [*self._queue, *(sent for _, sent, _ in self._ready)]
         for sent in waiting:
-            sent.tell(Outcome(error=order_errors.outcome_unknown()))
+            sent.tell(Outcome(error=outcome_unknown()))

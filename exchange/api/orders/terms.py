@@ -1,9 +1,9 @@
-"""What a client may ask of an order: the JSON bodies, checked, and the token of a client order id.
+"""The terms of an order as clients send them, their checks, and the token of a client order id.
 
 Who uses it: the REST handlers, the WebSocket's order actions, the order gateway and the OpenAPI
-document, which describes these Structs. Invariant: what passes here can be expressed in a COMMAND;
-everything that only the matcher can judge (ticks, lots, limits, money) is left to it: its verdict
-is durable. Prices and quantities are integers: minor units of the instrument, and units.
+document, which describes these Structs. Invariant: terms that pass these checks can be expressed in
+a COMMAND. The matcher alone judges ticks, lots, limits and money, because its verdict is durable.
+Prices are integers in minor units of the instrument, quantities integers in units.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from exchange.codes import (
     OrderType,
     Side,
 )
+from exchange.records import TOKEN_BYTES
 
 MAXIMUM_QUANTITY = 1 << 40  # the matcher's own bound of an instrument's maximum quantity
 MAXIMUM_PRICE = 1 << 47  # ... and of its maximum price
 MAXIMUM_MINIMUM_QUANTITY = (1 << 32) - 1  # a field of 32 bits; also of fill-or-kill
 MAXIMUM_ORDER_ID = (1 << 63) - 1
-TOKEN_BYTES = 14
 CLIENT_ORDER_ID_CHARACTERS = 64
 
 _CLIENT_ORDER_ID = re.compile(f"[!-~]{{1,{CLIENT_ORDER_ID_CHARACTERS}}}")
@@ -113,12 +113,12 @@ class NewOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     @property
     def time_in_force_number(self) -> int:
-        """As a COMMAND says it."""
+        """As in a COMMAND."""
         return self.expire_seconds or TIMES_IN_FORCE[self.time_in_force]
 
     @property
     def minimum_quantity_number(self) -> int:
-        """As a COMMAND says it: fill-or-kill is the whole quantity at once."""
+        """As in a COMMAND: of fill-or-kill it is the whole quantity."""
         return self.quantity if self.time_in_force == "fok" else self.minimum_quantity or 0
 
 
@@ -164,5 +164,5 @@ def random_token() -> bytes:
 
 
 def client_order_id_of(token: bytes) -> str | None:
-    """The client order id that a token shows: None for one made here."""
+    """The client order id of ``token``; None for a token that ``random_token`` made."""
     return None if token[:1] == b"." else token.rstrip(b" ").decode("ascii", "backslashreplace")

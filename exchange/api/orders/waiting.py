@@ -1,9 +1,9 @@
-"""What became of the commands that the API has sent: each one waits here until that is known.
+"""The commands that the API has sent: each one waits here until its outcome is known.
 
 Who uses it: the order gateway, in the event loop of the api stage. Most outcomes are events. Some
-commands cause none (the cancel of an order that has just been filled, a used token): these are
-known when the matcher has taken the command out of the ring and has applied it, everything up to
-there is durable and released, and the read models have seen it all.
+commands cause no event (the cancel of an order that has just been filled, a used token). Their
+outcome is known when the matcher has applied the command, everything up to there is durable and
+released, and the read models have applied it:
 
     taken      the ingress ring's consumed cursor has passed the command
     applied    the matcher has begun a later duty cycle (its heartbeat; it is woken for one): that
@@ -11,8 +11,8 @@ there is durable and released, and the read models have seen it all.
     released   COMMAND_DURABLE and EVENT_RELEASED have reached what they were then
     seen       the account model has applied those events
 
-Invariants: an outcome that is given is durable; every command that was published gets one, in the
-order of the ring, as long as the core lives (with the core this process dies, too).
+Invariants: an outcome is durable when it is given; every published command gets an outcome, in the
+order of the ring, as long as the core runs (this process ends when the core does).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _HEARTBEAT = int(Counter.MATCHER_HEARTBEAT_NS) * COUNTER_STRIDE
 
 
 class Barrier:
-    """Says up to which position of the ingress ring everything has become of the commands."""
+    """The sequence of the ingress ring up to which the outcomes of all commands are known."""
 
     def __init__(
         self,
@@ -52,15 +52,15 @@ class Barrier:
         self._seen_event = seen_event
         self._wake_matcher = wake_matcher
         self._monotonic_ns = monotonic_ns
-        self._taken = -1  # position of the ring that is being waited for
+        self._taken = -1  # sequence of the ring that is being waited for
         self._taken_ns = 0
         self._command = -1  # COMMAND_APPLIED then; -1: the duty cycle may not be over
         self._event = 0
 
     def passed(self, wanted: int) -> int:
-        """Move on as far as possible; the position that is passed if that is ``wanted`` or more.
+        """Advance as far as possible. Returns the sequence passed, if that is ``wanted`` or more.
 
-        Otherwise 0: call again soon.
+        Returns 0 otherwise: call again soon.
         """
         cursors = self._cursors
         if self._taken < 0:
@@ -87,14 +87,14 @@ class Barrier:
 
 
 class Outcome(NamedTuple):
-    """What became of a command: an order, an error, or the ids of the orders that it cancelled."""
+    """The result of a command: an order, an error, or the ids of the orders that it cancelled."""
 
     order_id: int = 0
     error: ApiError | None = None
     order_ids: tuple[int, ...] = ()
 
 
-class Sent:
+class SentCommand:
     """A command that was written into the ring. ``done``: its outcome has been found."""
 
     __slots__ = (
@@ -117,7 +117,7 @@ class Sent:
     def __init__(self, kind: CommandKind, account: int, session: int) -> None:
         self.kind = kind
         self.account = account
-        self.session = session  # the one whose events tell the outcome
+        self.session = session  # the session whose events carry the outcome
         self.order_id = 0  # the order that it is about, 0: none or several
         self.token = b""  # of the order that it makes
         self.terms: Any = None  # NewOrder of an ENTER
@@ -125,38 +125,38 @@ class Sent:
         self.instrument = 0  # MASS_CANCEL, 0: any
         self.side = 0  # MASS_CANCEL
         self.order_ids: list[int] = []  # MASS_CANCEL: those that are gone
-        self.end = 0  # position in the ring behind it
+        self.end = 0  # sequence of the ring behind its last slot
         self.sent_s = 0.0  # monotonic
         self.done = False
         self.waiters: list[asyncio.Future[Outcome]] = []
 
     def tell(self, outcome: Outcome) -> None:
-        """Answer who waits now; those who come later wait for the outcome proper."""
+        """Answer the present waiters; later ones wait for the final outcome."""
         waiters, self.waiters = self.waiters, []
         for waiter in waiters:
-            if not waiter.done():  # else its client has gone away
+            if not waiter.done():  # done: its client has disconnected
                 waiter.set_result(outcome)
 
 
-class SentQueue:
-    """The commands under way, in the order of the ring."""
+class SentCommands:
+    """The commands without an outcome, in the order of the ring."""
 
     def __init__(self, barrier: Barrier) -> None:
         self._barrier = barrier
-        self._queue: deque[Sent] = deque()
+        self._queue: deque[SentCommand] = deque()
 
     def __len__(self) -> int:
         return len(self._queue)
 
-    def __iter__(self) -> Iterator[Sent]:
+    def __iter__(self) -> Iterator[SentCommand]:
         return iter(self._queue)
 
-    def append(self, sent: Sent) -> None:
-        """``sent`` was published last."""
+    def append(self, sent: SentCommand) -> None:
+        """Add ``sent``, which is behind all others in the ring."""
         self._queue.append(sent)
 
-    def settle(self, silent: Callable[[Sent], None]) -> None:
-        """Forget what is done; call ``silent`` for each that will cause no event any more."""
+    def settle(self, silent: Callable[[SentCommand], None]) -> None:
+        """Drop commands that are done; call ``silent`` with each that will cause no event."""
         queue = self._queue
         while queue:
             while queue and queue[0].done:

@@ -1,6 +1,6 @@
-"""What a REST handler is given and what it gives back.
+"""The argument and the result of a REST handler.
 
-Who uses it: the handlers and the route table (rest.py).
+Who uses it: the handlers and the route table (routes.py).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Answer(NamedTuple):
 
 
 class Call:
-    """A request that was let in: its ``key`` (None: public), ``query``, ``body`` and path."""
+    """A request that has passed all checks. ``key``: None when the route is public."""
 
     __slots__ = ("body", "key", "path", "query", "service")
 

@@ -1,8 +1,8 @@
-"""Strict decoding of what clients send: JSON bodies and query strings, into Structs.
+"""Decodes JSON bodies and query strings strictly into Structs.
 
-Who uses it: the REST routes; the WebSocket for its messages. Invariant: nothing is guessed: an
-unknown, repeated or wrongly typed field is an error that names the field and says what is allowed.
-Nesting costs nothing: the Structs are flat, so decoding stops at the first bracket too many.
+Who uses it: the REST routes. Invariant: nothing is guessed: an unknown, repeated or wrongly typed
+field is an error that names the field and what is allowed. Deep nesting costs nothing: the Structs
+are flat, so decoding stops at the first bracket that does not belong there.
 
 Decision API-5.
 """
@@ -28,34 +28,34 @@ _UNKNOWN = re.compile(r"Object contains unknown field `([^`]*)`", re.DOTALL)
 _SHOWN_CHARACTERS = 64
 
 
-def decode_body(body: bytes | str, shape: type[T]) -> T:
-    """``body`` as a ``shape``. Raises ApiError (MALFORMED_JSON, INVALID_FIELD)."""
+def decode_body(body: bytes | str, schema: type[T]) -> T:
+    """``body`` as a ``schema``. Raises ApiError (MALFORMED_JSON, INVALID_FIELD)."""
     try:
-        found: T = _decoder(shape).decode(body)
+        found: T = _decoder(schema).decode(body)
         _refuse_repeated_names(body if isinstance(body, str) else body.decode())
     except msgspec.ValidationError as error:
-        raise _explained(str(error), shape) from None
+        raise _explained(str(error), schema) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ApiError(ErrorCode.MALFORMED_JSON, f"the body is not JSON: {error}") from None
     return found
 
 
-def decode_query(pairs: Iterable[tuple[str, str]], shape: type[T]) -> T:
-    """The query string's ``pairs`` as a ``shape``. Raises ApiError (INVALID_FIELD)."""
+def decode_query(pairs: Iterable[tuple[str, str]], schema: type[T]) -> T:
+    """The query string's ``pairs`` as a ``schema``. Raises ApiError (INVALID_FIELD)."""
     values: dict[str, str] = {}
     for name, value in pairs:
         if name in values:
             raise invalid(_shown(name), "is there more than once")
         values[name] = value
     try:
-        return msgspec.convert(values, shape, strict=False)
+        return msgspec.convert(values, schema, strict=False)
     except msgspec.ValidationError as error:
-        raise _explained(str(error), shape) from None
+        raise _explained(str(error), schema) from None
 
 
 @functools.lru_cache(maxsize=64)
-def _decoder(shape: Any) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(shape)
+def _decoder(schema: Any) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(schema)
 
 
 def _refuse_repeated(pairs: list[tuple[str, Any]]) -> None:
@@ -71,15 +71,15 @@ _refuse_repeated_names = json.JSONDecoder(object_pairs_hook=_refuse_repeated).de
 
 
 def _shown(text: str) -> str:
-    """A client's own text as it may stand in a message: printable and short."""
+    """A client's own text for use in a message: printable and short."""
     if len(text) > _SHOWN_CHARACTERS:
         text = text[:_SHOWN_CHARACTERS] + "…"
     return text if text.isprintable() else ascii(text)[1:-1]
 
 
-def _explained(problem: str, shape: type[msgspec.Struct]) -> ApiError:
-    """msgspec's words, with the field in front and what is allowed behind."""
-    allowed = _allowed(shape)
+def _explained(problem: str, schema: type[msgspec.Struct]) -> ApiError:
+    """The ApiError for msgspec's message: the field in front, what is allowed behind."""
+    allowed = _allowed(schema)
     missing = _MISSING.match(problem)
     if missing:
         return invalid(missing[1], f"is missing; {allowed[missing[1]]}")
@@ -95,16 +95,16 @@ def _explained(problem: str, shape: type[msgspec.Struct]) -> ApiError:
 
 
 @functools.lru_cache(maxsize=64)
-def _allowed(shape: type[msgspec.Struct]) -> dict[str, str]:
-    """What each field of ``shape`` may be, in words."""
-    schema = msgspec.json.schema(shape)
-    properties = schema["$defs"][shape.__name__]["properties"]
-    return {name: f"allowed: {_words(each)}" for name, each in properties.items()}
+def _allowed(schema: type[msgspec.Struct]) -> dict[str, str]:
+    """What each field of ``schema`` may be, as text."""
+    described = msgspec.json.schema(schema)
+    properties = described["$defs"][schema.__name__]["properties"]
+    return {name: f"allowed: {_description(each)}" for name, each in properties.items()}
 
 
-def _words(schema: dict[str, Any]) -> str:
+def _description(schema: dict[str, Any]) -> str:
     if "anyOf" in schema:
-        return " or ".join(_words(each) for each in schema["anyOf"])
+        return " or ".join(_description(each) for each in schema["anyOf"])
     if "enum" in schema:
         return ", ".join(str(each) for each in schema["enum"])
     kind = schema.get("type", "anything")
@@ -112,6 +112,6 @@ def _words(schema: dict[str, Any]) -> str:
         return f"an integer from {schema['minimum']} to {schema['maximum']}"
     if kind == "string":
         least, most = schema.get("minLength", 0), schema.get("maxLength", "any")
-        words = f"text of {least} to {most} characters"
-        return f"{words} matching {schema['pattern']}" if "pattern" in schema else words
+        text = f"text of {least} to {most} characters"
+        return f"{text} matching {schema['pattern']}" if "pattern" in schema else text
     return {"boolean": "true or false", "null": "null"}.get(kind, str(kind))

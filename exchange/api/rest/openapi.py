@@ -35,7 +35,7 @@ microseconds. Integers may have 64 bits.
 Private routes are signed: `X-SIGNATURE` is the hexadecimal HMAC-SHA256, with the secret's text as
 key, of method, path with query, `X-TIMESTAMP` (milliseconds), `X-NONCE` (new each time) and body,
 joined by newlines. A timestamp may be 5 s off."""
-# the matcher's rejects of orders; the others are of operators' commands
+# rejects of orders; the numbers behind them are rejects of operators' commands
 _ORDER_REJECTS = [reject for reject in Reject if 0 < reject < Reject.INSTRUMENT_EXISTS]
 
 
@@ -56,7 +56,7 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
     schema = msgspec.json.schema(route.query)
     for name, field in schema["$defs"][route.query.__name__]["properties"].items():
         field = dict(field)
-        # absent is said by leaving it out: a query string has no null
+        # a query string has no null: a parameter is left out instead
         if "anyOf" in field:
             (field,) = (dict(each) for each in field["anyOf"] if each != {"type": "null"})
         if field.get("default", 0) is None:

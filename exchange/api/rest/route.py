@@ -1,6 +1,6 @@
-"""What a route of the table in rest.py says about itself.
+"""One entry of the table of routes.
 
-Who uses it: rest.py, which serves the routes, and openapi.py, which describes them.
+Who uses it: routes.py, which serves the routes, and openapi.py, which describes them.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Route(NamedTuple):
 
     @property
     def is_command(self) -> bool:
-        """Whether it changes something."""
+        """Whether the request changes anything at the exchange."""
         return self.permission == TRADE
 
     @property

@@ -2,7 +2,8 @@
 
 Who uses it: routes (queries are decoded into these), the OpenAPI document (generated from these)
 and the tests, which hold every answer of a running exchange against them. Answers are built as
-plain dicts, which is quicker; a test demands that they fit. Units are those of ``order_json.py``.
+plain dicts, which is quicker; a test demands that they fit. Units are those of
+``exchange/api/orders/json.py``.
 
 Decision API-5.
 """

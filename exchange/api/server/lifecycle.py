@@ -88,7 +88,7 @@ class Lifecycle:
         self._servers = servers
         self._backlog = backlog
         self._checkpoints = checkpoints
-        self._first_event = service.pump.position
+        self._first_event = service.pump.next_event
 
     async def run(self, end: asyncio.Event, drain: Callable[[], Awaitable[None]]) -> None:
         """Serve until ``end`` is set, await ``drain``, then close everything."""
@@ -147,7 +147,7 @@ class Lifecycle:
                 await asyncio.wait(
                     {reached, ending}, timeout=1.0, return_when=asyncio.FIRST_COMPLETED
                 )
-                stage.progress(f"read {pump.position:,} of {stage.released_at_start:,} events")
+                stage.progress(f"read {pump.next_event:,} of {stage.released_at_start:,} events")
             if reached.done():
                 service.hub.start()
                 service.ready = True
@@ -174,6 +174,6 @@ class Lifecycle:
                     log.error("no checkpoint was begun: %s", error)
 
     def _save_last_checkpoint(self) -> None:
-        new = self._service.pump.position - self._first_event
+        new = self._service.pump.next_event - self._first_event
         if self._checkpoints is not None and new >= FINAL_CHECKPOINT_EVENTS:
             self._checkpoints.save_now()

@@ -1,7 +1,7 @@
-"""From configuration and region to the parts of an ``ApiService``.
+"""Builds the parts of an ``ApiService`` from the configuration and the shared memory.
 
-Who uses it: the body of the stage api. The parts themselves know no configuration; here its names
-meet their parameters.
+Who uses it: the stages api and feed. The parts themselves do not read the configuration: this file
+maps its keys to their parameters.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def account_capacity(settings: Settings, capacity: EngineCapacity) -> AccountMod
 
 
 def make_watch(stage: ServiceStage) -> HealthWatch:
-    """What tells how the exchange is."""
+    """The watch behind ``GET /health``."""
     section = stage.settings.health
     return HealthWatch(
         stage.cursors,
@@ -144,7 +144,7 @@ def make_api_service(
         limits,
         actions_under_way=service.hub.parameters.actions_under_way,
     )
-    # the order is part of the contract: an answer names nothing that the models do not know
+    # this order is part of the contract: no answer names anything that the models do not know yet
     pump.add_listener(market.apply)
     pump.add_listener(accounts.apply)
     pump.add_listener(gateway.learn)

@@ -8,7 +8,8 @@ parameters.py          limits and intervals with their reasons
 hub.py                 who subscribes to what, and when it is sent
 subscriber.py          one connected WebSocket
 public_frames.py       from the market model to frames
-trade_frames.py        frames of trades, jitted
+trade_frames.py        frames of trades
+trade_text.py          ... written without the interpreter, jitted
 frames.py              frames of RFC 6455
 fan_out.py             the same frames to groups of subscribers
 fan_out_send.py        ... jitted

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 
 class ChannelKind(Enum):
-    """What a channel tells; the value is the first part of its name."""
+    """The kinds of channels; the value is the first part of a channel's name."""
 
     TRADE = "trade"
     DEPTH = "depth"
@@ -29,7 +29,7 @@ NAME_CHARACTERS = 64  # names longer than this are shortened where an error repe
 
 
 class ChannelKey(NamedTuple):
-    """What a channel is about. ``instrument`` is 0 and ``interval`` empty where there is none."""
+    """Identifies a channel. ``instrument`` 0 and ``interval`` empty: the kind has none."""
 
     kind: ChannelKind
     instrument: int
@@ -40,7 +40,7 @@ ORDERS = ChannelKey(ChannelKind.ORDERS, 0, "")
 
 
 class UnknownChannel(ValueError):
-    """A name that is no channel; the text says which part of it, and what there is."""
+    """A name is not a channel's; the text shows the wrong part and what is allowed."""
 
 
 def shortened(name: str) -> str:

@@ -1,10 +1,10 @@
-"""``/ws``: the handshake, what clients say, and the limits that keep one from costing the others.
+"""``/ws``: the handshake, the clients' messages, and the limits of each connection.
 
 Who uses it: the server of the api stage and of the feed workers, as the handler of GET /ws. Reading
 and the handshake are aiohttp's; everything is written by the hub's ``Subscriber``. Each socket has
-a task that reads a message, does what it says and answers; nothing that a client sends raises out
-of it. It gives way to the other sockets after a bounded number of messages and subscriptions, and
-a socket that only makes errors is slowed down.
+a task that reads a message, carries it out and answers; no input of a client raises out of it. The
+task yields to other sockets after a bounded number of messages and subscriptions, and a socket that
+causes only errors is slowed down.
 """
 
 from __future__ import annotations
@@ -63,8 +63,8 @@ _request_id_decoder = msgspec.json.Decoder(_OnlyRequestId)
 class WebSocketEndpoint:
     """The handler of /ws. ``private``: None where only public channels are served.
 
-    ``limits`` says whose address a connection counts for. ``check_ready`` raises ApiError while
-    nobody is served.
+    ``limits`` finds the address that a connection counts for. ``check_ready`` raises ApiError while
+    the service is not ready.
     """
 
     def __init__(
@@ -131,7 +131,7 @@ class WebSocketEndpoint:
     ) -> None:
         connected: socket.socket | None = transport.get_extra_info("socket")
         if connected is not None:
-            # what a client does not read must pile up here, where it is counted
+            # unread bytes must pile up in this process, where they are counted, not in the kernel
             connected.setsockopt(
                 socket.SOL_SOCKET, socket.SO_SNDBUF, self._parameters.send_buffer_bytes
             )
@@ -166,7 +166,7 @@ def add_routes(app: web.Application) -> None:
 
 
 class Connection:
-    """What one socket has said so far, and what it may still say."""
+    """State of one socket: its member, its actions under way, its budget of messages."""
 
     def __init__(self, endpoint: WebSocketEndpoint, subscriber: Subscriber) -> None:
         self.subscriber = subscriber
@@ -182,7 +182,7 @@ class Connection:
     # --- reading ------------------------------------------------------------------------------
 
     async def read(self, response: web.WebSocketResponse[bool]) -> None:
-        """Do what the client says until it, or this side, closes."""
+        """Carry out the client's messages until either side closes."""
         subscriber = self.subscriber
         handled = 0
         while True:
@@ -211,7 +211,7 @@ class Connection:
                 return  # the connection is gone, or aiohttp has closed it for a broken frame
             handled += 1
             if handled % MESSAGES_BEFORE_YIELD == 0:
-                # receive() gives way only when nothing is waiting
+                # receive() yields only when no message is waiting
                 await asyncio.sleep(0)
 
     async def _handle(self, text: bytes) -> None:
@@ -258,7 +258,7 @@ class Connection:
         channel: str | UnsetType = UNSET,
         request_id: str | UnsetType = UNSET,
     ) -> None:
-        """Tell the client that something was not done."""
+        """Send ``error`` to the client."""
         self._refuse(error.code, error.message, channel, request_id, error.data)
 
     def _refuse(
@@ -378,7 +378,7 @@ class Connection:
             await asyncio.sleep(0 if left else ERRORS_PAUSE_S)
 
     def end(self) -> None:
-        """The socket is closed. What is under way stays under way; nobody waits for it here."""
+        """The socket is closed. Its actions under way go on without anybody waiting for them."""
         if self.member is not None:
             self._private().channel.leave(self.member)
 

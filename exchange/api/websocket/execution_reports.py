@@ -1,9 +1,9 @@
-"""From an account's events to execution reports: each event, and how the order stood after it.
+"""Makes execution reports from an account's events: each event, and the order after it.
 
 Who uses it: the private channel, after the account model has applied the events. The model knows
-how orders stand after the whole batch; how they stood after each event before the last one is found
-by undoing the later events one by one, from the newest to the oldest. So a client sees the same
-reports whatever pieces the events came in.
+the orders after the whole batch. The state after each earlier event is found by undoing the later
+events one by one, from the newest to the oldest. So a client sees the same reports however the
+events were split into batches.
 
 Decision API-7.
 """
@@ -39,7 +39,7 @@ EVENT_NAMES: dict[int, messages.ReportEvent] = {
     EventKind.SELF_TRADE_PREVENTED: "prevented",
     EventKind.CANCEL_REJECTED: "cancel_rejected",
 }
-# REMOVED says what REPLACED says too, and is needed to undo it
+# REMOVED comes with every REPLACED and is not reported, but is needed to undo it
 FOLLOWED = np.zeros(256, np.bool_)
 FOLLOWED[[*EVENT_NAMES, EventKind.REMOVED]] = True
 _STOPS = (OrderType.STOP, OrderType.STOP_LIMIT)
@@ -73,8 +73,8 @@ def steps_of(events: np.ndarray, owner: np.ndarray, account: int) -> list[Step]:
     """
     kinds = events["kind"]
     own = FOLLOWED[kinds] & (owner[events["session"]] == account)
-    contra = (kinds == EventKind.TRADE) & (owner[events["contra_session"]] == account)
-    at = np.flatnonzero(own | contra)
+    is_aggressor = (kinds == EventKind.TRADE) & (owner[events["contra_session"]] == account)
+    at = np.flatnonzero(own | is_aggressor)
     rows = zip(
         events["sequence"][at].tolist(),
         events["timestamp_ns"][at].tolist(),
@@ -89,17 +89,17 @@ def steps_of(events: np.ndarray, owner: np.ndarray, account: int) -> list[Step]:
         events["contra_order_id"][at].tolist(),
         events["contra_side"][at].tolist(),
         own[at].tolist(),
-        contra[at].tolist(),
+        is_aggressor[at].tolist(),
         strict=True,
     )
     found: list[Step] = []
-    for *fields, contra_order_id, contra_side, is_own_order, is_own_contra in rows:
+    for *fields, aggressor_order_id, aggressor_side, is_own, is_own_aggressor in rows:
         step = Step(*fields)
-        if is_own_order:
+        if is_own:
             found.append(step)
-        if is_own_contra:
+        if is_own_aggressor:
             found.append(
-                step._replace(order_id=contra_order_id, side=contra_side, is_aggressor=True)
+                step._replace(order_id=aggressor_order_id, side=aggressor_side, is_aggressor=True)
             )
     return found
 
@@ -117,7 +117,7 @@ def orders_after(steps: list[Step], find: Callable[[int], Order | None]) -> list
     found: list[Reported] = []
     for step in reversed(steps):
         if step.order_id not in states:
-            # the newest step of this order: what the model says is what it led to
+            # the newest step of this order: the model shows the order after it
             order = find(step.order_id)
             states[step.order_id] = order
         else:
@@ -125,7 +125,7 @@ def orders_after(steps: list[Step], find: Callable[[int], Order | None]) -> list
             if order is not None:
                 order = _as_after(step, order)
         if order is None:
-            continue  # closed so long ago that it is forgotten
+            continue  # it closed so long ago that the model does not keep it
         if step.kind != EventKind.REMOVED:
             found.append(Reported(step, order))
         states[step.order_id] = _undone(step, order)
@@ -134,7 +134,7 @@ def orders_after(steps: list[Step], find: Callable[[int], Order | None]) -> list
 
 
 def _with_known_quantities(found: Iterable[Reported]) -> Iterator[Reported]:
-    """Quantities told forwards: for orders that have arrived in these steps that is exact."""
+    """Counts quantities forwards, which is exact for orders that arrived in these steps."""
     known: dict[int, tuple[int, int]] = {}  # order id -> wanted in all, open
     for step, order in found:
         if step.kind in (EventKind.ACCEPTED, EventKind.REPLACED):
@@ -152,7 +152,7 @@ def _with_known_quantities(found: Iterable[Reported]) -> Iterator[Reported]:
 
 
 def _lowers(step: Step) -> bool:
-    """Whether a step lowers what its order wants in all."""
+    """Whether a step lowers the total quantity of its order."""
     return step.kind == EventKind.MODIFIED or (
         step.kind == EventKind.CANCELED and step.remaining > 0
     )
@@ -187,8 +187,8 @@ def _undone(step: Step, after: Order) -> Order:
 def _as_after(step: Step, order: Order) -> Order:
     """``order``, whose quantities are those after ``step``, with all else as it was then.
 
-    Most events say the open quantity themselves, and that is better than what was undone: how far
-    MODIFIED lowered it, nobody says.
+    Most events carry the open quantity, which is better than the undone one: no event tells how far
+    MODIFIED has lowered it.
     """
     kind, open_quantity, quantity = step.kind, order.open, order.quantity
     if kind == EventKind.CANCEL_REJECTED:
@@ -223,12 +223,12 @@ def _as_after(step: Step, order: Order) -> Order:
 
 
 def _live_status(order: Order) -> OrderStatus:
-    """Of an order in the market."""
+    """Status of an order that is in the market."""
     return OrderStatus.PARTIAL_FILLED if order.filled else OrderStatus.NEW
 
 
 def _status_of_resting(step: Step, order: Order) -> OrderStatus:
-    """Of an order that an event reduces: without level fields it is not in the book (yet)."""
+    """Status of an order that an event reduces: without level fields it is not in the book yet."""
     if step.has_level or step.kind == EventKind.SELF_TRADE_PREVENTED:
         return _live_status(order)
     return OrderStatus.WAITING if order.order_type in _STOPS else OrderStatus.PENDING_REVIEW
@@ -255,7 +255,7 @@ def _status_after(step: Step, order: Order) -> tuple[OrderStatus, bool]:
 
 
 def event_name(step: Step) -> messages.ReportEvent:
-    """What a report calls a step."""
+    """The name of a step in its report."""
     if step.kind == EventKind.CANCELED and step.reason == CancelReason.TIMEOUT:
         return "expired"
     return EVENT_NAMES[step.kind]
@@ -281,7 +281,7 @@ def reports(
         if step.kind == EventKind.TRADE:
             report.last_price = step.price
             report.last_quantity = step.quantity
-            report.match_number = step.sequence + 1
+            report.trade_id = step.sequence + 1
             fill = fills.get((step.sequence, step.order_id))
             if fill is not None:
                 report.fee = fill.fee

@@ -1,15 +1,15 @@
-"""Frames to groups of subscribers: joined, and written once to each socket, a bounded part a time.
+"""Sends frames to groups of subscribers: joined, and written once to each socket, in short slices.
 
-Who uses it: the hub puts frames in; they go out in the order in which groups first had any. What is
-put in while a group waits for its turn joins what it has, so the longer a round over all sockets
-takes, the more frames a write has, and nobody waits longer than a round. After SLICE_S the event
-loop does everything else once. Who joins a group gets what is put in from then on, who leaves it is
-owed what was put in before: neither costs the other members a write.
+Who uses it: the hub adds frames; groups are served in the order in which they first had any. Frames
+that are added while a group waits for its turn are joined to those that it has. So the longer a
+round over all sockets takes, the more frames each write carries, and no subscriber waits longer
+than a round. After SLICE_S the event loop does everything else once. A subscriber that joins a
+group gets the frames that are added from then on; one that leaves gets at once those that were
+added before. Neither costs the other members a write.
 
-Where nothing waits in a transport's buffer the bytes go straight to the socket, by a jitted loop of
-send(2) over the descriptors of many members; what a socket does not take goes to its transport,
-and so does everything after it until that is written. So the order is the transport's, whichever
-way the bytes go.
+While a transport's buffer is empty, the bytes go straight to the socket, by a jitted loop of
+send(2) over the descriptors of many members. What a socket does not take goes to its transport, and
+so does everything after it until the transport is empty again. So all bytes keep their order.
 
 Decision API-3.
 """
@@ -22,18 +22,23 @@ from collections.abc import Callable
 
 import numpy as np
 
-from exchange.api.websocket.fan_out_send import compile_sending, send_to_each
+from exchange.api.websocket.fan_out_send import send_to_each
 from exchange.api.websocket.subscriber import Group, Subscriber
 
 SLICE_S = 0.001
 MEMBERS_AT_ONCE = 128
 
 
-class _Round:
-    """A group's frames on their way to its members; ``at``: the first that has not got them.
+def compile_sending() -> None:
+    """Compile the loop of sends, or load its compiled code, before anybody waits for it."""
+    send_to_each(np.zeros(0, np.int64), 0, 0, np.zeros(0, np.int64))
 
-    ``sequence``: the newest event that they, or frames before them, tell of. ``skips``: members
-    that are not to get the first so many bytes; ``left``: those that are to get nothing any more.
+
+class _Round:
+    """A group's frames on their way to its members. ``at``: index of the next member to get them.
+
+    ``sequence``: the newest event that these frames, or frames before them, tell of. ``skips``: how
+    many bytes at the front are not for a member; ``left``: members that get nothing any more.
     """
 
     __slots__ = (
@@ -58,14 +63,14 @@ class _Round:
         self.at = 0
 
     def awaits(self, subscriber: Subscriber) -> bool:
-        """Whether it is a member that has not got them."""
+        """Whether ``subscriber`` is a member that has not got the frames yet."""
         return subscriber not in self.left and subscriber in self.members[self.at :]
 
 
 class FanOut:
-    """``lag``: told of each subscriber that has more than ``soft_bytes`` unsent, and up to which
-    event it has been told. ``count``: told how many frames were sent. ``sequence``: the newest
-    event whose frames have been put in; whoever puts frames in sets it afterwards.
+    """``lag`` is called with each subscriber that has more than ``soft_bytes`` unsent and the
+    newest event that it was told of; ``count`` with how many frames were sent. ``sequence``: the
+    newest event whose frames have been added; whoever adds frames sets it afterwards.
     """
 
     def __init__(
@@ -87,7 +92,7 @@ class FanOut:
         self._sent = np.zeros(MEMBERS_AT_ONCE, np.int64)
 
     def add(self, group: Group, frames: bytes, count: int) -> None:
-        """Put whole frames in, for those who are members now; ``work`` sends them."""
+        """Add whole frames for the present members of ``group``; ``work`` sends them."""
         if not group.parts:
             self._queue.append(group)
             if self._round is None or self._round.group is not group:
@@ -97,21 +102,21 @@ class FanOut:
         group.frames += count
 
     def told(self, group: Group | None) -> int:
-        """The newest event up to which all members of a group have been sent everything."""
+        """The newest event up to which all members of ``group`` have been sent everything."""
         if group is None:
             return self.sequence
         under_way = self._round is not None and self._round.group is group
         return group.told_sequence if under_way or group.parts else self.sequence
 
     def join(self, group: Group, subscriber: Subscriber) -> None:
-        """Make it a member: it gets what is put in from now on."""
+        """Make ``subscriber`` a member: it gets the frames that are added from now on."""
         if group.parts:
             group.skips[subscriber] = group.part_bytes
         group.add(subscriber)
         subscriber.told_sequence = self.sequence
 
     def leave(self, group: Group, subscriber: Subscriber) -> None:
-        """It is no member any more, and gets at once what was put in before."""
+        """End the membership; ``subscriber`` gets at once the frames that were added before."""
         owed = []
         if self._round is not None and self._round.group is group:
             if self._round.awaits(subscriber):
@@ -124,7 +129,7 @@ class FanOut:
             self._write(subscriber, b"".join(owed), self.sequence)
 
     def skip(self, group: Group, subscriber: Subscriber) -> None:
-        """It gets nothing of what is there by now: it has been told otherwise."""
+        """Send ``subscriber`` none of the frames added so far: it has been told them already."""
         if self._round is not None and self._round.group is group:
             self._round.left.add(subscriber)
         if group.parts:
@@ -132,7 +137,7 @@ class FanOut:
         subscriber.told_sequence = self.sequence
 
     def work(self) -> None:
-        """Send for SLICE_S, and go on later with what is left."""
+        """Send for SLICE_S, and schedule the rest."""
         loop = asyncio.get_running_loop()
         if self._scheduled is not None:
             self._scheduled.cancel()
@@ -148,7 +153,7 @@ class FanOut:
             self._scheduled = loop.call_soon(self.work)
 
     def finish(self) -> None:
-        """Send all that there is."""
+        """Send everything now."""
         if self._scheduled is not None:
             self._scheduled.cancel()
             self._scheduled = None
@@ -163,7 +168,7 @@ class FanOut:
         group.parts, group.frames, group.part_bytes = [], 0, 0
 
     def _send_to(self, count: int) -> None:
-        """Write the round's frames to its next ``count`` members; at its end it is over."""
+        """Write the round's frames to its next ``count`` members; end the round after the last."""
         current = self._round
         assert current is not None
         end = min(len(current.members), current.at + count)
@@ -199,6 +204,6 @@ class FanOut:
                 self._write(member, payload[done:], current.sequence)
 
     def _write(self, member: Subscriber, frames: bytes, sequence: int) -> None:
-        """By its transport; ``sequence``: the newest event up to which it has been told then."""
+        """Write through the transport. ``sequence``: the newest event that ``frames`` tell of."""
         if member.write(frames) > self._soft_bytes:
             self._lag(member, sequence)

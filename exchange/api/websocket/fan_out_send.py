@@ -1,4 +1,4 @@
-"""The same bytes to many sockets without the interpreter: jitted, for ``fan_out.py``.
+"""Sends the same bytes to many sockets without the interpreter: jitted, for fan_out.py.
 
 Decision API-3.
 """
@@ -15,8 +15,9 @@ from ringbuffer.system_calls import MSG_DONTWAIT, MSG_NOSIGNAL, send
 def send_to_each(descriptors: np.ndarray, address: int, size: int, sent: np.ndarray) -> None:
     """send(2) ``size`` bytes at ``address`` to each of ``descriptors`` without waiting.
 
-    ``sent[i]``: bytes that descriptors[i] took, -1 on an error, 0 where the descriptor is negative.
-    The caller keeps the bytes alive.
+    ``descriptors``: int64[n], file descriptors; a negative one is left out. ``sent``: int64[n or
+    more], bytes that each took, -1 on an error, 0 where the descriptor is negative. The caller
+    keeps the bytes alive.
     """
     for i in range(len(descriptors)):
         sent[i] = 0
@@ -27,8 +28,3 @@ def send_to_each(descriptors: np.ndarray, address: int, size: int, sent: np.ndar
                 np.uint64(size),
                 np.int32(MSG_DONTWAIT | MSG_NOSIGNAL),
             )
-
-
-def compile_sending() -> None:
-    """Compile it, or read it back, before anybody waits for it."""
-    send_to_each(np.zeros(0, np.int64), 0, 0, np.zeros(0, np.int64))

@@ -1,7 +1,7 @@
-"""Fan-out: who subscribes to what, and when it is sent. One hub per stage, on its event loop.
+"""The hub: subscriptions to public channels, and when their frames are sent. One hub per stage.
 
-Who calls: the pump, ``publish`` after every batch that the models have applied; the endpoint, for
-everything that subscribers ask for. The public market data of all subscribers goes through here.
+Who calls it: the event pump, ``publish`` after every batch that the models have applied; the
+endpoint, for everything that subscribers ask for. All of it runs on the stage's event loop.
 
 A *tick* takes the market's changes, makes each frame once, and gives each *group* (subscribers with
 the same set of channels) what its channels have; the fan-out (``fan_out.py``) joins that and writes
@@ -10,10 +10,10 @@ one, so under load a write has many frames and costs the same. Channels of state
 kline) have rhythms of their own: what is due goes out with a tick, what is not waits for the latest
 state.
 
-Invariants: a subscriber is sent every event after the ``sequence`` of its acknowledgement once and
-in order, or is told of the gap; diffs of a channel follow each other without a gap; nobody waits
-for a subscriber that does not read (``_Laggards``): it is sent nothing, and when it has read half
-of what it was sent it gets the present state and the trades that it missed.
+Invariants: a subscriber gets every event after the ``sequence`` of its acknowledgement once and in
+order, or a message about the gap; diffs of a channel follow each other without a gap. A subscriber
+that does not read (``_laggards``) delays no other: it is sent nothing, and when it has read half of
+its unsent bytes it gets the present state and the trades that it missed.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ MS = 1e-3
 
 
 class Channel:
-    """A public channel that somebody subscribes to."""
+    """A public channel with at least one subscriber."""
 
     __slots__ = ("groups", "is_trades", "key", "next_s", "sequence", "shown")
 
@@ -78,7 +78,7 @@ class Hub:
         self._groups: dict[frozenset[ChannelKey], Group] = {}
         self._by_instrument: dict[int, list[Channel]] = {}
         self._due: dict[Channel, None] = {}  # channels of states that have changed
-        self._candles: dict[ChannelKey, Kline] = {}  # begun, not yet said to be closed
+        self._candles: dict[ChannelKey, Kline] = {}  # begun, and not reported as closed yet
         self._laggards: set[Subscriber] = set()
         self._slices: list[set[Subscriber]] = [set() for _ in range(HEARTBEAT_SLICES)]
         self._next_slice = 0
@@ -143,11 +143,11 @@ class Hub:
 
     @property
     def sequence(self) -> int:
-        """The newest event of which everything has been made that subscribers are told."""
+        """The newest event whose frames have been made."""
         return self._fan_out.sequence
 
     def settle(self) -> None:
-        """Make frames of all that has happened: they and the market model agree then."""
+        """Make the frames of all events so far: then they and the market model agree."""
         if self._changed:
             self._tick()
 
@@ -162,7 +162,7 @@ class Hub:
         self._move(subscriber, frozenset(subscriber.channels))
 
     def present(self, key: ChannelKey, since: int | None = None) -> bytes:
-        """What a new subscriber of ``key`` begins with. To be called after ``subscribe``.
+        """The frames that a new subscriber of ``key`` begins with. Called after ``subscribe``.
 
         ``since``: with a trade channel, the trades after that event as far as they are kept.
         """
@@ -171,7 +171,7 @@ class Hub:
                 return b""
             return self.frames.trades_since(key, since)
         channel = self._channels[key]
-        channel.shown = None  # one of them has been shown something else than the others
+        channel.shown = None  # this subscriber gets a newer state than the others had last
         return self.frames.present(key, sequence=channel.sequence, now_ms=self.clock_ms())
 
     def _move(self, subscriber: Subscriber, channels: frozenset[ChannelKey]) -> None:
@@ -179,7 +179,7 @@ class Hub:
         old = subscriber.group
         if old is not None:
             if old.channels == channels:
-                # what it is sent now must not be followed by what was made before
+                # frames that were made before must not follow those that it is sent now
                 self._fan_out.leave(old, subscriber)
                 self._fan_out.join(old, subscriber)
                 return
@@ -222,7 +222,7 @@ class Hub:
     # --- ticks ------------------------------------------------------------------------------------
 
     def publish(self) -> None:
-        """The models have applied a batch: send what has changed, now or when the tick is due."""
+        """The models have applied a batch: send the changes, now or when the tick is due."""
         self._changed = True
         now_s = asyncio.get_running_loop().time()
         if now_s >= self._not_before_s:
@@ -268,7 +268,7 @@ class Hub:
                 self._fan_out.add(group, frames, count)
 
     def _event_frames(self, channel: Channel, change: Change) -> bytes:
-        """What a change means to a channel: frames now, or a note that its state is due."""
+        """The frames that ``change`` causes in ``channel``; or none, and its state becomes due."""
         kind = channel.key.kind
         if kind is ChannelKind.TRADE:
             words = change.trade_words
@@ -333,7 +333,7 @@ class Hub:
         return end_ns <= now_ms * NANOSECONDS_PER_MS
 
     def _close_candles(self) -> None:
-        """Say that candles have ended in which nobody trades any more: no event says so."""
+        """Report as closed the candles whose time is over without a further trade."""
         if not self._candles:
             return
         self.settle()
@@ -354,7 +354,7 @@ class Hub:
         self._laggards.add(subscriber)
 
     def _look_after_laggards(self, now_s: float) -> None:
-        """Those that have read enough get the present state; those that have not in time go."""
+        """Send laggards that have read enough the present state; close those that are too slow."""
         enough = self.parameters.soft_buffer_bytes // 2
         for subscriber in list(self._laggards):
             assert subscriber.lagging_since_s is not None

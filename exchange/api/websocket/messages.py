@@ -51,7 +51,7 @@ RequestId = Annotated[str, Meta(max_length=64, description="returned in the answ
 OrderId = Annotated[int, Meta(ge=0, le=terms.MAXIMUM_ORDER_ID)]
 ChannelName = Annotated[str, Meta(description="for example trade.2330.TW or kline.2330.TW.1m")]
 
-# order_json.py makes it; OrderAnswer of the REST interface describes it
+# exchange/api/orders/json.py makes it; OrderAnswer of the REST interface describes it
 OrderJson = Annotated[
     dict[str, Any], Meta(extra_json_schema={"$ref": "#/components/schemas/OrderAnswer"})
 ]
@@ -241,7 +241,9 @@ class ExecutionReport(msgspec.Struct, tag="execution_report"):
         int | None, Meta(description="minor units of the currency; negative: it was paid to you")
     ] = None
     liquidity: Literal["maker", "taker"] | None = None
-    match_number: Annotated[int | None, Meta(description="the trade_id of the trade")] = None
+    trade_id: Annotated[int | None, Meta(description="the trade_id of the trade")] = msgspec.field(
+        default=None, name="match_number"
+    )
     reject_code: int | None = None
     reject_reason: str | None = None
 

@@ -1,9 +1,9 @@
-"""What a signed-in socket may do: the private channel, and order entry through the gateway.
+"""The actions of signed-in sockets: the private channel, and orders through the order gateway.
 
-Who uses it: the endpoint of the stage api; feed workers have none. An order action is answered with
-``received`` at once; what becomes of it comes as an execution report, or as an error with the
-action's ``request_id`` when there is no event that could say it (the order had just closed, the
-ring is full, the exchange stops).
+Who uses it: the endpoint of the stage api; feed workers have no private actions. An order action is
+answered with ``received`` at once. Its outcome comes as an execution report, or, where no event
+shows it (the order had just closed, the ring is full, the exchange stops), as an error with the
+action's ``request_id``.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _NEW_ORDER_FIELDS = NewOrder.__struct_fields__
 
 
 class Connection(Protocol):
-    """What is needed of a websocket.Connection."""
+    """The part of an endpoint.Connection that is needed here."""
 
     subscriber: Subscriber
     member: Member | None
@@ -87,7 +87,7 @@ class PrivateActions:
         connection.subscriber.write(frame(answer))
 
     def member(self, connection: Connection) -> Member:
-        """Who acts. Raises ApiError when nobody has signed in or the key was revoked meanwhile."""
+        """The signed-in member. Raises ApiError when the socket is not signed in (any more)."""
         self.channel.check_keys()
         if connection.member is None or connection.subscriber.closing:
             raise ApiError(
@@ -96,7 +96,7 @@ class PrivateActions:
         return connection.member
 
     def check_may_read(self, connection: Connection) -> Member:
-        """Who subscribes to orders. Raises ApiError."""
+        """The member, if its key may read. Raises ApiError."""
         member = self.member(connection)
         require(member.key, READ)
         return member
@@ -115,7 +115,7 @@ class PrivateActions:
                 f"{self._actions_under_way} actions of this socket have no outcome yet",
             )
         if not member.subscribed:
-            # what becomes of an order must reach whoever has sent it
+            # the reports of an order must reach the socket that has sent it
             self.channel.follow(member)
         account, gateway = member.account, self._gateway
         if isinstance(action, messages.Order):
@@ -148,13 +148,13 @@ class PrivateActions:
             self._start(connection, action, gateway.cancel_after(account, action.seconds))
         received.request_id = action.request_id
         connection.subscriber.write(frame(received))
-        # what was started sends its command now: before the socket's next action does
+        # let the started task send its command before the socket's next action is read
         await asyncio.sleep(0)
 
     def _start(
         self, connection: Connection, action: PrivateAction, outcome: Coroutine[Any, Any, Any]
     ) -> None:
-        """Wait for the outcome beside everything else; only a failure is told."""
+        """Await ``outcome`` in a task of its own; only a failure is sent to the client."""
 
         async def wait() -> None:
             try:

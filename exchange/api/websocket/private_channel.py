@@ -1,12 +1,14 @@
-"""The channel ``orders``: what happens to an account, told to the sockets that signed in for it.
+"""The channel ``orders``: sends what happens to an account to the sockets that signed in for it.
 
-Who calls: the pump, ``learn`` after the models have applied a batch; the endpoint, when a socket
-signs in, subscribes or leaves; the hub's heartbeat. A new subscriber first gets a snapshot of open
-orders, balances and positions, made between two batches, so that nothing falls in between; with
-``since`` also the reports of what it has missed, read from the archive.
+Who calls it: the event pump, ``learn`` after the models have applied a batch; the endpoint, when a
+socket signs in, subscribes or leaves; the hub, ``look_after`` every second. A new subscriber first
+gets a snapshot of open orders, balances and positions, made between two batches, so that it misses
+nothing in between; with ``since`` it also gets the reports that it has missed, read from the
+archive.
 
-Invariants: a socket is told of its own account only, of every order of it whichever way it was
-entered, and of nothing once its key is revoked; the events of others cost a few numpy masks.
+Invariants: a socket gets reports of its own account only, of every order of the account however the
+order was entered, and none once its key is revoked. Events of other accounts cost a few numpy
+masks.
 """
 
 from __future__ import annotations
@@ -42,9 +44,9 @@ if TYPE_CHECKING:
 
 
 SESSION_NUMBERS = 1 << 16
-# A report, or an order of a snapshot, costs some 40 µs, and everybody waits for it. So snapshots
-# and resumes go out in parts; an account to which more than this happens, in one batch or in one
-# second, is told of a gap, and is sent a new snapshot when RESYNC_S have passed.
+# A report, or an order of a snapshot, costs some 40 µs, and all sockets wait meanwhile. So
+# snapshots and missed reports go out in parts. An account with more reports than this, in one batch
+# or in one second, gets a gap instead, and a new snapshot after RESYNC_S.
 ORDERS_IN_MESSAGE = 250
 REPORTS_IN_PART = 250
 REPORTS_AT_ONCE = 2_000
@@ -65,16 +67,16 @@ Change = messages.Balance | messages.Position
 
 
 class ServiceError(Protocol):
-    """How a socket is told that something is refused."""
+    """Sends an error to a socket."""
 
     def __call__(self, error: ApiError) -> None: ...
 
 
 class Member:
-    """A signed-in socket. ``subscribed``: it is told what happens to its account.
+    """A signed-in socket. ``subscribed``: whether it gets the reports of its account.
 
-    ``held``: while a snapshot goes out in parts, what has happened meanwhile; None: nothing is held
-    back. ``stale_since``: the first event that it was not told of, because there were too many.
+    ``held``: frames that wait while a snapshot goes out in parts; None: no snapshot is going out.
+    ``stale_since``: the first event whose report was dropped because there were too many.
     """
 
     __slots__ = (
@@ -92,9 +94,9 @@ class Member:
         self.state_lock = asyncio.Lock()
 
     def tell(self, frames: bytes) -> None:
-        """Send what has happened, now or after the snapshot that is going out."""
+        """Send ``frames`` now, or after the snapshot that is going out."""
         if self.stale_since is not None:
-            return  # a new snapshot will say it
+            return  # a new snapshot will have it
         if self.held is not None:
             self.held.append(frames)
         else:
@@ -102,9 +104,9 @@ class Member:
 
 
 class _Watched:
-    """An account that somebody is told about.
+    """An account with subscribers.
 
-    ``balances``, ``positions``: what was last said of them. ``told``: reports in this second.
+    ``balances``, ``positions``: the values that were sent last. ``told``: reports in this second.
     """
 
     def __init__(self) -> None:
@@ -152,11 +154,11 @@ class PrivateChannel:
         self.unsubscribe(member)
 
     def check_keys(self) -> None:
-        """Sign out whose key was revoked. Cheap unless the keys have changed."""
+        """Sign out the sockets whose key was revoked. Cheap unless the keys have changed."""
         try:
             generation = self._keys.refresh()
         except KeysDamaged:
-            generation = -2  # nobody's key can be checked: nobody is told anything
+            generation = -2  # no key can be checked: no socket gets anything
         if generation == self._generation:
             return
         self._generation = generation
@@ -175,7 +177,7 @@ class PrivateChannel:
     async def subscribe(
         self, member: Member, since: int | None, request_id: str | UnsetType = UNSET
     ) -> None:
-        """Acknowledge, send what was missed and a snapshot; from then on what happens.
+        """Acknowledge, send missed reports and a snapshot; from then on every report.
 
         ``since``: the sequence of the last report that the client has seen.
         """
@@ -184,7 +186,7 @@ class PrivateChannel:
             if since is not None:
                 async with self._replaying:
                     steps = await self._missed(member.account, since)
-            # nothing is awaited until it is told what happens: nothing falls in between
+            # no await from here to `follow`: so no event falls in between
             if member not in self._members:
                 return
             sequence = self._accounts.next_event - 1
@@ -204,9 +206,9 @@ class PrivateChannel:
             await self._send_state(member)
 
     async def _send_state(self, member: Member) -> None:
-        """Send open orders, what has happened since it began, then balances and positions.
+        """Send open orders, the reports since the snapshot began, then balances and positions.
 
-        A report shows an order at its time, so the one that comes last is right, whatever an
+        A report shows its order at the time of its event. So the last one is right, whatever an
         earlier part of the snapshot has shown.
         """
         before: int | None = None
@@ -235,7 +237,7 @@ class PrivateChannel:
         member.tell(b"".join([*held, *now]))
 
     def _tell_later(self, member: Member, first_sequence: int) -> None:
-        """Too much has happened to be told: a gap and a snapshot will follow."""
+        """Drop the reports from ``first_sequence`` on: a gap and a snapshot will follow."""
         if member.stale_since is None:
             member.stale_since = first_sequence
             asyncio.get_running_loop().call_later(RESYNC_S, self._start_resync, member)
@@ -256,7 +258,7 @@ class PrivateChannel:
             await self._send_state(member)
 
     def follow(self, member: Member) -> None:
-        """Tell ``member`` from now on."""
+        """Send ``member`` every report from now on."""
         member.subscribed = True
         watched = self._watched.get(member.account)
         if watched is None:
@@ -266,7 +268,7 @@ class PrivateChannel:
         watched.members.add(member)
 
     def unsubscribe(self, member: Member) -> None:
-        """Tell ``member`` nothing more. Idempotent."""
+        """Send ``member`` no more reports. Idempotent."""
         member.subscribed = False
         watched = self._watched.get(member.account)
         if watched is not None:
@@ -290,7 +292,7 @@ class PrivateChannel:
     # --- what happens -----------------------------------------------------------------------------
 
     def learn(self, events: np.ndarray) -> None:
-        """The models have applied ``events``: tell those whom they concern."""
+        """Send the reports of ``events`` (EVENT[n]), which the models have applied."""
         if not self._watched:
             return
         kinds = events["kind"]
@@ -331,10 +333,10 @@ class PrivateChannel:
                 member.tell(frames)
 
     def look_after(self) -> None:
-        """Every second: sign out whose key was revoked; tell what fees have brought in.
+        """Called every second: sign out revoked keys; send the balance of accounts that get fees.
 
-        An account that others' fees are paid to has a new balance with every trade, and no event
-        of its own says so.
+        An account that other accounts' fees are paid to has a new balance with every trade, and no
+        event of its own shows it.
         """
         if not self._members:
             return
@@ -362,7 +364,7 @@ class PrivateChannel:
     # --- states -----------------------------------------------------------------------------------
 
     def _changes(self, account: int, watched: _Watched) -> list[Change]:
-        """Balances and positions that are not what they were when this was last called."""
+        """Balances and positions that have changed since the last call for ``watched``."""
         changed: list[Change] = []
         sequence, timestamp_ms = self._now()
         currencies = self._accounts.currencies()
@@ -413,24 +415,24 @@ class PrivateChannel:
 
         When it returns, nothing has happened since the newest of them.
         """
-        position = since + 1
+        sequence = since + 1
         end = self._accounts.next_event
-        if position >= end:
+        if sequence >= end:
             return []
-        if self._history is None or end - position > REPLAYED_EVENTS:
+        if self._history is None or end - sequence > REPLAYED_EVENTS:
             return None
         owner = self._owner_alone(account)
         found: list[Step] = []
-        while position < self._accounts.next_event:
-            wanted = min(HISTORY_CHUNK_EVENTS, self._accounts.next_event - position)
-            events = self._history(position, wanted)
+        while sequence < self._accounts.next_event:
+            wanted = min(HISTORY_CHUNK_EVENTS, self._accounts.next_event - sequence)
+            events = self._history(sequence, wanted)
             if len(events) == 0:
-                return None  # the archive was cut: nothing can be said
+                return None  # these events have been removed from the archive
             if (events["kind"] == EventKind.SESSION_DEFINED).any():
                 owner = self._owner_alone(account)
             found += steps_of(events, owner, account)
             if len(found) > REPLAYED_REPORTS:
                 return None
-            position += len(events)
+            sequence += len(events)
             await asyncio.sleep(0)
         return found

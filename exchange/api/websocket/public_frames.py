@@ -1,7 +1,7 @@
-"""From the market model to frames: what a channel's subscribers are sent, built once for all.
+"""Makes the frames of public channels from the market model, once for all subscribers.
 
-Who uses it: the hub. There are frames of events (trades, diffs), made as these come, and of states
-(depth, ticker, candle), made when they are due; a new subscriber begins with a state, too.
+Who uses it: the hub. Frames of events (trades, diffs) are made as the events come; frames of states
+(depth, ticker, candle) when they are due, and for a new subscriber.
 """
 
 from __future__ import annotations
@@ -80,12 +80,12 @@ class PublicFrames:
         missed.reverse()
         replay = self.trades(key.instrument, missed)
         if len(missed) == kept and missed[0].sequence > since + 1:
-            # whether there were any in between nobody can tell any more
+            # older trades are not kept: there may have been some in between
             return self.gap(key, since + 1, missed[0].sequence - 1) + replay
         return replay
 
     def gap(self, key: ChannelKey, first_sequence: int, last_sequence: int) -> bytes:
-        """Says that what happened from ``first_sequence`` to ``last_sequence`` is not sent."""
+        """Says that the events from ``first_sequence`` to ``last_sequence`` are not sent."""
         return frame(messages.Gap(self.name(key), first_sequence, last_sequence))
 
     def depth_diff(self, change: Change, first_sequence: int) -> bytes:
@@ -200,7 +200,7 @@ class PublicFrames:
         return newest[0] if newest else None
 
     def shown(self, key: ChannelKey) -> object:
-        """What a channel of states shows now: as long as it is equal, there is nothing to send."""
+        """The present state of a channel of states. While it is equal, no frame need be sent."""
         instrument = key.instrument
         if key.kind is ChannelKind.DEPTH:
             depth = self._market.depth(instrument, self._depth_levels)
@@ -210,7 +210,7 @@ class PublicFrames:
         return self.newest_kline(instrument, key.interval)
 
     def present(self, key: ChannelKey, *, sequence: int, now_ms: int) -> bytes:
-        """What a channel's subscriber has to know to begin; nothing for channels of events.
+        """The frame that a new subscriber of ``key`` begins with; empty for channels of events.
 
         ``sequence``: of the channel's last diff (depth_diff only).
         """

@@ -28,7 +28,7 @@ class Core:
         self.now_ns = 1_000_000 * MS
         self.run_file = RunFile(directory)
         self.service: Any = SimpleNamespace(
-            ready=True, stopping=False, pump=SimpleNamespace(position=0, lag=lambda: 0)
+            ready=True, stopping=False, pump=SimpleNamespace(next_event=0, lag=lambda: 0)
         )
         self.watch = HealthWatch(
             self.cursors,

@@ -9,7 +9,13 @@ import pytest
 
 from exchange.api.errors import ApiError
 from exchange.api.orders import outcomes as order_outcomes
-from exchange.api.orders import records as order_records
+from exchange.api.orders.records import (
+    cancel_after_command,
+    cancel_command,
+    enter_command,
+    mass_cancel_command,
+    replace_command,
+)
 from exchange.api.orders.terms import NewOrder, client_order_id_of, random_token, token_of
 from exchange.codes import FLAG_LONG, OPTION_REPRICE, CommandKind, OrderType, Side
 from exchange.records import COMMAND, EVENT, ORDER_CONTINUATION
@@ -48,7 +54,7 @@ def test_enter_of_one_slot():
         time_in_force="ioc",
         minimum_quantity=(1 << 32) - 1,
     )
-    (record,) = np.frombuffer(order_records.enter(7, 65_535, 9, TOKEN, order), COMMAND)
+    (record,) = np.frombuffer(enter_command(7, 65_535, 9, TOKEN, order), COMMAND)
     assert fields(record) == LETTERS | token_fields(TOKEN) | {
         "timestamp_ns": 7,
         "price": 1 << 47,
@@ -75,7 +81,7 @@ def test_enter_of_two_slots():
         post_only=True,
         reprice=True,
     )
-    raw = order_records.enter(7, 3, 9, TOKEN, order)
+    raw = enter_command(7, 3, 9, TOKEN, order)
     first, _ = np.frombuffer(raw, COMMAND)
     _, rest = np.frombuffer(raw, ORDER_CONTINUATION)
     assert fields(first) == LETTERS | token_fields(TOKEN) | {
@@ -98,7 +104,7 @@ def test_enter_of_two_slots():
 
 
 def test_replace():
-    raw = order_records.replace(
+    raw = replace_command(
         7,
         3,
         1 << 50,
@@ -135,15 +141,15 @@ def test_replace():
     ("raw", "expected"),
     [
         (
-            order_records.cancel(7, 3, 11, 5),
+            cancel_command(7, 3, 11, 5),
             {"kind": CommandKind.CANCEL_BY_ORDER_ID, "price": 11, "quantity": 5},
         ),
         (
-            order_records.mass_cancel(7, 3, 2, 255),
+            mass_cancel_command(7, 3, 2, 255),
             {"kind": CommandKind.MASS_CANCEL, "instrument": 2, "side": 255},
         ),
         (
-            order_records.cancel_after(7, 3, 60),
+            cancel_after_command(7, 3, 60),
             {"kind": CommandKind.CANCEL_AFTER, "quantity": 60},
         ),
     ],

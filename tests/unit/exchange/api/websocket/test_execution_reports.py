@@ -134,7 +134,7 @@ def test_a_fill_says_price_fee_and_liquidity():
         lambda order: order_json(order, "AAPL"),
     )
     assert report.event == "filled" and report.timestamp == 5
-    assert (report.last_price, report.last_quantity, report.match_number) == (100, 7, 71)
+    assert (report.last_price, report.last_quantity, report.trade_id) == (100, 7, 71)
     assert (report.fee, report.liquidity) == (-2, "maker")
     assert msgspec.to_builtins(report)["order"]["symbol"] == "AAPL"
 

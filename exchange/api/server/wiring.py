@@ -75,6 +75,21 @@ def make_watch(stage: ServiceStage) -> HealthWatch:
     )
 
 
+def _make_gateway(stage: ServiceStage, market: MarketModel, accounts: AccountModel) -> OrderGateway:
+    """The gateway of the API's orders, which writes into the API's ingress ring."""
+    first = int(Histogram.API_OUTCOME_NS) * HISTOGRAM_WORDS
+    return OrderGateway(
+        stage.arrays[IngressRing.API.section],
+        stage.cursors,
+        stage.counters,
+        stage.matcher_eventfd,
+        market,
+        accounts,
+        outcome_timeout_s=stage.settings.api.outcome_timeout_ms / MILLISECONDS_PER_SECOND,
+        outcome_ns=stage.arrays["histograms"][first : first + HISTOGRAM_WORDS],
+    )
+
+
 def make_api_service(
     stage: ServiceStage, market: MarketModel, accounts: AccountModel
 ) -> ApiService:
@@ -89,17 +104,7 @@ def make_api_service(
         batch_events=settings.read_model.batch_events,
         lapped=lambda: counters.add("lapped"),
     )
-    first = int(Histogram.API_OUTCOME_NS) * HISTOGRAM_WORDS
-    gateway = OrderGateway(
-        stage.arrays[IngressRing.API.section],
-        stage.cursors,
-        stage.counters,
-        stage.matcher_eventfd,
-        market,
-        accounts,
-        outcome_timeout_s=api.outcome_timeout_ms / MILLISECONDS_PER_SECOND,
-        outcome_ns=stage.arrays["histograms"][first : first + HISTOGRAM_WORDS],
-    )
+    gateway = _make_gateway(stage, market, accounts)
     master_key_file = Path(api.master_key_file) if api.master_key_file else None
     keys = KeyStore(stage.data_directory, master_key_file)
     limits = RateLimits(

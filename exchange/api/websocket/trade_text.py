@@ -15,8 +15,7 @@ TIMESTAMP_NS = 1
 PRICE = 2
 QUANTITY = 3
 SIDE = 4
-REASON = 5
-TRADE_COLUMNS = 6
+TRADE_COLUMNS = 6  # the last one, the reason, is not shown
 
 # Parts of the text between the numbers, by position in ``ends``.
 AFTER_PRICE = 0

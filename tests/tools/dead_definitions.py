@@ -37,6 +37,12 @@ from tests.tools.house.source import ROOT, Function, Place, Source, product, sou
 PUBLIC_LIBRARIES = ("exchange.client", "exchange.client.messages")
 # A constant that one of these makes is a field of a layout, which is named whole or not at all.
 _FIELD_MAKERS = {"field", "part", "whole"}
+# module:name -> why it may stay although nothing but tests uses it
+ALLOWED = {
+    "exchange.errors:JournalFailed": "owner: recovery. The class of an exit status in the tree",
+    "exchange.records:Field.column": "owner: records. Nothing reads whole tables by it yet",
+    "exchange.records:record_struct": "owner: records. api and client are moving to it",
+}
 _DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
 # A class with one of these bases has only its own methods.
 _PLAIN_BASES = {"NamedTuple", "Protocol", "Struct", "Enum", "IntEnum", "StrEnum", "IntFlag",
@@ -338,12 +344,17 @@ def find(packages: Iterable[Source], scripts: Iterable[Source]) -> list[Definiti
 
 
 @cache
-def dead_definitions() -> list[Place]:
-    """Public definitions of the product that only tests, or nobody, use."""
+def all_dead_definitions() -> list[Place]:
+    """As ``dead_definitions``, with those that are allowed."""
     return [
         each.source.place(each.line, f"{each.module}:{each.name}")
         for each in find(product(), sources("scripts"))
     ]
+
+
+def dead_definitions() -> list[Place]:
+    """Public definitions of the product that only tests, or nobody, use, without a reason."""
+    return [place for place in all_dead_definitions() if place.text not in ALLOWED]
 
 
 def main() -> int:

@@ -4,24 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from tests.tools.dead_definitions import dead_definitions, find
+from tests.tools.dead_definitions import ALLOWED, all_dead_definitions, dead_definitions, find
 from tests.tools.house.source import Source
-
-# module:name -> why it may stay although nothing but tests uses it
-ALLOWED = {
-    "exchange.errors:JournalFailed": "owner: recovery. The class of an exit status in the tree",
-    "exchange.records:Field.column": "owner: records. Nothing reads whole tables by it yet",
-    "exchange.records:record_struct": "owner: records. api and client are moving to it",
-}
 
 
 def test_no_public_definition_is_dead() -> None:
-    found = [place for place in dead_definitions() if place.text not in ALLOWED]
+    found = dead_definitions()
     assert not found, "only tests, or nobody, use:\n" + "\n".join(map(str, found))
 
 
 def test_what_is_allowed_is_still_dead() -> None:
-    dead = {place.text for place in dead_definitions()}
+    dead = {place.text for place in all_dead_definitions()}
     used = sorted(ALLOWED.keys() - dead)
     assert not used, f"take them from the list, something uses them or they are gone: {used}"
 

@@ -41,7 +41,6 @@ _FIELD_MAKERS = {"field", "part", "whole"}
 ALLOWED = {
     "exchange.errors:JournalFailed": "owner: recovery. The class of an exit status in the tree",
     "exchange.records:Field.column": "owner: records. Nothing reads whole tables by it yet",
-    "exchange.records:record_struct": "owner: records. api and client are moving to it",
 }
 _DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
 # A class with one of these bases has only its own methods.

@@ -1,6 +1,7 @@
 """Byte layouts of journal segments and archive segments, and their file names.
 
-Who writes: writer.py (journal), archive.py. Who reads: reader.py, recovery.py, the replay tool.
+Who writes: writer.py (journal), archive_writer.py. Who reads: reader.py and recovery.py (journal),
+archive_reader.py, the replay tool.
 Everything is little-endian and starts at a multiple of 64 bytes. A sequence counts 64-byte slots in
 the journal and records in the archive; it is a position, so it never repeats and never skips.
 

@@ -37,7 +37,7 @@ from exchange.recovery.archive_check import ArchiveCheck, ArchiveDiffers
 from exchange.recovery.rebuild import rebuild
 from exchange.runtime.data_directory import archive_directory, journal_directory, snapshot_directory
 from exchange.runtime.process import running_pid
-from journal.archive import synchronise
+from journal.archive_writer import synchronise
 from journal.retention import (
     removable_archive_segments,
     removable_journal_segments,

@@ -28,7 +28,7 @@ from exchange.records import EVENT, EVENT_LAYOUT, KIND_OFFSET
 from exchange.recovery.facts import EngineFacts
 from exchange.runtime.data_directory import archive_directory
 from exchange.settings import Configuration
-from journal.archive import ArchiveReader
+from journal.archive_reader import ArchiveReader
 
 EXPIRY_POLL_S = 0.01
 ANSWER_POLL_S = 0.0005  # while an operator waits for an answer

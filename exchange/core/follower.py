@@ -25,7 +25,7 @@ Record = np.ndarray[Any, Any]
 
 
 class EventArchive(Protocol):
-    """The part of the archive that is needed; journal.archive.ArchiveReader has it."""
+    """The part of the archive that is needed; journal.archive_reader.ArchiveReader has it."""
 
     def view(self, first: int, count: int) -> np.ndarray:
         """EVENT records from sequence ``first`` on: at most ``count``, perhaps fewer."""

@@ -53,7 +53,7 @@ def copy_bytes(source: np.ndarray, target: np.ndarray) -> None:
 
 
 class EventArchive(Protocol):
-    """The part of journal.archive.ArchiveReader that order entry needs."""
+    """The part of journal.archive_reader.ArchiveReader that order entry needs."""
 
     def view(self, first: int, count: int) -> np.ndarray:
         """EVENT records from sequence ``first`` on: at most ``count``, perhaps fewer."""

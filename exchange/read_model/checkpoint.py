@@ -69,7 +69,7 @@ class Model(Protocol):
 
 
 class EventArchive(Protocol):
-    """The part of the archive that checkpoints need: journal.archive.ArchiveReader has it."""
+    """The part of the archive that checkpoints need: journal.archive_reader.ArchiveReader has it."""
 
     def view(self, first: int, count: int) -> np.ndarray: ...
 

@@ -15,7 +15,8 @@ import numpy as np
 
 from exchange.errors import JournalCorrupt
 from exchange.records import EVENT, EVENT_LAYOUT, EVENT_WORDS, KIND_OFFSET
-from journal.archive import ArchiveReader, ArchiveWriter
+from journal.archive_reader import ArchiveReader
+from journal.archive_writer import ArchiveWriter
 from ringbuffer.jit import jit
 
 

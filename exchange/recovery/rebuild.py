@@ -54,6 +54,7 @@ from exchange.runtime.data_directory import (
     load_capacity,
     snapshot_directory,
 )
+from journal.commit import whole_records
 from journal.errors import FatalJournalError
 from journal.layout import (
     FRAME_CHECKSUM_WORD,
@@ -68,7 +69,6 @@ from journal.layout import (
 from journal.reader import JournalReader
 from journal.recovery import RecoveryReport, recover
 from journal.segment import list_segments, map_words
-from journal.writer import whole_records
 from ringbuffer.ring import UNGATED
 
 # The ring that frames are read into; a journal with longer frames gets a larger one.

@@ -33,7 +33,7 @@ from exchange.runtime.channel import DaemonChannel
 from exchange.runtime.data_directory import archive_directory
 from exchange.runtime.spec import ListenerName, StageMessage, StageSpec
 from exchange.settings import Configuration, Settings
-from journal.archive import ArchiveReader
+from journal.archive_reader import ArchiveReader
 from ringbuffer.atomics import load_acquire
 from ringbuffer.counters import set_value
 from ringbuffer.region import Region

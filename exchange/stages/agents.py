@@ -105,7 +105,7 @@ def run(spec: StageSpec, channel: DaemonChannel) -> int:
         state, facts = recover_engine(
             data_directory, settings, spec.rebuild_archive, _progress(channel)
         )
-        agent = build_matcher(state, facts, settings, arrays, spec.eventfds)
+        agent = build_matcher(state, settings, arrays, spec.eventfds)
         prefault_in_background(
             (state.token_index, state.order_ids, state.orders, state.token_log),
             settings.matcher.prefault_bytes,

@@ -140,7 +140,7 @@ def _run_exchange(directory: Path, configuration: Configuration, start: str) -> 
     yield f"{start}: recovery"
     state, facts = recover_engine(directory, settings, False, None)
     yield f"{start}: matcher"
-    matcher = build_matcher(state, facts, settings, arrays, eventfds)
+    matcher = build_matcher(state, settings, arrays, eventfds)
     matcher.on_start()
     yield f"{start}: journaler"
     journaler = build_journaler(directory, facts, settings, arrays, eventfds)

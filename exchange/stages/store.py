@@ -19,7 +19,7 @@ from exchange.store.connection import ConnectionParameters
 from exchange.store.postgres import EmbeddedPostgres
 from exchange.store.publisher import Progress, Publisher, PublisherParameters
 from exchange.store.rows.state_rows import AccountState
-from journal.archive import ArchiveReader
+from journal.archive_reader import ArchiveReader
 from ringbuffer.counters import set_value
 from ringbuffer.idle import Block
 

@@ -40,12 +40,13 @@ from exchange.runtime.data_directory import (
     save_capacity,
 )
 from exchange.settings import Settings
-from journal.archive import ArchiveReader, ArchiveWriter
-from journal.journaler import JournalerAgent, JournalerCursors, JournalerMetrics
+from journal.archive_reader import ArchiveReader
+from journal.archive_writer import ArchiveWriter
+from journal.duty_cycle import JournalerMetrics
+from journal.journaler import JournalerAgent, JournalerCursors
 from journal.recovery import RecoveryReport
 from journal.writer import JournalWriter
 from ringbuffer.counters import HISTOGRAM_WORDS
-from ringbuffer.ring import publish
 
 log = logging.getLogger(__name__)
 
@@ -136,22 +137,17 @@ def _wakeups(eventfds: Mapping[StageName, int]) -> np.ndarray:
 
 def build_matcher(
     state: EngineState,
-    facts: EngineFacts,
     settings: Settings,
     arrays: Arrays,
     eventfds: Mapping[StageName, int],
 ) -> MatcherAgent:
-    """The matcher on a recovered state; sets every cursor to where recovery ended."""
-    cursors = arrays["cursors"]
-    # release: the archive is complete before anyone reads it because of these cursors
-    publish(cursors, pipeline.COMMAND_DURABLE, facts.next_command)
-    publish(cursors, pipeline.EVENT_RELEASED, facts.next_event)
+    """The matcher on a recovered state."""
     return MatcherAgent(
         state,
         {ring: arrays[ring.section] for ring in IngressRing},
         arrays["command_ring"],
         arrays["event_ring"],
-        cursors=cursors,
+        cursors=arrays["cursors"],
         counters=arrays["counters"],
         histograms=arrays["histograms"],
         wakeups=_wakeups(eventfds),

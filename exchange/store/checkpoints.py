@@ -17,7 +17,7 @@ from exchange.read_model.accounts.types import AccountModelCapacity
 from exchange.read_model.checkpoint import CheckpointWriter, load_newest
 from exchange.runtime.data_directory import load_capacity, read_model_directory
 from exchange.store.rows.state_rows import AccountState
-from journal.archive import ArchiveReader
+from journal.archive_reader import ArchiveReader
 
 log = logging.getLogger(__name__)
 

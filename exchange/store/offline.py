@@ -17,7 +17,7 @@ from exchange.runtime.data_directory import archive_directory
 from exchange.store.checkpoints import new_state
 from exchange.store.publisher import Progress
 from exchange.store.rows.state_rows import AccountState
-from journal.archive import ArchiveReader
+from journal.archive_reader import ArchiveReader
 
 
 class ArchiveSource:

@@ -106,7 +106,7 @@ class Source(Protocol):
 
 
 class Archive(Protocol):
-    """Released events by sequence: journal.archive.ArchiveReader has it."""
+    """Released events by sequence: journal.archive_reader.ArchiveReader has it."""
 
     def view(self, first: int, count: int) -> np.ndarray:
         """Records from ``first`` on: at most ``count``, perhaps fewer."""

@@ -30,7 +30,7 @@ from exchange.records import COMMAND, EVENT, EVENT_LAYOUT, KIND_OFFSET
 from exchange.runtime.data_directory import archive_directory
 from exchange.settings import Configuration, load
 from exchange.stages.wiring import build_journaler, build_matcher, recover_engine
-from journal.archive import ArchiveReader
+from journal.archive_reader import ArchiveReader
 
 UID = 4711
 
@@ -98,7 +98,7 @@ class OperatorExchange:
             state,
             msgspec.json.decode(msgspec.json.encode(facts), type=type(facts)),
         )
-        matcher = build_matcher(state, facts, settings, self.arrays, self._eventfds)
+        matcher = build_matcher(state, settings, self.arrays, self._eventfds)
         journaler = build_journaler(
             self.data_directory, facts, settings, self.arrays, self._eventfds
         )

@@ -22,7 +22,7 @@ from exchange.records import EVENT, EVENT_LAYOUT, KIND_OFFSET
 from exchange.runtime.data_directory import archive_directory, save_capacity
 from exchange.store.publisher import Progress
 from exchange.store.rows.state_rows import AccountState
-from journal.archive import ArchiveWriter
+from journal.archive_writer import ArchiveWriter
 
 DEADLINE_S = 120.0
 MODEL_CAPACITY = AccountModelCapacity(

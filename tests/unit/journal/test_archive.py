@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from journal.archive import ArchiveReader, ArchiveWriter, synchronise
+from journal.archive_reader import ArchiveReader
+from journal.archive_writer import ArchiveWriter, synchronise
 from journal.errors import FatalJournalError, Finding, JournalCorrupt, JournalError
 from journal.layout import HEADER_BYTES, layout_hash, segment_name
 

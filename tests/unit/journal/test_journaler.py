@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from journal import archive as archives
-from journal import writer as writers
-from journal.archive import ArchiveReader, ArchiveWriter
+from journal import archive_records, commit
+from journal.archive_reader import ArchiveReader
+from journal.archive_writer import ArchiveWriter
+from journal.duty_cycle import JournalerMetrics, first_not_durable
 from journal.errors import FatalJournalError
-from journal.journaler import JournalerAgent, JournalerCursors, JournalerMetrics, first_not_durable
+from journal.journaler import JournalerAgent, JournalerCursors
 from journal.layout import layout_hash
 from journal.reader import JournalReader
 from journal.recovery import recover
@@ -71,8 +72,8 @@ class Rig:
             segment_records=events,
             next_sequence=self.reader().end(),
         )
-        self.cursors[[PUBLISHED, DURABLE]] = writer.next_sequence
-        self.cursors[[EVENT_PUBLISHED, RELEASED]] = archive.next_sequence
+        self.cursors[PUBLISHED] = writer.next_sequence
+        self.cursors[EVENT_PUBLISHED] = archive.next_sequence
         self.agent = JournalerAgent(
             writer,
             archive,
@@ -114,6 +115,18 @@ class Rig:
         self.agent.on_close()
         os.close(self.eventfd)
         os.close(self.producer_eventfd)
+
+
+@needs_jit
+def test_the_start_publishes_where_the_files_end(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    rig.publish_commands(3)
+    rig.publish_events([0, 1, 1, 2])
+    rig.drain()
+    rig.close()
+    again = Rig(tmp_path)
+    assert (again.cursors[DURABLE], again.cursors[RELEASED]) == (3, 4)
+    again.close()
 
 
 @needs_jit
@@ -237,7 +250,7 @@ def test_after_a_failed_commit_nothing_moves_ever_again(
     rig.publish_events([0, 1])
     rig.drain()
     rig.cursors[SLEEPING] = 1
-    swap_descriptor(rig.agent.writer.state, writers.DESCRIPTOR, device)
+    swap_descriptor(rig.agent.writer.state, commit.DESCRIPTOR, device)
     rig.publish_commands(3)
     rig.publish_events([2, 3, 4])
     for attempt in range(3):
@@ -251,7 +264,7 @@ def test_after_a_failed_commit_nothing_moves_ever_again(
         assert rig.cursors[SLEEPING] == 1, "nobody is woken"
         if attempt == 0:
             # The disk is well again; it must not matter.
-            swap_descriptor(rig.agent.writer.state, writers.DESCRIPTOR, str(rig.agent.writer.path))
+            swap_descriptor(rig.agent.writer.state, commit.DESCRIPTOR, str(rig.agent.writer.path))
     rig.close()
     again = Rig(tmp_path)
     assert again.agent.writer.next_sequence == 2
@@ -264,7 +277,7 @@ def test_after_a_failed_archive_write_nothing_more_is_released(tmp_path: Path) -
     rig.publish_commands(2)
     rig.publish_events([0, 1])
     rig.drain()
-    swap_descriptor(rig.agent.archive.state, archives.DESCRIPTOR, "/dev/full")
+    swap_descriptor(rig.agent.archive.state, archive_records.DESCRIPTOR, "/dev/full")
     rig.publish_commands(1)
     rig.publish_events([2])
     for _ in range(2):
@@ -285,7 +298,7 @@ def test_a_long_command_at_the_end_of_a_segment(tmp_path: Path) -> None:
     rig.publish_commands(room - 2)
     rig.agent.do_work(1)
     # Room for a header and one slot.
-    assert rig.agent.writer.state[writers.OFFSET] == 8192 - 128
+    assert rig.agent.writer.state[commit.OFFSET] == 8192 - 128
     sequence = int(rig.cursors[PUBLISHED])
     rig.commands["flags"][sequence & (RING - 1)] = 1
     rig.publish_commands(2)

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from journal.archive import ArchiveReader, ArchiveWriter
+from journal.archive_reader import ArchiveReader
+from journal.archive_writer import ArchiveWriter
 from journal.layout import layout_hash
 from journal.reader import JournalReader
 from journal.recovery import recover

@@ -18,7 +18,13 @@ from exchange.codes import (
     Parameter,
     Scope,
 )
-from exchange.records import ADMIN_CONTINUATION, COMMAND, INSTRUMENT_CONTINUATION
+from exchange.records import (
+    ADMIN_CONTINUATION,
+    COMMAND,
+    INSTRUMENT_CONTINUATION,
+    text_word,
+    token_text,
+)
 
 Record = np.ndarray[Any, Any]
 KEY_BYTES = 14
@@ -61,16 +67,6 @@ class InstrumentTerms(NamedTuple):
     group: int
 
 
-def packed_text(text: str) -> int:
-    """Up to 8 characters, padded with spaces, as the little-endian u64 of ``token_0``."""
-    return int.from_bytes(text.encode("ascii").ljust(8), "little")
-
-
-def unpacked_text(value: int) -> str:
-    """The inverse of ``packed_text``."""
-    return (value & (1 << 64) - 1).to_bytes(8, "little").decode("ascii", "replace").rstrip()
-
-
 def set_key(record: Record, key: str) -> None:
     """Give ``record`` an idempotency key: 1 to 14 printable ASCII characters, or "" for none."""
     raw = key.encode("ascii")
@@ -84,12 +80,7 @@ def set_key(record: Record, key: str) -> None:
 
 def key_of(record: Any) -> str:
     """The idempotency key of a command or an event (a scalar record), "" if it has none."""
-    raw = (
-        int(record["token_0"]).to_bytes(8, "little")
-        + int(record["token_1"]).to_bytes(4, "little")
-        + int(record["token_2"]).to_bytes(2, "little")
-    )
-    return raw.rstrip(b" \0").decode("ascii", "backslashreplace")
+    return token_text(record)
 
 
 def set_operator(record: Record, name: str, uid: int) -> None:
@@ -133,7 +124,7 @@ def define_instrument(instrument: int, terms: InstrumentTerms) -> Record:
     first["kind"] = CommandKind.INSTRUMENT
     first["flags"] = FLAG_LONG
     first["instrument"] = instrument
-    first["token_0"] = packed_text(terms.symbol)
+    first["token_0"] = text_word(terms.symbol)
     first["price"] = terms.tick
     first["quantity"] = terms.lot
     first["display"] = terms.price_decimals
@@ -149,7 +140,7 @@ def define_instrument(instrument: int, terms: InstrumentTerms) -> Record:
 def define_session(session: int, username: str, account: int) -> Record:
     """The SESSION command."""
     return _command(
-        CommandKind.SESSION, session=session, token_0=packed_text(username), quantity=account
+        CommandKind.SESSION, session=session, token_0=text_word(username), quantity=account
     )
 
 
@@ -159,7 +150,7 @@ def define_currency(
     """The CURRENCY command."""
     rest = {
         "currency": currency,
-        "value_0": packed_text(code),
+        "value_0": text_word(code),
         "value_1": decimals,
         "account": fee_account,
     }

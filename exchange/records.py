@@ -39,6 +39,7 @@ Decisions ARC-5 and ARC-8.
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -297,6 +298,36 @@ EVENT = _layout(EVENT_SIZE_BYTES, EVENT_FIELDS)
 
 assert COMMAND.itemsize == COMMAND_SIZE_BYTES
 assert EVENT.itemsize == EVENT_SIZE_BYTES
+
+# --- texts in records -----------------------------------------------------------------------------
+
+_WORD_MASK = (1 << 64) - 1
+_TOKEN_SIZES = (8, 4, 2)  # bytes of token_0, token_1 and token_2
+
+
+def text_word(text: str) -> int:
+    """Up to 8 ASCII characters, padded with spaces, as a little-endian u64 (``token_0``)."""
+    assert len(text) <= 8, text
+    return int.from_bytes(text.encode("ascii").ljust(8), "little")
+
+
+def word_text(*words: int, sizes: Sequence[int] = (8,)) -> str:
+    """The ASCII text in the first ``sizes`` bytes of little-endian ``words``, without its padding.
+
+    Padding is spaces or zeros. Signed words are fine; bytes that are not ASCII come out as escapes.
+    """
+    octets = b"".join(
+        (int(word) & _WORD_MASK).to_bytes(8, "little")[:size]
+        for word, size in zip(words, sizes, strict=True)
+    )
+    return octets.rstrip(b"\0 ").decode("ascii", "backslashreplace")
+
+
+def token_text(record: Any, prefix: str = "token") -> str:
+    """The 14 bytes of a scalar record's token, or idempotency key, without their padding."""
+    words = (record[f"{prefix}_{part}"] for part in range(3))
+    return word_text(*words, sizes=_TOKEN_SIZES)
+
 
 # what journal and archive segments carry in their headers
 COMMAND_LAYOUT = layout_hash(COMMAND)

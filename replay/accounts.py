@@ -14,6 +14,7 @@ import numpy as np
 from exchange.codes import Side
 from exchange.engine.state import layout
 from exchange.engine.state.layout import EngineState
+from exchange.records import word_text
 from exchange.recovery.ledger import (
     Balance,
     CurrencyTerms,
@@ -24,7 +25,7 @@ from exchange.recovery.ledger import (
     need,
 )
 from replay.book import live_orders
-from replay.directory import Directory, decimal_text, padded_text
+from replay.directory import Directory, decimal_text
 
 AVERAGE_COST_EXTRA_DECIMALS = 4
 
@@ -161,7 +162,7 @@ def account_fields(
                 "live_orders": sum(o.account == number for o in ledger.orders.values()),
                 "balances": [
                     {
-                        "currency": padded_text(currencies[currency, 1]),
+                        "currency": word_text(currencies[currency, 1]),
                         "balance": money(currency, row.balance),
                         "available": money(currency, row.available),
                         "frozen": money(currency, row.frozen),

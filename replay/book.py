@@ -16,8 +16,9 @@ import numpy as np
 from exchange.codes import OrderType, Side
 from exchange.engine.state import layout
 from exchange.engine.state.layout import EngineState
+from exchange.records import token_text
 from replay.directory import Directory
-from replay.text import code_name, record_token
+from replay.text import code_name
 
 _HALF = (1 << 32) - 1
 # One slot of the order pool as fields: the layout that exchange/engine/state/layout.py draws.
@@ -165,7 +166,7 @@ def _order_fields(order: Any, directory: Directory) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "order_id": int(order["order_id"]),
         "session": directory.username(int(order["session"])),
-        "token": record_token(order),
+        "token": token_text(order),
         "side": code_name(Side, int(order["side"])),
         "quantity": int(order["open"]),
     }

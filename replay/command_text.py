@@ -25,15 +25,18 @@ from exchange.codes import (
     Scope,
     Side,
 )
-from exchange.records import ADMIN_CONTINUATION, INSTRUMENT_CONTINUATION, ORDER_CONTINUATION
-from replay.directory import Directory, decimal_text, padded_text
+from exchange.records import (
+    ADMIN_CONTINUATION,
+    INSTRUMENT_CONTINUATION,
+    ORDER_CONTINUATION,
+    token_text,
+    word_text,
+)
+from replay.directory import Directory, decimal_text
 from replay.text import (
     code_name,
-    firm_text,
     letter,
-    operator_text,
     parameter_fields,
-    record_token,
     time_text,
 )
 
@@ -75,10 +78,10 @@ def _as(continuation: Any, layout: np.dtype) -> Any:
 def _asked(fields: dict[str, Any], command: Any, second: Any, *, key: bool = True) -> None:
     """The sender of an operator's command, and its idempotency key if it has one."""
     if second is not None:
-        fields["operator"] = operator_text(second["operator_0"], second["operator_1"])
+        fields["operator"] = word_text(second["operator_0"], second["operator_1"], sizes=(8, 8))
         fields["operator_uid"] = int(second["operator_uid"])
-    if key and record_token(command):
-        fields["key"] = record_token(command)
+    if key and token_text(command):
+        fields["key"] = token_text(command)
 
 
 def _order(fields: dict[str, Any], command: Any, continuation: Any, directory: Directory) -> None:
@@ -90,7 +93,7 @@ def _order(fields: dict[str, Any], command: Any, continuation: Any, directory: D
         if kind == CommandKind.CANCEL_BY_ORDER_ID:
             _asked(fields, command, _as(continuation, ADMIN_CONTINUATION))
     elif kind != CommandKind.REPLACE_BY_ORDER_ID:
-        fields["token"] = record_token(command)
+        fields["token"] = token_text(command)
     fields["quantity"] = int(command["quantity"])
     if kind == CommandKind.ENTER:
         fields["instrument"] = directory.symbol(instrument)
@@ -103,7 +106,7 @@ def _order(fields: dict[str, Any], command: Any, continuation: Any, directory: D
     wire = kind != CommandKind.ENTER and int(command["flags"]) & FLAG_WIRE_PRICE
     if kind == CommandKind.ENTER:
         fields["price"] = directory.price(instrument, int(command["price"]))
-        fields["firm"] = firm_text(command["firm"])
+        fields["firm"] = word_text(command["firm"], sizes=(4,))
         fields["capacity"] = letter(int(command["capacity"]))
         fields["cross_type"] = letter(int(command["cross_type"]))
     else:
@@ -112,7 +115,7 @@ def _order(fields: dict[str, Any], command: Any, continuation: Any, directory: D
         else:
             fields["price_minor_units"] = int(command["price"])
         if second is not None:
-            fields["replacement_token"] = record_token(second)
+            fields["replacement_token"] = token_text(second)
             if kind == CommandKind.REPLACE_BY_ORDER_ID:
                 fields["order_id"] = int(second["order_id"])
     fields["order_type"] = code_name(OrderType, int(command["order_type"]))
@@ -134,7 +137,7 @@ def _order(fields: dict[str, Any], command: Any, continuation: Any, directory: D
 
 def _instrument(fields: dict[str, Any], command: Any, continuation: Any, _: Directory) -> None:
     decimals = int(command["display"])
-    fields["instrument"] = padded_text(command["token_0"])
+    fields["instrument"] = word_text(command["token_0"])
     fields["instrument_id"] = int(command["instrument"])
     fields["price_decimals"] = decimals
     fields["tick_size"] = decimal_text(int(command["price"]), decimals)
@@ -150,7 +153,7 @@ def _instrument(fields: dict[str, Any], command: Any, continuation: Any, _: Dire
 
 
 def _session(fields: dict[str, Any], command: Any, _: Any, __: Directory) -> None:
-    fields["session"] = padded_text(command["token_0"])
+    fields["session"] = word_text(command["token_0"])
     fields["session_id"] = int(command["session"])
     fields["account"] = int(command["quantity"])
 
@@ -167,7 +170,7 @@ def _nothing_else(fields: dict[str, Any], command: Any, _: Any, __: Directory) -
 def _currency(fields: dict[str, Any], command: Any, continuation: Any, _: Directory) -> None:
     second = _as(continuation, ADMIN_CONTINUATION)
     if second is not None:
-        fields["currency"] = padded_text(second["value_0"])
+        fields["currency"] = word_text(second["value_0"])
         fields["currency_id"] = int(second["currency"])
         fields["currency_decimals"] = int(second["value_1"])
         fields["fee_account"] = int(second["account"])

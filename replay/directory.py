@@ -21,15 +21,7 @@ from exchange.engine.state.layout import (
     SESSION_WORDS,
     EngineState,
 )
-from exchange.records import ADMIN_CONTINUATION, INSTRUMENT_CONTINUATION
-
-MASK_64 = (1 << 64) - 1
-
-
-def padded_text(word: int, size_bytes: int = 8) -> str:
-    """The text of ``token_0`` (a symbol or user name): little-endian bytes, padding removed."""
-    octets = (int(word) & MASK_64).to_bytes(8, "little")[:size_bytes]
-    return octets.rstrip(b" \0").decode("ascii", "backslashreplace")
+from exchange.records import ADMIN_CONTINUATION, INSTRUMENT_CONTINUATION, word_text
 
 
 @dataclass
@@ -66,17 +58,17 @@ class Directory:
             second = np.frombuffer(continuation.tobytes(), INSTRUMENT_CONTINUATION)[0]
             self.define_instrument(
                 int(command["instrument"]),
-                padded_text(command["token_0"]),
+                word_text(command["token_0"]),
                 int(command["display"]),
                 int(second["currency"]),
             )
         elif kind == CommandKind.SESSION:
-            self.define_session(int(command["session"]), padded_text(command["token_0"]))
+            self.define_session(int(command["session"]), word_text(command["token_0"]))
         elif kind == CommandKind.CURRENCY and continuation is not None:
             second = np.frombuffer(continuation.tobytes(), ADMIN_CONTINUATION)[0]
             self.define_currency(
                 int(second["currency"]),
-                padded_text(second["value_0"]),
+                word_text(second["value_0"]),
                 int(np.clip(second["value_1"], 0, 18)),
             )
 
@@ -85,16 +77,16 @@ class Directory:
         instruments = state.instruments.reshape(-1, INSTRUMENT_WORDS)
         for instrument in np.nonzero(instruments[:, INSTRUMENT_FLAGS] & 1)[0]:
             flags = int(instruments[instrument, INSTRUMENT_FLAGS])
-            symbol = padded_text(instruments[instrument, INSTRUMENT_SYMBOL])
+            symbol = word_text(instruments[instrument, INSTRUMENT_SYMBOL])
             self.define_instrument(int(instrument), symbol, flags >> 8 & 0xFF, flags >> 32 & 0xFFFF)
         sessions = state.sessions.reshape(-1, SESSION_WORDS)
         for session in np.nonzero(sessions[:, 0])[0]:
             if session:  # row 0 holds the defaults
-                self.define_session(int(session), padded_text(sessions[session, 1]))
+                self.define_session(int(session), word_text(sessions[session, 1]))
         currencies = state.currencies.reshape(-1, CURRENCY_WORDS)
         for currency in np.nonzero(currencies[:, 0])[0]:
             row = currencies[currency]
-            self.define_currency(int(currency), padded_text(row[1]), int(row[2]))
+            self.define_currency(int(currency), word_text(row[1]), int(row[2]))
 
     def symbol(self, instrument: int) -> str:
         """Symbol of an instrument id; empty for 0, which no instrument has."""

@@ -26,14 +26,13 @@ from exchange.codes import (
     TradeReason,
     WarningReason,
 )
-from replay.directory import Directory, decimal_text, padded_text
+from exchange.records import token_text, word_text
+from replay.directory import Directory, decimal_text
 from replay.text import (
     code_name,
-    firm_text,
     hash_text,
     letter,
     parameter_fields,
-    record_token,
     time_text,
 )
 
@@ -89,7 +88,7 @@ def _order(fields: dict[str, Any], event: Any, kind: int, directory: Directory) 
     if int(event["session_sequence"]):
         fields["session_sequence"] = int(event["session_sequence"])
     fields["order_id"] = int(event["order_id"])
-    fields["token"] = record_token(event)
+    fields["token"] = token_text(event)
     fields["side"] = code_name(Side, int(event["side"]))
     fields["order_type"] = code_name(OrderType, int(event["order_type"]))
     fields["display"] = letter(int(event["display"]))
@@ -98,13 +97,13 @@ def _order(fields: dict[str, Any], event: Any, kind: int, directory: Directory) 
     if kind in _ENTRY:
         fields["time_in_force"] = int(event["time_in_force"])
         fields["minimum_quantity"] = int(event["minimum_quantity"])
-        fields["firm"] = firm_text(event["firm"])
+        fields["firm"] = word_text(event["firm"], sizes=(4,))
         fields["capacity"] = letter(int(event["capacity"]))
         fields["intermarket_sweep"] = letter(int(event["intermarket_sweep"]))
         fields["cross_type"] = letter(int(event["cross_type"]))
         if kind == EventKind.REPLACED:
             fields["replaced_order_id"] = int(event["contra_order_id"])
-            fields["replaced_token"] = record_token(event, "contra_token")
+            fields["replaced_token"] = token_text(event, "contra_token")
     elif kind == EventKind.TERMS:
         fields["stop_price"] = directory.price(instrument, int(event["contra_order_id"]))
         fields["display_quantity"] = int(event["remaining"])
@@ -115,7 +114,7 @@ def _order(fields: dict[str, Any], event: Any, kind: int, directory: Directory) 
     if kind == EventKind.TRADE:
         fields["match_number"] = int(event["sequence"]) + 1
         fields["aggressor_order_id"] = int(event["contra_order_id"])
-        fields["aggressor_token"] = record_token(event, "contra_token")
+        fields["aggressor_token"] = token_text(event, "contra_token")
         fields["aggressor_session"] = directory.username(int(event["contra_session"]))
         fields["aggressor_session_sequence"] = int(event["contra_session_sequence"])
         fields["aggressor_side"] = code_name(Side, int(event["contra_side"]))
@@ -148,7 +147,7 @@ def _checkpoint(fields: dict[str, Any], event: Any, _: Directory) -> None:
 
 def _instrument(fields: dict[str, Any], event: Any, directory: Directory) -> None:
     decimals = int(event["display"])
-    fields["instrument"] = padded_text(event["token_0"])
+    fields["instrument"] = word_text(event["token_0"])
     fields["instrument_id"] = int(event["instrument"])
     fields["price_decimals"] = decimals
     fields["tick_size"] = decimal_text(int(event["price"]), decimals)
@@ -161,7 +160,7 @@ def _instrument(fields: dict[str, Any], event: Any, directory: Directory) -> Non
 
 
 def _session(fields: dict[str, Any], event: Any, _: Directory) -> None:
-    fields["session"] = padded_text(event["token_0"])
+    fields["session"] = word_text(event["token_0"])
     fields["session_id"] = int(event["session"])
     fields["account"] = int(event["quantity"])
 
@@ -174,18 +173,18 @@ def _refused(fields: dict[str, Any], event: Any, directory: Directory) -> None:
         fields["command"] = code_name(CommandKind, int(event["order_type"]))
         fields["account"] = int(event["account"]) or ""
         fields["currency"] = directory.currency(int(event["currency"]))
-        if record_token(event):
-            fields["key"] = record_token(event)
+        if token_text(event):
+            fields["key"] = token_text(event)
 
 
 def _done(fields: dict[str, Any], event: Any, _: Directory) -> None:
-    fields["key"] = record_token(event)
+    fields["key"] = token_text(event)
     fields["command"] = code_name(CommandKind, int(event["order_type"]))
     fields["canceled_orders"] = int(event["quantity"])
 
 
 def _currency(fields: dict[str, Any], event: Any, _: Directory) -> None:
-    fields["currency"] = padded_text(event["token_0"])
+    fields["currency"] = word_text(event["token_0"])
     fields["currency_id"] = int(event["currency"])
     fields["currency_decimals"] = int(event["display"])
     fields["fee_account"] = int(event["account"])

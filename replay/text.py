@@ -55,34 +55,9 @@ def time_text(timestamp_ns: int) -> str:
     return f"{whole}.{nanoseconds:09d}Z"
 
 
-def token_text(token_0: int, token_1: int, token_2: int) -> str:
-    """The 14 bytes of a client order token without their padding."""
-    octets = (
-        int(token_0).to_bytes(8, "little")
-        + int(token_1).to_bytes(4, "little")
-        + int(token_2).to_bytes(2, "little")
-    )
-    return octets.rstrip(b" \0").decode("ascii", "backslashreplace")
-
-
 def letter(code: int) -> str:
     """An alpha code as its letter; anything unprintable as its number."""
     return chr(code) if 0x20 <= code < 0x7F else ("" if code == 0 else str(code))
-
-
-def firm_text(firm: int) -> str:
-    """The four bytes of a firm without their padding."""
-    return int(firm).to_bytes(4, "little").rstrip(b" \0").decode("ascii", "backslashreplace")
-
-
-def record_token(record: Any, prefix: str = "token") -> str:
-    return token_text(record[f"{prefix}_0"], record[f"{prefix}_1"], record[f"{prefix}_2"])
-
-
-def operator_text(operator_0: int, operator_1: int) -> str:
-    """The name of the operator who sent a command: 16 bytes of ASCII without their padding."""
-    octets = (int(operator_0)).to_bytes(8, "little") + (int(operator_1)).to_bytes(8, "little")
-    return octets.rstrip(b" \0").decode("ascii", "backslashreplace")
 
 
 def parameter_fields(

@@ -34,7 +34,7 @@ from exchange.codes import (
 from exchange.commands import InstrumentTerms, Record
 from exchange.control.socket import Request, ask
 from exchange.errors import ConfigurationError, ExitStatus, Refused
-from exchange.records import EVENT
+from exchange.records import EVENT, word_text
 
 STATES = {
     "halt": InstrumentState.HALTED,
@@ -303,10 +303,10 @@ def event_words(event: Any, names: Names) -> dict[str, Any]:
     elif kind == EventKind.ACCOUNT_DEFINED:
         shown["account"] = int(event["account"])
     elif kind == EventKind.INSTRUMENT_DEFINED:
-        shown["instrument"] = records.unpacked_text(int(event["token_0"]))
+        shown["instrument"] = word_text(int(event["token_0"]))
         shown["instrument_id"] = instrument
     elif kind == EventKind.SESSION_DEFINED:
-        shown["session"] = records.unpacked_text(int(event["token_0"]))
+        shown["session"] = word_text(int(event["token_0"]))
         shown["account"] = int(event["quantity"])
     return shown
 

@@ -22,9 +22,10 @@ from typing import Any, NamedTuple
 from exchange.access.keys import READ, TRADE, KeyFile, describe
 from exchange.access.session_name import api_username, is_api_username
 from exchange.codes import EventKind, Parameter, Reject
-from exchange.commands import Record, define_session, set_operator, set_parameter, unpacked_text
+from exchange.commands import Record, define_session, set_operator, set_parameter
 from exchange.control.socket import Client, Request
 from exchange.errors import ExchangeError
+from exchange.records import word_text
 from exchange.recovery.facts import EngineFacts
 
 log = logging.getLogger(__name__)
@@ -167,7 +168,7 @@ class ApiKeys:
             self._accounts.add(int(event["account"]))
         elif kind == EventKind.SESSION_DEFINED:
             self._session_numbers.add(session)
-            username = unpacked_text(int(event["token_0"]))
+            username = word_text(int(event["token_0"]))
             if is_api_username(username):
                 self._api_sessions[username] = session
         elif kind == EventKind.PARAMETER_SET:

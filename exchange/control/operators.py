@@ -24,9 +24,8 @@ from exchange.commands import (
     Record,
     key_of,
     set_operator,
-    unpacked_text,
 )
-from exchange.records import COMMAND, COMMAND_SIZE_BYTES
+from exchange.records import COMMAND, COMMAND_SIZE_BYTES, word_text
 from exchange.recovery.facts import EngineFacts
 
 log = logging.getLogger(__name__)
@@ -77,7 +76,7 @@ class Names:
 
     def learn(self, event: Any) -> None:
         """Take a released event; adds what it defines."""
-        kind, name = int(event["kind"]), unpacked_text(int(event["token_0"]))
+        kind, name = int(event["kind"]), word_text(int(event["token_0"]))
         if kind == EventKind.CURRENCY_DEFINED:
             self.currencies[int(event["currency"])] = [name, int(event["display"])]
         elif kind == EventKind.SESSION_DEFINED:

@@ -73,6 +73,7 @@ from exchange.gateway.session import (
 )
 from exchange.gateway.session_index import INDEX_INTERVAL_EVENTS, SessionStreams
 from exchange.gateway.symbols import add_instrument
+from exchange.records import word_text
 from ringbuffer.atomics import load_acquire
 
 __all__ = ["EventArchive", "OrderEntryAgent", "OrderEntryIdle", "OrderEntryParameters"]
@@ -324,7 +325,7 @@ class OrderEntryAgent:
                     logging.WARNING, "symbol is defined twice", instrument=instrument
                 )
         elif kind == EventKind.SESSION_DEFINED:
-            username = int(event["token_0"]).to_bytes(8, "little").strip(b" \0").decode("latin-1")
+            username = word_text(event["token_0"])
             self._streams.session_of_username[username] = int(event["session"])
         elif kind == EventKind.DAY_STARTED:
             self._streams.day_number = int(event["price"])

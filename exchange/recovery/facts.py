@@ -10,9 +10,10 @@ from __future__ import annotations
 import msgspec
 
 from exchange.codes import Parameter
-from exchange.commands import InstrumentTerms, unpacked_text
+from exchange.commands import InstrumentTerms
 from exchange.engine.state import layout as engine
 from exchange.engine.state.layout import EngineState
+from exchange.records import word_text
 
 Values = tuple[int, int, int]
 Parameters = dict[int, Values]
@@ -141,7 +142,7 @@ def instrument_facts(row: list[int]) -> InstrumentFacts:
     """A row of ``EngineState.instruments``."""
     flags = row[engine.INSTRUMENT_FLAGS]
     terms = InstrumentTerms(
-        symbol=unpacked_text(row[engine.INSTRUMENT_SYMBOL] & _WORD),
+        symbol=word_text(row[engine.INSTRUMENT_SYMBOL] & _WORD),
         tick=row[engine.INSTRUMENT_TICK],
         lot=row[engine.INSTRUMENT_LOT],
         price_decimals=flags >> 8 & 0xFF,
@@ -188,7 +189,7 @@ def describe_engine(
         market_state=int(scalars[engine.MARKET_STATE]),
         exchange_killed=bool(scalars[engine.EXCHANGE_KILLED]),
         currencies={
-            number: (unpacked_text(row[1] & _WORD), row[2], row[3])
+            number: (word_text(row[1] & _WORD), row[2], row[3])
             for number, row in enumerate(currencies)
             if row[0]
         },
@@ -207,7 +208,7 @@ def describe_engine(
         },
         sessions={
             number: SessionFacts(
-                unpacked_text(row[1] & _WORD),
+                word_text(row[1] & _WORD),
                 row[2],
                 bool(row[0] & engine.SESSION_KILLED_FLAG),
                 _session_parameters(row),

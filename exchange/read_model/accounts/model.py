@@ -39,7 +39,7 @@ from exchange.read_model.accounts.memory import (
     take_dirty,
 )
 from exchange.read_model.accounts.order_status import OrderStatus
-from exchange.read_model.accounts.read import fill_of, order_at, padded_text, position_at
+from exchange.read_model.accounts.read import fill_of, order_at, position_at
 from exchange.read_model.accounts.rows import (
     BALANCE_RECORD,
     BALANCE_ROW,
@@ -61,7 +61,7 @@ from exchange.read_model.accounts.types import (
     ReadModelBroken,
     ReadModelFull,
 )
-from exchange.records import EVENT, TOKEN_BYTES
+from exchange.records import EVENT, TOKEN_BYTES, word_text
 
 PAGE_MAXIMUM = 10_000
 PAGE_LOOKS = 20_000  # orders or fills that one page looks at: about a millisecond
@@ -178,7 +178,7 @@ class AccountModel:
         rows = self._memory[start : start + self.capacity.sessions * layout.SESSION_WORDS]
         rows = rows.reshape(-1, layout.SESSION_WORDS)
         self._usernames = {
-            padded_text(int(rows[session, layout.SESSION_USERNAME])): session
+            word_text(int(rows[session, layout.SESSION_USERNAME])): session
             for session in np.flatnonzero(rows[:, layout.SESSION_DEFINED]).tolist()
         }
         self._usernames_of = self._header(layout.HEADER_SESSIONS_DEFINED)
@@ -214,7 +214,7 @@ class AccountModel:
             if row[layout.CURRENCY_DEFINED]:
                 found[number] = Currency(
                     number,
-                    padded_text(row[layout.CURRENCY_CODE]),
+                    word_text(row[layout.CURRENCY_CODE]),
                     row[layout.CURRENCY_DECIMALS],
                     row[layout.CURRENCY_FEE_ACCOUNT],
                 )

@@ -18,11 +18,6 @@ _CLOSED_BY_CANCEL = (OrderStatus.CANCELLED, OrderStatus.EXPIRED)
 _TOKEN_BYTES = (8, 6)  # of a token in each of its two words
 
 
-def padded_text(word: int) -> str:
-    """Text of up to eight ASCII bytes, padded with spaces or zeros."""
-    return word.to_bytes(8, "little", signed=True).rstrip(b"\0 ").decode("latin-1")
-
-
 def order_at(memory: np.ndarray, address: int) -> Order:
     """The order whose record is at ``address``."""
     row = memory[address : address + layout.ORDER_WORDS].tolist()

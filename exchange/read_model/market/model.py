@@ -20,7 +20,7 @@ from exchange.read_model.market.dump import dumped, loaded
 from exchange.read_model.market.kernel.book import best_levels
 from exchange.read_model.market.kernel.follow import follow, forget_changes, index_changed_levels
 from exchange.read_model.market.types import Depth, Instrument, Kline, LevelRow, Ticker, Trade
-from exchange.records import EVENT
+from exchange.records import EVENT, word_text
 
 __all__ = [
     "INTERVALS",
@@ -144,14 +144,14 @@ class MarketModel:
             terms = self._arrays.currencies[at : at + layout.CURRENCY_WORDS].tolist()
             instrument = Instrument(
                 number=words[layout.NUMBER],
-                symbol=_text(words[layout.SYMBOL]),
+                symbol=word_text(words[layout.SYMBOL]),
                 price_decimals=words[layout.PRICE_DECIMALS],
                 tick=words[layout.TICK],
                 lot=words[layout.LOT],
                 minimum_price=words[layout.MINIMUM_PRICE],
                 maximum_price=words[layout.MAXIMUM_PRICE],
                 maximum_quantity=words[layout.MAXIMUM_QUANTITY],
-                currency=_text(terms[layout.CURRENCY_CODE]),
+                currency=word_text(terms[layout.CURRENCY_CODE]),
                 currency_decimals=terms[layout.CURRENCY_DECIMALS],
                 group=words[layout.GROUP],
                 currency_number=currency,
@@ -380,7 +380,3 @@ def compile_market() -> None:
     index_changed_levels(model._arrays)
     forget_changes(model._arrays)
     MarketModel(2).load(model.dump())
-
-
-def _text(word: int) -> str:
-    return word.to_bytes(8, "little").rstrip(b"\0 ").decode("ascii", "replace")

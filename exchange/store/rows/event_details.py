@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from exchange.codes import CommandKind, EventKind, InstrumentState, Parameter, Scope
-from exchange.store.rows.texts import name_of, packed_text
+from exchange.records import token_text, word_text
+from exchange.store.rows.texts import name_of
 
 Event = np.void
 
@@ -53,7 +54,7 @@ class CurrencyRow(NamedTuple):
 
 def symbol_of(event: Event) -> str:
     """The symbol of an INSTRUMENT_DEFINED, the code of a CURRENCY_DEFINED, a session's username."""
-    return packed_text((event["token_0"], 8))
+    return word_text(event["token_0"])
 
 
 def instrument_row(event: Event, currency: str) -> InstrumentRow:
@@ -89,7 +90,7 @@ def currency_row(event: Event) -> CurrencyRow:
 
 def _key(event: Event) -> str | None:
     """The idempotency key that an operator's command had."""
-    key = packed_text((event["token_0"], 8), (event["token_1"], 4), (event["token_2"], 2))
+    key = token_text(event)
     return key or None
 
 

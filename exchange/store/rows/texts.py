@@ -18,12 +18,6 @@ def name_of(names: type[IntEnum], number: int) -> str:
         return str(number)
 
 
-def packed_text(*words_and_sizes: tuple[int, int]) -> str:
-    """The text of little-endian words (value, bytes) without the zeros and spaces behind it."""
-    octets = b"".join(int(value).to_bytes(size, "little") for value, size in words_and_sizes)
-    return octets.rstrip(b"\0 ").decode("latin-1")
-
-
 class Texts:
     """Every text that a column can have, by number; only grows. Shared by all tables of an
     encoder."""

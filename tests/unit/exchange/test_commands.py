@@ -8,7 +8,13 @@ import pytest
 from exchange import commands
 from exchange.codes import FLAG_LONG, CommandKind, InstrumentState, Parameter, Scope
 from exchange.commands import KEY_BYTES, KEYED_KINDS, OPERATOR_KINDS, Record, key_of, set_key
-from exchange.records import ADMIN_CONTINUATION, COMMAND, INSTRUMENT_CONTINUATION
+from exchange.records import (
+    ADMIN_CONTINUATION,
+    COMMAND,
+    INSTRUMENT_CONTINUATION,
+    text_word,
+    word_text,
+)
 
 TERMS = commands.InstrumentTerms("ABC", 5, 10, 2, 5, 1_000, 500, 1, 3)
 LONG = [
@@ -56,7 +62,7 @@ def test_a_short_command_has_no_room_for_who_asked(record: Record) -> None:
 def test_an_instrument_is_written_whole() -> None:
     record = commands.define_instrument(7, TERMS)
     first, rest = record[0], record[1:].view(INSTRUMENT_CONTINUATION)[0]
-    assert commands.unpacked_text(int(first["token_0"])) == "ABC"
+    assert word_text(first["token_0"]) == "ABC"
     read = commands.InstrumentTerms(
         "ABC",
         int(first["price"]),
@@ -109,8 +115,8 @@ def test_a_key_that_does_not_fit_is_a_bug() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "A", "AAPL", "2330.TW", "EIGHTCHR"])
-def test_packed_text(text: str) -> None:
-    assert commands.unpacked_text(commands.packed_text(text)) == text
+def test_a_text_in_a_word(text: str) -> None:
+    assert word_text(text_word(text)) == text
 
 
 def test_every_keyed_command_may_come_from_an_operator() -> None:

@@ -16,7 +16,10 @@ from exchange.records import (
     field,
     part,
     record_struct,
+    text_word,
+    token_text,
     whole,
+    word_text,
 )
 
 LAYOUTS = {
@@ -72,3 +75,15 @@ def test_a_struct_has_the_fields_where_the_record_has_them() -> None:
     assert packer.unpack(record.tobytes()) == (7, token, 8, 9, -1)
     assert packer.pack(7, token, 8, 9, -1) == record.tobytes()
     assert record_struct(COMMAND, "flags").format == "<61xB2x"
+
+
+def test_text_in_words_has_no_padding_and_no_surprise() -> None:
+    assert word_text(text_word("AAPL")) == "AAPL"
+    assert word_text(0) == ""
+    assert word_text(int.from_bytes(b"AB\0\0CDEF", "little"), sizes=(4,)) == "AB"
+    assert word_text(-1, sizes=(2,)) == r"\xff\xff"
+    event = np.zeros(1, EVENT)[0]
+    for number, octets in enumerate((b"order-12", b"3456", b"7 ")):
+        event[f"contra_token_{number}"] = int.from_bytes(octets, "little")
+    assert token_text(event, "contra_token") == "order-1234567"
+    assert token_text(event) == ""

@@ -12,9 +12,10 @@ import pytest
 from exchange.access.keys import FILE, READ, TRADE, KeyStore
 from exchange.access.session_name import api_username, is_api_username
 from exchange.codes import EventKind, Parameter
-from exchange.commands import define_session, set_parameter, unpacked_text
+from exchange.commands import define_session, set_parameter
 from exchange.control.socket import Request
 from exchange.errors import ExitStatus
+from exchange.records import word_text
 from tests.harness.operator_exchange import TESTER, OperatorExchange, small_settings
 
 Admin = Callable[..., Any]
@@ -51,7 +52,7 @@ def api_sessions(exchange: OperatorExchange) -> dict[str, tuple[int, int]]:
     return {
         name: (int(event["session"]), int(event["quantity"]))
         for event in exchange.events(EventKind.SESSION_DEFINED)
-        if is_api_username(name := unpacked_text(int(event["token_0"])))
+        if is_api_username(name := word_text(int(event["token_0"])))
     }
 
 

@@ -11,24 +11,18 @@ Decisions CTL-2, RNG-4 and RNG-5.
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from exchange.codes import EventKind
 from exchange.core import pipeline
+from exchange.core.event_archive import EventArchive
 from exchange.records import EVENT
 from ringbuffer.atomics import load_acquire
 from ringbuffer.ring import lapped
 
 Record = np.ndarray[Any, Any]
-
-
-class EventArchive(Protocol):
-    """The part of the archive that is needed; journal.archive_reader.ArchiveReader has it."""
-
-    def view(self, first: int, count: int) -> np.ndarray:
-        """EVENT records from sequence ``first`` on: at most ``count``, perhaps fewer."""
 
 
 class EventFollower:

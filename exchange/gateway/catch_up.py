@@ -7,11 +7,12 @@ a login that resumes, or when a client did not read fast enough and its buffer w
 from __future__ import annotations
 
 import logging
-from typing import NoReturn, Protocol
+from typing import NoReturn
 
 import numpy as np
 
 from exchange.core.counters import Counter
+from exchange.core.event_archive import EventArchive
 from exchange.gateway.arrays import EVENT_NEXT
 from exchange.gateway.connections import Connections
 from exchange.gateway.delivery import copy_events
@@ -50,16 +51,6 @@ def copy_bytes(source: np.ndarray, target: np.ndarray) -> None:
     """Copy EVENT records to the beginning of ``target``."""
     # as bytes: numpy would copy record by record and field by field
     target[: len(source)].view(np.uint8)[:] = source.view(np.uint8)
-
-
-class EventArchive(Protocol):
-    """The part of journal.archive_reader.ArchiveReader that order entry needs."""
-
-    def view(self, first: int, count: int) -> np.ndarray:
-        """EVENT records from sequence ``first`` on: at most ``count``, perhaps fewer."""
-
-    def oldest(self) -> int:
-        """The first event sequence that is kept."""
 
 
 def mismatch(sequence: int) -> NoReturn:

@@ -26,6 +26,7 @@ import numpy as np
 from exchange.codes import EventKind
 from exchange.core import pipeline
 from exchange.core.counters import Counter
+from exchange.core.event_archive import EventArchive
 from exchange.errors import PortInUse
 from exchange.gateway.arrays import (
     DISCONNECT_COUNT,
@@ -48,7 +49,7 @@ from exchange.gateway.arrays import (
     queue_disconnect,
     set_limits,
 )
-from exchange.gateway.catch_up import CatchUp, EventArchive, copy_bytes, mismatch
+from exchange.gateway.catch_up import CatchUp, copy_bytes, mismatch
 from exchange.gateway.connections import Connections, address_text
 from exchange.gateway.decoder_stop import explain_stop
 from exchange.gateway.delivery import batch_room, encode_batch
@@ -76,7 +77,7 @@ from exchange.gateway.symbols import add_instrument
 from exchange.records import word_text
 from ringbuffer.atomics import load_acquire
 
-__all__ = ["EventArchive", "OrderEntryAgent", "OrderEntryIdle", "OrderEntryParameters"]
+__all__ = ["OrderEntryAgent", "OrderEntryIdle", "OrderEntryParameters"]
 
 _ACCEPTS_PER_PASS = 64
 _ACCEPT_RETRY_NS = 100 * MILLISECOND_NS

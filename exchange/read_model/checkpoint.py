@@ -33,6 +33,7 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 import numpy as np
 
+from exchange.core.event_archive import EventArchive
 from exchange.runtime.process import die_with_parent
 from journal import xxh64
 from journal.segment import make_directory, sync_directory
@@ -66,12 +67,6 @@ class Model(Protocol):
 
     def load(self, arrays: dict[str, np.ndarray]) -> None:
         """Become what was dumped; ValueError when it does not fit."""
-
-
-class EventArchive(Protocol):
-    """The part of the archive that checkpoints need: journal.archive_reader.ArchiveReader has it."""
-
-    def view(self, first: int, count: int) -> np.ndarray: ...
 
 
 class Loaded(NamedTuple):

@@ -30,6 +30,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import psycopg
 
+from exchange.core.event_archive import EventArchive
 from exchange.store.connection import (
     ConnectionParameters,
     StoreConnection,
@@ -105,23 +106,13 @@ class Source(Protocol):
         """The next ones, at most ``limit``; a copy."""
 
 
-class Archive(Protocol):
-    """Released events by sequence: journal.archive_reader.ArchiveReader has it."""
-
-    def view(self, first: int, count: int) -> np.ndarray:
-        """Records from ``first`` on: at most ``count``, perhaps fewer."""
-
-    def oldest(self) -> int:
-        """The first sequence that it has."""
-
-
 class Surroundings(Protocol):
     """The part of the stage that the publisher needs."""
 
     def source(self, next_event: int) -> Source:
         """A follower of released events from ``next_event`` on."""
 
-    def archive(self) -> Archive:
+    def archive(self) -> EventArchive:
         """All released events."""
 
     def released(self) -> int:
@@ -435,7 +426,7 @@ class Publisher:
         self._worker.close(ABORT_AFTER_S)
 
 
-def check_store_position(position: StorePosition, archive: Archive, released: int) -> None:
+def check_store_position(position: StorePosition, archive: EventArchive, released: int) -> None:
     """Whether the database belongs to this archive. Raises StoreRefused with what is wrong."""
     at = position.next_event
     if at > released:

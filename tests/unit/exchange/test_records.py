@@ -79,6 +79,7 @@ def test_a_struct_has_the_fields_where_the_record_has_them() -> None:
 
 def test_text_in_words_has_no_padding_and_no_surprise() -> None:
     assert word_text(text_word("AAPL")) == "AAPL"
+    assert word_text(int.from_bytes(b"0123", "little"), 0x3534, sizes=(4, 2)) == "012345"
     assert word_text(0) == ""
     assert word_text(int.from_bytes(b"AB\0\0CDEF", "little"), sizes=(4,)) == "AB"
     assert word_text(-1, sizes=(2,)) == r"\xff\xff"

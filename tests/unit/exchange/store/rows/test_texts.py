@@ -5,19 +5,12 @@ from __future__ import annotations
 import itertools
 
 from exchange.codes import EventKind, Side
-from exchange.store.rows.texts import Texts, name_of, packed_text
+from exchange.store.rows.texts import Texts, name_of
 
 
 def test_names_of_numbers() -> None:
     assert name_of(EventKind, EventKind.SELF_TRADE_PREVENTED) == "self_trade_prevented"
     assert name_of(Side, 200) == "200"
-
-
-def test_text_of_words() -> None:
-    symbol = int.from_bytes(b"AAPL    ", "little")
-    assert packed_text((symbol, 8)) == "AAPL"
-    assert packed_text((int.from_bytes(b"0123", "little"), 4), (0x3534, 2)) == "012345"
-    assert packed_text((0, 8)) == ""
 
 
 def test_a_text_has_one_number_until_it_is_forgotten() -> None:

@@ -64,6 +64,7 @@ def _unlink(orders: Any, levels: Any, bits: Any, best: Any, side: int, slot: int
             put(best, side, _next(bits, price, side))
 
 
+# long: one loop over the commands, written out by hand: it is the limit
 @jit
 def run(
     commands: np.ndarray,

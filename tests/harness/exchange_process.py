@@ -196,6 +196,7 @@ class RunningExchange:
     def __init__(
         self,
         directory: Path,
+        *,
         settings: Mapping[str, Mapping[str, Any]] | None = None,
         sessions: int = SESSIONS,
         environment: Mapping[str, str] | None = None,

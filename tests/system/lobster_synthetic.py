@@ -38,6 +38,7 @@ class Market:
             del self.levels[side, price]
 
 
+# long: the ladder of what may happen next, one message for each
 def write_day(path: Path, seed: int, rows: int, levels: int, tick: int = 100) -> None:
     """Write a zip as LOBSTER makes them: only messages that change the view are in it."""
     random = np.random.default_rng(seed)

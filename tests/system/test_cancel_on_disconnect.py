@@ -90,6 +90,7 @@ def kill_gateway(exchange: RunningExchange) -> None:
     exchange.wait_ready()
 
 
+# long: one story, told in its order; each part begins where the one before ended
 def test_orders_do_not_outlive_their_connection(make_exchange: Any) -> None:
     exchange: RunningExchange = make_exchange(
         session_keys={1: {"cancel_on_disconnect": True}}

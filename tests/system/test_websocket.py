@@ -283,6 +283,7 @@ def test_a_revoked_key_loses_its_socket(exchange):
 
 
 @pytest.mark.parametrize("name", ["api", "feed"])
+# long: one story over the death of a stage, for either kind of stage
 def test_a_restart_loses_nobody_a_trade(exchange, make_key, name):
     """kill -9 of the processes that serve the sockets, while there is trading."""
     symbol = {"api": "AMZN", "feed": "GOOG"}[name]

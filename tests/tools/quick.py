@@ -1,9 +1,9 @@
 """Lint, types, and the tests of what was edited as plain Python: ``scripts/test --quick [PATH]``.
 
 Without a PATH: the files that differ from the last commit, or, where none does, those of the last
-commit. The tests of a module are those that mirror it (``journal/writer.py``:
-``tests/unit/journal/test_writer.py``), or the folder of its package where none does. Nothing is
-compiled; what needs the JIT is left out and said.
+commit. The tests of a module are those that mirror it (``journal/archive.py``:
+``tests/unit/journal/test_archive.py``), or the folder of its package where none does. Nothing is
+compiled; what needs the JIT is left out.
 """
 
 from __future__ import annotations

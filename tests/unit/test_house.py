@@ -16,15 +16,16 @@ from tests.tools.house.source import Source
 
 # What is not named here must be zero.
 MAXIMUM = {
-    "long_functions": 18,
-    "many_parameters": 32,
+    "long_functions": 13,
+    "many_parameters": 28,
     "long_files": 12,
-    "modules_without_test": 151,
+    "modules_without_test": 141,
     "bare_numbers": 705,
-    "short_parameters": 486,
-    "enum_copies": 357,
-    "unresolved_names": 57,
+    "short_parameters": 364,
+    "enum_copies": 285,
+    "unresolved_names": 13,
     "types_ignored": 2,
+    "dead_definitions": 3,  # tests/unit/test_dead_definitions.py names them
 }
 
 

@@ -270,6 +270,7 @@ class Generator:
         target = creator - 8 * age
         return np.where(target >= 0, target, creator % 8)
 
+    # long: one column after another, each drawn for all rows at once
     def _quotes(self, rows: np.ndarray, terms: np.ndarray, profile: Profile) -> np.ndarray:
         """Fill in what orders are made of; which rows need ``terms``, their second slot."""
         random, count = self.random, len(rows)

@@ -16,16 +16,15 @@ from tests.tools.house.source import Source
 
 # What is not named here must be zero.
 MAXIMUM = {
-    "long_functions": 13,
-    "many_parameters": 28,
-    "long_files": 12,
-    "modules_without_test": 141,
+    "long_functions": 10,
+    "many_parameters": 24,
+    "long_files": 11,
+    "modules_without_test": 140,
     "bare_numbers": 705,
     "short_parameters": 364,
-    "enum_copies": 285,
-    "unresolved_names": 13,
+    "enum_copies": 260,
+    "unresolved_names": 5,
     "types_ignored": 2,
-    "dead_definitions": 3,  # tests/unit/test_dead_definitions.py names them
 }
 
 

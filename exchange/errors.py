@@ -11,7 +11,7 @@ The tree::
      +- SharedMemoryUnavailable      no room or no permission for the region in /dev/shm
      +- DataDirectoryUnavailable     the data directory cannot be created, opened or written
      +- JournalFailed                the first failed write or fdatasync: never retried
-     +- JournalCorrupt               recovery refuses; the message says file and offset
+     +- ArchiveCorrupt               the archive lacks an event, or has another one
      +- RestartLimitReached          a stage keeps dying
      +- StageFailed                  a stage could not start, or died of a bug
      +- StopTimedOut                 a graceful stop did not finish within its bound
@@ -103,8 +103,8 @@ class JournalFailed(ExchangeError):
     status = ExitStatus.JOURNAL_FAILED
 
 
-class JournalCorrupt(ExchangeError):
-    """Recovery found damage that is not a torn tail, and says where."""
+class ArchiveCorrupt(ExchangeError):
+    """The archive is not what the journal causes. A damaged journal: ``journal.errors``."""
 
     status = ExitStatus.JOURNAL_CORRUPT
 

@@ -31,11 +31,13 @@ from journal.frames import end_of_data
 from journal.layout import ARCHIVE_MAGIC, ARCHIVE_SUFFIX, HEADER_BYTES, pack_header, segment_name
 from journal.segment import (
     PREPARED_NAME,
+    fatal_from,
     list_segments,
     make_directory,
     map_words,
     new_header,
     sync_directory,
+    write_zeros,
 )
 
 
@@ -105,9 +107,7 @@ class ArchiveWriter:
                 descriptor = self._create(path, segment_first)
         except OSError as error:
             words[FAILURE] = WRITE_FAILED
-            raise FatalJournalError(
-                "new archive segment", error.errno or 0, path, 0, sequence, 0
-            ) from error
+            raise fatal_from(error, "new archive segment", path, sequence) from error
         if words[DESCRIPTOR] >= 0:
             os.close(int(words[DESCRIPTOR]))
         words[DESCRIPTOR] = descriptor
@@ -194,21 +194,24 @@ class ArchiveWriter:
 
         Files keep their size (a reader may have them mapped): records are zeroed, and whole later
         segments unlinked. Durable, because a stale record that comes back would look present.
+        Raises ``FatalJournalError``.
         """
         records = int(self.state[SEGMENT_RECORDS])
         removed = 0
-        segments = list_segments(self.directory, ARCHIVE_SUFFIX)
-        for segment_first, path in segments:
+        for segment_first, path in list_segments(self.directory, ARCHIVE_SUFFIX):
             if segment_first + records <= end_sequence:
                 continue
             kept = max(end_sequence - segment_first, 0)
             for start, end in self._present_runs(segment_first + kept, segment_first + records):
                 removed += end - start
-            if kept == 0 and segment_first != self.state[SEGMENT_FIRST]:
-                path.unlink()
-            else:
-                self._zero_from(path, kept)
-        sync_directory(self.directory)
+            try:
+                if kept == 0 and segment_first != self.state[SEGMENT_FIRST]:
+                    path.unlink()
+                else:
+                    self._zero_from(path, kept)
+                sync_directory(self.directory)
+            except OSError as error:
+                raise fatal_from(error, "cutting the archive", path, end_sequence) from error
         self.reader = ArchiveReader(
             self.directory, self.reader.record_dtype, self.dtype_hash, self.reader.kind_offset
         )
@@ -230,9 +233,7 @@ class ArchiveWriter:
         end = int(end_of_data(map_words(path), offset // 8)) * 8
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         try:
-            chunk = bytes(1 << 20)
-            while offset < end:
-                offset += os.pwrite(descriptor, chunk[: end - offset], offset)
+            write_zeros(descriptor, offset, end)
             os.fdatasync(descriptor)
         finally:
             os.close(descriptor)

@@ -89,56 +89,61 @@ def whole_records(
 
 
 @jit
-def commit(words: np.ndarray, ring_words: np.ndarray, available: int) -> int:
-    """Write up to ``available`` slots from the writer's next sequence on as one frame and sync it.
+def frame_slots(words: np.ndarray, ring_words: np.ndarray, available: int) -> int:
+    """How many of ``available`` slots the next frame takes: whole records, at least one slot.
 
-    ``words``: the writer's state, int64[STATE_SIZE]. ``ring_words``: int64 view of the ring; its
-    slots up to ``next sequence + available`` must be published, and a publish never splits a long
-    record.
-    Returns the number of slots that are durable now (0 if ``available`` is 0), SEGMENT_FULL, or
-    WRITE_FAILED, SYNC_FAILED, SHORT_WRITE: then nothing of it may be released, ever.
+    SEGMENT_FULL if the segment has no room for that. ``words``: int64[STATE_SIZE]; ``ring_words``:
+    int64[slots * SLOT_WORDS].
     """
-    if words[FAILURE] != 0:
-        return words[FAILURE]
-    if available <= 0:
-        return 0
-    first = words[NEXT_SEQUENCE]
-    offset = words[OFFSET]
-    room = (words[FILE_SIZE] - offset - FRAME_HEADER_BYTES) // SLOT_BYTES
+    room = (words[FILE_SIZE] - words[OFFSET] - FRAME_HEADER_BYTES) // SLOT_BYTES
     count = min(available, words[MAXIMUM_SLOTS], room)
-    if count < available:
-        if count > 0:
-            # Cut by a limit, not by the producer: that may be in the middle of a long record.
-            count = whole_records(
-                ring_words.view(np.uint8), first, count, words[FLAGS_OFFSET], words[LONG_MASK]
-            )
-        if count <= 0:
-            return SEGMENT_FULL
+    if count == available:
+        return count
+    if count > 0:
+        # Cut by a limit, not by the producer: that may be in the middle of a long record.
+        count = whole_records(
+            ring_words.view(np.uint8),
+            words[NEXT_SEQUENCE],
+            count,
+            words[FLAGS_OFFSET],
+            words[LONG_MASK],
+        )
+    return count if count > 0 else SEGMENT_FULL
 
-    clock = words[CLOCK : CLOCK + 2]
-    started_ns = clock_ns(CLOCK_MONOTONIC, clock)
-    slots = ring_words.shape[0] // SLOT_WORDS
-    start = first & (slots - 1)
-    before_wrap = min(count, slots - start)
-    after_wrap = count - before_wrap
+
+@jit
+def seal_header(words: np.ndarray, ring_words: np.ndarray, start: int, count: int) -> None:
+    """Fill the frame header in the state, checksum included, for ``count`` slots.
+
+    ``words``: int64[STATE_SIZE]; ``ring_words``: int64[slots * SLOT_WORDS]; ``start``: the slot of
+    the ring at which the frame begins. The slots go on at the ring's beginning after its end.
+    """
     header = words[_HEADER : _HEADER + FRAME_HEADER_WORDS]
     header[FRAME_MAGIC_WORD] = FRAME_MAGIC
     header[FRAME_COUNT_WORD] = count
-    header[FRAME_SEQUENCE_WORD] = first
+    header[FRAME_SEQUENCE_WORD] = words[NEXT_SEQUENCE]
     header[FRAME_CHECKSUM_WORD] = 0
     header[FRAME_PREVIOUS_WORD] = words[LAST_CHECKSUM]
-    header[FRAME_TIME_WORD] = clock_ns(CLOCK_REALTIME, clock)
+    header[FRAME_TIME_WORD] = clock_ns(CLOCK_REALTIME, words[CLOCK : CLOCK + 2])
     header[FRAME_SEGMENT_WORD] = words[SEGMENT_NUMBER]
     header[FRAME_ZERO_WORD] = 0
+    before_wrap = min(count, ring_words.shape[0] // SLOT_WORDS - start)
     state = words[_HASH : _HASH + STATE_WORDS]
     reset(state)
     update_stripes(state, header, 0, FRAME_HEADER_WORDS)
     update_stripes(state, ring_words, start * SLOT_WORDS, before_wrap * SLOT_WORDS)
-    if after_wrap > 0:
-        update_stripes(state, ring_words, 0, after_wrap * SLOT_WORDS)
-    checksum = digest(state)
-    header[FRAME_CHECKSUM_WORD] = checksum
+    update_stripes(state, ring_words, 0, (count - before_wrap) * SLOT_WORDS)
+    header[FRAME_CHECKSUM_WORD] = digest(state)
 
+
+@jit
+def write_frame(words: np.ndarray, ring_words: np.ndarray, start: int, count: int) -> int:
+    """Write the sealed header and its slots at the state's offset: what pwritev returns, in bytes.
+
+    Parameters as of ``seal_header``.
+    """
+    before_wrap = min(count, ring_words.shape[0] // SLOT_WORDS - start)
+    header = words[_HEADER : _HEADER + FRAME_HEADER_WORDS]
     vectors = words[_VECTORS : _VECTORS + 6]
     ring_address = np.int64(ring_words.ctypes.data)
     vectors[0] = np.int64(header.ctypes.data)
@@ -146,26 +151,55 @@ def commit(words: np.ndarray, ring_words: np.ndarray, available: int) -> int:
     vectors[2] = ring_address + start * SLOT_BYTES
     vectors[3] = before_wrap * SLOT_BYTES
     vectors[4] = ring_address
-    vectors[5] = after_wrap * SLOT_BYTES
-    size = FRAME_HEADER_BYTES + count * SLOT_BYTES
-    descriptor = np.int32(words[DESCRIPTOR])
-    written = pwritev(descriptor, vectors.ctypes.data, np.int32(3 if after_wrap > 0 else 2), offset)
-    if written != size:
-        words[ERRNO] = errno() if written < 0 else 0
-        words[WRITTEN_BYTES] = written
-        words[FAILED_COUNT] = count
-        words[FAILURE] = WRITE_FAILED if written < 0 else SHORT_WRITE
+    vectors[5] = (count - before_wrap) * SLOT_BYTES
+    vector_count = np.int32(3 if count > before_wrap else 2)
+    return pwritev(np.int32(words[DESCRIPTOR]), vectors.ctypes.data, vector_count, words[OFFSET])
+
+
+@jit
+def remember_failure(words: np.ndarray, code: int, written: int, count: int) -> int:
+    """Make ``code`` the answer to every later commit, and return it. ``words``: int64[STATE_SIZE].
+
+    ``written``: bytes that pwritev said; ``count``: slots of the frame.
+    """
+    words[ERRNO] = 0 if code == SHORT_WRITE else errno()
+    words[WRITTEN_BYTES] = written
+    words[FAILED_COUNT] = count
+    words[FAILURE] = code
+    return code
+
+
+@jit
+def commit(words: np.ndarray, ring_words: np.ndarray, available: int) -> int:
+    """Write up to ``available`` slots from the writer's next sequence on as one frame and sync it.
+
+    ``words``: the writer's state, int64[STATE_SIZE]. ``ring_words``: int64[slots * SLOT_WORDS], the
+    ring; its slots up to ``next sequence + available`` must be published, and a publish never
+    splits a long record.
+    Returns the number of slots that are durable now (0 if ``available`` is 0), SEGMENT_FULL, or
+    WRITE_FAILED, SYNC_FAILED, SHORT_WRITE: then nothing of it may be released, ever.
+    """
+    if words[FAILURE] != 0:
         return words[FAILURE]
+    if available <= 0:
+        return 0
+    count = frame_slots(words, ring_words, available)
+    if count < 0:
+        return count
+    clock = words[CLOCK : CLOCK + 2]
+    started_ns = clock_ns(CLOCK_MONOTONIC, clock)
+    start = words[NEXT_SEQUENCE] & (ring_words.shape[0] // SLOT_WORDS - 1)
+    seal_header(words, ring_words, start, count)
+    size = FRAME_HEADER_BYTES + count * SLOT_BYTES
+    written = write_frame(words, ring_words, start, count)
+    if written != size:
+        return remember_failure(words, WRITE_FAILED if written < 0 else SHORT_WRITE, written, count)
     written_ns = clock_ns(CLOCK_MONOTONIC, clock)
-    if fdatasync(descriptor) != 0:
-        words[ERRNO] = errno()
-        words[WRITTEN_BYTES] = written
-        words[FAILED_COUNT] = count
-        words[FAILURE] = SYNC_FAILED
-        return SYNC_FAILED
+    if fdatasync(np.int32(words[DESCRIPTOR])) != 0:
+        return remember_failure(words, SYNC_FAILED, written, count)
     words[SYNC_NS] = clock_ns(CLOCK_MONOTONIC, clock) - written_ns
     words[WRITE_NS] = written_ns - started_ns
-    words[OFFSET] = offset + size
-    words[NEXT_SEQUENCE] = first + count
-    words[LAST_CHECKSUM] = checksum
+    words[OFFSET] += size
+    words[NEXT_SEQUENCE] += count
+    words[LAST_CHECKSUM] = words[_HEADER + FRAME_CHECKSUM_WORD]
     return count

@@ -67,7 +67,8 @@ class FatalJournalError(JournalError):
     """A write or sync failed. Not retried: after a failed fdatasync a retry lies.
 
     ``errno`` is 0 for a short write. ``first_sequence`` and ``count`` name the records that were
-    being written (slots of the journal or events of the archive); none of them was released.
+    being written (slots of the journal or events of the archive; 0: none was); none of them was
+    released.
     """
 
     def __init__(
@@ -92,7 +93,7 @@ class FatalJournalError(JournalError):
             reason = f"{name} ({os.strerror(errno)})"
         else:
             reason = f"short write of {written_bytes} bytes"
-        super().__init__(
-            f"{operation} failed with {reason}: {path} at byte {offset}, "
-            f"sequences {first_sequence} to {first_sequence + count - 1}"
-        )
+        records = f"sequences {first_sequence} to {first_sequence + count - 1}"
+        if count == 0:
+            records = f"before sequence {first_sequence}"
+        super().__init__(f"{operation} failed with {reason}: {path} at byte {offset}, {records}")

@@ -48,7 +48,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from journal.errors import Finding, JournalCorrupt
+from journal.errors import FatalJournalError, Finding, JournalCorrupt
 from journal.frames import (
     BAD,
     BROKEN_CHAIN,
@@ -82,7 +82,14 @@ from journal.layout import (
     SLOT_WORDS,
     SegmentHeader,
 )
-from journal.segment import list_segments, map_words, read_header, sync_directory
+from journal.segment import (
+    list_segments,
+    map_words,
+    read_header,
+    sync_directory,
+    write_all,
+    write_zeros,
+)
 from ringbuffer.ring import UNGATED
 
 
@@ -138,19 +145,33 @@ DECISIONS: dict[tuple[int, bool, Rest], tuple[Action, Finding | None]] = {
 
 
 class RecoveryReport(NamedTuple):
-    """Where the journal ends and what was done. Sequences count slots."""
+    """Where the journal ends and what was done. Sequences count slots.
 
-    first_sequence: int  # of the oldest segment
-    next_sequence: int  # everything below it is in the journal
-    last_checksum: int  # of the last frame; CHAIN_START if there is none
-    segment_number: int  # of the segment to append to; -1 if there is none
-    append_path: Path | None  # None: no segment yet, the writer makes the first
-    append_offset: int  # bytes
-    segments: int  # files that were scanned
-    frames: int  # valid frames that were scanned
-    torn_bytes: int  # 0: the journal ends cleanly
-    torn_records: int  # slots of the torn frame, by its header; at most, if that is damaged too
-    repaired: bool  # whether the torn tail has been zeroed
+    Numbers only, so that it can be sent to the process that appends.
+    """
+
+    first_sequence: int = 0  # of the oldest segment
+    next_sequence: int = 0  # everything below it is in the journal
+    last_checksum: int = CHAIN_START  # of the last frame; CHAIN_START if there is none
+    segment_number: int = -1  # of the segment to append to; -1: the writer makes the first one
+    segment_sequence: int = -1  # first sequence of that segment, which names its file; -1: as above
+    append_offset: int = 0  # bytes into that segment
+    segments: int = 0  # files that were scanned
+    frames: int = 0  # valid frames that were scanned
+    torn_bytes: int = 0  # 0: the journal ends cleanly
+    torn_records: int = 0  # slots of the torn frame, by its header; at most, if that is damaged too
+    repaired: bool = False  # whether the torn tail has been zeroed
+
+
+class _SegmentEnd(NamedTuple):
+    """The first place of a segment where no good frame stands. Positions are word indices."""
+
+    path: Path
+    words: np.ndarray  # int64[file size // 8], the whole file
+    last_frame: int  # position of the last good frame; that of the end if there is none
+    position: int  # where the good frames end
+    data_end: int  # position after the last word that is not 0
+    torn: bool  # whether what stands between the two is cut
 
 
 def _check_headers(
@@ -189,29 +210,30 @@ def _torn_records(words: np.ndarray, position: int, end: int, sequence: int) -> 
     return max(-(-(end - position) // SLOT_WORDS) - 1, 0)
 
 
-def _zero(path: Path, offset: int, end: int) -> None:
-    """Overwrite bytes [offset, end) with zeros, durably; the file's size stays."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    try:
-        chunk = bytes(1 << 20)
-        while offset < end:
-            offset += os.pwrite(descriptor, chunk[: end - offset], offset)
-        os.fdatasync(descriptor)
-    finally:
-        os.close(descriptor)
+def make_tail_durable(end: _SegmentEnd, next_sequence: int) -> None:
+    """Zero what is torn, write the last frame once more, sync both. Raises ``FatalJournalError``.
 
-
-def _write_again(path: Path, words: np.ndarray, offset: int, end: int) -> None:
-    """Dirty bytes [offset, end) with what is read there, and sync them and their directory."""
-    octets = words.view(np.uint8)
-    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    Recovery goes by what it can read, and that may be in the page cache only: after a killed
+    process, or after a failed fdatasync (the pages are then clean, and another fdatasync says that
+    all is well). Events of the last frame are about to be released, so it is made dirty and synced
+    here. A frame is durable before the next one is written: only the last one matters.
+    """
+    first = end.last_frame * 8
+    frame = end.words[end.last_frame : end.position].tobytes()
     try:
-        while offset < end:
-            offset += os.pwrite(descriptor, octets[offset:end].tobytes(), offset)
-        os.fdatasync(descriptor)
-    finally:
-        os.close(descriptor)
-    sync_directory(path.parent)
+        descriptor = os.open(end.path, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            write_all(descriptor, frame, first)
+            write_zeros(descriptor, end.position * 8, end.data_end * 8)
+            os.fdatasync(descriptor)
+        finally:
+            os.close(descriptor)
+        sync_directory(end.path.parent)
+    except OSError as error:
+        raise FatalJournalError(
+            "making the journal's tail durable", error.errno or 0, end.path, first, next_sequence, 0
+        ) from error
+    assert end_of_data(map_words(end.path), end.position) == end.position
 
 
 def _refuse(
@@ -234,6 +256,68 @@ def _refuse(
     return JournalCorrupt(finding, path, position * 8, int(cursor[SEQUENCE]), detail)
 
 
+def _first_to_scan(checked: list[tuple[Path, SegmentHeader]], from_sequence: int) -> int:
+    """Index of the segment that holds ``from_sequence``, or of the last one before it."""
+    for index in range(len(checked) - 1, -1, -1):
+        if checked[index][1].first_sequence <= from_sequence:
+            return index
+    raise JournalCorrupt(
+        Finding.NO_SUCH_SEQUENCE,
+        checked[0][0],
+        -1,
+        from_sequence,
+        "the oldest segment begins later",
+    )
+
+
+def _check_follows(path: Path, header: SegmentHeader, cursor: np.ndarray) -> None:
+    """Refuse a segment that does not begin where the cursor has ended the one before."""
+    sequence = int(cursor[SEQUENCE])
+    if header.first_sequence != sequence:
+        detail = f"the segment begins with sequence {header.first_sequence}"
+        raise JournalCorrupt(Finding.SEQUENCE_GAP, path, 40, sequence, detail)
+    if header.previous_checksum != cursor[CHECKSUM]:
+        detail = "the segment does not follow the last frame of the segment before"
+        raise JournalCorrupt(Finding.CHAIN_MISMATCH, path, 48, sequence, detail)
+
+
+def _scan_segment(
+    path: Path, header: SegmentHeader, cursor: np.ndarray, scratch: np.ndarray, *, last: bool
+) -> _SegmentEnd:
+    """Move the cursor over the good frames of a segment; what stands behind them is decided."""
+    _check_follows(path, header, cursor)
+    words = map_words(path)
+    cursor[POSITION] = cursor[LAST] = HEADER_WORDS
+    cursor[SEGMENT] = header.segment_number
+    code = int(scan(words, cursor, UNGATED, scratch))
+    position = int(cursor[POSITION])
+    data_end = int(end_of_data(words, position))
+    rest = Rest.ZEROS
+    if data_end > position:
+        found = int(find_valid_frame(words, position + SLOT_WORDS, scratch))
+        rest = Rest.VALID_FRAME if found >= 0 else Rest.DAMAGE
+    action, finding = DECISIONS[code, last, rest]
+    if action == Action.REFUSE:
+        assert finding is not None
+        raise _refuse(finding, path, words, cursor, scratch)
+    assert last or action == Action.NEXT
+    torn = action == Action.CUT
+    return _SegmentEnd(path, words, int(cursor[LAST]), position, data_end, torn)
+
+
+def _check_reach(
+    end: _SegmentEnd, next_sequence: int, from_sequence: int, durable_sequence: int
+) -> None:
+    """Refuse a journal that ends before what is known to have been in it."""
+    offset = end.position * 8
+    if next_sequence < durable_sequence:
+        detail = f"everything below sequence {durable_sequence} is known to have been durable"
+        raise JournalCorrupt(Finding.ACKNOWLEDGED_LOST, end.path, offset, next_sequence, detail)
+    if next_sequence < from_sequence:
+        detail = "the journal ends here"
+        raise JournalCorrupt(Finding.NO_SUCH_SEQUENCE, end.path, offset, from_sequence, detail)
+
+
 def recover(
     directory: Path,
     dtype_hash: int,
@@ -248,99 +332,44 @@ def recover(
     covers what is before it); file headers are checked in all segments. ``durable_sequence``: the
     journal is known to have held everything below it. With ``repair=False`` nothing is modified.
 
-    Raises ``JournalCorrupt`` with the place, and OSError from the file system.
+    Raises ``JournalCorrupt`` with the place, ``FatalJournalError`` when the repair cannot be
+    written, and OSError when a file cannot be read.
     """
     segments = list_segments(directory, JOURNAL_SUFFIX) if directory.is_dir() else []
     if not segments:
-        if from_sequence > 0 or durable_sequence > 0:
-            wanted = max(from_sequence, durable_sequence)
-            raise JournalCorrupt(
-                Finding.MISSING_SEGMENT, directory, -1, wanted, "no segment at all"
-            )
-        return RecoveryReport(0, 0, CHAIN_START, -1, None, 0, 0, 0, 0, 0, False)
+        wanted = max(from_sequence, durable_sequence)
+        if wanted > 0:
+            detail = "no segment at all"
+            raise JournalCorrupt(Finding.MISSING_SEGMENT, directory, -1, wanted, detail)
+        return RecoveryReport()
     checked = _check_headers(segments, dtype_hash)
-    start = max((i for i, (first, _) in enumerate(segments) if first <= from_sequence), default=-1)
-    if start < 0:
-        raise JournalCorrupt(
-            Finding.NO_SUCH_SEQUENCE,
-            checked[0][0],
-            -1,
-            from_sequence,
-            "the oldest segment begins later",
-        )
-
+    scanned = checked[_first_to_scan(checked, from_sequence) :]
     scratch = new_scratch()
     cursor = np.zeros(CURSOR_WORDS, np.int64)
-    cursor[SEQUENCE] = checked[start][1].first_sequence
-    cursor[CHECKSUM] = checked[start][1].previous_checksum
-    torn_bytes = torn_records = 0
-    repaired = False
-    for path, header in checked[start:]:
-        last = path == checked[-1][0]
-        if header.first_sequence != cursor[SEQUENCE]:
-            raise JournalCorrupt(
-                Finding.SEQUENCE_GAP,
-                path,
-                40,
-                int(cursor[SEQUENCE]),
-                f"the segment begins with sequence {header.first_sequence}",
-            )
-        if header.previous_checksum != cursor[CHECKSUM]:
-            raise JournalCorrupt(
-                Finding.CHAIN_MISMATCH,
-                path,
-                48,
-                int(cursor[SEQUENCE]),
-                "the segment does not follow the last frame of the segment before",
-            )
-        words = map_words(path)
-        cursor[POSITION] = cursor[LAST] = HEADER_WORDS
-        cursor[SEGMENT] = header.segment_number
-        code = int(scan(words, cursor, UNGATED, scratch))
-        position = int(cursor[POSITION])
-        end = int(end_of_data(words, position))
-        rest = Rest.ZEROS
-        if end > position:
-            found = int(find_valid_frame(words, position + SLOT_WORDS, scratch))
-            rest = Rest.VALID_FRAME if found >= 0 else Rest.DAMAGE
-        action, finding = DECISIONS[code, last, rest]
-        if action == Action.REFUSE:
-            assert finding is not None
-            raise _refuse(finding, path, words, cursor, scratch)
-        if cursor[SEQUENCE] < durable_sequence and last:
-            raise JournalCorrupt(
-                Finding.ACKNOWLEDGED_LOST,
-                path,
-                position * 8,
-                int(cursor[SEQUENCE]),
-                f"everything below sequence {durable_sequence} is known to have been durable",
-            )
-        if cursor[SEQUENCE] < from_sequence and last:
-            raise JournalCorrupt(
-                Finding.NO_SUCH_SEQUENCE, path, position * 8, from_sequence, "the journal ends here"
-            )
-        if action == Action.CUT:
-            torn_bytes = end * 8 - position * 8
-            torn_records = _torn_records(words, position, end, int(cursor[SEQUENCE]))
-            if repair:
-                _zero(path, position * 8, end * 8)
-                repaired = True
-                assert end_of_data(map_words(path), position) == position
-        if last and repair:
-            _write_again(path, words, int(cursor[LAST]) * 8, position * 8)
-    path, header = checked[-1]
+    cursor[SEQUENCE] = scanned[0][1].first_sequence
+    cursor[CHECKSUM] = scanned[0][1].previous_checksum
+    for path, header in scanned:
+        last = path == scanned[-1][0]
+        end = _scan_segment(path, header, cursor, scratch, last=last)
+    next_sequence = int(cursor[SEQUENCE])
+    _check_reach(end, next_sequence, from_sequence, durable_sequence)
+    torn_records = 0
+    if end.torn:
+        torn_records = _torn_records(end.words, end.position, end.data_end, next_sequence)
+    if repair:
+        make_tail_durable(end, next_sequence)
     return RecoveryReport(
         first_sequence=segments[0][0],
-        next_sequence=int(cursor[SEQUENCE]),
+        next_sequence=next_sequence,
         last_checksum=int(cursor[CHECKSUM]),
         segment_number=header.segment_number,
-        append_path=path,
-        append_offset=int(cursor[POSITION]) * 8,
-        segments=len(checked) - start,
+        segment_sequence=header.first_sequence,
+        append_offset=end.position * 8,
+        segments=len(scanned),
         frames=int(cursor[FRAMES]),
-        torn_bytes=torn_bytes,
+        torn_bytes=(end.data_end - end.position) * 8,
         torn_records=torn_records,
-        repaired=repaired,
+        repaired=end.torn and repair,
     )
 
 

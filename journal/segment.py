@@ -128,10 +128,21 @@ def map_words(path: Path) -> np.ndarray:
     return np.frombuffer(view, np.int64)
 
 
-def _write_all(descriptor: int, data: bytes, offset: int) -> None:
+def write_all(descriptor: int, data: bytes, offset: int) -> None:
+    """Write ``data`` at byte ``offset``. Raises OSError, also for a short write."""
+    if not data:
+        return
     written = os.pwrite(descriptor, data, offset)
     if written != len(data):
         raise OSError(0, f"short write of {written} bytes")
+
+
+def write_zeros(descriptor: int, offset: int, end: int) -> None:
+    """Overwrite bytes [offset, end) with zeros; the file's size stays. Raises OSError."""
+    while offset < end:
+        count = min(len(_ZEROS), end - offset)
+        write_all(descriptor, _ZEROS[:count], offset)
+        offset += count
 
 
 def prepare(
@@ -163,7 +174,7 @@ def prepare(
                 return
             step = _URGENT_STEP_BYTES if urgent() else _STEP_BYTES
             count = min(step, len(_ZEROS), size_bytes - offset)
-            _write_all(descriptor, _ZEROS[:count], offset)
+            write_all(descriptor, _ZEROS[:count], offset)
             offset += count
             unsynced += count
             if unsynced >= step:
@@ -227,7 +238,7 @@ def install_prepared(directory: Path, header: SegmentHeader) -> tuple[Path, int]
     path = directory / segment_name(header.first_sequence, ".wal")
     descriptor = os.open(prepared, os.O_RDWR | os.O_CLOEXEC)
     try:
-        _write_all(descriptor, pack_header(header), 0)
+        write_all(descriptor, pack_header(header), 0)
         # The header must be durable before the name is: a named segment is always a good one.
         os.fdatasync(descriptor)
         os.rename(prepared, path)
@@ -263,5 +274,5 @@ def new_header(
 
 
 def fatal_from(error: OSError, operation: str, path: Path, sequence: int) -> FatalJournalError:
-    """The fatal error for a failed segment roll."""
+    """The fatal error for what was being done at ``sequence`` of ``path`` when ``error`` came."""
     return FatalJournalError(operation, error.errno or 0, path, 0, sequence, 0, -1)

@@ -37,7 +37,14 @@ from journal.commit import (
     commit,
 )
 from journal.errors import FatalJournalError
-from journal.layout import HEADER_BYTES, JOURNAL_MAGIC, MINIMUM_SEGMENT_BYTES, SLOT_BYTES
+from journal.layout import (
+    HEADER_BYTES,
+    JOURNAL_MAGIC,
+    JOURNAL_SUFFIX,
+    MINIMUM_SEGMENT_BYTES,
+    SLOT_BYTES,
+    segment_name,
+)
 from journal.segment import Preparer, fatal_from, install_prepared, make_directory, new_header
 
 if TYPE_CHECKING:
@@ -84,11 +91,10 @@ class JournalWriter:
         words[LAST_CHECKSUM] = report.last_checksum
         words[SEGMENT_NUMBER] = report.segment_number
         make_directory(directory)
-        if report.append_path is None:
-            words[SEGMENT_NUMBER] = -1
+        if report.segment_number < 0:
             self.roll()
         else:
-            self.path = report.append_path
+            self.path = directory / segment_name(report.segment_sequence, JOURNAL_SUFFIX)
             words[DESCRIPTOR] = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
             words[OFFSET] = report.append_offset
             words[FILE_SIZE] = os.fstat(int(words[DESCRIPTOR])).st_size

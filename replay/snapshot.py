@@ -27,14 +27,14 @@ from exchange.codes import EventKind
 from exchange.engine.state.layout import NEXT_EVENT
 from exchange.engine.state.snapshot import (
     SnapshotInvalid,
-    list_snapshots,
     read_snapshot,
     write_snapshot,
 )
-from exchange.errors import JournalCorrupt
+from exchange.errors import ArchiveCorrupt
 from exchange.records import COMMAND_LAYOUT, EVENT_LAYOUT, EVENT_SIZE_BYTES
 from exchange.recovery.archive_check import ArchiveCheck, ArchiveDiffers
 from exchange.recovery.rebuild import rebuild
+from exchange.recovery.snapshots import read_snapshots
 from exchange.runtime.data_directory import archive_directory, journal_directory, snapshot_directory
 from exchange.runtime.process import running_pid
 from journal.archive_writer import synchronise
@@ -83,7 +83,7 @@ def make_snapshot(
 ) -> SnapshotMade | None:
     """Make the snapshot of everything final; None when there is nothing final yet.
 
-    Raises ``JournalCorrupt`` (either kind), ``ArchiveDiffers``, ``SnapshotInvalid``, OSError.
+    Raises ``JournalCorrupt``, ``ArchiveCorrupt``, ``SnapshotInvalid``, OSError.
     """
     started = time.perf_counter()
     end = end_of_final(view, now=now)
@@ -137,12 +137,12 @@ def _compare(view: JournalView, archive: ArchiveCheck, base: int, events: np.nda
         if found.found is not None:
             raise ArchiveDiffers(archive.directory, *found)
         if running_pid(view.data_dir) is None:
-            raise JournalCorrupt(
+            raise ArchiveCorrupt(
                 f"{archive.directory}: event {found.sequence} is missing; the exchange's next "
                 "start completes the archive, make the snapshot after it"
             )
         if time.monotonic() > deadline:
-            raise JournalCorrupt(
+            raise ArchiveCorrupt(
                 f"{archive.directory}: event {found.sequence} is missing and the running "
                 f"exchange has not archived it within {ARCHIVE_WAIT_S:.0f} s"
             )
@@ -159,14 +159,11 @@ def _remove_abandoned(directory: Path) -> None:
 
 def verified_snapshots(data_dir: Path) -> list[tuple[int, Path, int]]:
     """(next command, path, next event) of every snapshot that loads, oldest first."""
-    good = []
-    for sequence, path in list_snapshots(snapshot_directory(data_dir)):
-        try:
-            state = read_snapshot(path)
-        except (SnapshotInvalid, OSError):
-            continue
-        good.append((sequence, path, int(state.scalars[NEXT_EVENT])))
-    return good
+    return [
+        (found.sequence, found.path, int(found.state.scalars[NEXT_EVENT]))
+        for found in read_snapshots(snapshot_directory(data_dir))
+        if found.state is not None
+    ]
 
 
 def prune(view: JournalView, *, keep_ns: int, archive: bool = False) -> Pruned:

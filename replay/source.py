@@ -17,7 +17,7 @@ import numpy as np
 from exchange.codes import FLAG_LONG, CommandKind
 from exchange.core.capacity import EngineCapacity
 from exchange.engine.state.layout import NEXT_COMMAND
-from exchange.errors import DataDirectoryUnavailable, JournalCorrupt
+from exchange.errors import ArchiveCorrupt, DataDirectoryUnavailable
 from exchange.records import COMMAND, COMMAND_LAYOUT
 from exchange.recovery.archive_check import open_archive
 from exchange.recovery.rebuild import newest_state
@@ -92,8 +92,8 @@ def find_starts(flags: np.ndarray, long_mask: int, starts: np.ndarray) -> int:
 class JournalView:
     """Journal and archive of ``data_dir``.
 
-    Raises ``DataDirectoryUnavailable`` when it is not a data directory, ``JournalCorrupt`` (of
-    ``journal.errors`` or of the exchange) when a file in it is damaged.
+    Raises ``DataDirectoryUnavailable`` when it is not a data directory, ``JournalCorrupt`` or
+    ``ArchiveCorrupt`` when a file in it is damaged.
     """
 
     def __init__(self, data_dir: Path) -> None:
@@ -220,7 +220,7 @@ class JournalView:
         while first < bound:
             part = self.archive.view(first, min(CHUNK_EVENTS, bound - first))
             if len(part) == 0:
-                raise JournalCorrupt(f"{self.archive.directory}: event {first} is missing")
+                raise ArchiveCorrupt(f"{self.archive.directory}: event {first} is missing")
             yield part
             first += len(part)
 
@@ -239,7 +239,7 @@ class JournalView:
             middle = (low + high) // 2
             event = self.archive.read_one(middle)
             if event is None:
-                raise JournalCorrupt(f"{self.archive.directory}: event {middle} is missing")
+                raise ArchiveCorrupt(f"{self.archive.directory}: event {middle} is missing")
             if int(event[field]) < value:
                 low = middle + 1
             else:

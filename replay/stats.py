@@ -20,6 +20,7 @@ from exchange.codes import (
     Reject,
     TradeReason,
 )
+from exchange.engine.state.snapshot import list_snapshots
 from exchange.records import COMMAND_SIZE_BYTES, EVENT_SIZE_BYTES
 from exchange.runtime.data_directory import snapshot_directory
 from replay.directory import Directory
@@ -73,7 +74,7 @@ def collect(
         "archive_bytes": sum(p.stat().st_size for p in view.archive.directory.glob("*.evt")),
         "event_bytes": events["count"] * EVENT_SIZE_BYTES,
         "snapshot_bytes": sum(
-            p.stat().st_size for p in snapshot_directory(view.data_dir).glob("*.snap")
+            path.stat().st_size for _, path in list_snapshots(snapshot_directory(view.data_dir))
         ),
     }
     return {"commands": commands, "events": events, "files": files}

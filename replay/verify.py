@@ -29,14 +29,14 @@ from typing import Any
 import numpy as np
 
 from exchange.codes import EventKind
-from exchange.engine.state import layout
 from exchange.engine.state.chain_hash import chain_digest
-from exchange.engine.state.layout import capacity_of, create_state
-from exchange.engine.state.snapshot import SnapshotInvalid, list_snapshots, read_snapshot
+from exchange.engine.state.layout import EngineState, capacity_of, create_state
+from exchange.engine.state.snapshot import read_snapshot, snapshot_path
 from exchange.records import COMMAND, COMMAND_LAYOUT, EVENT_SIZE_BYTES
 from exchange.recovery.archive_check import ArchiveCheck, Difference
 from exchange.recovery.ledger import LedgerBroken
 from exchange.recovery.rebuild import Replayer, rebuild, replay_chunks
+from exchange.recovery.snapshots import read_snapshots
 from exchange.runtime.data_directory import archive_directory, journal_directory, snapshot_directory
 from exchange.runtime.process import running_pid
 from journal import xxh64
@@ -48,9 +48,9 @@ from replay.event_text import event_fields
 from replay.source import JournalView
 from replay.state_check import state_difference, state_problems
 from replay.text import difference, hash_text
-from ringbuffer.ring import UNGATED
 
 CHECK_EVERY_COMMANDS = 1_000_000
+Progress = Callable[[int, int], None]
 
 
 @dataclass
@@ -156,9 +156,83 @@ class _MoneyCheck:
         return [f"after command {after}: {what}" for what in wrong]
 
 
+class _Comparison:
+    """Replays the journal and compares what comes out with everything that was derived from it."""
+
+    def __init__(
+        self, view: JournalView, archive: ArchiveCheck, state: EngineState, verdict: Verdict
+    ) -> None:
+        self._view = view
+        self._archive = archive
+        self._verdict = verdict
+        self._names = view.directory()
+        self.replayer = Replayer(state)
+        self._first_event = self.replayer.next_event
+        chain = state.chain if self._first_event > 0 else None
+        self._hashes = _ChainCheck(archive, self._first_event, chain)
+        verdict.first_command = self.replayer.next_command
+
+    def replay(
+        self, snapshots: list[int], end: int, every_commands: int, progress: Progress | None
+    ) -> bool:
+        """Compare everything below command ``end``; False when that was ended by a difference."""
+        replayer, verdict = self.replayer, self._verdict
+        money = _MoneyCheck(replayer, verdict, every_commands)
+        first = replayer.next_command
+        directory = journal_directory(self._view.data_dir)
+        reader = JournalReader(directory, COMMAND, COMMAND_LAYOUT, first)
+        stops = [sequence for sequence in snapshots if first <= sequence < end]
+        for stop in [*stops, end]:
+            step_slots = 1 if every_commands == 1 else None
+            for base, events in replay_chunks(reader, replayer, stop, step_slots):
+                if not self._compare(base, events):
+                    return False
+                verdict.problems += money.follow(events)
+                if not verdict.good:
+                    return False
+                if progress is not None:
+                    progress(replayer.next_command - first, end - first)
+            if stop in snapshots:
+                _compare_snapshot(self._view.data_dir, stop, replayer, verdict)
+            verdict.problems += money.look()
+        return True
+
+    def _compare(self, base: int, events: np.ndarray) -> bool:
+        """Whether the archive has ``events``, and the hashes that it says."""
+        found = self._archive.compare(base, events)
+        if found is not None:
+            _report(self._verdict, found, self._names)
+            return False
+        wrong = self._hashes.follow(base + len(events))
+        if wrong is not None:
+            self._verdict.problems.append(wrong)
+            return False
+        return True
+
+    def finish(self) -> None:
+        """The figures of a replay that came to its end, the chain hash, and what lies beyond."""
+        replayer, verdict = self.replayer, self._verdict
+        verdict.next_command = replayer.next_command
+        verdict.next_event = replayer.next_event
+        verdict.events_compared = replayer.next_event - self._first_event
+        verdict.checkpoints = self._hashes.checkpoints
+        verdict.chain_hash = chain_digest(replayer.state)
+        if self._hashes.digest() != verdict.chain_hash:
+            verdict.problems.append(
+                f"chain hash: the engine says {verdict.chain_hash:016x}, the archive's bytes give "
+                f"{self._hashes.digest():016x}"
+            )
+        last = self._archive.reader.last()
+        if verdict.running or last is None or int(last["sequence"]) < verdict.next_event:
+            return
+        found = self._archive.reader.read_one(verdict.next_event)
+        beyond = Difference(verdict.next_event, None, last if found is None else found)
+        _report(verdict, beyond, self._names)
+
+
 def verify(
     view: JournalView,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
     *,
     check_every_commands: int = CHECK_EVERY_COMMANDS,
 ) -> Verdict:
@@ -170,119 +244,81 @@ def verify(
     Raises ``journal.errors.JournalCorrupt`` when the journal itself is damaged.
     """
     verdict = Verdict(running=running_pid(view.data_dir) is not None)
-    capacity = view.capacity()
     archive = ArchiveCheck(archive_directory(view.data_dir), write=False)
-    end = UNGATED
+    end = _end_of_journal(view, archive, verdict)
+    snapshots = _good_snapshots(view.data_dir, verdict)
+    state = _first_state(view, snapshots, verdict)
+    if state is None:
+        return verdict
+    comparison = _Comparison(view, archive, state, verdict)
+    if comparison.replay(snapshots, end, check_every_commands, progress):
+        comparison.finish()
+        _check_snapshots_lead_here(view, snapshots, verdict)
+    return verdict
+
+
+def _end_of_journal(view: JournalView, archive: ArchiveCheck, verdict: Verdict) -> int:
+    """The first command that is not verified: what is not final belongs to the running exchange."""
     if verdict.running:
-        end = archive.last_command()
-    else:
-        directory = journal_directory(view.data_dir)
-        report = recover(directory, COMMAND_LAYOUT, repair=False, from_sequence=view.first_command)
-        verdict.torn_records = report.torn_records
-        end = report.next_sequence
-    snapshots, states = _snapshots(view.data_dir, verdict)
-    state, chain = create_state(capacity), None
-    if view.first_command > 0:
-        usable = [s for s, _ in snapshots if s >= view.first_command]
-        if not usable:
-            verdict.problems.append(
-                f"the journal begins at {view.first_command} and no snapshot leads there"
-            )
-            return verdict
-        state = read_snapshot(dict(snapshots)[usable[0]])
-        chain = state.chain
+        return archive.last_command()
+    directory = journal_directory(view.data_dir)
+    report = recover(directory, COMMAND_LAYOUT, repair=False, from_sequence=view.first_command)
+    verdict.torn_records = report.torn_records
+    return report.next_sequence
+
+
+def _good_snapshots(data_dir: Path, verdict: Verdict) -> list[int]:
+    """Sequences of the snapshots that can be read, ascending; the others become problems."""
+    good = []
+    for found in read_snapshots(snapshot_directory(data_dir)):
+        if found.state is None:
+            verdict.problems.append(f"snapshot {found.problem}")
+        else:
+            good.append(found.sequence)
+    return good
+
+
+def _first_state(view: JournalView, snapshots: list[int], verdict: Verdict) -> EngineState | None:
+    """The state from which the journal is replayed; None, with a problem, if there is none."""
+    capacity = view.capacity()
+    if view.first_command == 0:
+        return create_state(capacity)
+    usable = [sequence for sequence in snapshots if sequence >= view.first_command]
+    if not usable:
+        verdict.problems.append(
+            f"the journal begins at {view.first_command} and no snapshot leads there"
+        )
+        return None
+    state = read_snapshot(snapshot_path(snapshot_directory(view.data_dir), usable[0]))
     if capacity_of(state) != capacity:
         verdict.problems.append(f"snapshot made with {capacity_of(state)}, engine.json: {capacity}")
-        return verdict
-    replayer = Replayer(state)
-    verdict.first_command = replayer.next_command
-    first_event = replayer.next_event
-    hashes = _ChainCheck(archive, first_event, chain)
-    money = _MoneyCheck(replayer, verdict, check_every_commands)
-    step_slots = 1 if check_every_commands == 1 else None
-    reader = JournalReader(
-        journal_directory(view.data_dir), COMMAND, COMMAND_LAYOUT, replayer.next_command
-    )
-    names = view.directory()
-    stops = [s for s, _ in snapshots if verdict.first_command <= s < end]
-    for stop in [*stops, end]:
-        for base, events in replay_chunks(reader, replayer, stop, step_slots):
-            found = archive.compare(base, events)
-            if found is not None:
-                _report(verdict, found, names)
-                return verdict
-            wrong = hashes.follow(base + len(events))
-            if wrong is not None:
-                verdict.problems.append(wrong)
-                return verdict
-            verdict.problems += money.follow(events)
-            if not verdict.good:
-                return verdict
-            if progress is not None:
-                progress(replayer.next_command - verdict.first_command, end - verdict.first_command)
-        if stop != end or stop in states:
-            _compare_snapshot(view.data_dir, stop, replayer, verdict)
-            verdict.problems += money.look()
-    if end not in states:
-        verdict.problems += money.look()
-    verdict.next_command = replayer.next_command
-    verdict.next_event = replayer.next_event
-    verdict.events_compared = replayer.next_event - first_event
-    verdict.checkpoints = hashes.checkpoints
-    verdict.chain_hash = chain_digest(replayer.state)
-    if hashes.digest() != verdict.chain_hash:
-        verdict.problems.append(
-            f"chain hash: the engine says {verdict.chain_hash:016x}, the archive's bytes give "
-            f"{hashes.digest():016x}"
-        )
-    if not verdict.running:
-        _beyond(verdict, archive, names)
-    late = [s for s, _ in snapshots if s > replayer.next_command]
+        return None
+    return state
+
+
+def _check_snapshots_lead_here(view: JournalView, snapshots: list[int], verdict: Verdict) -> None:
+    """No snapshot may be beyond the journal, and from the newest one replay ends the same."""
+    end = verdict.next_command
+    late = [sequence for sequence in snapshots if sequence > end]
     if late and not verdict.running:
         verdict.problems.append(f"snapshot {late[0]} is beyond the end of the journal")
-    if verdict.good and any(s <= replayer.next_command for s, _ in snapshots):
-        again = rebuild(view.data_dir, capacity, upto_sequence=replayer.next_command)
+    if verdict.good and any(sequence <= end for sequence in snapshots):
+        again = rebuild(view.data_dir, view.capacity(), upto_sequence=end)
         if chain_digest(again.state) != verdict.chain_hash:
             verdict.problems.append(
                 f"replay from snapshot {again.snapshot_used} ends with chain hash "
                 f"{chain_digest(again.state):016x}, from the start with {verdict.chain_hash:016x}"
             )
-    return verdict
-
-
-def _snapshots(data_dir: Path, verdict: Verdict) -> tuple[list[tuple[int, Path]], set[int]]:
-    """The snapshots that can be read; the others become problems."""
-    good: list[tuple[int, Path]] = []
-    for sequence, path in list_snapshots(snapshot_directory(data_dir)):
-        try:
-            state = read_snapshot(path)
-        except (SnapshotInvalid, OSError) as error:
-            verdict.problems.append(f"snapshot {error}")
-            continue
-        if int(state.scalars[layout.NEXT_COMMAND]) != sequence:
-            verdict.problems.append(f"snapshot {path.name}: its name is not its command sequence")
-            continue
-        good.append((sequence, path))
-    return good, {sequence for sequence, _ in good}
 
 
 def _compare_snapshot(data_dir: Path, sequence: int, replayer: Replayer, verdict: Verdict) -> None:
-    path = dict(list_snapshots(snapshot_directory(data_dir))).get(sequence)
-    if path is None:  # pruned meanwhile
+    path = snapshot_path(snapshot_directory(data_dir), sequence)
+    if not path.exists():  # pruned meanwhile
         return
     wrong = state_difference(replayer.state, read_snapshot(path))
     if wrong is not None:
         verdict.problems.append(f"snapshot {path.name}: {wrong}")
     verdict.snapshots += 1
-
-
-def _beyond(verdict: Verdict, archive: ArchiveCheck, names: Directory) -> None:
-    last = archive.reader.last()
-    if last is not None and int(last["sequence"]) >= verdict.next_event:
-        found = archive.reader.read_one(verdict.next_event)
-        _report(
-            verdict, Difference(verdict.next_event, None, last if found is None else found), names
-        )
 
 
 def _report(verdict: Verdict, found: Difference, names: Directory) -> None:

@@ -311,14 +311,14 @@ class Daemon:
         from exchange.core.counters import Counter
         from ringbuffer.counters import set_value
 
-        assert self._core is not None
+        assert self._core is not None and facts.recovery is not None
         counters = self._core.region.arrays["counters"]
         for counter, value in (
             (Counter.RECOVERED_COMMANDS, facts.replayed_commands),
             (Counter.RECOVERED_EVENTS, facts.replayed_events),
             (Counter.RECOVERY_DURATION_NS, facts.duration_ns),
             (Counter.RECOVERY_SNAPSHOT_SEQUENCE, facts.snapshot_sequence),
-            (Counter.RECOVERY_TORN_BYTES, int(facts.recovery["torn_bytes"] or 0)),
+            (Counter.RECOVERY_TORN_BYTES, facts.recovery.torn_bytes),
         ):
             set_value(counters, int(counter), value)
 

@@ -1,6 +1,7 @@
 """The engine's state from its files, at a start and for the replay tools.
 
 rebuild.py         newest valid snapshot, then the journal
+snapshots.py       the snapshots, with what is wrong with each
 archive_check.py   compares the events with the archive and completes it
 facts.py           what the matcher knows after recovery, for the other stages
 ledger.py          who owns what, from the event stream alone

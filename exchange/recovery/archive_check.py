@@ -13,14 +13,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from exchange.errors import JournalCorrupt
+from exchange.errors import ArchiveCorrupt
 from exchange.records import EVENT, EVENT_LAYOUT, EVENT_WORDS, KIND_OFFSET
 from journal.archive_reader import ArchiveReader
 from journal.archive_writer import ArchiveWriter
 from ringbuffer.jit import jit
 
 
-class ArchiveDiffers(JournalCorrupt):
+class ArchiveDiffers(ArchiveCorrupt):
     """An archived event is not the one that the journal causes: ``sequence`` names it.
 
     ``expected``: the regenerated event, None where the journal causes none; ``found``: the archived

@@ -14,6 +14,7 @@ from exchange.commands import InstrumentTerms
 from exchange.engine.state import layout as engine
 from exchange.engine.state.layout import EngineState
 from exchange.records import word_text
+from journal.recovery import RecoveryReport
 
 Values = tuple[int, int, int]
 Parameters = dict[int, Values]
@@ -48,11 +49,9 @@ class SessionFacts(msgspec.Struct, frozen=True, array_like=True):
 
 
 class EngineFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything by number; number 0 in ``defaults``. recovery: where the journal ends, for the
-    journaler (journal.recovery.RecoveryReport). The figures are for counters.
-    """
+    """Everything by number; number 0 in ``defaults``. The figures are for counters."""
 
-    recovery: dict[str, int | str | bool | None]
+    recovery: RecoveryReport | None  # where the journaler goes on; None: the journal was only read
     replayed_commands: int
     replayed_events: int
     duration_ns: int
@@ -164,7 +163,7 @@ def instrument_facts(row: list[int]) -> InstrumentFacts:
 def describe_engine(
     state: EngineState,
     *,
-    recovery: dict[str, int | str | bool | None] | None = None,
+    recovery: RecoveryReport | None = None,
     replayed_commands: int = 0,
     replayed_events: int = 0,
     duration_ns: int = 0,
@@ -177,7 +176,7 @@ def describe_engine(
     sessions = state.sessions.reshape(-1, engine.SESSION_WORDS).tolist()
     currencies = state.currencies.reshape(-1, engine.CURRENCY_WORDS).tolist()
     return EngineFacts(
-        recovery=recovery or {},
+        recovery=recovery,
         replayed_commands=replayed_commands,
         replayed_events=replayed_events,
         duration_ns=duration_ns,

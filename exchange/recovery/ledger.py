@@ -17,7 +17,7 @@ Decision JRN-4.
 from __future__ import annotations
 
 from dataclasses import astuple, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -27,9 +27,8 @@ PPM = 1_000_000
 FORMAT = 1  # of ``dump``
 
 # Kinds that move money, stock or what is frozen of them, or say what is needed to follow them.
-_KINDS = np.zeros(256, bool)
-_KINDS[
-    [
+_ABOUT_ORDERS = frozenset(
+    {
         EventKind.ACCEPTED,
         EventKind.REPLACED,
         EventKind.CANCELED,
@@ -38,32 +37,40 @@ _KINDS[
         EventKind.REMOVED,
         EventKind.TERMS,
         EventKind.SELF_TRADE_PREVENTED,
+    }
+)
+_ABOUT_ACCOUNTS = frozenset(
+    {
         EventKind.INSTRUMENT_DEFINED,
         EventKind.SESSION_DEFINED,
         EventKind.CURRENCY_DEFINED,
         EventKind.ACCOUNT_DEFINED,
         EventKind.BALANCE_CHANGED,
         EventKind.PARAMETER_SET,
-    ]
-] = True
-_COLUMNS = (
-    "sequence",
-    "kind",
-    "order_id",
-    "contra_order_id",
-    "instrument",
-    "session",
-    "side",
-    "price",
-    "quantity",
-    "remaining",
-    "reason",
-    "level_quantity",
-    "display",
-    "account",
-    "currency",
-    "parameter",
+    }
 )
+_FOLLOWED = np.zeros(256, bool)
+_FOLLOWED[sorted(_ABOUT_ORDERS | _ABOUT_ACCOUNTS)] = True
+
+
+class _Event(NamedTuple):
+    """The fields of an event that the ledger reads, as Python integers."""
+
+    sequence: int
+    kind: int
+    order_id: int
+    contra_order_id: int
+    instrument: int
+    session: int
+    side: int
+    price: int
+    quantity: int
+    remaining: int
+    reason: int
+    display: int
+    account: int
+    currency: int
+    parameter: int
 
 
 class LedgerBroken(AssertionError):
@@ -184,73 +191,73 @@ class Ledger:
         if last < self.next_event:
             return
         events = events[self.next_event - first :]
-        events = events[_KINDS[events["kind"]]]
-        for row in zip(*(events[name].tolist() for name in _COLUMNS), strict=True):
+        events = events[_FOLLOWED[events["kind"]]]
+        columns = (events[name].tolist() for name in _Event._fields)
+        for event in map(_Event._make, zip(*columns, strict=True)):
             try:
-                self._apply_one(*row)
+                if event.kind in _ABOUT_ORDERS:
+                    self._apply_to_order(event)
+                else:
+                    self._apply_to_account(event)
             except KeyError as error:
-                kind = EventKind(row[1]).name
-                raise LedgerBroken(f"event {row[0]} ({kind}) names the unknown {error}") from None
+                kind = EventKind(event.kind).name
+                raise LedgerBroken(
+                    f"event {event.sequence} ({kind}) names the unknown {error}"
+                ) from None
         self.next_event = last + 1
 
-    def _apply_one(
-        self,
-        sequence: int,
-        kind: int,
-        order_id: int,
-        contra_order_id: int,
-        instrument: int,
-        session: int,
-        side: int,
-        price: int,
-        quantity: int,
-        remaining: int,
-        reason: int,
-        level_quantity: int,
-        display: int,
-        account: int,
-        currency: int,
-        parameter: int,
-    ) -> None:
+    def _apply_to_order(self, event: _Event) -> None:
+        """Follow an event of ``_ABOUT_ORDERS``."""
+        kind, order_id = event.kind, event.order_id
         if kind in (EventKind.ACCEPTED, EventKind.REPLACED):
             if order_id in self.orders:
-                raise LedgerBroken(f"event {sequence}: order {order_id} has come before")
-            order = LiveOrder(self.sessions[session], instrument, side, price, 0)
+                raise LedgerBroken(f"event {event.sequence}: order {order_id} has come before")
+            account = self.sessions[event.session]
+            order = LiveOrder(account, event.instrument, event.side, event.price, 0)
             self.orders[order_id] = order
-            self._set_open(order_id, order, quantity)
-        elif kind == EventKind.TRADE:
-            self._trade(order_id, contra_order_id, price, quantity, reason)
-            if remaining != (self.orders[order_id].open if order_id in self.orders else 0):
-                raise LedgerBroken(f"event {sequence}: order {order_id} has another open quantity")
-        elif kind in (EventKind.CANCELED, EventKind.REMOVED, EventKind.SELF_TRADE_PREVENTED):
-            self._set_open(order_id, self.orders[order_id], remaining)
-        elif kind == EventKind.MODIFIED:
-            order = self.orders[order_id]
+            self._set_open(order_id, order, event.quantity)
+            return
+        if kind == EventKind.TRADE:
+            self._trade(event)
+            left = self.orders[order_id].open if order_id in self.orders else 0
+            if event.remaining != left:
+                raise LedgerBroken(
+                    f"event {event.sequence}: order {order_id} has another open quantity"
+                )
+            return
+        order = self.orders[order_id]
+        if kind == EventKind.MODIFIED:
             self._freeze(order, -order.open)
-            order.side, order.open = side, 0
-            self._set_open(order_id, order, remaining)
+            order.side, order.open = event.side, 0
+            self._set_open(order_id, order, event.remaining)
         elif kind == EventKind.TERMS:
-            order = self.orders[order_id]
             self._freeze(order, -order.open)
-            whole, order.price, order.open = order.open, price, 0
+            whole, order.price, order.open = order.open, event.price, 0
             self._set_open(order_id, order, whole)
-        elif kind == EventKind.BALANCE_CHANGED:
-            self._deposit(account, currency, instrument, quantity, price, remaining, sequence)
+        else:
+            assert kind in (EventKind.CANCELED, EventKind.REMOVED, EventKind.SELF_TRADE_PREVENTED)
+            self._set_open(order_id, order, event.remaining)
+
+    def _apply_to_account(self, event: _Event) -> None:
+        """Follow a definition, a parameter, a deposit or a withdrawal."""
+        kind = event.kind
+        if kind == EventKind.BALANCE_CHANGED:
+            self._deposit(event)
         elif kind == EventKind.PARAMETER_SET:
-            if parameter == Parameter.FEES:
-                self._set_rates(instrument, price, quantity)
+            if event.parameter == Parameter.FEES:
+                self._set_rates(event.instrument, event.price, event.quantity)
         elif kind == EventKind.SESSION_DEFINED:
-            self.sessions[session] = quantity
+            self.sessions[event.session] = event.quantity
         elif kind == EventKind.ACCOUNT_DEFINED:
-            self.accounts.add(account)
+            self.accounts.add(event.account)
         elif kind == EventKind.CURRENCY_DEFINED:
-            self.currencies[currency] = CurrencyTerms(display, account)
+            self.currencies[event.currency] = CurrencyTerms(event.display, event.account)
         else:
             assert kind == EventKind.INSTRUMENT_DEFINED
-            decimals = self.currencies[currency].decimals
-            multiplier = 10 ** (decimals - display)
-            self.instruments[instrument] = InstrumentTerms(
-                currency, multiplier, *self.default_rates
+            decimals = self.currencies[event.currency].decimals
+            multiplier = 10 ** (decimals - event.display)
+            self.instruments[event.instrument] = InstrumentTerms(
+                event.currency, multiplier, *self.default_rates
             )
 
     def _set_rates(self, instrument: int, maker_rate: int, taker_rate: int) -> None:
@@ -260,38 +267,30 @@ class Ledger:
             terms = self.instruments[instrument]
             terms.maker_rate, terms.taker_rate = maker_rate, taker_rate
 
-    def _deposit(
-        self,
-        account: int,
-        currency: int,
-        instrument: int,
-        change: int,
-        unit_price: int,
-        after: int,
-        sequence: int,
-    ) -> None:
-        if instrument == 0:
-            self.currencies[currency].net += change
-            money = self.balance(account, currency)
-            money.balance += change
+    def _deposit(self, event: _Event) -> None:
+        if event.instrument == 0:
+            self.currencies[event.currency].net += event.quantity
+            money = self.balance(event.account, event.currency)
+            money.balance += event.quantity
             found = money.balance
         else:
-            terms = self.instruments[instrument]
-            terms.net_stock += change
-            position = self.position(account, instrument)
-            position.change(change, unit_price * terms.multiplier)
+            terms = self.instruments[event.instrument]
+            terms.net_stock += event.quantity
+            position = self.position(event.account, event.instrument)
+            position.change(event.quantity, event.price * terms.multiplier)
             found = position.quantity
-        if found != after:
-            raise LedgerBroken(f"event {sequence} says {after}, the events before it {found}")
+        if found != event.remaining:
+            raise LedgerBroken(
+                f"event {event.sequence} says {event.remaining}, the events before it {found}"
+            )
 
-    def _trade(
-        self, maker_id: int, aggressor_id: int, price: int, quantity: int, reason: int
-    ) -> None:
+    def _trade(self, event: _Event) -> None:
+        maker_id, aggressor_id, quantity = event.order_id, event.contra_order_id, event.quantity
         maker, aggressor = self.orders[maker_id], self.orders[aggressor_id]
         terms = self.instruments[maker.instrument]
-        unit_cost = price * terms.multiplier
+        unit_cost = event.price * terms.multiplier
         value = unit_cost * quantity
-        continuous = reason == TradeReason.CONTINUOUS
+        continuous = event.reason == TradeReason.CONTINUOUS
         maker_fee = fee_of(value, terms.maker_rate if continuous else terms.taker_rate)
         aggressor_fee = fee_of(value, terms.taker_rate)
         for order_id, order, fee in (

@@ -24,7 +24,6 @@ Decisions ENG-4 and JRN-3.
 from __future__ import annotations
 
 import mmap
-import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -43,10 +42,10 @@ from exchange.engine.state.layout import (
     capacity_of,
     create_state,
 )
-from exchange.engine.state.snapshot import SnapshotInvalid, list_snapshots, read_snapshot
-from exchange.errors import DataDirectoryUnavailable, JournalCorrupt
+from exchange.errors import DataDirectoryUnavailable
 from exchange.records import COMMAND, COMMAND_LAYOUT, EVENT, FLAGS_OFFSET
 from exchange.recovery.archive_check import ArchiveCheck
+from exchange.recovery.snapshots import read_snapshots
 from exchange.runtime.data_directory import (
     CAPACITY_FILE,
     archive_directory,
@@ -55,20 +54,15 @@ from exchange.runtime.data_directory import (
     snapshot_directory,
 )
 from journal.commit import whole_records
-from journal.errors import FatalJournalError
+from journal.errors import Finding, JournalCorrupt
 from journal.layout import (
-    FRAME_CHECKSUM_WORD,
-    FRAME_MAGIC,
-    FRAME_MAGIC_WORD,
     HEADER_BYTES,
-    HEADER_WORDS,
     JOURNAL_SUFFIX,
     SLOT_BYTES,
-    SLOT_WORDS,
 )
 from journal.reader import JournalReader
 from journal.recovery import RecoveryReport, recover
-from journal.segment import list_segments, map_words
+from journal.segment import list_segments
 from ringbuffer.ring import UNGATED
 
 # The ring that frames are read into; a journal with longer frames gets a larger one.
@@ -83,7 +77,6 @@ EVENTS_PER_ORDER = 3 * 100 + 16
 # What one command can emit beyond that: ENTER: accepted, terms, held or a partial fill, checkpoint;
 # REPLACE one more; and all that the order which it makes can cause.
 EVENTS_PER_SLOT = EVENTS_PER_ORDER + 8
-FRAME_SEARCH_WORDS = 1 << 20
 # Commands in one call of the matcher that speak to every session or about every instrument: its
 # state, its auction, two levels there, its reference price. One more for halts that end by timer.
 BROAD_PER_CALL = 8
@@ -107,7 +100,6 @@ class RebuildResult(NamedTuple):
     next_event: int
     commands_replayed: int  # slots; a long command counts two
     events_replayed: int
-    torn_records: int  # slots of a torn last frame that were (repair) or would be cut
     snapshot_used: Path | None
     snapshots_refused: list[str]  # one line each: why a newer snapshot was not used
     archive_appended: int  # events that the archive lacked
@@ -116,6 +108,11 @@ class RebuildResult(NamedTuple):
     seconds: float
     recovery_seconds: float  # of them: checking the journal
     snapshot_seconds: float  # of them: reading the snapshot
+
+    @property
+    def torn_records(self) -> int:
+        """Slots of a torn last frame that were cut; 0 without repair."""
+        return 0 if self.recovery is None else self.recovery.torn_records
 
 
 def _reserved_events(count: int) -> np.ndarray:
@@ -232,133 +229,120 @@ def rebuild(
     that is overwritten afterwards. ``progress(slots done, slots in all or 0)``: now and then.
 
     Raises ``journal.errors.JournalCorrupt`` (journal damaged: file and offset), ``ArchiveDiffers``,
+    ``journal.errors.FatalJournalError`` (the repair cannot be written),
     ``DataDirectoryUnavailable`` (capacities missing or other than the snapshot's), OSError.
     """
     started = time.perf_counter()
-    data_dir = Path(data_dir)
     if capacity is None:
-        capacity = load_capacity(data_dir)
-        if capacity is None:
-            raise DataDirectoryUnavailable(f"{data_dir / CAPACITY_FILE} is missing")
+        capacity = _stored_capacity(data_dir)
     check: ArchiveCheck | None = None
-    durable_sequence = 0
     if write_archive:
-        check = ArchiveCheck(
-            archive_directory(data_dir),
-            write=True,
-            rewrite=rebuild_archive,
-            segment_events=archive_segment_events,
-        )
-        durable_sequence = check.last_command() + 1
-    refused: list[str] = []
-    state, used = None, None
+        check = _archive_check(data_dir, rebuild_archive, archive_segment_events)
+    # an archived event proves that its command was durable
+    durable_sequence = 0 if check is None or rebuild_archive else check.last_command() + 1
+    start = _NO_SNAPSHOT
     if from_snapshot:
-        state, used = _newest_snapshot(data_dir, capacity, upto_sequence, check, refused)
-    if state is None:
-        state = create_state(capacity)
+        start = _newest_snapshot(data_dir, capacity, upto_sequence, check)
+    replayer = Replayer(create_state(capacity) if start.state is None else start.state)
+    first_command, first_event = replayer.next_command, replayer.next_event
     snapshot_read = time.perf_counter()
-    replayer = Replayer(state)
-    first_command = replayer.next_command
-    first_event = replayer.next_event
-    reader = JournalReader(journal_directory(data_dir), COMMAND, COMMAND_LAYOUT, first_command)
-    end = UNGATED if upto_sequence is None else upto_sequence
-    total = _slots_after(data_dir, first_command) if upto_sequence is None else end - first_command
-    recovery: RecoveryReport | None = None
-    recovery_seconds = 0.0
     try:
-        for base, events in replay_chunks(reader, replayer, end):
-            if check is not None:
-                check.take(base, events)
-            if on_events is not None:
-                on_events(base, events)
-            if progress is not None:
-                progress(replayer.next_command - first_command, total)
-        if upto_sequence is not None and replayer.next_command < upto_sequence:
-            raise JournalCorrupt(
-                f"{journal_directory(data_dir)}: the journal ends at sequence "
-                f"{replayer.next_command}, before {upto_sequence}"
-            )
+        _replay(data_dir, replayer, upto_sequence, _consumers(check, on_events), progress)
+        recovery_began = time.perf_counter()
+        recovery = None
         if repair:
-            # After the replay: the reader has checked every frame up to here by the same rules, so
-            # only the last segment is looked at twice.
-            before = time.perf_counter()
-            recovery = recover(
-                journal_directory(data_dir),
-                COMMAND_LAYOUT,
-                repair=True,
-                from_sequence=replayer.next_command,
-                durable_sequence=0 if rebuild_archive else durable_sequence,
+            recovery = _recover(
+                data_dir, replayer.next_command, durable_sequence, whole=upto_sequence is None
             )
-            make_tail_durable(recovery)
-            recovery_seconds = time.perf_counter() - before
-            assert upto_sequence is not None or replayer.next_command == recovery.next_sequence, (
-                "replay and recovery disagree about the end of the journal"
-            )
+        recovery_ended = time.perf_counter()
         if check is not None and upto_sequence is None:
             check.finish(replayer.next_event)
     finally:
         if check is not None:
             check.close()
     return RebuildResult(
-        state=state,
+        state=replayer.state,
         next_command=replayer.next_command,
         next_event=replayer.next_event,
         commands_replayed=replayer.next_command - first_command,
         events_replayed=replayer.next_event - first_event,
-        torn_records=0 if recovery is None else recovery.torn_records,
-        snapshot_used=used,
-        snapshots_refused=refused,
+        snapshot_used=start.path,
+        snapshots_refused=start.refused,
         archive_appended=0 if check is None else check.appended,
         archive_rewritten=0 if check is None else check.rewritten,
         recovery=recovery,
         seconds=time.perf_counter() - started,
-        recovery_seconds=recovery_seconds,
+        recovery_seconds=recovery_ended - recovery_began,
         snapshot_seconds=snapshot_read - started,
     )
 
 
-def make_tail_durable(report: RecoveryReport) -> None:
-    """Write the journal's last frame once more and sync it. Raises ``FatalJournalError``.
+def _stored_capacity(data_dir: Path) -> EngineCapacity:
+    capacity = load_capacity(data_dir)
+    if capacity is None:
+        raise DataDirectoryUnavailable(f"{data_dir / CAPACITY_FILE} is missing")
+    return capacity
 
-    Recovery goes by what it can read, and that may be in the page cache only: after a killed
-    process, or after a failed fdatasync (the pages are then clean, and another fdatasync says that
-    all is well). Events of that frame are about to be released, so it is made dirty and synced
-    here. A frame is durable before the next one is written: only the last one matters.
+
+def _archive_check(data_dir: Path, rewrite: bool, segment_events: int) -> ArchiveCheck:
+    return ArchiveCheck(
+        archive_directory(data_dir), write=True, rewrite=rewrite, segment_events=segment_events
+    )
+
+
+def _consumers(
+    check: ArchiveCheck | None, on_events: EventsConsumer | None
+) -> list[EventsConsumer]:
+    consumers: list[EventsConsumer] = []
+    if check is not None:
+        consumers.append(check.take)
+    if on_events is not None:
+        consumers.append(on_events)
+    return consumers
+
+
+def _replay(
+    data_dir: Path,
+    replayer: Replayer,
+    upto_sequence: int | None,
+    consumers: list[EventsConsumer],
+    progress: Progress | None,
+) -> None:
+    """Apply the journal's commands below ``upto_sequence`` (None: all), events to ``consumers``."""
+    directory = journal_directory(data_dir)
+    first = replayer.next_command
+    reader = JournalReader(directory, COMMAND, COMMAND_LAYOUT, first)
+    end = UNGATED if upto_sequence is None else upto_sequence
+    total = _slots_after(data_dir, first) if upto_sequence is None else end - first
+    for base, events in replay_chunks(reader, replayer, end):
+        for consume in consumers:
+            consume(base, events)
+        if progress is not None:
+            progress(replayer.next_command - first, total)
+    if upto_sequence is not None and replayer.next_command < upto_sequence:
+        detail = f"the journal ends before it, at sequence {replayer.next_command}"
+        raise JournalCorrupt(Finding.NO_SUCH_SEQUENCE, directory, -1, upto_sequence, detail)
+
+
+def _recover(
+    data_dir: Path, replayed_sequence: int, durable_sequence: int, *, whole: bool
+) -> RecoveryReport:
+    """Find the journal's end, cut a torn tail and make the rest durable.
+
+    After the replay: the reader has checked every frame up to ``replayed_sequence`` by the same
+    rules, so only the last segment is looked at twice. ``whole``: that was all of the journal.
     """
-    path = report.append_path
-    if path is None or report.append_offset <= HEADER_BYTES:
-        return
-    first = _last_frame_offset(map_words(path), report)
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-        try:
-            data = os.pread(descriptor, report.append_offset - first, first)
-            written = os.pwrite(descriptor, data, first)
-            if written != report.append_offset - first:
-                raise OSError(0, "short write")
-            os.fdatasync(descriptor)
-        finally:
-            os.close(descriptor)
-    except OSError as error:
-        raise FatalJournalError(
-            "writing the last frame again", error.errno or 0, path, first, report.next_sequence, 0
-        ) from error
-
-
-def _last_frame_offset(words: np.ndarray, report: RecoveryReport) -> int:
-    """Byte offset of the frame that ends where ``report`` says the journal ends."""
-    end = report.append_offset // 8
-    position = end
-    while position > HEADER_WORDS:
-        position = max(HEADER_WORDS, position - FRAME_SEARCH_WORDS)
-        places = words[position:end].reshape(-1, SLOT_WORDS)
-        headers = np.nonzero(
-            (places[:, FRAME_MAGIC_WORD] == FRAME_MAGIC)
-            & (places[:, FRAME_CHECKSUM_WORD] == report.last_checksum)
-        )[0]
-        if len(headers):
-            return (position + int(headers[-1]) * SLOT_WORDS) * 8
-    raise AssertionError("recovery has checked the last frame a moment ago")
+    report = recover(
+        journal_directory(data_dir),
+        COMMAND_LAYOUT,
+        repair=True,
+        from_sequence=replayed_sequence,
+        durable_sequence=durable_sequence,
+    )
+    assert report.next_sequence == replayed_sequence or not whole, (
+        "replay and recovery disagree about the end of the journal"
+    )
+    return report
 
 
 def _slots_after(data_dir: Path, first_command: int) -> int:
@@ -371,25 +355,31 @@ def _slots_after(data_dir: Path, first_command: int) -> int:
     return max(slots - first_command, 0)
 
 
+class _Start(NamedTuple):
+    """A snapshot's state and file, None without one; why newer ones were not used."""
+
+    state: EngineState | None
+    path: Path | None
+    refused: list[str]
+
+
+_NO_SNAPSHOT = _Start(None, None, [])
+
+
 def _newest_snapshot(
     data_dir: Path,
     capacity: EngineCapacity,
     upto_sequence: int | None,
     check: ArchiveCheck | None,
-    refused: list[str],
-) -> tuple[EngineState | None, Path | None]:
-    """The state of the newest snapshot that may be used, and its file; else None, None."""
-    directory = snapshot_directory(data_dir)
-    for sequence, path in reversed(list_snapshots(directory)):
-        if upto_sequence is not None and sequence > upto_sequence:
+) -> _Start:
+    """The newest snapshot that may be used."""
+    refused: list[str] = []
+    for snapshot in read_snapshots(snapshot_directory(data_dir), newest_first=True):
+        if upto_sequence is not None and snapshot.sequence > upto_sequence:
             continue
-        try:
-            state = read_snapshot(path)
-        except (SnapshotInvalid, OSError) as error:
-            refused.append(str(error))
-            continue
-        if int(state.scalars[NEXT_COMMAND]) != sequence:
-            refused.append(f"{path.name}: holds another command sequence than its name says")
+        state, path = snapshot.state, snapshot.path
+        if state is None:
+            refused.append(snapshot.problem)
             continue
         found = capacity_of(state)
         if found != capacity:
@@ -400,17 +390,15 @@ def _newest_snapshot(
         if check is not None and next_event > 0 and check.reader.read_one(next_event - 1) is None:
             refused.append(f"{path}: the archive lacks event {next_event - 1}, which is before it")
             continue
-        return state, path
-    return None, None
+        return _Start(state, path, refused)
+    return _Start(None, None, refused)
 
 
 def newest_state(data_dir: Path) -> EngineState | None:
     """The state in the newest valid snapshot, whatever its capacities; None if there is none."""
-    for _, path in reversed(list_snapshots(snapshot_directory(data_dir))):
-        try:
-            return read_snapshot(path)
-        except (SnapshotInvalid, OSError):
-            continue
+    for snapshot in read_snapshots(snapshot_directory(data_dir), newest_first=True):
+        if snapshot.state is not None:
+            return snapshot.state
     return None
 
 

@@ -11,8 +11,7 @@ import msgspec
 
 from exchange.errors import ExchangeError, ExitStatus
 from exchange.runtime.spec import StageMessage
-from journal.errors import FatalJournalError
-from journal.errors import JournalCorrupt as JournalFilesCorrupt
+from journal.errors import FatalJournalError, JournalCorrupt
 from ringbuffer.errors import RegionError
 
 
@@ -22,7 +21,7 @@ def exit_status(error: BaseException) -> int:
         return int(error.status)
     if isinstance(error, FatalJournalError):
         return int(ExitStatus.JOURNAL_FAILED)
-    if isinstance(error, JournalFilesCorrupt):
+    if isinstance(error, JournalCorrupt):
         return int(ExitStatus.JOURNAL_CORRUPT)
     if isinstance(error, RegionError):
         return int(ExitStatus.SHARED_MEMORY_UNAVAILABLE)

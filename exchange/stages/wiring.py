@@ -44,7 +44,6 @@ from journal.archive_reader import ArchiveReader
 from journal.archive_writer import ArchiveWriter
 from journal.duty_cycle import JournalerMetrics
 from journal.journaler import JournalerAgent, JournalerCursors
-from journal.recovery import RecoveryReport
 from journal.writer import JournalWriter
 from ringbuffer.counters import HISTOGRAM_WORDS
 
@@ -116,11 +115,9 @@ def recover_engine(
     for reason in result.snapshots_refused:
         log.warning("snapshot not used: %s", reason)
     assert result.recovery is not None, "asked for with repair=True"
-    report = result.recovery._asdict()
-    report["append_path"] = report["append_path"] and str(report["append_path"])
     return result.state, describe_engine(
         result.state,
-        recovery=report,
+        recovery=result.recovery,
         replayed_commands=result.commands_replayed,
         replayed_events=result.events_replayed,
         duration_ns=int(result.seconds * 1e9),
@@ -168,14 +165,12 @@ def build_journaler(
     eventfds: Mapping[StageName, int],
 ) -> JournalerAgent:
     """The journaler, appending where recovery ended."""
-    recovery = dict(facts.recovery)
-    append_path = recovery["append_path"]
-    recovery["append_path"] = Path(str(append_path)) if append_path else None  # type: ignore[assignment]
-    report = RecoveryReport(**recovery)  # type: ignore[arg-type]
+    assert facts.recovery is not None, "the matcher has recovered the journal"
+    assert facts.recovery.next_sequence == facts.next_command
     writer = JournalWriter(
         journal_directory(data_directory),
         COMMAND_LAYOUT,
-        report,
+        facts.recovery,
         segment_size_bytes=settings.journal.segment_bytes,
         maximum_frame_slots=settings.journal.batch,
         flags_offset=FLAGS_OFFSET,

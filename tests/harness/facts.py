@@ -11,7 +11,7 @@ from exchange.recovery.facts import EngineFacts
 def empty_facts(**fields: Any) -> EngineFacts:
     """The facts of a first start, with ``fields`` in place of the defaults."""
     values: dict[str, Any] = {
-        "recovery": {},
+        "recovery": None,
         "replayed_commands": 0,
         "replayed_events": 0,
         "duration_ns": 0,

@@ -1,8 +1,8 @@
 """Lint, types, and the tests of what was edited as plain Python: ``scripts/test --quick [PATH]``.
 
 Without a PATH: the files that differ from the last commit, or, where none does, those of the last
-commit. The tests of a module are those that mirror it (``journal/archive.py``:
-``tests/unit/journal/test_archive.py``), or the folder of its package where none does. Nothing is
+commit. The tests of a module are those that mirror it (``journal/commit.py``:
+``tests/unit/journal/test_commit.py``), or the folder of its package where none does. Nothing is
 compiled; what needs the JIT is left out.
 """
 

@@ -18,97 +18,24 @@ from journal.errors import Finding, JournalCorrupt
 from journal.frames import BAD, BROKEN_CHAIN, EMPTY, FULL, GAP, OTHER_SEGMENT
 from journal.layout import (
     FRAME_CHECKSUM_WORD,
-    FRAME_COUNT_WORD,
-    FRAME_MAGIC,
-    FRAME_PREVIOUS_WORD,
-    FRAME_SEGMENT_WORD,
-    FRAME_SEQUENCE_WORD,
     HEADER_BYTES,
     JOURNAL_MAGIC,
     SegmentHeader,
-    layout_hash,
     pack_header,
     segment_name,
     unpack_header,
 )
-from journal.reader import JournalReader
 from journal.recovery import DECISIONS, Action, Rest, recover
-from journal.xxh64 import xxh64
-
-SLOT = np.dtype([("value", "<i8", 7), ("flags", "u1"), ("pad", "u1", 7)])
-HASH = layout_hash(SLOT)
-SEED = 31337
-
-
-def payload(first: int, count: int) -> bytes:
-    slots = np.zeros(count, SLOT)
-    slots["value"] = np.arange(first, first + count)[:, None] * 1_000_003 + np.arange(7)
-    return slots.tobytes()
-
-
-def frame(first: int, count: int, previous: int, segment: int) -> tuple[bytes, int]:
-    """A frame built from the layout's description alone, without the writer."""
-    words = np.zeros(8, "<i8")
-    words[0] = FRAME_MAGIC
-    words[FRAME_COUNT_WORD] = count
-    words[FRAME_SEQUENCE_WORD] = first
-    words[FRAME_PREVIOUS_WORD] = previous
-    words[5] = 1_700_000_000_000_000_000 + first
-    words[FRAME_SEGMENT_WORD] = segment
-    data = payload(first, count)
-    checksum = xxh64(words.tobytes() + data)
-    words[FRAME_CHECKSUM_WORD] = checksum
-    return words.tobytes() + data, checksum
-
-
-def overwrite(path: Path, data: bytes) -> None:
-    """Change a file in place: truncating and refilling it costs a flush of the disk each time."""
-    with open(path, "r+b") as file:
-        file.write(data)
-
-
-class Built:
-    """A small journal: (path, frames as (offset, first sequence, count)) of every segment."""
-
-    def __init__(self, directory: Path, counts: list[list[int]], size: int = 8192) -> None:
-        self.directory = directory
-        self.paths: list[Path] = []
-        self.frames: list[list[tuple[int, int, int]]] = []
-        directory.mkdir(parents=True, exist_ok=True)
-        sequence = checksum = 0
-        for number, frame_counts in enumerate(counts):
-            header = SegmentHeader(
-                JOURNAL_MAGIC, 1, 64, HASH, number, sequence, checksum, 123, size
-            )
-            data = bytearray(pack_header(header))
-            places = []
-            for count in frame_counts:
-                octets, checksum = frame(sequence, count, checksum, number)
-                places.append((len(data), sequence, count))
-                data += octets
-                sequence += count
-            assert len(data) <= size
-            path = directory / segment_name(header.first_sequence, ".wal")
-            path.write_bytes(bytes(data).ljust(size, b"\0"))
-            self.paths.append(path)
-            self.frames.append(places)
-        self.end_sequence = sequence
-        self.last_checksum = checksum
-
-
-def read_values(directory: Path, first: int = 0) -> bytes:
-    return b"".join(
-        records.tobytes() for _, records in JournalReader(directory, SLOT, HASH, first).frames()
-    )
-
-
-def outcome(directory: Path, **options: int) -> tuple[str, int]:
-    """("end" or "cut", next sequence), or (finding, offset)."""
-    try:
-        report = recover(directory, HASH, repair=False, **options)
-    except JournalCorrupt as error:
-        return error.finding.name, error.offset
-    return ("cut" if report.torn_bytes else "end"), report.next_sequence
+from tests.harness.built_journal import (
+    HASH,
+    SEED,
+    Built,
+    frame,
+    outcome,
+    overwrite,
+    payload,
+    read_values,
+)
 
 
 def check_reader_is_honest(directory: Path, whole: bytes) -> None:
@@ -118,17 +45,6 @@ def check_reader_is_honest(directory: Path, whole: bytes) -> None:
     except JournalCorrupt:
         return
     assert whole.startswith(got)
-
-
-def test_the_built_journal_is_good(tmp_path: Path) -> None:
-    built = Built(tmp_path, [[1, 2, 3], [4, 1], [2]])
-    assert outcome(tmp_path) == ("end", 13)
-    assert read_values(tmp_path) == payload(0, 13)
-    report = recover(tmp_path, HASH, repair=True)
-    assert (report.next_sequence, report.last_checksum) == (13, built.last_checksum)
-    assert (report.append_path, report.segment_number) == (built.paths[2], 2)
-    assert report.append_offset == HEADER_BYTES + 64 * 3
-    assert (report.segments, report.frames, report.repaired) == (3, 6, False)
 
 
 def test_last_segment_zeroed_from_every_byte(tmp_path: Path) -> None:
@@ -198,84 +114,6 @@ def test_a_flip_of_every_bit(tmp_path: Path, segment: int) -> None:
             else:
                 assert (kind, where) == ("cut", built.end_sequence), (offset, bit)
             check_reader_is_honest(tmp_path, whole)
-
-
-def test_an_acknowledged_last_frame_is_not_cut_when_that_is_known(tmp_path: Path) -> None:
-    built = Built(tmp_path, [[1, 2]])
-    path = built.paths[0]
-    damaged = bytearray(path.read_bytes())
-    damaged[built.frames[0][1][0] + 70] ^= 1
-    overwrite(path, damaged)
-    assert outcome(tmp_path) == ("cut", 1)
-    assert outcome(tmp_path, durable_sequence=1) == ("cut", 1)
-    assert outcome(tmp_path, durable_sequence=2) == ("ACKNOWLEDGED_LOST", built.frames[0][1][0])
-    assert path.read_bytes() == damaged, "a refusal repairs nothing"
-
-
-def test_a_cut_is_repaired_and_stays_repaired(tmp_path: Path) -> None:
-    built = Built(tmp_path, [[1], [2, 3]])
-    path = built.paths[1]
-    good = path.read_bytes()
-    at = built.frames[1][1][0]
-    path.write_bytes(good[: at + 150].ljust(len(good), b"\0"))
-    size = path.stat().st_size
-    first = recover(tmp_path, HASH, repair=False)
-    # 150 bytes are there of the frame: its header says how many records that loses.
-    assert 64 < first.torn_bytes <= 152  # whole words
-    assert (first.torn_records, first.repaired, first.next_sequence) == (3, False, 3)
-    second = recover(tmp_path, HASH, repair=True)
-    assert second == first._replace(repaired=True)
-    third = recover(tmp_path, HASH, repair=True)
-    assert third == first._replace(torn_bytes=0, torn_records=0)
-    assert path.read_bytes() == good[:at].ljust(size, b"\0")
-    assert path.stat().st_size == size
-
-
-def test_recovery_makes_the_last_frame_durable_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """After a failed fdatasync the cache shows what the disk lost: write it again, then trust."""
-    built = Built(tmp_path, [[1], [2, 3]])
-    calls: list[tuple[str, object]] = []
-    good = built.paths[1].read_bytes()
-    pwrite, fdatasync, fsync = os.pwrite, os.fdatasync, os.fsync
-
-    def spy_pwrite(descriptor: int, data: bytes, offset: int) -> int:
-        calls.append(("pwrite", (bytes(data), offset)))
-        return pwrite(descriptor, data, offset)
-
-    def spy_fdatasync(descriptor: int) -> None:
-        calls.append(("fdatasync", os.readlink(f"/proc/self/fd/{descriptor}")))
-        fdatasync(descriptor)
-
-    def spy_fsync(descriptor: int) -> None:
-        calls.append(("fsync", os.readlink(f"/proc/self/fd/{descriptor}")))
-        fsync(descriptor)
-
-    monkeypatch.setattr(os, "pwrite", spy_pwrite)
-    monkeypatch.setattr(os, "fdatasync", spy_fdatasync)
-    monkeypatch.setattr(os, "fsync", spy_fsync)
-    recover(tmp_path, HASH, repair=False)
-    assert calls == []
-    recover(tmp_path, HASH, repair=True)
-    at, _, count = built.frames[1][1]
-    assert calls == [
-        ("pwrite", (good[at : at + 64 * (1 + count)], at)),
-        ("fdatasync", str(built.paths[1])),
-        ("fsync", str(tmp_path)),
-    ]
-    assert built.paths[1].read_bytes() == good
-
-
-def test_torn_records_without_a_header_are_bounded_by_the_bytes(tmp_path: Path) -> None:
-    built = Built(tmp_path, [[1, 4]])
-    path = built.paths[0]
-    damaged = bytearray(path.read_bytes())
-    at = built.frames[0][1][0]
-    damaged[at : at + 64] = bytes(64)
-    overwrite(path, damaged)
-    report = recover(tmp_path, HASH, repair=False)
-    assert (report.next_sequence, report.torn_records) == (1, 4)
 
 
 # --- the decision table -------------------------------------------------------------------------
@@ -405,29 +243,6 @@ def test_a_missing_segment_is_refused(tmp_path: Path, gone: int) -> None:
     assert caught.value.finding == expected
     with pytest.raises(JournalCorrupt):
         read_values(tmp_path)
-
-
-def test_old_segments_may_be_gone_when_a_snapshot_covers_them(tmp_path: Path) -> None:
-    built = Built(tmp_path, [[1, 2], [2], [1]])
-    built.paths[0].unlink()
-    assert outcome(tmp_path, from_sequence=3) == ("end", 6)
-    assert outcome(tmp_path, from_sequence=2)[0] == "NO_SUCH_SEQUENCE"
-    assert read_values(tmp_path, 3) == payload(3, 3)
-
-
-def test_a_lost_last_segment_is_noticed_when_something_newer_is_known(tmp_path: Path) -> None:
-    built = Built(tmp_path, [[1, 2], [2]])
-    built.paths[1].unlink()
-    assert outcome(tmp_path) == ("end", 3)
-    assert outcome(tmp_path, from_sequence=5)[0] == "NO_SUCH_SEQUENCE"
-    assert outcome(tmp_path, durable_sequence=5)[0] == "ACKNOWLEDGED_LOST"
-
-
-def test_an_empty_directory_is_the_first_start_unless_something_is_known(tmp_path: Path) -> None:
-    report = recover(tmp_path / "none", HASH, repair=True)
-    assert (report.next_sequence, report.append_path, report.segment_number) == (0, None, -1)
-    assert outcome(tmp_path, from_sequence=1)[0] == "MISSING_SEGMENT"
-    assert outcome(tmp_path, durable_sequence=1)[0] == "MISSING_SEGMENT"
 
 
 @pytest.mark.parametrize(

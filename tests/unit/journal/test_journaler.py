@@ -12,7 +12,7 @@ import pytest
 from journal import archive_records, commit
 from journal.archive_reader import ArchiveReader
 from journal.archive_writer import ArchiveWriter
-from journal.duty_cycle import JournalerMetrics, first_not_durable
+from journal.duty_cycle import JournalerMetrics
 from journal.errors import FatalJournalError
 from journal.journaler import JournalerAgent, JournalerCursors
 from journal.layout import layout_hash
@@ -310,18 +310,3 @@ def test_a_long_command_at_the_end_of_a_segment(tmp_path: Path) -> None:
     ]
     assert frames[-1] == (sequence, 2)
     assert len(list((tmp_path / "journal").glob("*.wal"))) == 2
-
-
-def test_first_not_durable_equals_a_linear_search() -> None:
-    generator = np.random.default_rng(SEED)
-    for _ in range(200):
-        count = int(generator.integers(0, 64))
-        first = int(generator.integers(0, 1000))
-        ring = np.zeros(64, EVENT)
-        commands = np.sort(generator.integers(0, 20, count))
-        for i in range(count):
-            ring["command"][(first + i) & 63] = commands[i]
-        durable = int(generator.integers(0, 21))
-        expected = first + int((commands < durable).sum())
-        found = first_not_durable(ring.view(np.int64), first, first + count, durable, 16, 1)
-        assert found == expected

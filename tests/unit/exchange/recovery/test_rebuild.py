@@ -12,7 +12,6 @@ from exchange.codes import CommandKind
 from exchange.engine.state.chain_hash import chain_digest
 from exchange.engine.state.snapshot import write_snapshot
 from exchange.errors import DataDirectoryUnavailable
-from exchange.errors import JournalCorrupt as ExchangeJournalCorrupt
 from exchange.records import EVENT
 from exchange.recovery import rebuild as rebuild_module
 from exchange.recovery.archive_check import ArchiveDiffers, open_archive
@@ -119,7 +118,7 @@ def test_upto_sequence(data_dir: Path) -> None:
         assert result.next_command in (upto, upto + 1)
         below = int(np.searchsorted(events["command_sequence"], result.next_command))
         assert result.next_event == below
-    with pytest.raises(ExchangeJournalCorrupt, match="the journal ends"):
+    with pytest.raises(JournalCorrupt, match="the journal ends"):
         rebuild(data_dir, upto_sequence=1 << 40)
 
 

@@ -9,74 +9,22 @@ import pytest
 
 from journal.archive_reader import ArchiveReader
 from journal.archive_writer import ArchiveWriter
-from journal.layout import layout_hash
 from journal.reader import JournalReader
 from journal.recovery import recover
-from journal.writer import JournalWriter
+from tests.harness.small_journal import (
+    EVENT,
+    EVENT_HASH,
+    RING,
+    SEED,
+    SLOT,
+    SLOT_HASH,
+    open_writer,
+    read_all,
+    slots_of,
+    write_all,
+)
 
 pytestmark = pytest.mark.needs_jit  # the writer calls libc from jitted code
-
-SEED = 4711
-SLOT = np.dtype([("time", "<i8"), ("value", "<i8", 5), ("flags", "u1"), ("pad", "u1", 15)])
-SLOT_HASH = layout_hash(SLOT)
-EVENT = np.dtype([("sequence", "<i8"), ("value", "<i8", 14), ("kind", "u1"), ("pad", "u1", 7)])
-EVENT_HASH = layout_hash(EVENT)
-RING = 64
-
-
-def slots_of(count: int, generator: np.random.Generator, long_share: float = 0.0) -> np.ndarray:
-    """``count`` slots; a long record's first slot has flag 1, its second one random bytes."""
-    slots = generator.integers(0, 256, count * 64, np.uint8).view(SLOT)
-    slots["time"] = np.arange(count)
-    slots["flags"] = 0
-    position = 0
-    while position < count - 1:
-        if generator.random() < long_share:
-            slots["flags"][position] = 1
-            slots["flags"][position + 1] = generator.integers(0, 2)
-            position += 1
-        position += 1
-    return slots
-
-
-def open_writer(directory: Path, segment_size: int = 8192, maximum: int = 16) -> JournalWriter:
-    report = recover(directory, SLOT_HASH, repair=True)
-    return JournalWriter(
-        directory,
-        SLOT_HASH,
-        report,
-        segment_size_bytes=segment_size,
-        maximum_frame_slots=maximum,
-        flags_offset=SLOT.fields["flags"][1],
-        long_mask=1,
-    )
-
-
-def write_all(writer: JournalWriter, slots: np.ndarray, generator: np.random.Generator) -> None:
-    """Through a ring, in publishes of random size that never split a long record."""
-    ring = np.zeros(RING, SLOT)
-    published = durable = writer.next_sequence
-    end = published + len(slots)
-    base = published
-    while durable < end:
-        batch = int(generator.integers(1, 20))
-        while batch > 0 and published < end and published - durable < RING - 2:
-            long = slots["flags"][published - base] & 1
-            for _ in range(1 + int(long)):
-                ring[published & (RING - 1)] = slots[published - base]
-                published += 1
-            batch -= 1
-        durable += writer.append(ring, published - durable)
-
-
-def read_all(directory: Path, first: int = 0) -> np.ndarray:
-    parts = []
-    expected = first
-    for sequence, records in JournalReader(directory, SLOT, SLOT_HASH, first).frames():
-        assert sequence == expected
-        expected += len(records)
-        parts.append(records.copy())
-    return np.concatenate(parts) if parts else np.zeros(0, SLOT)
 
 
 def test_round_trip_over_segments_and_reopening(tmp_path: Path) -> None:
@@ -99,23 +47,6 @@ def test_round_trip_over_segments_and_reopening(tmp_path: Path) -> None:
     assert report.segments < 5
 
 
-def test_read_into_a_ring(tmp_path: Path) -> None:
-    generator = np.random.default_rng(SEED)
-    slots = slots_of(1000, generator, 0.1)
-    writer = open_writer(tmp_path)
-    write_all(writer, slots, generator)
-    writer.close()
-    for first in (0, 7, 555):
-        reader = JournalReader(tmp_path, SLOT, SLOT_HASH, first)
-        ring = np.zeros(RING, SLOT)
-        sequence = first
-        while copied := reader.read_into(ring, sequence + RING):
-            for s in range(sequence, sequence + copied):
-                assert ring[s & (RING - 1)].tobytes() == slots[s].tobytes()
-            sequence += copied
-        assert sequence == 1000 == reader.next_sequence
-
-
 def test_long_records_are_never_split(tmp_path: Path) -> None:
     generator = np.random.default_rng(SEED)
     slots = slots_of(2000, generator, 0.7)
@@ -129,27 +60,6 @@ def test_long_records_are_never_split(tmp_path: Path) -> None:
         position += 2 if slots["flags"][position] & 1 else 1
     frames = [sequence for sequence, _ in JournalReader(tmp_path, SLOT, SLOT_HASH).frames()]
     assert set(frames) <= begins
-
-
-def test_the_reader_follows_a_writer(tmp_path: Path) -> None:
-    generator = np.random.default_rng(SEED)
-    slots = slots_of(500, generator)
-    reader = JournalReader(tmp_path, SLOT, SLOT_HASH)
-    assert list(reader.frames()) == []
-    writer = open_writer(tmp_path)
-    seen = 0
-    ring = np.zeros(RING, SLOT)
-    for start in range(0, 500, 10):
-        for s in range(start, start + 10):
-            ring[s & (RING - 1)] = slots[s]
-        done = writer.append(ring, 10)
-        assert done + writer.append(ring, 10 - done) == 10
-        for sequence, records in reader.frames():
-            assert sequence == seen
-            assert records.tobytes() == slots[seen : seen + len(records)].tobytes()
-            seen += len(records)
-        assert seen == start + 10
-    writer.close()
 
 
 def test_a_publish_may_be_cut_by_the_frame_limit(tmp_path: Path) -> None:

@@ -16,10 +16,10 @@ from tests.tools.house.source import Source
 
 # What is not named here must be zero.
 MAXIMUM = {
-    "long_functions": 10,
-    "many_parameters": 24,
-    "long_files": 11,
-    "modules_without_test": 140,
+    "long_functions": 5,
+    "many_parameters": 22,
+    "long_files": 10,
+    "modules_without_test": 134,
     "bare_numbers": 705,
     "short_parameters": 364,
     "enum_copies": 260,

@@ -12,7 +12,6 @@ Decision CHK-4.
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 import time
 import uuid
@@ -22,6 +21,7 @@ import psutil
 
 from ringbuffer.errors import RegionError
 from ringbuffer.region import SHARED_MEMORY_DIRECTORY, Region
+from scripts.benchmarks.own_exchange import own_folder
 
 MARK = "EXCHANGE_TEST_RUN"
 DEADLINE_S = 60.0  # a killed process takes a moment to disappear
@@ -40,8 +40,10 @@ class LeftBehind:
     def __init__(self) -> None:
         self.mark = uuid.uuid4().hex
         self._started_s = time.time()
-        # short: sockets lie below it, and their names are limited to 107 bytes
-        self._directory = Path(tempfile.mkdtemp(prefix="tests-"))
+        # short: sockets lie below it, and their names are limited to 107 bytes; the next run
+        # removes that of one that was killed
+        self._folder = own_folder("tests-")
+        self._directory = self._folder.__enter__()
         self._replaced = {name: os.environ.get(name) for name in (MARK, "TMPDIR")}
         os.environ[MARK] = self.mark
         os.environ["TMPDIR"] = tempfile.tempdir = str(self._directory)
@@ -66,7 +68,7 @@ class LeftBehind:
 
     def close(self) -> None:
         """Remove the run's directory for temporary files."""
-        shutil.rmtree(self._directory, ignore_errors=True)
+        self._folder.__exit__(None, None, None)
         tempfile.tempdir = None
         for name, value in self._replaced.items():
             if value is None:

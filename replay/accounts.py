@@ -35,25 +35,30 @@ def ledger_of(state: EngineState) -> Ledger:
     ledger = Ledger()
     ledger.next_event = int(state.scalars[layout.NEXT_EVENT])
     for number, row in enumerate(state.currencies.reshape(-1, layout.CURRENCY_WORDS).tolist()):
-        if row[0]:
-            ledger.currencies[number] = CurrencyTerms(row[2], row[3], row[4])
+        if layout.CURRENCY_DEFINED.of(row):
+            ledger.currencies[number] = CurrencyTerms(
+                layout.CURRENCY_DECIMALS.of(row),
+                layout.CURRENCY_FEE_ACCOUNT.of(row),
+                layout.CURRENCY_NET_MONEY.of(row),
+            )
     instruments = state.instruments.reshape(-1, layout.INSTRUMENT_WORDS)
     ledger.default_rates = (
         int(instruments[0, layout.INSTRUMENT_MAKER_FEE]),
         int(instruments[0, layout.INSTRUMENT_TAKER_FEE]),
     )
-    for instrument in np.flatnonzero(instruments[:, layout.INSTRUMENT_FLAGS] & 1).tolist():
+    for instrument in np.flatnonzero(layout.INSTRUMENT_DEFINED.column(instruments)).tolist():
         row = instruments[instrument].tolist()
         ledger.instruments[instrument] = InstrumentTerms(
-            currency=row[layout.INSTRUMENT_FLAGS] >> 32 & 0xFFFF,
+            currency=layout.INSTRUMENT_CURRENCY.of(row),
             multiplier=row[layout.INSTRUMENT_MULTIPLIER],
             maker_rate=row[layout.INSTRUMENT_MAKER_FEE],
             taker_rate=row[layout.INSTRUMENT_TAKER_FEE],
             net_stock=row[layout.INSTRUMENT_NET_STOCK],
         )
     sessions = state.sessions.reshape(-1, layout.SESSION_WORDS)
-    for session in np.flatnonzero(sessions[:, 0] & layout.SESSION_DEFINED_FLAG).tolist():
-        ledger.sessions[session] = int(sessions[session, 2])
+    opened = layout.SESSION_FLAGS.column(sessions) & layout.SESSION_DEFINED_FLAG
+    for session in np.flatnonzero(opened).tolist():
+        ledger.sessions[session] = layout.SESSION_ACCOUNT.of(sessions[session])
     accounts = state.accounts.reshape(-1, layout.ACCOUNT_WORDS)
     defined = accounts[:, layout.ACCOUNT_FLAGS] & layout.ACCOUNT_DEFINED_FLAG
     for account in np.flatnonzero(defined).tolist():
@@ -64,10 +69,16 @@ def ledger_of(state: EngineState) -> Ledger:
             if balance or frozen:
                 ledger.balances[account, currency] = Balance(balance, frozen)
     positions = state.positions.reshape(-1, layout.POSITION_WORDS)
-    for slot in np.flatnonzero(positions[:, 0]).tolist():
+    for slot in np.flatnonzero(layout.POSITION_NAME.column(positions)).tolist():
         row = positions[slot].tolist()
-        key = row[0] - 1
-        ledger.positions[key >> 16, key & 0xFFFF] = Position(*row[1:6])
+        key = layout.POSITION_NAME.of(row) - 1
+        ledger.positions[key >> 16, key & 0xFFFF] = Position(
+            layout.POSITION_QUANTITY.of(row),
+            layout.POSITION_FROZEN.of(row),
+            layout.POSITION_COST.of(row),
+            layout.POSITION_OPEN_BUYS.of(row),
+            layout.POSITION_OPEN_SHORTS.of(row),
+        )
     for order in live_orders(state):
         ledger.orders[int(order["order_id"])] = LiveOrder(
             account=ledger.sessions[int(order["session"])],

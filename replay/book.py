@@ -16,36 +16,34 @@ import numpy as np
 from exchange.codes import OrderType, Side
 from exchange.engine.state import layout
 from exchange.engine.state.layout import EngineState
-from exchange.records import token_text
+from exchange.records import part, token_text
 from replay.directory import Directory
 from replay.text import code_name
 
-_HALF = (1 << 32) - 1
-# One slot of the order pool as fields: the layout that exchange/engine/state/layout.py draws.
+# One slot of the order pool as fields: name, format, and where it lies in the slot.
+_SLOT_FIELDS = (
+    ("open", "<i8", layout.ORDER_OPEN),
+    ("price", "<i8", layout.ORDER_PRICE),
+    ("order_id", "<i8", layout.ORDER_ID),
+    ("token_0", "<u8", layout.ORDER_TOKEN_0),
+    ("token_1", "<u4", layout.ORDER_TOKEN_TAIL),
+    ("token_2", "<u2", part(layout.ORDER_TOKEN_TAIL.word, 32, 16)),
+    ("instrument", "<u2", layout.ORDER_INSTRUMENT),
+    ("next", "<u4", layout.ORDER_NEXT),
+    ("level", "<u4", layout.ORDER_LEVEL),
+    ("session", "<u2", layout.ORDER_SESSION),
+    ("side", "u1", layout.ORDER_SIDE),
+    ("flags", "u1", layout.ORDER_FLAGS),
+    ("order_type", "u1", layout.ORDER_TYPE),
+)
 _SLOT = np.dtype(
     {
-        "names": [
-            "open",
-            "price",
-            "order_id",
-            "token_0",
-            "token_1",
-            "token_2",
-            "instrument",
-            "next",
-            "level",
-            "session",
-            "side",
-            "flags",
-            "order_type",
-        ],
-        "formats": [
-            "<i8", "<i8", "<i8", "<u8", "<u4", "<u2", "<u2", "<u4", "<u4", "<u2", "u1", "u1", "u1",
-        ],
-        "offsets": [0, 8, 16, 24, 32, 36, 38, 40, 48, 56, 59, 61, 63],
+        "names": [name for name, _, _ in _SLOT_FIELDS],
+        "formats": [code for _, code, _ in _SLOT_FIELDS],
+        "offsets": [where.offset for _, _, where in _SLOT_FIELDS],
         "itemsize": 8 * layout.ORDER_WORDS,
     }
-)  # fmt: skip
+)
 # A live order. ``open``: what its level shows of it; ``hidden``: the rest of an iceberg's;
 # ``price``: limit or protection price; ``place``: how many are before it at its level or among the
 # held ones.
@@ -104,13 +102,17 @@ def live_orders(state: EngineState) -> np.ndarray:
             orders[name] = slots[name][where]
     flags = orders["flags"]
     stops = (flags & layout.ORDER_WAITING) | (flags & layout.ORDER_HELD)
-    for name, word, valid in (
-        ("hidden", 3, flags & layout.ORDER_ICEBERG),
-        ("display_quantity", 4, flags & layout.ORDER_ICEBERG),
-        ("stop_price", 5, (stops != 0) & np.isin(orders["order_type"], _STOP_TYPES)),
-        ("executed", 0, flags & layout.ORDER_HAS_EXECUTED),
+    for name, where_in_row, valid in (
+        ("hidden", layout.COLD_HIDDEN, flags & layout.ORDER_ICEBERG),
+        ("display_quantity", layout.COLD_DISPLAY_QUANTITY, flags & layout.ORDER_ICEBERG),
+        (
+            "stop_price",
+            layout.COLD_STOP_PRICE,
+            (stops != 0) & np.isin(orders["order_type"], _STOP_TYPES),
+        ),
+        ("executed", layout.COLD_EXECUTED, flags & layout.ORDER_HAS_EXECUTED),
     ):
-        orders[name] = np.where(valid, cold[where, word], 0)
+        orders[name] = np.where(valid, where_in_row.column(cold[where]), 0)
     orders["place"] = _places(state, slots)[where]
     return orders
 
@@ -121,7 +123,7 @@ def _places(state: EngineState, slots: np.ndarray) -> np.ndarray:
     levels = state.levels.reshape(-1, layout.LEVEL_WORDS)
     following = slots["next"].tolist()
     in_use = np.unique(slots["level"][slots["order_id"] != 0])
-    heads = (levels[in_use[in_use != 0], 1] & _HALF).tolist()
+    heads = layout.LEVEL_HEAD.column(levels[in_use[in_use != 0]]).tolist()
     for head in (*heads, int(state.scalars[layout.HELD_HEAD])):
         slot, place = head, 0
         while slot:

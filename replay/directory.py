@@ -14,10 +14,15 @@ import numpy as np
 
 from exchange.codes import CommandKind
 from exchange.engine.state.layout import (
+    CURRENCY_CODE,
+    CURRENCY_DECIMALS,
+    CURRENCY_DEFINED,
     CURRENCY_WORDS,
     INSTRUMENT_FLAGS,
     INSTRUMENT_SYMBOL,
     INSTRUMENT_WORDS,
+    SESSION_FLAGS,
+    SESSION_USERNAME,
     SESSION_WORDS,
     EngineState,
 )
@@ -80,13 +85,15 @@ class Directory:
             symbol = word_text(instruments[instrument, INSTRUMENT_SYMBOL])
             self.define_instrument(int(instrument), symbol, flags >> 8 & 0xFF, flags >> 32 & 0xFFFF)
         sessions = state.sessions.reshape(-1, SESSION_WORDS)
-        for session in np.nonzero(sessions[:, 0])[0]:
+        for session in np.nonzero(SESSION_FLAGS.column(sessions))[0]:
             if session:  # row 0 holds the defaults
-                self.define_session(int(session), word_text(sessions[session, 1]))
+                username = SESSION_USERNAME.of(sessions[session])
+                self.define_session(int(session), word_text(username))
         currencies = state.currencies.reshape(-1, CURRENCY_WORDS)
-        for currency in np.nonzero(currencies[:, 0])[0]:
+        for currency in np.nonzero(CURRENCY_DEFINED.column(currencies))[0]:
             row = currencies[currency]
-            self.define_currency(int(currency), word_text(row[1]), int(row[2]))
+            code = word_text(CURRENCY_CODE.of(row))
+            self.define_currency(int(currency), code, CURRENCY_DECIMALS.of(row))
 
     def symbol(self, instrument: int) -> str:
         """Symbol of an instrument id; empty for 0, which no instrument has."""

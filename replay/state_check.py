@@ -53,8 +53,9 @@ def state_problems(state: EngineState) -> list[str]:
 def _positions(state: EngineState) -> np.ndarray:
     """The rows in use, by account and instrument."""
     rows = state.positions.reshape(-1, layout.POSITION_WORDS)
-    rows = rows[rows[:, 0] != 0]
-    by_key: np.ndarray = rows[np.argsort(rows[:, 0])]
+    names = layout.POSITION_NAME.column(rows)
+    rows, names = rows[names != 0], names[names != 0]
+    by_key: np.ndarray = rows[np.argsort(names)]
     return by_key
 
 

@@ -30,7 +30,8 @@ import numpy as np
 
 from exchange.codes import EventKind
 from exchange.engine.state.chain_hash import chain_digest
-from exchange.engine.state.layout import EngineState, capacity_of, create_state
+from exchange.engine.state.create import capacity_of, create_state
+from exchange.engine.state.layout import EngineState
 from exchange.engine.state.snapshot import read_snapshot, snapshot_path
 from exchange.records import COMMAND, COMMAND_LAYOUT, EVENT_SIZE_BYTES
 from exchange.recovery.archive_check import ArchiveCheck, Difference

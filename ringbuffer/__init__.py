@@ -9,8 +9,7 @@ counters.py       counters and histograms
 cpu_plan.py       which stage runs on which CPU
 prefault.py       maps memory before it is needed
 system_calls.py   libc from jitted code
-jit.py            the decorator of every jitted function
-jit_cache.py      where compiled code is kept
+jit/              the decorators of every jitted function, and where compiled code is kept
 errors.py         errors of this package
 """
 

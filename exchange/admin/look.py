@@ -15,8 +15,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from exchange.admin import words
 from exchange.admin.names import Names
 from exchange.admin.send import made_up_key, submit, time_text
@@ -91,8 +89,8 @@ def account_show(looked: Looked, options: argparse.Namespace) -> Shown:
     return {
         "account": number,
         "killed": facts.killed,
-        "live_orders": row[engine.ACCOUNT_LIVE] & 0xFFFFFFFF,
-        "orders_today": row[engine.ACCOUNT_TODAY] & 0xFFFFFFFF,
+        "live_orders": engine.ACCOUNT_LIVE_ORDERS.of(row),
+        "orders_today": engine.ACCOUNT_TODAY_ORDERS.of(row),
         "money": money,
         "positions": _positions(looked, number),
         "limits": _limits(looked, facts.parameters),
@@ -101,7 +99,8 @@ def account_show(looked: Looked, options: argparse.Namespace) -> Shown:
 
 def _positions(looked: Looked, account: int) -> Shown:
     rows = looked.state.positions.reshape(-1, engine.POSITION_WORDS)
-    found = rows[(rows[:, 0] > 0) & ((rows[:, 0] - 1) >> 16 == account)].tolist()
+    keys = engine.POSITION_NAME.column(rows)
+    found = rows[(keys > 0) & (keys - 1 >> 16 == account)].tolist()
     names, positions = looked.names, {}
     for key, quantity, frozen, cost, buys, shorts, *_ in sorted(found):
         instrument = key - 1 & 0xFFFF
@@ -136,7 +135,7 @@ def account_list(looked: Looked, options: argparse.Namespace) -> Shown:
                 "account": number,
                 "blocked": bool(facts.parameters[Parameter.BLOCKED][0]),
                 "killed": facts.killed,
-                "live_orders": int(rows[number, engine.ACCOUNT_LIVE]) & 0xFFFFFFFF,
+                "live_orders": engine.ACCOUNT_LIVE_ORDERS.of(rows[number]),
             }
             for number, facts in sorted(looked.facts.accounts.items())
         ]
@@ -215,25 +214,25 @@ def session_list(looked: Looked, options: argparse.Namespace) -> Shown:
 def review_list(looked: Looked, options: argparse.Namespace) -> Shown:
     """Held orders, oldest first."""
     state, names = looked.state, looked.names
-    orders = state.orders.view(np.uint64)
+    orders = state.orders.reshape(-1, engine.ORDER_WORDS)
     held = []
     slot = int(state.scalars[engine.HELD_HEAD])
     while slot:
-        row = [int(word) for word in orders[slot * engine.ORDER_WORDS :][: engine.ORDER_WORDS]]
-        instrument, session = row[4] >> 48, row[7] & 0xFFFF
+        row = orders[slot]
+        instrument, session = engine.ORDER_INSTRUMENT.of(row), engine.ORDER_SESSION.of(row)
         held.append(
             {
-                "order_id": row[2],
+                "order_id": engine.ORDER_ID.of(row),
                 "session": names.username(session),
                 "account": names.sessions.get(session, ("", 0))[1],
                 "instrument": names.symbol(instrument),
-                "side": Side(row[7] >> 24 & 0xFF).name,
-                "order_type": OrderType(row[7] >> 56).name,
-                "quantity": row[0],
-                "price": names.price(instrument, row[1]),
+                "side": Side(engine.ORDER_SIDE.of(row)).name,
+                "order_type": OrderType(engine.ORDER_TYPE.of(row)).name,
+                "quantity": engine.ORDER_OPEN.of(row),
+                "price": names.price(instrument, engine.ORDER_PRICE.of(row)),
             }
         )
-        slot = row[5] & 0xFFFFFFFF
+        slot = engine.ORDER_NEXT.of(row)
     return {"held": held}
 
 

@@ -11,28 +11,37 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from exchange.codes import (
     CommandKind,
 )
 from exchange.engine.book.order_pool import order_id_find
 from exchange.engine.control.dispatch import apply_control
-from exchange.engine.money.clearing import account_of_session
 from exchange.engine.orders.amend import apply_cancel, apply_modify, live_order
-from exchange.engine.orders.checks import session_defined
 from exchange.engine.orders.enter import apply_enter
 from exchange.engine.orders.replace import apply_replace
+from exchange.engine.orders.terms import command_size, is_long_command
 from exchange.engine.orders.triggers import run_stops
 from exchange.engine.prefetch import (
-    LONG_FLAG,
     follow_group,
     gather_group,
     reach_group,
     surround_group,
 )
 from exchange.engine.state.chain_hash import chain_roll
+from exchange.engine.state.commands import (
+    command_kind,
+    command_price,
+    command_quantity,
+    command_session,
+    command_side,
+    command_timestamp_ns,
+    command_token_0,
+    command_token_word,
+    continuation_order_id,
+)
+from exchange.engine.state.defined import session_defined
 from exchange.engine.state.events import CHECKPOINT_INTERVAL, emit_checkpoint
+from exchange.engine.state.functions import engine_function
 from exchange.engine.state.layout import (
     ABORTED,
     CHECKPOINT_EVENT,
@@ -46,85 +55,87 @@ from exchange.engine.state.layout import (
     LAST_TIMESTAMP_NS,
     NEXT_COMMAND,
     NEXT_EVENT,
-    ORDER_WORDS,
     PENDING_HEAD,
     SCRATCH_WORDS,
     TIMESTAMP_NS,
 )
-from exchange.engine.state.memory import get, put
+from exchange.engine.state.memory import get, put, words
 from exchange.engine.state.pointers import make_view
+from exchange.engine.state.rows import (
+    order_session,
+    scratch_hash,
+    scratch_sequence,
+    session_account,
+)
 from exchange.records import COMMAND_WORDS
-from ringbuffer.jit import jit, jit_inline, jit_inline_internal, jit_internal, jit_merged
-
-_ENTER = int(CommandKind.ENTER)
-_CANCEL = int(CommandKind.CANCEL)
-_REPLACE = int(CommandKind.REPLACE)
-_MODIFY = int(CommandKind.MODIFY)
-_CANCEL_BY_ORDER_ID = int(CommandKind.CANCEL_BY_ORDER_ID)
-_REPLACE_BY_ORDER_ID = int(CommandKind.REPLACE_BY_ORDER_ID)
-_MODIFY_BY_ORDER_ID = int(CommandKind.MODIFY_BY_ORDER_ID)
+from ringbuffer.jit import jit, jit_inline, jit_inline_internal
 
 
 @jit_inline_internal
-def named_order(v: Any, kind: int, c: int, c2: int, hashed: int) -> int:
+def named_order(view: Any, kind: int, command_at: int, continuation_at: int, hashed: int) -> int:
     """The slot of the live order that a command names and may change; 0 if there is none.
 
     By order id a client reaches orders of its own session, to cancel also those of other sessions
     of its account; session 0, the operator's, reaches all of them.
     """
-    session = get(v.commands, c + 5) & 0xFFFF
-    if kind in (_CANCEL, _REPLACE, _MODIFY):
-        return live_order(v, hashed, get(v.commands, c + 3), get(v.commands, c + 4), session)
-    order_id = get(v.commands, c2 + 5 if kind == _REPLACE_BY_ORDER_ID else c + 1)
-    slot = order_id_find(v, order_id)
-    if slot == 0 or (session == 0 and kind == _CANCEL_BY_ORDER_ID):
+    session = command_session(view, command_at)
+    if kind in (CommandKind.CANCEL, CommandKind.REPLACE, CommandKind.MODIFY):
+        token_0 = command_token_0(view, command_at)
+        return live_order(view, hashed, token_0, command_token_word(view, command_at), session)
+    if kind == CommandKind.REPLACE_BY_ORDER_ID:
+        order_id = continuation_order_id(view, continuation_at)
+    else:
+        order_id = command_price(view, command_at)
+    slot = order_id_find(view, order_id)
+    if slot == 0 or (session == 0 and kind == CommandKind.CANCEL_BY_ORDER_ID):
         return slot
-    if not session_defined(v, session):
+    if not session_defined(view, session):
         return 0
-    owner = get(v.orders, slot * ORDER_WORDS + 7) & 0xFFFF
+    owner = order_session(view, slot)
     if owner == session:
         return slot
-    if kind == _CANCEL_BY_ORDER_ID and account_of_session(v, owner) == account_of_session(
-        v, session
-    ):
-        return slot
-    return 0
+    same_account = session_account(view, owner) == session_account(view, session)
+    return slot if kind == CommandKind.CANCEL_BY_ORDER_ID and same_account else 0
 
 
-@jit_internal
-def named_order_apart(v: Any, kind: int, c: int, c2: int, hashed: int) -> int:
+@engine_function
+def named_order_apart(
+    view: Any, kind: int, command_at: int, continuation_at: int, hashed: int
+) -> int:
     """``named_order`` for what is not often asked for."""
-    return named_order(v, kind, c, c2, hashed)
+    return named_order(view, kind, command_at, continuation_at, hashed)
 
 
-@jit_merged
-def apply_one(v: Any, sequence: int, c: int, c2: int, hashed: int) -> None:
-    """Apply the command at word ``c`` and emit a CHECKPOINT when one is due."""
-    s = v.scalars
-    timestamp_ns = get(v.commands, c)
-    put(s, COMMAND_SEQUENCE, sequence)
-    put(s, TIMESTAMP_NS, timestamp_ns)
-    put(s, LAST_TIMESTAMP_NS, timestamp_ns)
-    word_5 = get(v.commands, c + 5)
-    kind = (word_5 >> 16) & 0xFF
-    is_long = get(v.commands, c + 7) & LONG_FLAG != 0
-    if kind == _ENTER:
-        apply_enter(v, c, c2, hashed)
-    elif kind in (_CANCEL, _CANCEL_BY_ORDER_ID):
-        slot = named_order(v, kind, c, c2, hashed)
-        apply_cancel(v, slot, get(v.commands, c + 2), kind == _CANCEL or word_5 & 0xFFFF != 0)
-    elif kind in (_REPLACE, _REPLACE_BY_ORDER_ID) and is_long:
-        apply_replace(v, c, c2, named_order_apart(v, kind, c, c2, hashed))
-    elif kind in (_MODIFY, _MODIFY_BY_ORDER_ID):
-        slot = named_order_apart(v, kind, c, c2, hashed)
+@jit_inline_internal
+def apply_one(view: Any, sequence: int, command_at: int, continuation_at: int, hashed: int) -> None:
+    """Apply the command at word ``command_at`` and emit a CHECKPOINT when one is due."""
+    scalars = view.scalars
+    timestamp_ns = command_timestamp_ns(view, command_at)
+    put(scalars, COMMAND_SEQUENCE, sequence)
+    put(scalars, TIMESTAMP_NS, timestamp_ns)
+    put(scalars, LAST_TIMESTAMP_NS, timestamp_ns)
+    kind = command_kind(view, command_at)
+    is_long = is_long_command(view, command_at)
+    quantity = command_quantity(view, command_at)
+    if kind == CommandKind.ENTER:
+        apply_enter(view, command_at, continuation_at, hashed)
+    elif kind in (CommandKind.CANCEL, CommandKind.CANCEL_BY_ORDER_ID):
+        slot = named_order(view, kind, command_at, continuation_at, hashed)
+        is_user = kind == CommandKind.CANCEL or command_session(view, command_at) != 0
+        apply_cancel(view, slot, quantity, is_user)
+    elif kind in (CommandKind.REPLACE, CommandKind.REPLACE_BY_ORDER_ID) and is_long:
+        slot = named_order_apart(view, kind, command_at, continuation_at, hashed)
+        apply_replace(view, command_at, continuation_at, slot)
+    elif kind in (CommandKind.MODIFY, CommandKind.MODIFY_BY_ORDER_ID):
+        slot = named_order_apart(view, kind, command_at, continuation_at, hashed)
         if slot != 0:
-            apply_modify(v, slot, (word_5 >> 24) & 0xFF, get(v.commands, c + 2))
+            apply_modify(view, slot, command_side(view, command_at), quantity)
     else:
-        apply_control(v, kind, c, c2, is_long)
-    if get(s, PENDING_HEAD) != 0:
-        run_stops(v)
-    if get(s, NEXT_EVENT) - get(s, CHECKPOINT_EVENT) >= CHECKPOINT_INTERVAL:
-        emit_checkpoint(v)
+        apply_control(view, kind, command_at, continuation_at, is_long)
+    if get(scalars, PENDING_HEAD) != 0:
+        run_stops(view)
+    if get(scalars, NEXT_EVENT) - get(scalars, CHECKPOINT_EVENT) >= CHECKPOINT_INTERVAL:
+        emit_checkpoint(view)
 
 
 @jit_inline
@@ -133,87 +144,77 @@ def group_base(step: int) -> int:
     return (step & (GROUPS - 1)) * (GROUP * SCRATCH_WORDS)
 
 
-@jit_internal
-def apply_group(v: Any, base: int, count: int) -> None:
+@engine_function
+def apply_group(view: Any, base: int, count: int) -> None:
     """Apply the commands that ``gather_group`` listed from scratch word ``base`` on."""
-    s = v.scalars
-    mask = get(s, COMMAND_MASK)
+    scalars = view.scalars
+    mask = get(scalars, COMMAND_MASK)
     for number in range(count):
-        at = base + number * SCRATCH_WORDS
-        sequence = get(v.scratch, at)
-        c = (sequence & mask) * COMMAND_WORDS
-        c2 = ((sequence + 1) & mask) * COMMAND_WORDS
-        apply_one(v, sequence, c, c2, get(v.scratch, at + 1))
-        if get(s, ABORTED) != 0:
+        scratch_at = base + number * SCRATCH_WORDS
+        sequence = scratch_sequence(view, scratch_at)
+        command_at = (sequence & mask) * COMMAND_WORDS
+        continuation_at = ((sequence + 1) & mask) * COMMAND_WORDS
+        apply_one(view, sequence, command_at, continuation_at, scratch_hash(view, scratch_at))
+        if get(scalars, ABORTED) != 0:
             return
-        put(s, NEXT_COMMAND, sequence + (2 if get(v.commands, c + 7) & LONG_FLAG != 0 else 1))
+        size = command_size(view, command_at)
+        put(scalars, NEXT_COMMAND, sequence + size)
 
 
-@jit_merged
-def apply_view(v: Any, first_sequence: int, end_sequence: int) -> None:
+@engine_function
+def apply_view(view: Any, first_sequence: int, end_sequence: int) -> None:
     """Apply the commands [first_sequence, end_sequence) of the view's command ring."""
     if end_sequence - first_sequence <= 2:
         # nothing to overlap with
-        count = gather_group(v, 0, first_sequence, end_sequence)
-        apply_group(v, 0, count)
-        chain_roll(v)
+        count = gather_group(view, 0, first_sequence, end_sequence)
+        apply_group(view, 0, count)
+        chain_roll(view)
         return
-    s = v.scalars
+    scalars = view.scalars
     sequence = first_sequence
-    # how many commands are in the groups of the steps before: n1 gathered last, n4 applied next
-    n1 = n2 = n3 = n4 = 0
+    # how many commands are in the groups of the steps before
+    followed = reached = surrounded = applied = 0
     step = 0
-    while get(s, ABORTED) == 0:
-        n0 = gather_group(v, group_base(step), sequence, end_sequence)
-        if n0 > 0:
-            last = get(v.scratch, group_base(step) + (n0 - 1) * SCRATCH_WORDS)
-            c = (last & get(s, COMMAND_MASK)) * COMMAND_WORDS
-            sequence = last + (2 if get(v.commands, c + 7) & LONG_FLAG != 0 else 1)
-        elif n1 + n2 + n3 + n4 == 0:
+    while get(scalars, ABORTED) == 0:
+        gathered = gather_group(view, group_base(step), sequence, end_sequence)
+        if gathered > 0:
+            last = scratch_sequence(view, group_base(step) + (gathered - 1) * SCRATCH_WORDS)
+            command_at = (last & get(scalars, COMMAND_MASK)) * COMMAND_WORDS
+            sequence = last + command_size(view, command_at)
+        elif followed + reached + surrounded + applied == 0:
             break
-        follow_group(v, group_base(step - 1), n1)
-        reach_group(v, group_base(step - 2), n2)
-        surround_group(v, group_base(step - 3), n3)
-        apply_group(v, group_base(step - 4), n4)
+        follow_group(view, group_base(step - 1), followed)
+        reach_group(view, group_base(step - 2), reached)
+        surround_group(view, group_base(step - 3), surrounded)
+        apply_group(view, group_base(step - 4), applied)
         # events are hashed while they are still in the nearest cache
-        chain_roll(v)
-        n4, n3, n2, n1 = n3, n2, n1, n0
+        chain_roll(view)
+        applied, surrounded, reached, followed = surrounded, reached, followed, gathered
         step += 1
 
 
 @jit
-def apply_commands(
-    state: Any,
-    commands: np.ndarray,
-    first_sequence: int,
-    end_sequence: int,
-    events: np.ndarray,
-    event_base: int,
-    cursors: np.ndarray,
-    wakeups: np.ndarray,
-) -> int:
+def apply_commands(state: Any, rings: Any, first_sequence: int, end_sequence: int) -> int:
     """Apply commands ``first_sequence`` up to ``end_sequence`` (not included); events emitted.
 
-    ``state``: EngineState. ``commands``: COMMAND[n], n a power of two; command s is at
-    ``s & (n - 1)``. ``events``: EVENT[m], m a power of two of at least 2; event e goes to
-    ``(e - event_base) & (m - 1)``, once ``cursors[EVENT_RELEASED] > e - m + 1``; when there is no
-    room the call waits. Every ``maximum_batch(m)`` events, and before it waits, the events so far
-    are published (EVENT_PUBLISHED) and the journaler is woken through ``wakeups`` (int64, eventfds
-    by agent, -1 = none); publishing the rest is the caller's.
+    ``state``: EngineState. ``rings``: Rings. When there is no room for an event the call waits.
+    Every ``maximum_batch`` events of the ring, and before it waits, the events so far are published
+    (EVENT_PUBLISHED) and the journaler is woken; publishing the rest is the caller's.
 
     A long command whose second slot would be ``end_sequence`` is left for the next call;
     ``state.scalars[NEXT_COMMAND]`` says how far it came. -1: STOP was set while waiting for room;
     the state is then in the middle of a command and the process must go down.
     """
-    v = make_view(state, commands, events, cursors, wakeups)
-    s = v.scalars
-    put(s, COMMAND_MASK, commands.shape[0] - 1)
-    put(s, EVENT_BASE, event_base)
-    put(s, EVENT_MASK, events.shape[0] - 1)
-    put(s, EVENT_LIMIT, 0)
-    put(s, ABORTED, 0)
-    before = get(s, NEXT_EVENT)
-    apply_view(v, first_sequence, end_sequence)
-    if get(s, ABORTED) != 0:
+    view = make_view(state, rings)
+    # not view.scalars: this function has just written the address, see function_table.py
+    scalars = words(state.scalars)
+    put(scalars, COMMAND_MASK, rings.commands.shape[0] - 1)
+    put(scalars, EVENT_BASE, rings.event_base)
+    put(scalars, EVENT_MASK, rings.events.shape[0] - 1)
+    put(scalars, EVENT_LIMIT, 0)
+    put(scalars, ABORTED, 0)
+    before = get(scalars, NEXT_EVENT)
+    apply_view(view, first_sequence, end_sequence)
+    if get(scalars, ABORTED) != 0:
         return -1
-    return get(s, NEXT_EVENT) - before
+    return get(scalars, NEXT_EVENT) - before

@@ -11,8 +11,8 @@ of an older group still lie between, so that its own answers have arrived when t
 Everything here is a hint. It reads state that commands before it may still change, and changes
 nothing but ``scratch``, so events do not depend on where groups begin.
 
-Scratch of command i of a group, 4 words: sequence | token hash | level of an ENTER, token entry or
-order slot of the others | kind, SKIP once there is nothing more to follow.
+Scratch of each command of a group, 4 words: sequence | token hash | level of an ENTER, token entry
+or order slot of the others | kind, SKIP once there is nothing more to follow.
 
 Decision ENG-3.
 """
@@ -23,11 +23,28 @@ from typing import Any
 
 from exchange.codes import CommandKind
 from exchange.engine.book.book import book_of, key_of
-from exchange.engine.book.levels import cache_place, leaf_name
-from exchange.engine.book.order_pool import order_id_place
-from exchange.engine.book.tokens import ENTRY_BITS, ENTRY_MASK, token_hash, token_key, token_place
-from exchange.engine.money.clearing import account_of_session, balance_at, instrument_of_order
+from exchange.engine.book.levels import cache_place, leaf_name, level_in
+from exchange.engine.book.order_pool import low_id_in, order_id_place
+from exchange.engine.book.tokens import (
+    ENTRY_BITS,
+    ENTRY_MASK,
+    token_hash,
+    token_key,
+    token_mark,
+    token_place,
+)
+from exchange.engine.money.clearing import balance_at
 from exchange.engine.money.positions import position_place
+from exchange.engine.orders.terms import command_size
+from exchange.engine.state.commands import (
+    command_instrument,
+    command_kind,
+    command_price,
+    command_session,
+    command_side,
+    command_token_0,
+    command_token_word,
+)
 from exchange.engine.state.layout import (
     ACCOUNT_WINDOW_ORDERS,
     ACCOUNT_WORDS,
@@ -35,38 +52,57 @@ from exchange.engine.state.layout import (
     COMMAND_MASK,
     GROUP,
     INSTRUMENT_WORDS,
-    LEAF_WORDS,
     LEVEL_WORDS,
     MAX_INSTRUMENTS,
     MAX_SESSIONS,
     ORDER_ID_BITS,
+    ORDER_IDS_LOW_ID,
+    ORDER_IDS_SLOT,
     ORDER_WORDS,
     SCRATCH_WORDS,
     SESSION_WORDS,
-    TOKEN_GENERATION,
     TOKEN_INDEX_MASK,
     TOKEN_WORDS,
 )
-from exchange.engine.state.memory import get, put, shift_right, touch
+from exchange.engine.state.memory import get, shift_right, touch
+from exchange.engine.state.rows import (
+    instrument_maximum_price,
+    instrument_minimum_price,
+    instrument_tick,
+    leaf_name_of,
+    level_tail,
+    order_instrument,
+    order_level,
+    order_next,
+    order_previous,
+    order_session,
+    scratch_found,
+    scratch_hash,
+    scratch_kind,
+    scratch_sequence,
+    session_account,
+    set_scratch_found,
+    set_scratch_hash,
+    set_scratch_kind,
+    set_scratch_sequence,
+    token_order_id,
+    token_slot,
+)
 from exchange.records import COMMAND_WORDS
 from ringbuffer.jit import jit_inline_internal
 
-LONG_FLAG = 1 << 40  # FLAG_LONG in a command's last word
 _HINT_PROBES = 4
 SKIP = 0  # no command's kind
 
-_ENTER = int(CommandKind.ENTER)
-_CANCEL_BY_ORDER_ID = int(CommandKind.CANCEL_BY_ORDER_ID)
-
 
 @jit_inline_internal
-def _likely_entry(v: Any, hashed: int) -> int:
+def _likely_entry(view: Any, hashed: int) -> int:
     """The token entry that this hash most likely names; 0 if none was found at once."""
-    mask = get(v.scalars, TOKEN_INDEX_MASK)
-    mark = (shift_right(hashed, 40) << 12) | get(v.scalars, TOKEN_GENERATION)
-    place = hashed & mask
+    mask = get(view.scalars, TOKEN_INDEX_MASK)
+    mark = token_mark(view, hashed)
+    place = token_place(view, hashed)
     for _ in range(_HINT_PROBES):
-        word = get(v.token_index, place)
+        word = get(view.token_index, place)
         if shift_right(word, ENTRY_BITS) == mark:
             return word & ENTRY_MASK
         place = (place + 1) & mask
@@ -74,147 +110,153 @@ def _likely_entry(v: Any, hashed: int) -> int:
 
 
 @jit_inline_internal
-def _likely_level(v: Any, c: int) -> int:
-    """The level on which the ENTER at word ``c`` would rest, if its leaf is in the cache; or 0."""
-    instrument = (get(v.commands, c + 4) >> 48) & 0xFFFF
-    if instrument >= get(v.scalars, MAX_INSTRUMENTS):
+def _likely_level(view: Any, command_at: int) -> int:
+    """The level on which the ENTER would rest, if its leaf is in the cache; or 0."""
+    instrument = command_instrument(view, command_at)
+    if instrument >= get(view.scalars, MAX_INSTRUMENTS):
         return 0
-    i = instrument * INSTRUMENT_WORDS
-    price = get(v.commands, c + 1)
+    instrument_at = instrument * INSTRUMENT_WORDS
+    price = command_price(view, command_at)
     # an undefined instrument has maximum 0 and minimum 0
-    if price <= 0 or price < get(v.instruments, i + 3) or price > get(v.instruments, i + 4):
+    if (
+        price <= 0
+        or price < instrument_minimum_price(view, instrument_at)
+        or price > instrument_maximum_price(view, instrument_at)
+    ):
         return 0
-    book = book_of(instrument, (get(v.commands, c + 5) >> 24) & 0xFF)
-    touch(v.books, book * BOOK_WORDS)
-    key = key_of(price, get(v.instruments, i + 1), book)
+    book = book_of(instrument, command_side(view, command_at))
+    touch(view.books, book * BOOK_WORDS)
+    key = key_of(price, instrument_tick(view, instrument_at), book)
     name = leaf_name(book, key)
-    leaf = get(v.leaf_cache, cache_place(v, name))
-    if get(v.leaves, leaf * LEAF_WORDS + 1) != name:
+    leaf = get(view.leaf_cache, cache_place(view, name))
+    if leaf_name_of(view, leaf) != name:
         return 0
-    return (leaf << 6) | (key & 63)
+    return level_in(leaf, key)
 
 
 @jit_inline_internal
-def _likely_slot(v: Any, order_id: int) -> int:
+def _likely_slot(view: Any, order_id: int) -> int:
     """The slot of the live order ``order_id`` if it was found at once; or 0."""
-    mask = (1 << get(v.scalars, ORDER_ID_BITS)) - 1
-    place = order_id_place(v, order_id)
+    mask = (1 << get(view.scalars, ORDER_ID_BITS)) - 1
+    place = order_id_place(view, order_id)
     for _ in range(_HINT_PROBES):
-        word = get(v.order_ids, place)
-        if (word >> 32) & 0xFFFFFFFF == order_id & 0xFFFFFFFF:
-            return word & 0xFFFFFFFF
+        word = get(view.order_ids, place)
+        if low_id_in(word) == order_id & ORDER_IDS_LOW_ID.mask:
+            return word & ORDER_IDS_SLOT.mask
         place = (place + 1) & mask
     return 0
 
 
 @jit_inline_internal
-def _touch_account(v: Any, session: int) -> None:
+def _touch_account(view: Any, session: int) -> None:
     """Ask for the risk words of the session's account; the session's row has arrived."""
-    if session < get(v.scalars, MAX_SESSIONS):
-        a = account_of_session(v, session) * ACCOUNT_WORDS
-        touch(v.accounts, a)
-        touch(v.accounts, a + ACCOUNT_WINDOW_ORDERS)
+    if session < get(view.scalars, MAX_SESSIONS):
+        account_at = session_account(view, session) * ACCOUNT_WORDS
+        touch(view.accounts, account_at)
+        touch(view.accounts, account_at + ACCOUNT_WINDOW_ORDERS)
 
 
 @jit_inline_internal
-def _touch_holdings(v: Any, session: int, instrument: int) -> None:
+def _touch_holdings(view: Any, session: int, instrument: int) -> None:
     """Ask for the balance and the position that an order of the session is about."""
-    if session < get(v.scalars, MAX_SESSIONS) and instrument < get(v.scalars, MAX_INSTRUMENTS):
-        account = account_of_session(v, session)
-        touch(v.accounts, balance_at(v, instrument * INSTRUMENT_WORDS, account * ACCOUNT_WORDS))
-        touch(v.positions, position_place(v, account, instrument))
+    scalars = view.scalars
+    if session < get(scalars, MAX_SESSIONS) and instrument < get(scalars, MAX_INSTRUMENTS):
+        account = session_account(view, session)
+        instrument_at = instrument * INSTRUMENT_WORDS
+        touch(view.accounts, balance_at(view, instrument_at, account * ACCOUNT_WORDS))
+        touch(view.positions, position_place(view, account, instrument))
 
 
 @jit_inline_internal
-def gather_group(v: Any, base: int, sequence: int, end_sequence: int) -> int:
+def gather_group(view: Any, base: int, sequence: int, end_sequence: int) -> int:
     """List up to GROUP whole commands from ``sequence`` on in scratch word ``base`` and following.
 
     Hashes their tokens and asks for the first memory of each: the token index, and for an ENTER
     also the level and the place in the order-id table. How many there are.
     """
-    mask = get(v.scalars, COMMAND_MASK)
+    mask = get(view.scalars, COMMAND_MASK)
     count = 0
     while count < GROUP and sequence < end_sequence:
-        c = (sequence & mask) * COMMAND_WORDS
-        touch(v.commands, ((sequence + 2 * GROUP) & mask) * COMMAND_WORDS)
-        size = 2 if get(v.commands, c + 7) & LONG_FLAG != 0 else 1
+        command_at = (sequence & mask) * COMMAND_WORDS
+        touch(view.commands, ((sequence + 2 * GROUP) & mask) * COMMAND_WORDS)
+        size = command_size(view, command_at)
         if sequence + size > end_sequence:
             break
-        word_5 = get(v.commands, c + 5)
-        session = word_5 & 0xFFFF
-        kind = (word_5 >> 16) & 0xFF
-        hashed = token_hash(v, get(v.commands, c + 3), token_key(get(v.commands, c + 4), session))
+        session = command_session(view, command_at)
+        kind = command_kind(view, command_at)
+        key_1 = token_key(command_token_word(view, command_at), session)
+        hashed = token_hash(view, command_token_0(view, command_at), key_1)
         found = 0
-        if kind == _CANCEL_BY_ORDER_ID:
-            touch(v.order_ids, order_id_place(v, get(v.commands, c + 1)))
+        if kind == CommandKind.CANCEL_BY_ORDER_ID:
+            touch(view.order_ids, order_id_place(view, command_price(view, command_at)))
         else:
-            touch(v.token_index, token_place(v, hashed))
-            if kind == _ENTER:
-                touch(v.order_ids, order_id_place(v, sequence))
-                found = _likely_level(v, c)
-                touch(v.levels, found * LEVEL_WORDS)
-        if session < get(v.scalars, MAX_SESSIONS):
-            touch(v.sessions, session * SESSION_WORDS)
-        at = base + count * SCRATCH_WORDS
-        put(v.scratch, at, sequence)
-        put(v.scratch, at + 1, hashed)
-        put(v.scratch, at + 2, found)
-        put(v.scratch, at + 3, kind)
+            touch(view.token_index, token_place(view, hashed))
+            if kind == CommandKind.ENTER:
+                touch(view.order_ids, order_id_place(view, sequence))
+                found = _likely_level(view, command_at)
+                touch(view.levels, found * LEVEL_WORDS)
+        if session < get(view.scalars, MAX_SESSIONS):
+            touch(view.sessions, session * SESSION_WORDS)
+        scratch_at = base + count * SCRATCH_WORDS
+        set_scratch_sequence(view, scratch_at, sequence)
+        set_scratch_hash(view, scratch_at, hashed)
+        set_scratch_found(view, scratch_at, found)
+        set_scratch_kind(view, scratch_at, kind)
         count += 1
         sequence += size
     return count
 
 
 @jit_inline_internal
-def follow_group(v: Any, base: int, count: int) -> None:
+def follow_group(view: Any, base: int, count: int) -> None:
     """Second pass: accounts; the order at the tail of an ENTER's level; a token's log entry."""
-    mask = get(v.scalars, COMMAND_MASK)
+    mask = get(view.scalars, COMMAND_MASK)
     for number in range(count):
-        at = base + number * SCRATCH_WORDS
-        kind = get(v.scratch, at + 3)
-        c = (get(v.scratch, at) & mask) * COMMAND_WORDS
-        session = get(v.commands, c + 5) & 0xFFFF
-        _touch_account(v, session)
-        if kind == _ENTER:
-            _touch_holdings(v, session, (get(v.commands, c + 4) >> 48) & 0xFFFF)
+        scratch_at = base + number * SCRATCH_WORDS
+        kind = scratch_kind(view, scratch_at)
+        command_at = (scratch_sequence(view, scratch_at) & mask) * COMMAND_WORDS
+        session = command_session(view, command_at)
+        _touch_account(view, session)
+        if kind == CommandKind.ENTER:
+            _touch_holdings(view, session, command_instrument(view, command_at))
             # the order behind which it will queue
-            tail = get(v.levels_half, get(v.scratch, at + 2) * (LEVEL_WORDS * 2) + 3)
-            touch(v.orders, tail * ORDER_WORDS)
-            put(v.scratch, at + 3, SKIP)
-        elif kind == _CANCEL_BY_ORDER_ID:
-            slot = _likely_slot(v, get(v.commands, c + 1))
-            touch(v.orders, slot * ORDER_WORDS)
-            put(v.scratch, at + 2, slot)
+            tail = level_tail(view, scratch_found(view, scratch_at))
+            touch(view.orders, tail * ORDER_WORDS)
+            set_scratch_kind(view, scratch_at, SKIP)
+        elif kind == CommandKind.CANCEL_BY_ORDER_ID:
+            slot = _likely_slot(view, command_price(view, command_at))
+            touch(view.orders, slot * ORDER_WORDS)
+            set_scratch_found(view, scratch_at, slot)
         else:
-            entry = _likely_entry(v, get(v.scratch, at + 1))
-            touch(v.token_log, entry * TOKEN_WORDS)
-            put(v.scratch, at + 2, entry)
+            entry = _likely_entry(view, scratch_hash(view, scratch_at))
+            touch(view.token_log, entry * TOKEN_WORDS)
+            set_scratch_found(view, scratch_at, entry)
 
 
 @jit_inline_internal
-def reach_group(v: Any, base: int, count: int) -> None:
+def reach_group(view: Any, base: int, count: int) -> None:
     """Third pass, of what names a live order: that order, and its place in the order-id table."""
     for number in range(count):
-        at = base + number * SCRATCH_WORDS
-        kind = get(v.scratch, at + 3)
-        if kind not in (SKIP, _CANCEL_BY_ORDER_ID):
-            entry = get(v.scratch, at + 2)
-            slot = get(v.token_log, entry * TOKEN_WORDS + 2)
-            touch(v.orders, slot * ORDER_WORDS)
-            touch(v.order_ids, order_id_place(v, get(v.token_log, entry * TOKEN_WORDS + 3)))
-            put(v.scratch, at + 2, slot)
+        scratch_at = base + number * SCRATCH_WORDS
+        kind = scratch_kind(view, scratch_at)
+        named_by_token = kind != SKIP and kind != CommandKind.CANCEL_BY_ORDER_ID
+        if named_by_token:
+            entry = scratch_found(view, scratch_at)
+            slot = token_slot(view, entry)
+            touch(view.orders, slot * ORDER_WORDS)
+            touch(view.order_ids, order_id_place(view, token_order_id(view, entry)))
+            set_scratch_found(view, scratch_at, slot)
 
 
 @jit_inline_internal
-def surround_group(v: Any, base: int, count: int) -> None:
+def surround_group(view: Any, base: int, count: int) -> None:
     """Last pass: what surrounds the orders that will leave: neighbours, level, holdings."""
     for number in range(count):
-        at = base + number * SCRATCH_WORDS
-        if get(v.scratch, at + 3) != SKIP:
-            slot = get(v.scratch, at + 2)
-            session = get(v.orders, slot * ORDER_WORDS + 7) & 0xFFFF
-            _touch_holdings(v, session, instrument_of_order(v, slot))
-            half = slot * (ORDER_WORDS * 2)
-            touch(v.orders, get(v.orders_half, half + 10) * ORDER_WORDS)
-            touch(v.orders, get(v.orders_half, half + 11) * ORDER_WORDS)
-            touch(v.levels, get(v.orders_half, half + 12) * LEVEL_WORDS)
+        scratch_at = base + number * SCRATCH_WORDS
+        if scratch_kind(view, scratch_at) != SKIP:
+            slot = scratch_found(view, scratch_at)
+            session = order_session(view, slot)
+            _touch_holdings(view, session, order_instrument(view, slot))
+            touch(view.orders, order_next(view, slot) * ORDER_WORDS)
+            touch(view.orders, order_previous(view, slot) * ORDER_WORDS)
+            touch(view.levels, order_level(view, slot) * LEVEL_WORDS)

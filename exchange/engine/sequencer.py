@@ -55,7 +55,8 @@ from exchange.engine.state.layout import (
 )
 from exchange.engine.state.layout import NEXT_EXPIRY_SECOND as STATE_NEXT_EXPIRY_SECOND
 from exchange.engine.state.memory import get, put, words
-from exchange.records import COMMAND_WORDS
+from exchange.engine.state.pointers import Rings, make_links
+from exchange.records import COMMAND_FLAGS, COMMAND_KIND, COMMAND_TIMESTAMP_NS, COMMAND_WORDS
 from ringbuffer.atomics import load_acquire
 from ringbuffer.counters import COUNTER_STRIDE, HISTOGRAM_WORDS, add, record_many, set_value
 from ringbuffer.idle import WAIT_SCRATCH_WORDS, announce_sleep, block, cancel_sleep, wake
@@ -79,17 +80,11 @@ CYCLES = 32
 _JOURNALER = int(AGENT_JOURNALER)
 _JOURNALER_SLEEPING = sleeping(AGENT_JOURNALER)
 _OWN_SLEEPING = sleeping(AGENT_MATCHER)
-_LONG = FLAG_LONG << 40
 # counter of kind k: the first of its run of kinds + k
 _KIND_COUNTERS = int(Counter.COMMANDS_ENTER) - int(CommandKind.ENTER)
-_LAST_OF_FIRST_RUN = int(CommandKind.CANCEL_BY_ORDER_ID)
+_LAST_OF_FIRST_RUN = CommandKind.CANCEL_BY_ORDER_ID
 _LATER_KIND_COUNTERS = int(Counter.COMMANDS_CURRENCY) - int(CommandKind.CURRENCY)
-_LAST_KIND = int(CommandKind.MODIFY_BY_ORDER_ID)
-_OTHER = int(Counter.COMMANDS_OTHER)
-_REJECTS = int(Counter.REJECTS)
-_TRADES = int(Counter.TRADES)
-_WAITS = int(Counter.MATCHER_WAITS)
-_HEARTBEAT = int(Counter.MATCHER_HEARTBEAT_NS)
+_LAST_KIND = max(CommandKind)
 PRODUCERS = {
     IngressRing.CONTROL: AGENT_DAEMON,
     IngressRing.ORDER_ENTRY: AGENT_ORDER_ENTRY,
@@ -98,8 +93,7 @@ PRODUCERS = {
 
 # words of Sequencer.words
 _NEXT_RING = 0  # position in `rings` of the ring that is served first next time
-_TAKEN = 1
-_STOPPED = 2
+_STOPPED = 1
 _SEQUENCER_WORDS = 8
 # columns of Sequencer.rings
 _PUBLISHED, _CONSUMED, _PRODUCER_SLEEPING, _PRODUCER = 0, 1, 2, 3
@@ -116,7 +110,7 @@ assert [kind.name for kind in CommandKind] == [
 def counter_of(kind: int) -> int:
     """The counter of commands of ``kind``."""
     if kind <= 0 or kind > _LAST_KIND:
-        return _OTHER
+        return Counter.COMMANDS_OTHER
     return kind + (_KIND_COUNTERS if kind <= _LAST_OF_FIRST_RUN else _LATER_KIND_COUNTERS)
 
 
@@ -134,69 +128,78 @@ class Sequencer(NamedTuple):
     received: np.ndarray  # receive time of each slot of the batch
     words: np.ndarray
     clock: np.ndarray
+    links: np.ndarray  # of the engine's view (pointers.py)
 
 
 @jit
-def take(q: Any, number: int, limit: int, sequence: int, now_ns: int, taken: int) -> int:
+def take(sequencer: Any, number: int, limit: int, sequence: int, now_ns: int, taken: int) -> int:
     """Move up to ``limit`` slots of ingress ring ``number`` to the command ring; how many.
 
     They get the sequences from ``sequence`` on; the batch already holds ``taken`` slots.
     """
-    consumed = q.cursors[q.rings[number, _CONSUMED]]  # written by us alone
-    limit = available(q.cursors, q.rings[number, _PUBLISHED], consumed, limit)
+    consumed = sequencer.cursors[sequencer.rings[number, _CONSUMED]]  # written by us alone
+    limit = available(sequencer.cursors, sequencer.rings[number, _PUBLISHED], consumed, limit)
     if limit <= 0:
         return 0
-    ring_size = q.ingress[number].shape[0]
-    source = words(q.ingress[number])
-    target = words(q.command_ring)
+    ring_size = sequencer.ingress[number].shape[0]
+    source = words(sequencer.ingress[number])
+    target = words(sequencer.command_ring)
     source_mask = ring_size - 1
-    target_mask = q.command_ring.shape[0] - 1
-    counters = words(q.counters)
-    received = words(q.received)
+    target_mask = sequencer.command_ring.shape[0] - 1
+    counters = words(sequencer.counters)
+    received = words(sequencer.received)
     moved = 0
     while moved < limit:
-        s = ((consumed + moved) & source_mask) * COMMAND_WORDS
-        size = 2 if get(source, s + 7) & _LONG != 0 else 1
+        command_at = ((consumed + moved) & source_mask) * COMMAND_WORDS
+        flags = get(source, command_at + COMMAND_FLAGS.word) >> COMMAND_FLAGS.shift
+        size = 2 if flags & FLAG_LONG != 0 else 1
         if moved + size > limit:
             break
-        kind = (get(source, s + 5) >> 16) & 0xFF
-        counter = counter_of(kind)
+        kind = get(source, command_at + COMMAND_KIND.word) >> COMMAND_KIND.shift
+        counter = counter_of(kind & COMMAND_KIND.mask)
         put(counters, counter * COUNTER_STRIDE, get(counters, counter * COUNTER_STRIDE) + 1)
         # A continuation has no receive time of its own; -1 keeps it out of the histogram.
-        put(received, taken + moved, get(source, s))
+        received_ns = get(source, command_at + COMMAND_TIMESTAMP_NS.word)
+        put(received, taken + moved, received_ns)
         for part in range(size):
-            s = ((consumed + moved + part) & source_mask) * COMMAND_WORDS
-            t = ((sequence + moved + part) & target_mask) * COMMAND_WORDS
+            source_at = ((consumed + moved + part) & source_mask) * COMMAND_WORDS
+            target_at = ((sequence + moved + part) & target_mask) * COMMAND_WORDS
             for word in range(COMMAND_WORDS):
-                put(target, t + word, get(source, s + word))
+                put(target, target_at + word, get(source, source_at + word))
             if part == 0:
-                put(target, t, now_ns)
+                put(target, target_at + COMMAND_TIMESTAMP_NS.word, now_ns)
             else:
                 put(received, taken + moved + 1, -1)
         moved += size
     if moved == 0:
         return 0
     # release: we have copied the slots before the producer may reuse them
-    publish(q.cursors, q.rings[number, _CONSUMED], consumed + moved)
-    if producer_may_wait(q.cursors, q.rings[number, _PUBLISHED], consumed, ring_size):
-        producer = q.rings[number, _PRODUCER]
-        wake(q.cursors, q.rings[number, _PRODUCER_SLEEPING], q.wakeups[producer])
+    publish(sequencer.cursors, sequencer.rings[number, _CONSUMED], consumed + moved)
+    if producer_may_wait(
+        sequencer.cursors, sequencer.rings[number, _PUBLISHED], consumed, ring_size
+    ):
+        producer = sequencer.rings[number, _PRODUCER]
+        wake(
+            sequencer.cursors,
+            sequencer.rings[number, _PRODUCER_SLEEPING],
+            sequencer.wakeups[producer],
+        )
     return moved
 
 
 @jit
-def record_latencies(q: Any, count: int) -> None:
+def record_latencies(sequencer: Any, count: int) -> None:
     """Count publication minus receive time of each command of the batch, runs of equals at once."""
-    now_ns = clock_ns(CLOCK_REALTIME, q.clock)
-    i = 0
-    while i < count:
-        received = q.received[i]
+    now_ns = clock_ns(CLOCK_REALTIME, sequencer.clock)
+    number = 0
+    while number < count:
+        received_ns = sequencer.received[number]
         run = 1
-        while i + run < count and q.received[i + run] == received:
+        while number + run < count and sequencer.received[number + run] == received_ns:
             run += 1
-        if received >= 0:
-            record_many(q.histogram, now_ns - received, run)
-        i += run
+        if received_ns >= 0:
+            record_many(sequencer.histogram, now_ns - received_ns, run)
+        number += run
 
 
 @jit
@@ -207,66 +210,80 @@ def timer_second(scalars: np.ndarray) -> int:
     """
     if scalars[PENDING_HEAD] != 0:
         return 1
-    expiry = scalars[STATE_NEXT_EXPIRY_SECOND]
-    deadline = scalars[NEXT_DEADLINE_SECOND]
+    expiry: int = scalars[STATE_NEXT_EXPIRY_SECOND]
+    deadline: int = scalars[NEXT_DEADLINE_SECOND]
     if expiry == 0 or (deadline != 0 and deadline < expiry):
         return deadline
     return expiry
 
 
 @jit
-def duty_cycle(state: Any, q: Any, limit: int) -> int:
+def duty_cycle(state: Any, sequencer: Any, limit: int) -> int:
     """One pass over all ingress rings; the number of slots taken, 0 when there was nothing."""
-    set_value(q.counters, _HEARTBEAT, clock_ns(CLOCK_MONOTONIC, q.clock))
-    if q.words[_STOPPED] != 0:
+    set_value(
+        sequencer.counters, Counter.MATCHER_HEARTBEAT_NS, clock_ns(CLOCK_MONOTONIC, sequencer.clock)
+    )
+    if sequencer.words[_STOPPED] != 0:
         return 0
     scalars = state.scalars
     first = scalars[NEXT_COMMAND]
     sequence = first
     # the journaler has written the slots to the journal before we reuse them
-    free = room(q.cursors, COMMAND_DURABLE, first, q.command_ring.shape[0])
-    now_ns = max(scalars[LAST_TIMESTAMP_NS], clock_ns(CLOCK_REALTIME, q.clock))
-    ring_count = len(q.ingress)
-    for i in range(ring_count):
-        number = (q.words[_NEXT_RING] + i) % ring_count
+    free = room(sequencer.cursors, COMMAND_DURABLE, first, sequencer.command_ring.shape[0])
+    now_ns = max(scalars[LAST_TIMESTAMP_NS], clock_ns(CLOCK_REALTIME, sequencer.clock))
+    ring_count = len(sequencer.ingress)
+    for step in range(ring_count):
+        number = (sequencer.words[_NEXT_RING] + step) % ring_count
         # the batch's scratch has room for `limit` slots of every ring
-        most = min(limit, q.received.shape[0] // ring_count, free)
-        moved = take(q, number, most, sequence, now_ns, sequence - first)
+        most = min(limit, sequencer.received.shape[0] // ring_count, free)
+        moved = take(sequencer, number, most, sequence, now_ns, sequence - first)
         sequence += moved
         free -= moved
-    q.words[_NEXT_RING] = (q.words[_NEXT_RING] + 1) % ring_count
-    taken = sequence - first
+    sequencer.words[_NEXT_RING] = (sequencer.words[_NEXT_RING] + 1) % ring_count
+    taken: int = sequence - first
     if taken == 0:
         return 0
     # release: the slots are written before the journaler reads them
-    publish(q.cursors, COMMAND_PUBLISHED, sequence)
-    wake(q.cursors, _JOURNALER_SLEEPING, q.wakeups[_JOURNALER])
+    publish(sequencer.cursors, COMMAND_PUBLISHED, sequence)
+    wake(sequencer.cursors, _JOURNALER_SLEEPING, sequencer.wakeups[_JOURNALER])
     rejects = scalars[REJECTS]
     trades = scalars[TRADES]
     waits = scalars[EVENT_WAITS]
-    emitted = apply_commands(
-        state, q.command_ring, first, sequence, q.event_ring, 0, q.cursors, q.wakeups
+    rings = Rings(
+        sequencer.command_ring,
+        sequencer.event_ring,
+        0,
+        sequencer.cursors,
+        sequencer.wakeups,
+        sequencer.links,
     )
+    emitted = apply_commands(state, rings, first, sequence)
     if emitted < 0:
-        q.words[_STOPPED] = 1
+        sequencer.words[_STOPPED] = 1
         return 0
     # release: the events are written before anyone reads them
-    publish(q.cursors, EVENT_PUBLISHED, scalars[NEXT_EVENT])
+    publish(sequencer.cursors, EVENT_PUBLISHED, scalars[NEXT_EVENT])
     # release: after the events, so that an applied command's events are visible
-    publish(q.cursors, COMMAND_APPLIED, sequence)
+    publish(sequencer.cursors, COMMAND_APPLIED, sequence)
     # release: the daemon that sees this second sees the cursors above
-    publish(q.cursors, NEXT_EXPIRY_SECOND, timer_second(scalars))
-    wake(q.cursors, _JOURNALER_SLEEPING, q.wakeups[_JOURNALER])
-    record_latencies(q, taken)
-    add(q.counters, _REJECTS, scalars[REJECTS] - rejects)
-    add(q.counters, _TRADES, scalars[TRADES] - trades)
-    add(q.counters, _WAITS, scalars[EVENT_WAITS] - waits)
+    publish(sequencer.cursors, NEXT_EXPIRY_SECOND, timer_second(scalars))
+    wake(sequencer.cursors, _JOURNALER_SLEEPING, sequencer.wakeups[_JOURNALER])
+    record_latencies(sequencer, taken)
+    add(sequencer.counters, Counter.REJECTS, scalars[REJECTS] - rejects)
+    add(sequencer.counters, Counter.TRADES, scalars[TRADES] - trades)
+    add(sequencer.counters, Counter.MATCHER_WAITS, scalars[EVENT_WAITS] - waits)
     return taken
 
 
 @jit
 def serve(
-    state: Any, q: Any, limit: int, eventfd: int, timeout_ms: int, cycles: int, scratch: np.ndarray
+    state: Any,
+    sequencer: Any,
+    limit: int,
+    eventfd: int,
+    timeout_ms: int,
+    cycles: int,
+    scratch: np.ndarray,
 ) -> int:
     """Duty cycles and sleeps without the interpreter; slots taken.
 
@@ -275,19 +292,19 @@ def serve(
     """
     total = 0
     for _ in range(cycles):
-        done = duty_cycle(state, q, limit)
+        done = duty_cycle(state, sequencer, limit)
         total += done
         if done > 0:
             continue
-        announce_sleep(q.cursors, _OWN_SLEEPING)
-        done = duty_cycle(state, q, limit)
+        announce_sleep(sequencer.cursors, _OWN_SLEEPING)
+        done = duty_cycle(state, sequencer, limit)
         total += done
         woken = True
         # acquire: orders nothing, but makes this a look at memory every time
-        if done == 0 and load_acquire(q.cursors, STOP) == 0:
+        if done == 0 and load_acquire(sequencer.cursors, STOP) == 0:
             woken = block(eventfd, timeout_ms, scratch)
-        cancel_sleep(q.cursors, _OWN_SLEEPING)
-        if not woken or load_acquire(q.cursors, STOP) != 0:
+        cancel_sleep(sequencer.cursors, _OWN_SLEEPING)
+        if not woken or load_acquire(sequencer.cursors, STOP) != 0:
             break
     return total
 
@@ -334,8 +351,8 @@ class MatcherAgent:
                     [
                         ingress_published(ring),
                         ingress_consumed(ring),
-                        sleeping(PRODUCERS[ring]),
-                        PRODUCERS[ring],
+                        sleeping(PRODUCERS[IngressRing(ring)]),
+                        PRODUCERS[IngressRing(ring)],
                     ]
                     for ring in ingress
                 ],
@@ -350,17 +367,18 @@ class MatcherAgent:
             received=np.zeros(limit * len(ingress), np.int64),
             words=np.zeros(_SEQUENCER_WORDS, np.int64),
             clock=np.zeros(2, np.int64),
+            links=make_links(),
         )
 
     def on_start(self) -> None:
         """Compile, and publish where the state stands: nothing below these cursors will come."""
-        q, scalars = self._sequencer, self.state.scalars
+        sequencer, scalars = self._sequencer, self.state.scalars
         # release: the state is rebuilt before anybody acts on the cursors
-        publish(q.cursors, COMMAND_PUBLISHED, int(scalars[NEXT_COMMAND]))
-        publish(q.cursors, COMMAND_APPLIED, int(scalars[NEXT_COMMAND]))
-        publish(q.cursors, EVENT_PUBLISHED, int(scalars[NEXT_EVENT]))
-        publish(q.cursors, NEXT_EXPIRY_SECOND, timer_second(scalars))
-        duty_cycle(self.state, q, 0)
+        publish(sequencer.cursors, COMMAND_PUBLISHED, int(scalars[NEXT_COMMAND]))
+        publish(sequencer.cursors, COMMAND_APPLIED, int(scalars[NEXT_COMMAND]))
+        publish(sequencer.cursors, EVENT_PUBLISHED, int(scalars[NEXT_EVENT]))
+        publish(sequencer.cursors, NEXT_EXPIRY_SECOND, timer_second(scalars))
+        duty_cycle(self.state, sequencer, 0)
 
     def do_work(self, limit: int) -> int:
         """One duty cycle over at most ``limit`` slots of each ingress ring (2 or more)."""

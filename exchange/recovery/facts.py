@@ -69,10 +69,6 @@ class EngineFacts(msgspec.Struct, frozen=True, kw_only=True):
     defaults: Parameters
 
 
-def _high(word: int) -> int:
-    return word >> 32 & 0xFFFFFFFF
-
-
 def _rate(interval_ns: int, tolerance_ns: int) -> Values:
     """Orders a second and burst, from a token bucket's interval and tolerance."""
     if interval_ns == 0:
@@ -113,13 +109,17 @@ def _instrument_parameters(row: list[int]) -> Parameters:
 def _account_parameters(row: list[int]) -> Parameters:
     flags = row[engine.ACCOUNT_FLAGS]
     return {
-        Parameter.DAILY_ORDERS: (_high(row[engine.ACCOUNT_TODAY]), 0, 0),
+        Parameter.DAILY_ORDERS: (engine.ACCOUNT_TODAY_LIMIT.of(row), 0, 0),
         Parameter.ACCOUNT_RATE: _rate(
             row[engine.ACCOUNT_RATE_INTERVAL], row[engine.ACCOUNT_RATE_TOLERANCE]
         ),
         Parameter.POSITION_LIMIT: (row[engine.ACCOUNT_POSITION_LIMIT], 0, 0),
-        Parameter.OPEN_ORDERS: (_high(row[engine.ACCOUNT_LIVE]), 0, 0),
-        Parameter.SELF_TRADE: (flags >> 8 & 0xFF, _high(flags), 0),
+        Parameter.OPEN_ORDERS: (engine.ACCOUNT_LIVE_LIMIT.of(row), 0, 0),
+        Parameter.SELF_TRADE: (
+            engine.ACCOUNT_PREVENTION_MODE.of(row),
+            engine.ACCOUNT_PREVENTION_GROUP.of(row),
+            0,
+        ),
         Parameter.SHORT_SALES: (int(bool(flags & engine.ACCOUNT_SHORT_FLAG)), 0, 0),
         Parameter.CANCEL_RATIO: (
             row[engine.ACCOUNT_RATIO_PPM],
@@ -131,29 +131,31 @@ def _account_parameters(row: list[int]) -> Parameters:
 
 
 def _session_parameters(row: list[int]) -> Parameters:
+    flags = engine.SESSION_FLAGS.of(row)
     return {
-        Parameter.SESSION_RATE: _rate(row[5], row[6]),
-        Parameter.CANCEL_ON_DISCONNECT: (int(bool(row[0] & engine.SESSION_CANCEL_FLAG)), 0, 0),
+        Parameter.SESSION_RATE: _rate(
+            engine.SESSION_RATE_INTERVAL.of(row), engine.SESSION_RATE_TOLERANCE.of(row)
+        ),
+        Parameter.CANCEL_ON_DISCONNECT: (int(bool(flags & engine.SESSION_CANCEL_FLAG)), 0, 0),
     }
 
 
 def instrument_facts(row: list[int]) -> InstrumentFacts:
     """A row of ``EngineState.instruments``."""
-    flags = row[engine.INSTRUMENT_FLAGS]
     terms = InstrumentTerms(
         symbol=word_text(row[engine.INSTRUMENT_SYMBOL] & _WORD),
         tick=row[engine.INSTRUMENT_TICK],
         lot=row[engine.INSTRUMENT_LOT],
-        price_decimals=flags >> 8 & 0xFF,
+        price_decimals=engine.INSTRUMENT_DECIMALS.of(row),
         minimum_price=row[engine.INSTRUMENT_MINIMUM_PRICE],
         maximum_price=row[engine.INSTRUMENT_MAXIMUM_PRICE],
         maximum_quantity=row[engine.INSTRUMENT_MAXIMUM_QUANTITY],
-        currency=flags >> 32 & 0xFFFF,
-        group=flags >> 24 & 0xFF,
+        currency=engine.INSTRUMENT_CURRENCY.of(row),
+        group=engine.INSTRUMENT_GROUP.of(row),
     )
     return InstrumentFacts(
         terms,
-        flags >> 16 & 0xFF,
+        engine.INSTRUMENT_STATE.of(row),
         row[engine.INSTRUMENT_UNTIL_NS],
         row[engine.INSTRUMENT_LAST_PRICE],
         _instrument_parameters(row),
@@ -188,14 +190,18 @@ def describe_engine(
         market_state=int(scalars[engine.MARKET_STATE]),
         exchange_killed=bool(scalars[engine.EXCHANGE_KILLED]),
         currencies={
-            number: (word_text(row[1] & _WORD), row[2], row[3])
+            number: (
+                word_text(engine.CURRENCY_CODE.of(row) & _WORD),
+                engine.CURRENCY_DECIMALS.of(row),
+                engine.CURRENCY_FEE_ACCOUNT.of(row),
+            )
             for number, row in enumerate(currencies)
-            if row[0]
+            if engine.CURRENCY_DEFINED.of(row)
         },
         instruments={
             number: instrument_facts(row)
             for number, row in enumerate(instruments)
-            if number and row[engine.INSTRUMENT_FLAGS] & 1
+            if number and engine.INSTRUMENT_DEFINED.of(row)
         },
         accounts={
             number: AccountFacts(
@@ -207,13 +213,13 @@ def describe_engine(
         },
         sessions={
             number: SessionFacts(
-                word_text(row[1] & _WORD),
-                row[2],
-                bool(row[0] & engine.SESSION_KILLED_FLAG),
+                word_text(engine.SESSION_USERNAME.of(row) & _WORD),
+                engine.SESSION_ACCOUNT.of(row),
+                bool(engine.SESSION_FLAGS.of(row) & engine.SESSION_KILLED_FLAG),
                 _session_parameters(row),
             )
             for number, row in enumerate(sessions)
-            if number and row[0] & engine.SESSION_DEFINED_FLAG
+            if number and engine.SESSION_FLAGS.of(row) & engine.SESSION_DEFINED_FLAG
         },
         defaults=_instrument_parameters(instruments[0])
         | _account_parameters(accounts[0])

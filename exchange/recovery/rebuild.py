@@ -35,13 +35,9 @@ from exchange.codes import FLAG_LONG, CommandKind
 from exchange.core.capacity import EngineCapacity
 from exchange.core.pipeline import AGENTS, CURSOR_WORDS, EVENT_RELEASED
 from exchange.engine.matcher import apply_commands
-from exchange.engine.state.layout import (
-    NEXT_COMMAND,
-    NEXT_EVENT,
-    EngineState,
-    capacity_of,
-    create_state,
-)
+from exchange.engine.state.create import capacity_of, create_state
+from exchange.engine.state.layout import NEXT_COMMAND, NEXT_EVENT, EngineState
+from exchange.engine.state.pointers import Rings, make_links
 from exchange.errors import DataDirectoryUnavailable
 from exchange.records import COMMAND, COMMAND_LAYOUT, EVENT, FLAGS_OFFSET
 from exchange.recovery.archive_check import ArchiveCheck
@@ -142,6 +138,7 @@ class Replayer:
         self._cursors = np.zeros(CURSOR_WORDS, np.int64)
         self._cursors[EVENT_RELEASED] = UNGATED
         self._wakeups = np.full(AGENTS, -1, np.int64)
+        self._links = make_links()
         self.resize(chunk_slots)
 
     def resize(self, chunk_slots: int) -> None:
@@ -198,9 +195,8 @@ class Replayer:
         return np.concatenate([part.view(np.uint8) for part in gathered]).view(EVENT)
 
     def _run(self, first: int, end: int, base: int) -> None:
-        apply_commands(
-            self.state, self.commands, first, end, self.events, base, self._cursors, self._wakeups
-        )
+        rings = Rings(self.commands, self.events, base, self._cursors, self._wakeups, self._links)
+        apply_commands(self.state, rings, first, end)
         assert self.next_command == end, (self.next_command, end)
         assert self.next_event - base < len(self.events), "more events than the bound allows"
 

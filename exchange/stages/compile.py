@@ -27,7 +27,9 @@ from typing import Any
 from exchange.errors import StageFailed
 from exchange.settings import ROOT, Configuration
 from ringbuffer.jit import JIT_DISABLED
-from ringbuffer.jit_cache import source_hash
+from ringbuffer.jit.cache import cache_directory, prune
+from ringbuffer.jit.sources import source_hash
+from ringbuffer.jit.target import target
 
 POLL_S = 0.05
 REMIND_S = 5.0
@@ -35,15 +37,11 @@ USERNAME, PASSWORD = "WARM", "warm"  # of the session that trades here
 
 
 def stamp_path() -> Path:
-    """The file that says that everything is compiled for this source tree and machine."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    cpu = [line for line in lines if line.startswith(("model name", "flags", "Features"))][:2]
-    parts = (source_hash(), platform.python_version(), importlib.metadata.version("numba"), *cpu)
+    """The file that says that everything is compiled for these sources and this processor."""
+    numba_version = importlib.metadata.version("numba")
+    parts = (source_hash(), platform.python_version(), numba_version, target())
     key = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
-    return Path(os.environ["NUMBA_CACHE_DIR"]) / f"compiled-{key}"
+    return cache_directory() / f"compiled-{key}"
 
 
 def is_compiled() -> bool:
@@ -233,6 +231,7 @@ def compile_everything(report: Callable[[str], None]) -> None:
     with tempfile.TemporaryDirectory(prefix="exchange-compile-") as directory:
         for part in _in_one_process(Path(directory)):
             report(part)
+    prune()
     stamp = stamp_path()
     stamp.parent.mkdir(parents=True, exist_ok=True)
     stamp.touch()

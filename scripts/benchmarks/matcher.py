@@ -41,8 +41,9 @@ from exchange.engine.invariants.check import check_state
 from exchange.engine.matcher import apply_commands, apply_view
 from exchange.engine.state import layout
 from exchange.engine.state.chain_hash import chain_digest
-from exchange.engine.state.layout import EngineState, create_state
-from exchange.engine.state.pointers import make_view
+from exchange.engine.state.create import create_state
+from exchange.engine.state.layout import EngineState
+from exchange.engine.state.pointers import Rings, make_links, make_view
 from exchange.records import COMMAND, EVENT
 from replay.accounts import frozen_problems, ledger_of
 from ringbuffer.jit import jit
@@ -95,12 +96,14 @@ def drive(
     events: np.ndarray,
     cursors: np.ndarray,
     wakeups: np.ndarray,
+    links: np.ndarray,
 ) -> int:
     """Apply [first, end) in calls of CALL_COMMANDS, releasing events after each; events."""
     emitted = 0
+    rings = Rings(commands, events, 0, cursors, wakeups, links)
     while first < end:
         last = min(first + CALL_COMMANDS, end)
-        emitted += apply_commands(state, commands, first, last, events, 0, cursors, wakeups)
+        emitted += apply_commands(state, rings, first, last)
         first = state.scalars[layout.NEXT_COMMAND]
         cursors[pipeline.EVENT_RELEASED] = state.scalars[layout.NEXT_EVENT]
     return emitted
@@ -115,16 +118,18 @@ def drive_timed(
     events: np.ndarray,
     cursors: np.ndarray,
     wakeups: np.ndarray,
+    links: np.ndarray,
     times: np.ndarray,
     clock: np.ndarray,
 ) -> None:
     """Apply one command a call; ``times[i]`` = ns of command i."""
     # an empty call sets the view up for the ones below
-    apply_commands(state, commands, first, first, events, 0, cursors, wakeups)
-    v = make_view(state, commands, events, cursors, wakeups)
+    rings = Rings(commands, events, 0, cursors, wakeups, links)
+    apply_commands(state, rings, first, first)
+    view = make_view(state, rings)
     before = clock_ns(CLOCK_MONOTONIC, clock)
     for i in range(end - first):
-        apply_view(v, first + i, first + i + 1)
+        apply_view(view, first + i, first + i + 1)
         cursors[pipeline.EVENT_RELEASED] = state.scalars[layout.NEXT_EVENT]
         after = clock_ns(CLOCK_MONOTONIC, clock)
         times[i] = after - before
@@ -141,6 +146,7 @@ class Runner:
         self.cursors = np.zeros(pipeline.CURSOR_WORDS, np.int64)
         self.cursors[pipeline.EVENT_RELEASED] = state.scalars[layout.NEXT_EVENT]
         self.wakeups = np.full(pipeline.AGENTS, -1, np.int64)
+        self.links = make_links()
 
     @property
     def next_command(self) -> int:
@@ -149,7 +155,16 @@ class Runner:
     def run(self, ring: np.ndarray, end: int) -> int:
         """Apply the commands of ``ring`` up to sequence ``end``; events emitted."""
         return int(
-            drive(self.state, ring, self.next_command, end, self.events, self.cursors, self.wakeups)
+            drive(
+                self.state,
+                ring,
+                self.next_command,
+                end,
+                self.events,
+                self.cursors,
+                self.wakeups,
+                self.links,
+            )
         )
 
 
@@ -240,18 +255,19 @@ class Generator:
         state = self.runner.state
         used = int(state.scalars[layout.ORDER_HIGH]) + 1
         orders = state.orders[: used * layout.ORDER_WORDS].reshape(-1, layout.ORDER_WORDS)
-        live = np.flatnonzero(orders[:, 2])
+        live = np.flatnonzero(layout.ORDER_ID.column(orders))
         chosen = orders[self.random.choice(live, min(count, len(live)), replace=False)]
         made = np.zeros(count, COMMAND)
         made["kind"] = CommandKind.CANCEL
         filled = made[: len(chosen)]
-        filled["token_0"] = chosen[:, 3].view(np.uint64)
-        filled["token_1"] = chosen[:, 4] & 0xFFFFFFFF
-        filled["token_2"] = (chosen[:, 4] >> 32) & 0xFFFF
-        filled["session"] = chosen[:, 7] & 0xFFFF
+        filled["token_0"] = layout.ORDER_TOKEN_0.column(chosen).view(np.uint64)
+        tail = layout.ORDER_TOKEN_TAIL.column(chosen)
+        filled["token_1"] = tail & 0xFFFFFFFF
+        filled["token_2"] = tail >> 32
+        filled["session"] = layout.ORDER_SESSION.column(chosen)
         by_id = np.arange(len(chosen)) % 8 == 0
         filled["kind"][by_id] = CommandKind.CANCEL_BY_ORDER_ID
-        filled["price"][by_id] = chosen[by_id, 2]
+        filled["price"][by_id] = layout.ORDER_ID.column(chosen)[by_id]
         return made
 
     def chunk(self, count: int) -> np.ndarray:
@@ -356,7 +372,8 @@ def measure(
     alone = Runner(copy_state(prepared))
     times = np.zeros(end - first, np.int64)
     drive_timed(
-        alone.state, ring, first, end, alone.events, alone.cursors, alone.wakeups, times,
+        alone.state, ring, first, end, alone.events, alone.cursors, alone.wakeups,
+        alone.links, times,
         np.zeros(2, np.int64),
     )  # fmt: skip
     check(chain_digest(alone.state) == expected[1], f"{name}: the timed run differs")

@@ -20,8 +20,18 @@ from exchange.engine.invariants.check import check_state
 from exchange.engine.matcher import apply_commands
 from exchange.engine.state import layout
 from exchange.engine.state.chain_hash import chain_digest
-from exchange.engine.state.layout import EngineState, create_state
-from exchange.records import ADMIN_CONTINUATION, COMMAND, EVENT, INSTRUMENT_CONTINUATION
+from exchange.engine.state.create import create_state
+from exchange.engine.state.layout import EngineState
+from exchange.engine.state.pointers import Rings, make_links
+from exchange.records import (
+    ADMIN_CONTINUATION,
+    COMMAND,
+    COMMAND_SIZE_BYTES,
+    COMMAND_TOKEN_0,
+    EVENT,
+    INSTRUMENT_CONTINUATION,
+    TOKEN_BYTES,
+)
 from ringbuffer.jit import jit
 from ringbuffer.prefault import prefault
 from scripts.benchmarks.result import check
@@ -53,11 +63,9 @@ class Runner:
         first, before = int(s[layout.NEXT_COMMAND]), int(s[layout.NEXT_EVENT])
         self.ring[np.arange(first, first + len(slots)) & (len(self.ring) - 1)] = slots
         self.cursors[pipeline.EVENT_RELEASED] = before + EVENT_RING
+        rings = Rings(self.ring, self.events, before, self.cursors, self.wakeups, make_links())
         start = time.perf_counter()
-        apply_commands(
-            self.state, self.ring, first, first + len(slots), self.events, before, self.cursors,
-            self.wakeups,
-        )  # fmt: skip
+        apply_commands(self.state, rings, first, first + len(slots))
         taken_s = time.perf_counter() - start
         return self.events[: int(s[layout.NEXT_EVENT]) - before], taken_s
 
@@ -126,7 +134,8 @@ def orders(first: int, side: np.ndarray, price: np.ndarray, quantity: np.ndarray
     made["display"], made["capacity"] = ord("Y"), ord("A")
     made["cross_type"] = made["intermarket_sweep"] = ord("N")
     digits = (numbers[:, None] // 10 ** np.arange(13, -1, -1)) % 10 + 48
-    made.view(np.uint8).reshape(-1, 64)[:, 24:38] = digits
+    octets = made.view(np.uint8).reshape(-1, COMMAND_SIZE_BYTES)
+    octets[:, COMMAND_TOKEN_0.offset :][:, :TOKEN_BYTES] = digits
     return made
 
 

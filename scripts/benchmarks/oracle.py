@@ -15,7 +15,9 @@ from exchange.commands import InstrumentTerms
 from exchange.core.capacity import EngineCapacity
 from exchange.core.pipeline import AGENTS, CURSOR_WORDS, EVENT_RELEASED
 from exchange.engine.matcher import apply_commands
-from exchange.engine.state.layout import NEXT_EVENT, create_state
+from exchange.engine.state.create import create_state
+from exchange.engine.state.layout import NEXT_EVENT
+from exchange.engine.state.pointers import Rings, make_links
 from exchange.records import COMMAND, EVENT
 from ringbuffer.ring import UNGATED
 from scripts.benchmarks import funding
@@ -82,7 +84,8 @@ def expect(flow: OrderFlow, token_prefix: int = 0) -> Expectation:
     while begin < commands.size:
         end = min(begin + CHUNK, commands.size)
         base = int(state.scalars[NEXT_EVENT])
-        apply_commands(state, padded, begin, end, events, base, cursors, wakeups)
+        rings = Rings(padded, events, base, cursors, wakeups, make_links())
+        apply_commands(state, rings, begin, end)
         batch = events[: int(state.scalars[NEXT_EVENT]) - base]
         kinds = batch["kind"]
         messages = (

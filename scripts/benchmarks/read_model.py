@@ -26,7 +26,8 @@ import numpy as np
 from exchange.core import pipeline
 from exchange.engine.matcher import apply_commands
 from exchange.engine.state import layout
-from exchange.engine.state.layout import create_state
+from exchange.engine.state.create import create_state
+from exchange.engine.state.pointers import Rings, make_links
 from exchange.read_model.accounts.model import AccountModel
 from exchange.read_model.accounts.types import AccountModelCapacity
 from exchange.read_model.checkpoint import load_newest, save
@@ -69,16 +70,10 @@ class Recorder:
         while runner.next_command < end:
             first = runner.next_command
             base = int(state.scalars[layout.NEXT_EVENT])
-            apply_commands(
-                state,
-                self.ring,
-                first,
-                min(first + 4_096, end),
-                runner.events,
-                base,
-                runner.cursors,
-                runner.wakeups,
+            rings = Rings(
+                self.ring, runner.events, base, runner.cursors, runner.wakeups, make_links()
             )
+            apply_commands(state, rings, first, min(first + 4_096, end))
             made = int(state.scalars[layout.NEXT_EVENT]) - base
             runner.cursors[pipeline.EVENT_RELEASED] = base + made
             self.parts.append(runner.events[:made].tobytes())

@@ -36,7 +36,9 @@ from exchange.core.capacity import EngineCapacity
 from exchange.core.pipeline import AGENTS, CURSOR_WORDS, EVENT_RELEASED
 from exchange.engine.matcher import apply_commands
 from exchange.engine.state.chain_hash import chain_digest
-from exchange.engine.state.layout import NEXT_EVENT, create_state
+from exchange.engine.state.create import create_state
+from exchange.engine.state.layout import NEXT_EVENT
+from exchange.engine.state.pointers import Rings, make_links
 from exchange.records import COMMAND, COMMAND_LAYOUT, EVENT, FLAGS_OFFSET
 from exchange.recovery.archive_check import ArchiveCheck
 from exchange.recovery.rebuild import Replayer, rebuild
@@ -262,11 +264,13 @@ def apply_limit(data_dir: Path, next_command: int) -> float:
     cursors = np.zeros(CURSOR_WORDS, np.int64)
     cursors[EVENT_RELEASED] = UNGATED
     wakeups = np.full(AGENTS, -1, np.int64)
+    links = make_links()
     started = time.perf_counter()
     for first in range(0, next_command, CHUNK):
         end = min(first + CHUNK, next_command)
         base = int(state.scalars[NEXT_EVENT])
-        apply_commands(state, commands, first, end, events, base, cursors, wakeups)
+        rings = Rings(commands, events, base, cursors, wakeups, links)
+        apply_commands(state, rings, first, end)
     return time.perf_counter() - started
 
 

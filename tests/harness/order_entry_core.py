@@ -23,7 +23,9 @@ from exchange.core import pipeline
 from exchange.core.capacity import EngineCapacity
 from exchange.core.counters import Counter
 from exchange.engine.matcher import apply_commands
-from exchange.engine.state.layout import NEXT_EVENT, create_state
+from exchange.engine.state.create import create_state
+from exchange.engine.state.layout import NEXT_EVENT
+from exchange.engine.state.pointers import Rings, make_links
 from exchange.gateway.order_entry import OrderEntryAgent, OrderEntryParameters
 from exchange.gateway.passwords import hash_password
 from exchange.gateway.session import (
@@ -203,16 +205,9 @@ class Core:
             private = np.zeros_like(self.cursors)
             private[pipeline.EVENT_RELEASED] = 1 << 62
             events = np.zeros(1 << 16, EVENT)
-            emitted = apply_commands(
-                self.state,
-                self.commands,
-                self.sequence,
-                self.sequence + count,
-                events,
-                base,
-                private,
-                np.full(16, -1, np.int64),
-            )
+            nobody = np.full(16, -1, np.int64)
+            rings = Rings(self.commands, events, base, private, nobody, make_links())
+            emitted = apply_commands(self.state, rings, self.sequence, self.sequence + count)
             self.sequence += count
             self.cursors[pipeline.COMMAND_PUBLISHED] = self.sequence
             self.cursors[pipeline.COMMAND_APPLIED] = self.sequence

@@ -10,7 +10,9 @@ from exchange.codes import FLAG_LONG, CommandKind, Parameter
 from exchange.core import pipeline
 from exchange.core.capacity import EngineCapacity
 from exchange.engine.matcher import apply_commands
-from exchange.engine.state.layout import NEXT_COMMAND, NEXT_EVENT, EngineState, create_state
+from exchange.engine.state.create import create_state
+from exchange.engine.state.layout import NEXT_COMMAND, NEXT_EVENT, EngineState
+from exchange.engine.state.pointers import Rings, make_links
 from exchange.records import (
     ADMIN_CONTINUATION,
     COMMAND,
@@ -223,9 +225,8 @@ class Exchange:
         first, base = int(scalars[NEXT_COMMAND]), int(scalars[NEXT_EVENT])
         end = first + len(commands)
         self.ring[np.arange(first, end) & (len(self.ring) - 1)] = commands
-        count = apply_commands(
-            self.state, self.ring, first, end, self.events, base, self.cursors, self.wakeups
-        )
+        rings = Rings(self.ring, self.events, base, self.cursors, self.wakeups, make_links())
+        count = apply_commands(self.state, rings, first, end)
         assert int(scalars[NEXT_COMMAND]) == end
         assert int(scalars[NEXT_EVENT]) == base + count
         return self.events[:count].copy()

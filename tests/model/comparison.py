@@ -16,7 +16,9 @@ from exchange.core import pipeline
 from exchange.core.capacity import EngineCapacity
 from exchange.engine.invariants.check import check_state
 from exchange.engine.matcher import apply_commands
-from exchange.engine.state.layout import NEXT_COMMAND, NEXT_EVENT, create_state
+from exchange.engine.state.create import create_state
+from exchange.engine.state.layout import NEXT_COMMAND, NEXT_EVENT
+from exchange.engine.state.pointers import Rings, make_links
 from exchange.records import COMMAND, EVENT, EVENT_SIZE_BYTES
 from tests.model.generators.orders import EPISODES, Episode, Generator
 from tests.model.generators.streams import as_events, command_fields, commands_of, event_fields, run
@@ -69,16 +71,8 @@ class Matcher:
         event_base = int(self.state.scalars[NEXT_EVENT])
         where = np.arange(first, first + len(slots)) & (len(self.ring) - 1)
         self.ring[where] = slots
-        apply_commands(
-            self.state,
-            self.ring,
-            first,
-            first + len(slots),
-            self.events,
-            event_base,
-            self.cursors,
-            self.wakeups,
-        )
+        rings = Rings(self.ring, self.events, event_base, self.cursors, self.wakeups, make_links())
+        apply_commands(self.state, rings, first, first + len(slots))
         assert int(self.state.scalars[NEXT_COMMAND]) == first + len(slots)
         count = int(self.state.scalars[NEXT_EVENT]) - event_base
         return self.events[:count].tobytes()

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from exchange.codes import FLAG_LONG
-from exchange.engine.state.layout import create_state
+from exchange.engine.state.create import create_state
 from exchange.records import COMMAND_LAYOUT, FLAGS_OFFSET
 from exchange.recovery.archive_check import ArchiveCheck
 from exchange.recovery.rebuild import Replayer

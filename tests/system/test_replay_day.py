@@ -16,7 +16,8 @@ import pytest
 
 from exchange.codes import EventKind, OrderType, TradeReason
 from exchange.engine.state.chain_hash import chain_digest
-from exchange.engine.state.layout import EngineState, capacity_of
+from exchange.engine.state.create import capacity_of
+from exchange.engine.state.layout import EngineState
 from exchange.engine.state.snapshot import write_snapshot
 from exchange.records import EVENT
 from exchange.recovery.archive_check import open_archive

@@ -40,7 +40,7 @@ _FIELD_MAKERS = {"field", "part", "whole"}
 # module:name -> why it may stay although nothing but tests uses it
 ALLOWED = {
     "exchange.errors:JournalFailed": "owner: recovery. The class of an exit status in the tree",
-    "exchange.records:Field.column": "owner: records. Nothing reads whole tables by it yet",
+    "ringbuffer.jit.libraries:_WithoutEnvironments.set_env": "numba calls it",
 }
 _DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
 # A class with one of these bases has only its own methods.

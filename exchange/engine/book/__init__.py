@@ -2,6 +2,7 @@
 
 book.py         makes an order, puts it into its level, reduces it, removes it
 levels.py       price levels and how the best one is found
+live_order.py   the live order that a command names
 order_pool.py   slots of orders, and orders by order id
 tokens.py       orders by session and token
 stops.py        stop orders by trigger price

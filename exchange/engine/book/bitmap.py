@@ -7,6 +7,10 @@ from typing import Any
 from exchange.engine.state.memory import get, put, signed, top_bit
 from ringbuffer.jit import jit, jit_inline
 
+_WORD_SHIFT = 6  # a word of a bitmap has 64 bits
+_LEVELS = 3
+_BIT_MASK = (1 << _WORD_SHIFT) - 1
+
 
 @jit_inline
 def bit(number: int) -> int:
@@ -31,10 +35,10 @@ def lowest_from(bits: int, number: int) -> int:
 def wheel_set(bitmap: Any, bucket: int, bits: int) -> None:
     """Mark ``bucket`` of a wheel of ``2**bits`` buckets as not empty, in all three levels."""
     base = 0
-    for level in range(3):
-        word = base + (bucket >> 6)
-        put(bitmap, word, get(bitmap, word) | bit(bucket & 63))
-        base += 1 << (bits - 6 * (level + 1))
+    for level in range(_LEVELS):
+        word = base + (bucket >> _WORD_SHIFT)
+        put(bitmap, word, get(bitmap, word) | bit(bucket & _BIT_MASK))
+        base += 1 << (bits - _WORD_SHIFT * (level + 1))
         bucket >>= 6
 
 
@@ -42,44 +46,44 @@ def wheel_set(bitmap: Any, bucket: int, bits: int) -> None:
 def wheel_clear(bitmap: Any, bucket: int, bits: int) -> None:
     """Mark ``bucket`` as empty."""
     base = 0
-    for level in range(3):
-        word = base + (bucket >> 6)
-        rest = get(bitmap, word) & ~bit(bucket & 63)
+    for level in range(_LEVELS):
+        word = base + (bucket >> _WORD_SHIFT)
+        rest = get(bitmap, word) & ~bit(bucket & _BIT_MASK)
         put(bitmap, word, rest)
         if rest != 0:
             return
-        base += 1 << (bits - 6 * (level + 1))
+        base += 1 << (bits - _WORD_SHIFT * (level + 1))
         bucket >>= 6
 
 
 @jit
 def wheel_next(bitmap: Any, bucket: int, bits: int) -> int:
     """The first bucket that is not empty at or after ``bucket``; -1 if none up to the end."""
-    base_1 = 1 << (bits - 6)
-    base_2 = base_1 + (1 << (bits - 12))
-    top_words = 1 << (bits - 18)
+    base_1 = 1 << (bits - _WORD_SHIFT)
+    base_2 = base_1 + (1 << (bits - 2 * _WORD_SHIFT))
+    top_words = 1 << (bits - 3 * _WORD_SHIFT)
     size = 1 << bits
     if bucket >= size:
         return -1
-    found = lowest_from(get(bitmap, bucket >> 6), bucket & 63)
+    found = lowest_from(get(bitmap, bucket >> _WORD_SHIFT), bucket & _BIT_MASK)
     if found >= 0:
-        return (bucket & ~63) + found
-    second = (bucket >> 6) + 1
-    if second >= size >> 6:
+        return (bucket & ~_BIT_MASK) + found
+    second = (bucket >> _WORD_SHIFT) + 1
+    if second >= size >> _WORD_SHIFT:
         return -1
-    found = lowest_from(get(bitmap, base_1 + (second >> 6)), second & 63)
+    found = lowest_from(get(bitmap, base_1 + (second >> _WORD_SHIFT)), second & _BIT_MASK)
     if found < 0:
-        third = (second >> 6) + 1
+        third = (second >> _WORD_SHIFT) + 1
         found = -1
-        while third < size >> 12:
-            found = lowest_from(get(bitmap, base_2 + (third >> 6)), third & 63)
+        while third < size >> 2 * _WORD_SHIFT:
+            found = lowest_from(get(bitmap, base_2 + (third >> _WORD_SHIFT)), third & _BIT_MASK)
             if found >= 0:
-                third = (third & ~63) + found
+                third = (third & ~_BIT_MASK) + found
                 break
-            third = (third & ~63) + 64
-        if found < 0 or (third >> 6) >= top_words:
+            third = (third & ~_BIT_MASK) + _BIT_MASK + 1
+        if found < 0 or (third >> _WORD_SHIFT) >= top_words:
             return -1
-        second = (third << 6) + lowest_from(get(bitmap, base_1 + third), 0)
+        second = (third << _WORD_SHIFT) + lowest_from(get(bitmap, base_1 + third), 0)
     else:
-        second = (second & ~63) + found
-    return (second << 6) + lowest_from(get(bitmap, second), 0)
+        second = (second & ~_BIT_MASK) + found
+    return (second << _WORD_SHIFT) + lowest_from(get(bitmap, second), 0)

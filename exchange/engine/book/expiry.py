@@ -11,8 +11,8 @@ from __future__ import annotations
 from typing import Any
 
 from exchange.engine.book.bitmap import wheel_clear, wheel_next, wheel_set
+from exchange.engine.state.functions import engine_function
 from exchange.engine.state.layout import (
-    COLD_WORDS,
     EXPIRING_ORDERS,
     LAST_EXPIRY_SECOND,
     NEXT_EXPIRY_SECOND,
@@ -20,95 +20,106 @@ from exchange.engine.state.layout import (
     WHEEL_SECONDS,
 )
 from exchange.engine.state.memory import get, put
-from ringbuffer.jit import jit_internal
+from exchange.engine.state.rows import (
+    expiry_next,
+    expiry_previous,
+    order_expiry_second,
+    set_expiry_next,
+    set_expiry_previous,
+    set_order_expiry_second,
+    set_wheel_head,
+    set_wheel_tail,
+    wheel_head,
+    wheel_tail,
+)
 
 
-@jit_internal
-def expiry_add(v: Any, slot: int, second: int) -> None:
+@engine_function
+def expiry_add(view: Any, slot: int, second: int) -> None:
     """Let the order in ``slot`` expire at ``second``."""
-    s = v.scalars
+    scalars = view.scalars
     bucket = second & (WHEEL_SECONDS - 1)
-    tail = get(v.expiry_wheel_half, bucket * 2 + 1)
-    put(v.orders_cold, slot * COLD_WORDS + 1, second)
-    put(v.orders_cold_half, slot * (COLD_WORDS * 2) + 4, 0)
-    put(v.orders_cold_half, slot * (COLD_WORDS * 2) + 5, tail)
-    put(v.expiry_wheel_half, bucket * 2 + 1, slot)
+    tail = wheel_tail(view, bucket)
+    set_order_expiry_second(view, slot, second)
+    set_expiry_next(view, slot, 0)
+    set_expiry_previous(view, slot, tail)
+    set_wheel_tail(view, bucket, slot)
     if tail != 0:
-        put(v.orders_cold_half, tail * (COLD_WORDS * 2) + 4, slot)
+        set_expiry_next(view, tail, slot)
     else:
-        put(v.expiry_wheel_half, bucket * 2, slot)
-        wheel_set(v.expiry_bits, bucket, WHEEL_BITS)
-    count = get(s, EXPIRING_ORDERS)
-    put(s, EXPIRING_ORDERS, count + 1)
-    if count == 0 or second < get(s, NEXT_EXPIRY_SECOND):
-        put(s, NEXT_EXPIRY_SECOND, second)
-    if count == 0 or second > get(s, LAST_EXPIRY_SECOND):
-        put(s, LAST_EXPIRY_SECOND, second)
+        set_wheel_head(view, bucket, slot)
+        wheel_set(view.expiry_bits, bucket, WHEEL_BITS)
+    count = get(scalars, EXPIRING_ORDERS)
+    put(scalars, EXPIRING_ORDERS, count + 1)
+    if count == 0 or second < get(scalars, NEXT_EXPIRY_SECOND):
+        put(scalars, NEXT_EXPIRY_SECOND, second)
+    if count == 0 or second > get(scalars, LAST_EXPIRY_SECOND):
+        put(scalars, LAST_EXPIRY_SECOND, second)
 
 
-@jit_internal
-def next_in_bucket(v: Any, slot: int, second: int) -> int:
+@engine_function
+def next_in_bucket(view: Any, slot: int, second: int) -> int:
     """From ``slot`` on along its list, the first order that expires at ``second``; 0 if none."""
-    while slot != 0 and get(v.orders_cold, slot * COLD_WORDS + 1) != second:
-        slot = get(v.orders_cold_half, slot * (COLD_WORDS * 2) + 4)
+    while slot != 0 and order_expiry_second(view, slot) != second:
+        slot = expiry_next(view, slot)
     return slot
 
 
-@jit_internal
-def first_expiring(v: Any, second: int) -> int:
+@engine_function
+def first_expiring(view: Any, second: int) -> int:
     """The first order given the expiry ``second``; 0 if none."""
     bucket = second & (WHEEL_SECONDS - 1)
-    return next_in_bucket(v, get(v.expiry_wheel_half, bucket * 2), second)
+    return next_in_bucket(view, wheel_head(view, bucket), second)
 
 
-@jit_internal
-def _search_next_second(v: Any) -> int:
+@engine_function
+def _search_next_second(view: Any) -> int:
     """The earliest expiry second of all live orders, when buckets may be shared."""
     best = 0
-    bucket = wheel_next(v.expiry_bits, 0, WHEEL_BITS)
+    bucket = wheel_next(view.expiry_bits, 0, WHEEL_BITS)
     while bucket >= 0:
-        slot = get(v.expiry_wheel_half, bucket * 2)
+        slot = wheel_head(view, bucket)
         while slot != 0:
-            second = get(v.orders_cold, slot * COLD_WORDS + 1)
+            second = order_expiry_second(view, slot)
             if best == 0 or second < best:
                 best = second
-            slot = get(v.orders_cold_half, slot * (COLD_WORDS * 2) + 4)
-        bucket = wheel_next(v.expiry_bits, bucket + 1, WHEEL_BITS)
+            slot = expiry_next(view, slot)
+        bucket = wheel_next(view.expiry_bits, bucket + 1, WHEEL_BITS)
     return best
 
 
-@jit_internal
-def expiry_remove(v: Any, slot: int) -> None:
+@engine_function
+def expiry_remove(view: Any, slot: int) -> None:
     """The order in ``slot`` no longer expires."""
-    s = v.scalars
-    second = get(v.orders_cold, slot * COLD_WORDS + 1)
+    scalars = view.scalars
+    second = order_expiry_second(view, slot)
     bucket = second & (WHEEL_SECONDS - 1)
-    following = get(v.orders_cold_half, slot * (COLD_WORDS * 2) + 4)
-    previous = get(v.orders_cold_half, slot * (COLD_WORDS * 2) + 5)
+    following = expiry_next(view, slot)
+    previous = expiry_previous(view, slot)
     if following != 0:
-        put(v.orders_cold_half, following * (COLD_WORDS * 2) + 5, previous)
+        set_expiry_previous(view, following, previous)
     else:
-        put(v.expiry_wheel_half, bucket * 2 + 1, previous)
+        set_wheel_tail(view, bucket, previous)
     if previous != 0:
-        put(v.orders_cold_half, previous * (COLD_WORDS * 2) + 4, following)
+        set_expiry_next(view, previous, following)
     else:
-        put(v.expiry_wheel_half, bucket * 2, following)
+        set_wheel_head(view, bucket, following)
         if following == 0:
-            wheel_clear(v.expiry_bits, bucket, WHEEL_BITS)
-    count = get(s, EXPIRING_ORDERS) - 1
-    put(s, EXPIRING_ORDERS, count)
+            wheel_clear(view.expiry_bits, bucket, WHEEL_BITS)
+    count = get(scalars, EXPIRING_ORDERS) - 1
+    put(scalars, EXPIRING_ORDERS, count)
     if count == 0:
-        put(s, NEXT_EXPIRY_SECOND, 0)
-        put(s, LAST_EXPIRY_SECOND, 0)
+        put(scalars, NEXT_EXPIRY_SECOND, 0)
+        put(scalars, LAST_EXPIRY_SECOND, 0)
         return
-    if second != get(s, NEXT_EXPIRY_SECOND):
+    if second != get(scalars, NEXT_EXPIRY_SECOND):
         return
-    if get(s, LAST_EXPIRY_SECOND) - second < WHEEL_SECONDS:
+    if get(scalars, LAST_EXPIRY_SECOND) - second < WHEEL_SECONDS:
         if following != 0 or previous != 0:
             return  # others of the same second remain
-        found = wheel_next(v.expiry_bits, bucket, WHEEL_BITS)
+        found = wheel_next(view.expiry_bits, bucket, WHEEL_BITS)
         if found < 0:
-            found = wheel_next(v.expiry_bits, 0, WHEEL_BITS)
-        put(s, NEXT_EXPIRY_SECOND, second + ((found - bucket) & (WHEEL_SECONDS - 1)))
-    elif first_expiring(v, second) == 0:
-        put(s, NEXT_EXPIRY_SECOND, _search_next_second(v))
+            found = wheel_next(view.expiry_bits, 0, WHEEL_BITS)
+        put(scalars, NEXT_EXPIRY_SECOND, second + ((found - bucket) & (WHEEL_SECONDS - 1)))
+    elif first_expiring(view, second) == 0:
+        put(scalars, NEXT_EXPIRY_SECOND, _search_next_second(view))

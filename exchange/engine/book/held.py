@@ -11,54 +11,57 @@ from typing import Any
 
 from exchange.codes import EventKind
 from exchange.engine.state.events import emit_order_event
-from exchange.engine.state.layout import HELD_HEAD, HELD_ORDERS, HELD_TAIL, ORDER_HELD, ORDER_WORDS
+from exchange.engine.state.functions import engine_function
+from exchange.engine.state.layout import HELD_HEAD, HELD_ORDERS, HELD_TAIL, ORDER_HELD
 from exchange.engine.state.memory import get, put
-from ringbuffer.jit import jit_internal
+from exchange.engine.state.rows import (
+    order_flags,
+    order_next,
+    order_open,
+    order_previous,
+    set_order_flags,
+    set_order_level,
+    set_order_next,
+    set_order_previous,
+)
 
-_HELD = int(EventKind.HELD)
-_HELD_FLAG = ORDER_HELD << 40
 
-
-@jit_internal
-def held_leave(v: Any, slot: int) -> None:
+@engine_function
+def held_leave(view: Any, slot: int) -> None:
     """Take the held order in ``slot`` out of the list."""
-    s = v.scalars
-    half = slot * (ORDER_WORDS * 2)
-    following = get(v.orders_half, half + 10)
-    previous = get(v.orders_half, half + 11)
+    scalars = view.scalars
+    following = order_next(view, slot)
+    previous = order_previous(view, slot)
     if following != 0:
-        put(v.orders_half, following * (ORDER_WORDS * 2) + 11, previous)
+        set_order_previous(view, following, previous)
     else:
-        put(s, HELD_TAIL, previous)
+        put(scalars, HELD_TAIL, previous)
     if previous != 0:
-        put(v.orders_half, previous * (ORDER_WORDS * 2) + 10, following)
+        set_order_next(view, previous, following)
     else:
-        put(s, HELD_HEAD, following)
-    put(s, HELD_ORDERS, get(s, HELD_ORDERS) - 1)
-    word = slot * ORDER_WORDS + 7
-    put(v.orders, word, get(v.orders, word) & ~_HELD_FLAG)
+        put(scalars, HELD_HEAD, following)
+    put(scalars, HELD_ORDERS, get(scalars, HELD_ORDERS) - 1)
+    set_order_flags(view, slot, order_flags(view, slot) & ~ORDER_HELD)
 
 
-@jit_internal
-def hold_order(v: Any, slot: int) -> None:
+@engine_function
+def hold_order(view: Any, slot: int) -> None:
     """Put a new order, which has its slot and all its words, at the tail of the list: HELD.
 
-    Word 0 is its whole open quantity (an iceberg hides nothing yet); what it still needs once it is
-    released is in its cold words: minimum quantity, display quantity, stop price.
+    What it has open is its whole open quantity (an iceberg hides nothing yet). What it still needs
+    once it is released is in its cold words: minimum quantity, display quantity, stop price.
     """
-    s = v.scalars
-    half = slot * (ORDER_WORDS * 2)
-    tail = get(s, HELD_TAIL)
-    put(v.orders_half, half + 10, 0)
-    put(v.orders_half, half + 11, tail)
-    put(v.orders_half, half + 12, 0)
+    scalars = view.scalars
+    tail = get(scalars, HELD_TAIL)
+    set_order_next(view, slot, 0)
+    set_order_previous(view, slot, tail)
+    set_order_level(view, slot, 0)
     if tail != 0:
-        put(v.orders_half, tail * (ORDER_WORDS * 2) + 10, slot)
+        set_order_next(view, tail, slot)
     else:
-        put(s, HELD_HEAD, slot)
-    put(s, HELD_TAIL, slot)
-    put(s, HELD_ORDERS, get(s, HELD_ORDERS) + 1)
-    word = slot * ORDER_WORDS + 7
-    put(v.orders, word, get(v.orders, word) | _HELD_FLAG)
-    whole = get(v.orders, slot * ORDER_WORDS)
-    emit_order_event(v, slot, 0, _HELD, 0, whole, whole, 0)
+        put(scalars, HELD_HEAD, slot)
+    put(scalars, HELD_TAIL, slot)
+    put(scalars, HELD_ORDERS, get(scalars, HELD_ORDERS) + 1)
+    set_order_flags(view, slot, order_flags(view, slot) | ORDER_HELD)
+    whole = order_open(view, slot)
+    emit_order_event(view, EventKind.HELD, slot, 0, whole, whole)

@@ -20,96 +20,112 @@ from exchange.engine.state.layout import (
     ORDER_FREE,
     ORDER_HIGH,
     ORDER_ID_BITS,
+    ORDER_IDS_LOW_ID,
+    ORDER_IDS_SLOT,
     ORDER_WORDS,
 )
 from exchange.engine.state.memory import get, multiply, put, shift_right, touch
+from exchange.engine.state.rows import (
+    order_id_of,
+    order_ids_slot,
+    order_next,
+    set_order_id,
+    set_order_next,
+)
 from ringbuffer.jit import jit_inline_internal
 
-_SPREAD = 0x9E3779B97F4A7C15 - (1 << 64)
-_HALF = (1 << 32) - 1
+_SPREAD = 0x9E3779B97F4A7C15 - (1 << 64)  # 2^64 / golden ratio, as a signed number
+_BLOCK_BITS = 3
+_BLOCK_MASK = (1 << _BLOCK_BITS) - 1
+_LOW_ID_MASK = ORDER_IDS_LOW_ID.mask
 
 
 @jit_inline_internal
-def no_free_order(v: Any) -> bool:
-    return get(v.scalars, LIVE_ORDERS) >= get(v.scalars, MAX_ORDERS)
+def no_free_order(view: Any) -> bool:
+    return get(view.scalars, LIVE_ORDERS) >= get(view.scalars, MAX_ORDERS)
 
 
 @jit_inline_internal
-def take_slot(v: Any) -> int:
+def take_slot(view: Any) -> int:
     """A free slot; there is one (``no_free_order`` is checked at the door)."""
-    s = v.scalars
-    put(s, LIVE_ORDERS, get(s, LIVE_ORDERS) + 1)
-    slot = get(s, ORDER_FREE)
+    scalars = view.scalars
+    put(scalars, LIVE_ORDERS, get(scalars, LIVE_ORDERS) + 1)
+    slot = get(scalars, ORDER_FREE)
     if slot != 0:
-        following = get(v.orders_half, slot * (ORDER_WORDS * 2) + 10)
-        put(s, ORDER_FREE, following)
+        following = order_next(view, slot)
+        put(scalars, ORDER_FREE, following)
         # the next order to rest will take it
-        touch(v.orders, following * ORDER_WORDS)
+        touch(view.orders, following * ORDER_WORDS)
     else:
-        slot = get(s, ORDER_HIGH) + 1
-        put(s, ORDER_HIGH, slot)
+        slot = get(scalars, ORDER_HIGH) + 1
+        put(scalars, ORDER_HIGH, slot)
     return slot
 
 
 @jit_inline_internal
-def give_back_slot(v: Any, slot: int) -> None:
-    s = v.scalars
-    put(s, LIVE_ORDERS, get(s, LIVE_ORDERS) - 1)
-    put(v.orders, slot * ORDER_WORDS + 2, 0)
-    put(v.orders_half, slot * (ORDER_WORDS * 2) + 10, get(s, ORDER_FREE))
-    put(s, ORDER_FREE, slot)
+def give_back_slot(view: Any, slot: int) -> None:
+    scalars = view.scalars
+    put(scalars, LIVE_ORDERS, get(scalars, LIVE_ORDERS) - 1)
+    set_order_id(view, slot, 0)
+    set_order_next(view, slot, get(scalars, ORDER_FREE))
+    put(scalars, ORDER_FREE, slot)
 
 
 @jit_inline_internal
-def order_id_place(v: Any, order_id: int) -> int:
+def order_id_place(view: Any, order_id: int) -> int:
     """Where in the table probing for ``order_id`` starts; depends on its low 32 bits only."""
-    bits = get(v.scalars, ORDER_ID_BITS)
-    block = (order_id & _HALF) >> 3
-    return (shift_right(multiply(block, _SPREAD), 67 - bits) << 3) | (order_id & 7)
+    bits = get(view.scalars, ORDER_ID_BITS)
+    block = (order_id & _LOW_ID_MASK) >> _BLOCK_BITS
+    blocks = shift_right(multiply(block, _SPREAD), 64 + _BLOCK_BITS - bits)
+    return (blocks << _BLOCK_BITS) | (order_id & _BLOCK_MASK)
 
 
 @jit_inline_internal
-def order_id_insert(v: Any, order_id: int, slot: int) -> None:
-    mask = (1 << get(v.scalars, ORDER_ID_BITS)) - 1
-    place = order_id_place(v, order_id)
-    while get(v.order_ids, place) != 0:
+def low_id_in(word: int) -> int:
+    """The low half of the order id that a word of the table has."""
+    return (word >> ORDER_IDS_LOW_ID.shift) & ORDER_IDS_LOW_ID.mask
+
+
+@jit_inline_internal
+def order_id_insert(view: Any, order_id: int, slot: int) -> None:
+    mask = (1 << get(view.scalars, ORDER_ID_BITS)) - 1
+    place = order_id_place(view, order_id)
+    while get(view.order_ids, place) != 0:
         place = (place + 1) & mask
-    put(v.order_ids, place, (order_id << 32) | slot)
+    put(view.order_ids, place, (order_id << ORDER_IDS_LOW_ID.shift) | slot)
 
 
 @jit_inline_internal
-def order_id_find(v: Any, order_id: int) -> int:
+def order_id_find(view: Any, order_id: int) -> int:
     """The slot of the live order ``order_id``; 0 if there is none."""
-    mask = (1 << get(v.scalars, ORDER_ID_BITS)) - 1
-    place = order_id_place(v, order_id)
+    mask = (1 << get(view.scalars, ORDER_ID_BITS)) - 1
+    place = order_id_place(view, order_id)
     while True:
-        word = get(v.order_ids, place)
+        word = get(view.order_ids, place)
         if word == 0:
             return 0
-        slot = word & _HALF
-        if (word >> 32) & _HALF == order_id & _HALF and get(
-            v.orders, slot * ORDER_WORDS + 2
-        ) == order_id:
+        slot = word & ORDER_IDS_SLOT.mask
+        if low_id_in(word) == order_id & _LOW_ID_MASK and order_id_of(view, slot) == order_id:
             return slot
         place = (place + 1) & mask
 
 
 @jit_inline_internal
-def order_id_remove(v: Any, order_id: int, slot: int) -> None:
+def order_id_remove(view: Any, order_id: int, slot: int) -> None:
     """Take the entry of ``order_id`` (which is there) out and close the gap behind it."""
-    mask = (1 << get(v.scalars, ORDER_ID_BITS)) - 1
-    gap = order_id_place(v, order_id)
-    while get(v.order_ids, gap) & _HALF != slot:
+    mask = (1 << get(view.scalars, ORDER_ID_BITS)) - 1
+    gap = order_id_place(view, order_id)
+    while order_ids_slot(view, gap) != slot:
         gap = (gap + 1) & mask
     place = gap
     while True:
         place = (place + 1) & mask
-        word = get(v.order_ids, place)
+        word = get(view.order_ids, place)
         if word == 0:
             break
-        home = order_id_place(v, (word >> 32) & _HALF)
+        home = order_id_place(view, low_id_in(word))
         # move it back unless its home lies cyclically after the gap
         if (place - home) & mask >= (place - gap) & mask:
-            put(v.order_ids, gap, word)
+            put(view.order_ids, gap, word)
             gap = place
-    put(v.order_ids, gap, 0)
+    put(view.order_ids, gap, 0)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from exchange.engine.state.functions import engine_function
 from exchange.engine.state.layout import (
     LOG_AHEAD,
     MAX_TOKENS,
@@ -24,128 +25,138 @@ from exchange.engine.state.layout import (
     TOKENS_USED,
 )
 from exchange.engine.state.memory import add, get, multiply, put, shift_right, signed, touch
-from ringbuffer.jit import jit_inline, jit_inline_internal, jit_internal
+from exchange.engine.state.rows import (
+    set_token_key_0,
+    set_token_key_1,
+    set_token_order_id,
+    set_token_slot,
+    token_key_0,
+    token_key_1,
+)
+from exchange.records import COMMAND_TOKEN_TAIL
+from ringbuffer.jit import jit_inline, jit_inline_internal
 
 ENTRY_BITS = 28
 ENTRY_MASK = (1 << ENTRY_BITS) - 1
-GENERATION_MASK = (1 << 12) - 1
-_TAG_MASK = (1 << 24) - 1
+GENERATION_BITS = 12
+GENERATION_MASK = (1 << GENERATION_BITS) - 1
+_TAG_SHIFT = ENTRY_BITS + GENERATION_BITS  # the tag is the hash from this bit on
+assert ENTRY_BITS + GENERATION_BITS + (64 - _TAG_SHIFT) == 64
 _MULTIPLIER_0 = 0x9FB21C651E98DF25 - (1 << 64)
 _MULTIPLIER_1 = 0xD6E8FEB86659FD93 - (1 << 64)
 _HIGH_BITS = 0x80 * 0x0101010101010101 - (1 << 64)
 _LOW_BITS = 0x0101010101010101
 _SPACES = 0x2020202020202020
-_TAIL_48 = (1 << 48) - 1
-_TAIL_FILLER = 0x2020 << 48
+_TAIL_MASK = COMMAND_TOKEN_TAIL.mask
+_TAIL_BITS = _TAIL_MASK.bit_length()
+_TAIL_FILLER = 0x2020 << _TAIL_BITS
 
 
 @jit_inline
 def _printable(word: int) -> bool:
     """Whether all eight bytes are in 0x20..0x7E."""
-    # Bit 0 of every byte that is 0x7F: all its seven low bits are set. No carry crosses a byte.
-    pairs = word & (word >> 1)
-    fours = pairs & (pairs >> 2)
+    # The high bit of every byte that is 0x7F; no carry crosses a byte while all high bits are 0.
+    deletes = add(word & ~_HIGH_BITS, _LOW_BITS)
     return (
         word & _HIGH_BITS == 0
         and (word | (word >> 1)) & _SPACES == _SPACES
-        and fours & (fours >> 3) & _LOW_BITS == 0
+        and deletes & _HIGH_BITS == 0
     )
 
 
 @jit_inline
 def token_well_formed(token_0: int, tail: int) -> bool:
     """Whether the 14 bytes are printable and not all spaces; ``tail``: the record's second word."""
-    padded = (tail & _TAIL_48) | _TAIL_FILLER
+    padded = (tail & _TAIL_MASK) | _TAIL_FILLER
     return _printable(token_0) and _printable(padded) and (token_0 != _SPACES or padded != _SPACES)
 
 
 @jit_inline
 def token_key(tail: int, session: int) -> int:
     """The second key word: token bytes 8 to 13, and the session."""
-    return signed((tail & _TAIL_48) | (session << 48))
+    return signed((tail & _TAIL_MASK) | (session << _TAIL_BITS))
 
 
 @jit_inline_internal
-def token_hash(v: Any, key_0: int, key_1: int) -> int:
+def token_hash(view: Any, key_0: int, key_1: int) -> int:
     """64 bits that depend on every bit of both words and on the seeds."""
-    s = v.scalars
-    mixed = multiply(key_0 ^ get(s, TOKEN_SEED_0), _MULTIPLIER_0)
+    scalars = view.scalars
+    mixed = multiply(key_0 ^ get(scalars, TOKEN_SEED_0), _MULTIPLIER_0)
     mixed ^= shift_right(mixed, 32)
-    mixed = multiply(add(mixed, key_1 ^ get(s, TOKEN_SEED_1)), _MULTIPLIER_1)
+    mixed = multiply(add(mixed, key_1 ^ get(scalars, TOKEN_SEED_1)), _MULTIPLIER_1)
     mixed ^= shift_right(mixed, 29)
     mixed = multiply(mixed, _MULTIPLIER_0)
     return mixed ^ shift_right(mixed, 32)
 
 
 @jit_inline_internal
-def _mark(v: Any, hashed: int) -> int:
+def token_mark(view: Any, hashed: int) -> int:
     """What an index word of this hash holds above the entry number."""
-    return (shift_right(hashed, 40) << 12) | get(v.scalars, TOKEN_GENERATION)
+    tag = shift_right(hashed, _TAG_SHIFT)
+    return (tag << GENERATION_BITS) | get(view.scalars, TOKEN_GENERATION)
 
 
 @jit_inline_internal
-def token_place(v: Any, hashed: int) -> int:
+def token_place(view: Any, hashed: int) -> int:
     """Where in the index probing starts."""
-    return hashed & get(v.scalars, TOKEN_INDEX_MASK)
+    return hashed & get(view.scalars, TOKEN_INDEX_MASK)
 
 
 @jit_inline_internal
-def token_probe(v: Any, hashed: int, key_0: int, key_1: int) -> int:
+def token_probe(view: Any, hashed: int, key_0: int, key_1: int) -> int:
     """The entry of the token, or -1 - the place in the index where it would go."""
-    mask = get(v.scalars, TOKEN_INDEX_MASK)
-    generation = get(v.scalars, TOKEN_GENERATION)
-    mark = _mark(v, hashed)
+    mask = get(view.scalars, TOKEN_INDEX_MASK)
+    generation = get(view.scalars, TOKEN_GENERATION)
+    mark = token_mark(view, hashed)
     place = hashed & mask
     while True:
-        word = get(v.token_index, place)
+        word = get(view.token_index, place)
         marked = shift_right(word, ENTRY_BITS)
         if marked & GENERATION_MASK != generation:
             return -1 - place
         if marked == mark:
             entry = word & ENTRY_MASK
-            at = entry * TOKEN_WORDS
-            if get(v.token_log, at) == key_0 and get(v.token_log, at + 1) == key_1:
+            if token_key_0(view, entry) == key_0 and token_key_1(view, entry) == key_1:
                 return entry
         place = (place + 1) & mask
 
 
 @jit_inline_internal
-def token_table_full(v: Any) -> bool:
-    return get(v.scalars, TOKENS_USED) >= get(v.scalars, MAX_TOKENS)
+def token_table_full(view: Any) -> bool:
+    return get(view.scalars, TOKENS_USED) >= get(view.scalars, MAX_TOKENS)
 
 
 @jit_inline_internal
-def token_insert(v: Any, place: int, hashed: int, key_0: int, key_1: int) -> int:
+def token_insert(view: Any, place: int, hashed: int, key_0: int, key_1: int) -> int:
     """Remember a token at the free ``place`` that ``token_probe`` found; its entry."""
-    entry = get(v.scalars, TOKENS_USED) + 1
-    put(v.scalars, TOKENS_USED, entry)
-    put(v.token_index, place, (_mark(v, hashed) << ENTRY_BITS) | entry)
-    at = entry * TOKEN_WORDS
+    entry = get(view.scalars, TOKENS_USED) + 1
+    put(view.scalars, TOKENS_USED, entry)
+    put(view.token_index, place, (token_mark(view, hashed) << ENTRY_BITS) | entry)
     # written once in order: ask for the lines well ahead (the log ends with as many spare entries)
-    touch(v.token_log, at + LOG_AHEAD * TOKEN_WORDS)
-    put(v.token_log, at, key_0)
-    put(v.token_log, at + 1, key_1)
-    put(v.token_log, at + 2, 0)
-    put(v.token_log, at + 3, 0)
+    touch(view.token_log, (entry + LOG_AHEAD) * TOKEN_WORDS)
+    set_token_key_0(view, entry, key_0)
+    set_token_key_1(view, entry, key_1)
+    set_token_slot(view, entry, 0)
+    set_token_order_id(view, entry, 0)
     return entry
 
 
 @jit_inline_internal
-def token_set_order(v: Any, entry: int, slot: int, order_id: int) -> None:
+def token_set_order(view: Any, entry: int, slot: int, order_id: int) -> None:
     """Let the token name the order in ``slot`` for as long as that slot holds ``order_id``."""
-    put(v.token_log, entry * TOKEN_WORDS + 2, slot)
-    put(v.token_log, entry * TOKEN_WORDS + 3, order_id)
+    set_token_slot(view, entry, slot)
+    set_token_order_id(view, entry, order_id)
 
 
-@jit_internal
-def forget_tokens(v: Any) -> None:
+@engine_function
+def forget_tokens(view: Any) -> None:
     """A new day: no token has been used."""
-    s = v.scalars
-    put(s, TOKENS_USED, 0)
-    generation = get(s, TOKEN_GENERATION) + 1
+    scalars = view.scalars
+    put(scalars, TOKENS_USED, 0)
+    generation = get(scalars, TOKEN_GENERATION) + 1
     if generation > GENERATION_MASK:
         # once in 4,095 days the numbers start again and old words could look like new ones
-        for place in range(get(s, TOKEN_INDEX_MASK) + 1):
-            put(v.token_index, place, 0)
+        for place in range(get(scalars, TOKEN_INDEX_MASK) + 1):
+            put(view.token_index, place, 0)
         generation = 1
-    put(s, TOKEN_GENERATION, generation)
+    put(scalars, TOKEN_GENERATION, generation)

@@ -2,53 +2,67 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from exchange.codes import EventKind, Reject, SystemEvent
 from exchange.engine.control.parameters import default_instrument, default_session
-from exchange.engine.money.accounts import MAXIMUM_DECIMALS, currency_defined
-from exchange.engine.orders.checks import instrument_defined, session_defined
-from exchange.engine.state.events import emit_control_rejected, emit_plain, emit_system, write_event
+from exchange.engine.money.accounts import MAXIMUM_DECIMALS
+from exchange.engine.state.commands import (
+    command_display,
+    command_instrument,
+    command_price,
+    command_quantity,
+    command_session,
+    command_token_0,
+    specification_currency,
+    specification_group,
+    specification_maximum_price,
+    specification_maximum_quantity,
+    specification_minimum_price,
+)
+from exchange.engine.state.control_events import (
+    emit_control_rejected,
+    emit_session_defined,
+    emit_system,
+)
+from exchange.engine.state.defined import currency_defined, instrument_defined, session_defined
+from exchange.engine.state.events import Detail, LevelTotals, Subject, write_event
+from exchange.engine.state.functions import engine_function
 from exchange.engine.state.layout import (
-    CURRENCY_WORDS,
-    DAY_NUMBER,
     DAY_OPEN,
-    INSTRUMENT_FLAGS,
-    INSTRUMENT_LOT,
-    INSTRUMENT_MAXIMUM_PRICE,
-    INSTRUMENT_MAXIMUM_QUANTITY,
-    INSTRUMENT_MINIMUM_PRICE,
-    INSTRUMENT_MULTIPLIER,
-    INSTRUMENT_POSITION_BOUND,
-    INSTRUMENT_SYMBOL,
-    INSTRUMENT_TICK,
     INSTRUMENT_WORDS,
     KEY_BITS,
     MAX_ACCOUNTS,
     MAX_INSTRUMENTS,
     MAX_SESSIONS,
-    MIDNIGHT_NS,
     SESSION_DEFINED_FLAG,
-    SESSION_WORDS,
 )
-from exchange.engine.state.memory import get, put, remainder
-from ringbuffer.jit import jit, jit_inline, jit_internal
+from exchange.engine.state.memory import get, remainder
+from exchange.engine.state.rows import (
+    currency_decimals,
+    set_instrument_currency,
+    set_instrument_decimals,
+    set_instrument_group,
+    set_instrument_lot,
+    set_instrument_maximum_price,
+    set_instrument_maximum_quantity,
+    set_instrument_minimum_price,
+    set_instrument_multiplier,
+    set_instrument_position_bound,
+    set_instrument_set,
+    set_instrument_symbol,
+    set_instrument_tick,
+    set_session_account,
+    set_session_flags,
+    set_session_username,
+)
+from exchange.records import EVENT_CURRENCY, EVENT_DISPLAY, EVENT_GROUP, EVENT_INSTRUMENT
+from ringbuffer.jit import jit, jit_inline, jit_inline_internal
 
 MAXIMUM_PRICE = 1 << 47
 MAXIMUM_QUANTITY = 1 << 40
 MAXIMUM_VALUE = 1 << 56  # of an order: maximum price x multiplier x maximum quantity
 MAXIMUM_TOTAL = 1 << 61  # of a position at the maximum price
-
-_INSTRUMENT_DEFINED = int(EventKind.INSTRUMENT_DEFINED)
-_SESSION_DEFINED = int(EventKind.SESSION_DEFINED)
-_START = int(SystemEvent.START_OF_DAY)
-_INSTRUMENT_EXISTS = int(Reject.INSTRUMENT_EXISTS)
-_INSTRUMENT_OUT_OF_RANGE = int(Reject.INSTRUMENT_OUT_OF_RANGE)
-_INVALID_INSTRUMENT = int(Reject.INVALID_INSTRUMENT)
-_UNKNOWN_CURRENCY = int(Reject.UNKNOWN_CURRENCY)
-_SESSION_EXISTS = int(Reject.SESSION_EXISTS)
-_SESSION_OUT_OF_RANGE = int(Reject.SESSION_OUT_OF_RANGE)
-_ACCOUNT_OUT_OF_RANGE = int(Reject.ACCOUNT_OUT_OF_RANGE)
 
 
 @jit_inline
@@ -89,95 +103,120 @@ def specification_valid(
     )
 
 
-@jit_internal
-def _instrument_reject(v: Any, c: int, c2: int, instrument: int, currency: int) -> int:
+class Specification(NamedTuple):
+    """What an INSTRUMENT says, int64 each; ``tick`` and prices in minor units."""
+
+    symbol: int
+    tick: int
+    lot: int
+    decimals: int
+    currency: int
+    group: int
+    minimum_price: int
+    maximum_price: int
+    maximum_quantity: int
+
+
+@jit_inline_internal
+def _specification(view: Any, command_at: int, continuation_at: int) -> Specification:
+    return Specification(
+        symbol=command_token_0(view, command_at),
+        tick=command_price(view, command_at),
+        lot=command_quantity(view, command_at),
+        decimals=command_display(view, command_at),
+        currency=specification_currency(view, continuation_at),
+        group=specification_group(view, continuation_at),
+        minimum_price=specification_minimum_price(view, continuation_at),
+        maximum_price=specification_maximum_price(view, continuation_at),
+        maximum_quantity=specification_maximum_quantity(view, continuation_at),
+    )
+
+
+@engine_function
+def _instrument_reject(view: Any, instrument: int, told: Specification) -> int:
     """Why INSTRUMENT cannot be carried out; 0 if it can."""
-    if instrument == 0 or instrument >= get(v.scalars, MAX_INSTRUMENTS):
-        return _INSTRUMENT_OUT_OF_RANGE
-    if instrument_defined(v, instrument):
-        return _INSTRUMENT_EXISTS
-    if not currency_defined(v, currency):
-        return _UNKNOWN_CURRENCY
+    if instrument == 0 or instrument >= get(view.scalars, MAX_INSTRUMENTS):
+        return Reject.INSTRUMENT_OUT_OF_RANGE
+    if instrument_defined(view, instrument):
+        return Reject.INSTRUMENT_EXISTS
+    if not currency_defined(view, told.currency):
+        return Reject.UNKNOWN_CURRENCY
     if not specification_valid(
-        get(v.commands, c + 1),
-        get(v.commands, c + 2),
-        get(v.commands, c + 7) & 0xFF,
-        get(v.currencies, currency * CURRENCY_WORDS + 2),
-        get(v.commands, c2),
-        get(v.commands, c2 + 1),
-        get(v.commands, c2 + 2),
-    ):
-        return _INVALID_INSTRUMENT
+        told.tick, told.lot, told.decimals, currency_decimals(view, told.currency),
+        told.minimum_price, told.maximum_price, told.maximum_quantity,
+    ):  # fmt: skip
+        return Reject.INVALID_INSTRUMENT
     return 0
 
 
-@jit_internal
-def define_instrument(v: Any, c: int, c2: int) -> None:
-    """INSTRUMENT at word ``c``, its continuation at ``c2``."""
-    instrument = (get(v.commands, c + 4) >> 48) & 0xFFFF
-    word_6 = get(v.commands, c2 + 6)
-    currency = word_6 & 0xFFFF
-    group = (word_6 >> 32) & 0xFF
-    reject = _instrument_reject(v, c, c2, instrument, currency)
-    if reject != 0:
-        emit_control_rejected(v, instrument, get(v.commands, c + 5) & 0xFFFF, reject)
-        return
-    tick = get(v.commands, c + 1)
-    lot = get(v.commands, c + 2)
-    symbol = get(v.commands, c + 3)
-    decimals = get(v.commands, c + 7) & 0xFF
-    minimum_price = get(v.commands, c2)
-    maximum_price = get(v.commands, c2 + 1)
-    maximum_quantity = get(v.commands, c2 + 2)
-    multiplier = power_of_ten(get(v.currencies, currency * CURRENCY_WORDS + 2) - decimals)
-    i = instrument * INSTRUMENT_WORDS
-    flags = 1 | (decimals << 8) | (group << 24) | (currency << 32)
-    put(v.instruments, i + INSTRUMENT_FLAGS, flags)
-    put(v.instruments, i + INSTRUMENT_TICK, tick)
-    put(v.instruments, i + INSTRUMENT_LOT, lot)
-    put(v.instruments, i + INSTRUMENT_MINIMUM_PRICE, minimum_price)
-    put(v.instruments, i + INSTRUMENT_MAXIMUM_PRICE, maximum_price)
-    put(v.instruments, i + INSTRUMENT_MAXIMUM_QUANTITY, maximum_quantity)
-    put(v.instruments, i + INSTRUMENT_SYMBOL, symbol)
-    put(v.instruments, i + INSTRUMENT_MULTIPLIER, multiplier)
-    bound = min(MAXIMUM_QUANTITY, MAXIMUM_TOTAL // (maximum_price * multiplier))
-    put(v.instruments, i + INSTRUMENT_POSITION_BOUND, bound)
-    default_instrument(v, i)
-    write_event(
-        v, 0, tick, lot, minimum_price, 0, 0, symbol, instrument << 48, decimals << 48,
-        _INSTRUMENT_DEFINED, 0, 0, maximum_price, maximum_quantity, 0, currency << 48,
-        group << 40,
+@engine_function
+def _emit_instrument_defined(view: Any, instrument: int, told: Specification) -> None:
+    subject = Subject(
+        0, told.tick, told.lot, told.symbol, instrument << EVENT_INSTRUMENT.shift,
+        told.decimals << EVENT_DISPLAY.shift,
     )  # fmt: skip
+    detail = Detail(
+        told.maximum_price, told.maximum_quantity, 0, told.currency << EVENT_CURRENCY.shift,
+        told.group << EVENT_GROUP.shift,
+    )  # fmt: skip
+    minimum = LevelTotals(told.minimum_price, 0, 0)
+    write_event(view, EventKind.INSTRUMENT_DEFINED, 0, subject, minimum, 0, detail)
 
 
-@jit_internal
-def _session_reject(v: Any, session: int, account: int) -> int:
+@engine_function
+def define_instrument(view: Any, command_at: int, continuation_at: int) -> None:
+    """INSTRUMENT at word ``command_at``, its continuation at ``continuation_at``."""
+    instrument = command_instrument(view, command_at)
+    told = _specification(view, command_at, continuation_at)
+    reject = _instrument_reject(view, instrument, told)
+    if reject != 0:
+        emit_control_rejected(view, instrument, command_session(view, command_at), reject)
+        return
+    multiplier = power_of_ten(currency_decimals(view, told.currency) - told.decimals)
+    instrument_at = instrument * INSTRUMENT_WORDS
+    set_instrument_set(view, instrument_at, 1)
+    set_instrument_decimals(view, instrument_at, told.decimals)
+    set_instrument_group(view, instrument_at, told.group)
+    set_instrument_currency(view, instrument_at, told.currency)
+    set_instrument_tick(view, instrument_at, told.tick)
+    set_instrument_lot(view, instrument_at, told.lot)
+    set_instrument_minimum_price(view, instrument_at, told.minimum_price)
+    set_instrument_maximum_price(view, instrument_at, told.maximum_price)
+    set_instrument_maximum_quantity(view, instrument_at, told.maximum_quantity)
+    set_instrument_symbol(view, instrument_at, told.symbol)
+    set_instrument_multiplier(view, instrument_at, multiplier)
+    bound = min(MAXIMUM_QUANTITY, MAXIMUM_TOTAL // (told.maximum_price * multiplier))
+    set_instrument_position_bound(view, instrument_at, bound)
+    default_instrument(view, instrument_at)
+    _emit_instrument_defined(view, instrument, told)
+
+
+@engine_function
+def _session_reject(view: Any, session: int, account: int) -> int:
     """Why SESSION cannot be carried out; 0 if it can."""
-    if session == 0 or session >= get(v.scalars, MAX_SESSIONS):
-        return _SESSION_OUT_OF_RANGE
-    if session_defined(v, session):
-        return _SESSION_EXISTS
-    if account <= 0 or account >= get(v.scalars, MAX_ACCOUNTS):
-        return _ACCOUNT_OUT_OF_RANGE
+    if session == 0 or session >= get(view.scalars, MAX_SESSIONS):
+        return Reject.SESSION_OUT_OF_RANGE
+    if session_defined(view, session):
+        return Reject.SESSION_EXISTS
+    if account <= 0 or account >= get(view.scalars, MAX_ACCOUNTS):
+        return Reject.ACCOUNT_OUT_OF_RANGE
     return 0
 
 
-@jit_internal
-def define_session(v: Any, c: int) -> None:
-    """SESSION at word ``c``."""
-    session = get(v.commands, c + 5) & 0xFFFF
-    account = get(v.commands, c + 2)
-    reject = _session_reject(v, session, account)
+@engine_function
+def define_session(view: Any, command_at: int) -> None:
+    """SESSION at word ``command_at``."""
+    session = command_session(view, command_at)
+    account = command_quantity(view, command_at)
+    reject = _session_reject(view, session, account)
     if reject != 0:
-        emit_control_rejected(v, (get(v.commands, c + 4) >> 48) & 0xFFFF, session, reject)
+        emit_control_rejected(view, command_instrument(view, command_at), session, reject)
         return
-    username = get(v.commands, c + 3)
-    at = session * SESSION_WORDS
-    put(v.sessions, at, SESSION_DEFINED_FLAG)
-    put(v.sessions, at + 1, username)
-    put(v.sessions, at + 2, account)
-    default_session(v, at)
-    s = v.scalars
-    emit_plain(v, _SESSION_DEFINED, 0, account, username, 0, session, 0)
-    if get(s, DAY_OPEN) != 0:
-        emit_system(v, session, _START, get(s, MIDNIGHT_NS), get(s, DAY_NUMBER))
+    username = command_token_0(view, command_at)
+    set_session_flags(view, session, SESSION_DEFINED_FLAG)
+    set_session_username(view, session, username)
+    set_session_account(view, session, account)
+    default_session(view, session)
+    emit_session_defined(view, session, username, account)
+    if get(view.scalars, DAY_OPEN) != 0:
+        emit_system(view, session, SystemEvent.START_OF_DAY)

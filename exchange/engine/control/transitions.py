@@ -10,71 +10,76 @@ from typing import Any
 from exchange.codes import CancelReason, InstrumentState, Reject, StateReason, TradeReason
 from exchange.engine.book.stops import look_for_due_stops
 from exchange.engine.orders.auction import is_crossed, uncross
-from exchange.engine.orders.checks import instrument_defined
-from exchange.engine.orders.mass_cancel import ANY_SIDE, IMMEDIATE, MARKET_HOURS, select_and_cancel
-from exchange.engine.state.layout import INSTRUMENT_FLAGS, INSTRUMENT_WORDS, MAX_INSTRUMENTS
+from exchange.engine.orders.mass_cancel import (
+    ANY_SIDE,
+    IMMEDIATE,
+    MARKET_HOURS,
+    Wanted,
+    select_and_cancel,
+)
+from exchange.engine.state.defined import instrument_defined
+from exchange.engine.state.functions import engine_function
+from exchange.engine.state.layout import INSTRUMENT_WORDS, MAX_INSTRUMENTS
 from exchange.engine.state.memory import get
+from exchange.engine.state.rows import instrument_group
 from exchange.engine.state.trading_states import change_state
-from ringbuffer.jit import jit_internal
-
-_OPEN = int(InstrumentState.OPEN)
-_HALTED = int(InstrumentState.HALTED)
-_CANCEL_ONLY = int(InstrumentState.CANCEL_ONLY)
-_CLOSED = int(InstrumentState.CLOSED)
-_COMMAND = int(StateReason.COMMAND)
-_OPENING = int(TradeReason.OPENING_AUCTION)
-_CLOSING = int(TradeReason.CLOSING_AUCTION)
-_IMMEDIATE_OR_CANCEL = int(CancelReason.IMMEDIATE_OR_CANCEL)
-_TIMEOUT = int(CancelReason.TIMEOUT)
-_INVALID_STATE = int(Reject.INVALID_STATE)
-_UNKNOWN_INSTRUMENT = int(Reject.UNKNOWN_INSTRUMENT)
 
 
-@jit_internal
-def enter_state(v: Any, instrument: int, state: int, until_ns: int, reason: int) -> int:
+@engine_function
+def enter_state(view: Any, instrument: int, state: int, until_ns: int, reason: int) -> int:
     """Change an instrument's state, with all that follows from it; how many orders it cancelled."""
-    change_state(v, instrument, state, until_ns, reason)
+    change_state(view, instrument, state, until_ns, reason)
     cancelled = 0
-    if state in (_OPEN, _CLOSED):
-        if is_crossed(v, instrument):
-            uncross(v, instrument, _OPENING if state == _OPEN else _CLOSING)
-        cancelled = select_and_cancel(
-            v, 0, 0, instrument, ANY_SIDE, IMMEDIATE, _IMMEDIATE_OR_CANCEL
-        )
-    if state == _CLOSED:
-        cancelled += select_and_cancel(v, 0, 0, instrument, ANY_SIDE, MARKET_HOURS, _TIMEOUT)
-    if state == _OPEN:
-        look_for_due_stops(v, instrument)
+    if state in (InstrumentState.OPEN, InstrumentState.CLOSED):
+        if is_crossed(view, instrument):
+            opening = state == InstrumentState.OPEN
+            uncross(
+                view, instrument,
+                TradeReason.OPENING_AUCTION if opening else TradeReason.CLOSING_AUCTION,
+            )  # fmt: skip
+        wanted = Wanted(0, 0, ANY_SIDE, IMMEDIATE)
+        cancelled = select_and_cancel(view, instrument, wanted, CancelReason.IMMEDIATE_OR_CANCEL)
+    if state == InstrumentState.CLOSED:
+        wanted = Wanted(0, 0, ANY_SIDE, MARKET_HOURS)
+        cancelled += select_and_cancel(view, instrument, wanted, CancelReason.TIMEOUT)
+    if state == InstrumentState.OPEN:
+        look_for_due_stops(view, instrument)
     return cancelled
 
 
-@jit_internal
-def enter_market_state(v: Any, state: int, until_ns: int, reason: int) -> None:
+@engine_function
+def enter_market_state(view: Any, state: int, until_ns: int, reason: int) -> None:
     """Change the market's state; once it is open every instrument may have stops that are due."""
-    change_state(v, 0, state, until_ns, reason)
-    if state == _OPEN:
-        for instrument in range(1, get(v.scalars, MAX_INSTRUMENTS)):
-            if instrument_defined(v, instrument):
-                look_for_due_stops(v, instrument)
+    change_state(view, 0, state, until_ns, reason)
+    if state == InstrumentState.OPEN:
+        for instrument in range(1, get(view.scalars, MAX_INSTRUMENTS)):
+            if instrument_defined(view, instrument):
+                look_for_due_stops(view, instrument)
 
 
-@jit_internal
-def set_state(v: Any, instrument: int, group: int, state: int, until_ns: int) -> int:
+@engine_function
+def set_state(view: Any, instrument: int, group: int, state: int, until_ns: int) -> int:
     """INSTRUMENT_STATE: how many orders it cancelled, or minus the reject."""
-    if state > _CLOSED or until_ns < 0 or (until_ns != 0 and state != _HALTED):
-        return -_INVALID_STATE
+    if (
+        state > InstrumentState.CLOSED
+        or until_ns < 0
+        or (until_ns != 0 and state != InstrumentState.HALTED)
+    ):
+        return -Reject.INVALID_STATE
     if instrument != 0:
-        if not instrument_defined(v, instrument):
-            return -_UNKNOWN_INSTRUMENT
-        return enter_state(v, instrument, state, until_ns, _COMMAND)
+        if not instrument_defined(view, instrument):
+            return -Reject.UNKNOWN_INSTRUMENT
+        return enter_state(view, instrument, state, until_ns, StateReason.COMMAND)
     if group != 0:
         cancelled = 0
-        for number in range(1, get(v.scalars, MAX_INSTRUMENTS)):
-            flags = get(v.instruments, number * INSTRUMENT_WORDS + INSTRUMENT_FLAGS)
-            if flags != 0 and (flags >> 24) & 0xFF == group:
-                cancelled += enter_state(v, number, state, until_ns, _COMMAND)
+        for number in range(1, get(view.scalars, MAX_INSTRUMENTS)):
+            if (
+                instrument_defined(view, number)
+                and instrument_group(view, number * INSTRUMENT_WORDS) == group
+            ):
+                cancelled += enter_state(view, number, state, until_ns, StateReason.COMMAND)
         return cancelled
-    if state not in (_OPEN, _HALTED, _CANCEL_ONLY):
-        return -_INVALID_STATE
-    enter_market_state(v, state, until_ns, _COMMAND)
+    if state not in (InstrumentState.OPEN, InstrumentState.HALTED, InstrumentState.CANCEL_ONLY):
+        return -Reject.INVALID_STATE
+    enter_market_state(view, state, until_ns, StateReason.COMMAND)
     return 0

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-HALF = (1 << 32) - 1
+from exchange.engine.state.layout import ORDER_FLAGS, ORDER_INSTRUMENT, ORDER_SIDE
+
 SPREAD = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -22,28 +23,17 @@ def rows(array: np.ndarray, words: int, count: int | None = None) -> np.ndarray:
     return array.reshape(-1, words) if count is None else array[: count * words].reshape(-1, words)
 
 
-def low(words: np.ndarray) -> np.ndarray:
-    return words & HALF
-
-
-def high(words: np.ndarray) -> np.ndarray:
-    return (words >> 32) & HALF
-
-
 def flags_of(orders: np.ndarray, slots: np.ndarray) -> np.ndarray:
     """The ORDER_... bits of the orders in ``slots``."""
-    flags: np.ndarray = (orders[slots, 7] >> 40) & 0xFF
-    return flags
+    return ORDER_FLAGS.column(orders[slots])
 
 
 def instrument_of(orders: np.ndarray, slots: np.ndarray) -> np.ndarray:
-    numbers: np.ndarray = (orders[slots, 4] >> 48) & 0xFFFF
-    return numbers
+    return ORDER_INSTRUMENT.column(orders[slots])
 
 
 def side_of(orders: np.ndarray, slots: np.ndarray) -> np.ndarray:
-    sides: np.ndarray = (orders[slots, 7] >> 24) & 0xFF
-    return sides
+    return ORDER_SIDE.column(orders[slots])
 
 
 def check_probing(table: np.ndarray, homes: np.ndarray, message: str) -> None:

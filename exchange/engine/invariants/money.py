@@ -7,30 +7,58 @@ from __future__ import annotations
 
 import numpy as np
 
+from exchange.codes import Side
 from exchange.engine.invariants.common import (
-    HALF,
     SPREAD,
     check_probing,
-    high,
+    flags_of,
     instrument_of,
-    low,
     require,
     rows,
     side_of,
 )
+from exchange.engine.money.accounts import BALANCE_WORDS
 from exchange.engine.state import layout
-from exchange.engine.state.layout import EngineState
+from exchange.engine.state.layout import (
+    ACCOUNT_BITS,
+    ACCOUNT_LIVE_LIMIT,
+    ACCOUNT_LIVE_ORDERS,
+    ACCOUNT_TODAY_LIMIT,
+    ACCOUNT_TODAY_ORDERS,
+    BALANCE_AMOUNT,
+    BALANCE_FROZEN,
+    COLD_HIDDEN,
+    CURRENCY_NET_MONEY,
+    INSTRUMENT_CURRENCY,
+    INSTRUMENT_DEFINED,
+    ORDER_OPEN,
+    ORDER_PRICE,
+    ORDER_SESSION,
+    POSITION_COST,
+    POSITION_FROZEN,
+    POSITION_NAME,
+    POSITION_OPEN_BUYS,
+    POSITION_OPEN_SHORTS,
+    POSITION_QUANTITY,
+    SESSION_ACCOUNT,
+    SESSION_FLAGS,
+    EngineState,
+)
 
 _MILLION = 1_000_000
+_INSTRUMENT_BITS = 16  # of a position's name
+_INSTRUMENT_MASK = (1 << _INSTRUMENT_BITS) - 1
 
 
 def whole_open(state: EngineState, orders: np.ndarray, live: np.ndarray) -> np.ndarray:
     """Open quantity, shown and hidden."""
     cold = rows(state.orders_cold, layout.COLD_WORDS, len(orders))
-    iceberg = (orders[live, 7] >> 40) & layout.ORDER_ICEBERG != 0
-    resting = (orders[live, 7] >> 40) & (layout.ORDER_WAITING | layout.ORDER_HELD) == 0
-    hidden: np.ndarray = orders[live, 0] + np.where(iceberg & resting, cold[live, 3], 0)
-    return hidden
+    flags = flags_of(orders, live)
+    iceberg = flags & layout.ORDER_ICEBERG != 0
+    resting = flags & (layout.ORDER_WAITING | layout.ORDER_HELD) == 0
+    hidden = np.where(iceberg & resting, COLD_HIDDEN.column(cold[live]), 0)
+    whole: np.ndarray = ORDER_OPEN.column(orders[live]) + hidden
+    return whole
 
 
 def check_money(state: EngineState, orders: np.ndarray, live: np.ndarray) -> None:
@@ -38,10 +66,12 @@ def check_money(state: EngineState, orders: np.ndarray, live: np.ndarray) -> Non
     instruments = rows(state.instruments, layout.INSTRUMENT_WORDS)
     instrument = instrument_of(orders, live)
     side = side_of(orders, live)
-    account = rows(state.sessions, layout.SESSION_WORDS)[orders[live, 7] & 0xFFFF, 2]
+    sessions = rows(state.sessions, layout.SESSION_WORDS)
+    account = SESSION_ACCOUNT.column(sessions[ORDER_SESSION.column(orders[live])])
     whole = whole_open(state, orders, live)
     _check_instruments(state, instruments, instrument)
-    _check_balances(state, instruments, orders[live, 1], whole, account, instrument, side)
+    price = ORDER_PRICE.column(orders[live])
+    _check_balances(state, instruments, price, whole, account, instrument, side)
     _check_positions(state, instruments, whole, account, instrument, side)
 
 
@@ -68,25 +98,27 @@ def _check_balances(
     side: np.ndarray,
 ) -> None:
     accounts = rows(state.accounts, layout.ACCOUNT_WORDS)
-    balances = accounts[:, layout.ACCOUNT_BALANCES :].reshape(len(accounts), -1, 2)
-    net = rows(state.currencies, layout.CURRENCY_WORDS)[:, 4]
-    require(bool((balances[:, :, 0].sum(axis=0) == net).all()), "money is not conserved")
+    balances = accounts[:, layout.ACCOUNT_BALANCES :].reshape(len(accounts), -1, BALANCE_WORDS)
+    amounts = balances[:, :, BALANCE_AMOUNT.word]
+    held = balances[:, :, BALANCE_FROZEN.word]
+    net = CURRENCY_NET_MONEY.column(rows(state.currencies, layout.CURRENCY_WORDS))
+    require(bool((amounts.sum(axis=0) == net).all()), "money is not conserved")
     require(
-        bool(((balances[:, :, 1] >= 0) & (balances[:, :, 1] <= balances[:, :, 0])).all()),
+        bool(((held >= 0) & (held <= amounts)).all()),
         "an account has frozen more than its balance",
     )
     row = instruments[instrument]
     value = price * whole * row[:, layout.INSTRUMENT_MULTIPLIER]
     rate = row[:, layout.INSTRUMENT_FREEZE_RATE]
     need = value + value // _MILLION * rate + value % _MILLION * rate // _MILLION
-    frozen = np.zeros_like(balances[:, :, 1])
-    buys = side == 0
-    currency = (row[:, layout.INSTRUMENT_FLAGS] >> 32) & 0xFFFF
+    frozen = np.zeros_like(held)
+    buys = side == Side.BUY
+    currency = INSTRUMENT_CURRENCY.column(row)
     np.add.at(frozen, (account[buys], currency[buys]), need[buys])
-    require(bool((frozen == balances[:, :, 1]).all()), "frozen money is not what live orders need")
+    require(bool((frozen == held).all()), "frozen money is not what live orders need")
     count = np.bincount(account, minlength=len(accounts))
     require(
-        bool((count == low(accounts[:, layout.ACCOUNT_LIVE])).all()),
+        bool((count == ACCOUNT_LIVE_ORDERS.column(accounts)).all()),
         "an account's number of live orders is wrong",
     )
 
@@ -100,15 +132,21 @@ def _check_positions(
     side: np.ndarray,
 ) -> None:
     table = rows(state.positions, layout.POSITION_WORDS)
-    used = np.flatnonzero(table[:, 0])
-    names = table[used, 0] - 1
+    used = np.flatnonzero(POSITION_NAME.column(table))
+    names = POSITION_NAME.column(table[used]) - 1
     require(len(used) == state.scalars[layout.POSITIONS_USED], "POSITIONS_USED is wrong")
     require(len(np.unique(names)) == len(names), "a position exists twice")
     homes = ((names.astype(np.uint64) * SPREAD) >> np.uint64(32)).astype(np.int64)
-    check_probing(table[:, 0], homes & (len(table) - 1), "a position cannot be reached")
-    of_instrument = names & 0xFFFF
-    require(bool((instruments[of_instrument, 0] != 0).all()), "a position of no instrument")
-    quantity, cost = table[used, 1], table[used, 3]
+    check_probing(
+        POSITION_NAME.column(table), homes & (len(table) - 1), "a position cannot be reached"
+    )
+    of_instrument = names & _INSTRUMENT_MASK
+    require(
+        bool((INSTRUMENT_DEFINED.column(instruments[of_instrument]) != 0).all()),
+        "a position of no instrument",
+    )
+    quantity = POSITION_QUANTITY.column(table[used])
+    cost = POSITION_COST.column(table[used])
     stock = np.zeros(len(instruments), np.int64)
     np.add.at(stock, of_instrument, quantity)
     require(
@@ -121,20 +159,20 @@ def _check_positions(
         "a position's cost has another sign than its quantity",
     )
     order = np.argsort(names)
-    wanted = account << 16 | instrument
-    at = np.searchsorted(names[order], wanted)
-    found = at < len(names)
-    found[found] = names[order][at[found]] == wanted[found]
+    wanted = account << _INSTRUMENT_BITS | instrument
+    place = np.searchsorted(names[order], wanted)
+    found = place < len(names)
+    found[found] = names[order][place[found]] == wanted[found]
     require(bool(found.all()), "a live order has no position")
     sums = np.zeros((len(used), 3), np.int64)  # SELL | BUY | short sales
-    kind = np.where(side == 0, 1, np.where(side == 1, 0, 2))
-    np.add.at(sums, (order[at], kind), whole)
-    for words, column, message in (
-        (table[used, 2], 0, "frozen stock is not what live orders would deliver"),
-        (table[used, 4], 1, "open buys are not those of the live orders"),
-        (table[used, 5], 2, "open shorts are not those of the live orders"),
+    kind = np.where(side == Side.BUY, 1, np.where(side == Side.SELL, 0, 2))
+    np.add.at(sums, (order[place], kind), whole)
+    for field, column, message in (
+        (POSITION_FROZEN, 0, "frozen stock is not what live orders would deliver"),
+        (POSITION_OPEN_BUYS, 1, "open buys are not those of the live orders"),
+        (POSITION_OPEN_SHORTS, 2, "open shorts are not those of the live orders"),
     ):
-        require(bool((words == sums[:, column]).all()), message)
+        require(bool((field.column(table[used]) == sums[:, column]).all()), message)
 
 
 def check_pools(state: EngineState) -> None:
@@ -154,18 +192,17 @@ def check_pools(state: EngineState) -> None:
 def check_rows(state: EngineState) -> None:
     """Nothing is stored about accounts, instruments and sessions that do not exist."""
     accounts = rows(state.accounts, layout.ACCOUNT_WORDS)
-    closed = accounts[:, 0] & layout.ACCOUNT_DEFINED_FLAG == 0
+    closed = ACCOUNT_BITS.column(accounts) & layout.ACCOUNT_DEFINED_FLAG == 0
     require(not accounts[closed][1:, 1:].any(), "an account that is not open has something")
-    require(
-        not (low(accounts[0, layout.ACCOUNT_LIVE : layout.ACCOUNT_TODAY + 1]) != 0).any(),
-        "the defaults of accounts count orders",
-    )
-    for array, words in (
-        (state.instruments, layout.INSTRUMENT_WORDS),
-        (state.sessions, layout.SESSION_WORDS),
+    for counted in (ACCOUNT_LIVE_ORDERS, ACCOUNT_TODAY_ORDERS):
+        require(counted.of(accounts[0]) == 0, "the defaults of accounts count orders")
+    for array, words, defined in (
+        (state.instruments, layout.INSTRUMENT_WORDS, INSTRUMENT_DEFINED),
+        (state.sessions, layout.SESSION_WORDS, SESSION_FLAGS),
     ):
         table = rows(array, words)
-        undefined = table[:, 0] & 1 == 0
+        undefined = defined.column(table) & layout.SESSION_DEFINED_FLAG == 0
         require(not table[undefined][1:].any(), "something undefined has something")
-    limits = high(accounts[:, layout.ACCOUNT_LIVE : layout.ACCOUNT_TODAY + 1])
-    require(bool((limits <= HALF >> 1).all()), "an account's limit is out of range")
+    for limit in (ACCOUNT_LIVE_LIMIT, ACCOUNT_TODAY_LIMIT):
+        in_range = limit.column(accounts) <= limit.mask >> 1
+        require(bool(in_range.all()), "an account's limit is out of range")

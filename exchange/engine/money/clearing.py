@@ -1,87 +1,71 @@
 """Clearing: what orders freeze, what is returned, and how money and stock move with a trade.
 
 The rules are in docs/matching.md, "Money and stock". Functions ending in ``_at`` are for callers
-that know the rows already: ``i`` is the first word of the instrument, ``a`` of the account, ``p``
-of the position. What an aggressor will never rest with is never frozen: nothing looks at frozen
-amounts between its checks and its end, so ENTER freezes once, what is left of it.
+that know the rows already: ``instrument_at``, ``account_at`` and ``position_at`` are their first
+words. What an aggressor will never rest with is never frozen: nothing looks at frozen amounts
+between its checks and its end, so ENTER freezes once, what is left of it.
 
 Decisions ENG-10 and ENG-11.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from exchange.codes import Side
+from exchange.engine.book.live_order import account_of_order
+from exchange.engine.money.accounts import balance_row
 from exchange.engine.money.positions import (
-    POSITION_FROZEN,
-    POSITION_OPEN_BUYS,
-    POSITION_OPEN_SHORTS,
     position_change,
     position_find,
 )
 from exchange.engine.state.layout import (
-    ACCOUNT_BALANCES,
-    ACCOUNT_LIVE,
     ACCOUNT_WORDS,
-    COLD_WORDS,
-    CURRENCY_WORDS,
-    INSTRUMENT_FREEZE_RATE,
-    INSTRUMENT_LIVE_ORDERS,
-    INSTRUMENT_MULTIPLIER,
     INSTRUMENT_WORDS,
-    ORDER_ICEBERG,
-    ORDER_WORDS,
-    SESSION_WORDS,
 )
-from exchange.engine.state.memory import divide, get, put
+from exchange.engine.state.memory import divide
+from exchange.engine.state.rows import (
+    add_to_account_live_orders,
+    add_to_balance_amount,
+    add_to_balance_frozen,
+    add_to_instrument_live_orders,
+    add_to_position_frozen,
+    add_to_position_open_buys,
+    add_to_position_open_shorts,
+    currency_fee_account,
+    instrument_currency,
+    instrument_freeze_rate,
+    instrument_multiplier,
+    order_instrument,
+    order_price,
+    order_side,
+)
 from ringbuffer.jit import jit_inline, jit_inline_internal
 
 MILLION = 1_000_000
-_BUY = int(Side.BUY)
-_SELL = int(Side.SELL)
-_ICEBERG_FLAG = ORDER_ICEBERG << 40
 _PRODUCT_FITS = 1 << 42  # times a rate of at most 10^6
 
 
-@jit_inline_internal
-def account_of_session(v: Any, session: int) -> int:
-    return get(v.sessions, session * SESSION_WORDS + 2)
+class Holding(NamedTuple):
+    """First words of what an order is about: its instrument, its account, the position of both."""
+
+    instrument_at: int
+    account_at: int
+    position_at: int
+
+
+class Party(NamedTuple):
+    """One side of a trade: first words of its account and position, and the rate of its fee."""
+
+    account_at: int
+    position_at: int
+    fee_ppm: int
 
 
 @jit_inline_internal
-def account_of_order(v: Any, slot: int) -> int:
-    return account_of_session(v, get(v.orders, slot * ORDER_WORDS + 7) & 0xFFFF)
-
-
-@jit_inline_internal
-def instrument_of_order(v: Any, slot: int) -> int:
-    return (get(v.orders, slot * ORDER_WORDS + 4) >> 48) & 0xFFFF
-
-
-@jit_inline_internal
-def side_of_order(v: Any, slot: int) -> int:
-    return (get(v.orders, slot * ORDER_WORDS + 7) >> 24) & 0xFF
-
-
-@jit_inline_internal
-def hidden_of(v: Any, slot: int) -> int:
-    """What an iceberg has behind the part that its level shows; 0 for all others."""
-    if get(v.orders, slot * ORDER_WORDS + 7) & _ICEBERG_FLAG:
-        return get(v.orders_cold, slot * COLD_WORDS + 3)
-    return 0
-
-
-@jit_inline_internal
-def whole_open(v: Any, slot: int) -> int:
-    """The order's open quantity, shown and hidden."""
-    return get(v.orders, slot * ORDER_WORDS) + hidden_of(v, slot)
-
-
-@jit_inline_internal
-def balance_at(v: Any, i: int, a: int) -> int:
-    """Where the balance of the account is in the instrument's currency; `frozen` follows it."""
-    return a + ACCOUNT_BALANCES + ((get(v.instruments, i) >> 31) & 0x1FFFE)
+def balance_at(view: Any, instrument_at: int, account_at: int) -> int:
+    """First word of the account's balance in the instrument's currency."""
+    return balance_row(account_at, instrument_currency(view, instrument_at))
 
 
 @jit_inline
@@ -102,97 +86,81 @@ def mul_ppm(amount: int, rate: int) -> int:
 
 
 @jit_inline_internal
-def need(v: Any, i: int, price: int, open_quantity: int) -> int:
+def need(view: Any, instrument_at: int, price: int, open_quantity: int) -> int:
     """What a BUY order of ``open_quantity`` at ``price`` freezes."""
-    value = price * open_quantity * get(v.instruments, i + INSTRUMENT_MULTIPLIER)
-    rate = get(v.instruments, i + INSTRUMENT_FREEZE_RATE)
+    value = price * open_quantity * instrument_multiplier(view, instrument_at)
+    rate = instrument_freeze_rate(view, instrument_at)
     return value if rate == 0 else value + ppm_of(value, rate)
 
 
 @jit_inline_internal
-def adjust_at(
-    v: Any, i: int, a: int, p: int, side: int, price: int, before: int, after: int
-) -> None:
+def adjust_at(view: Any, holding: Holding, side: int, price: int, before: int, after: int) -> None:
     """Freeze or return what the order's open quantity needs when it goes from before to after."""
-    if side == _BUY:
-        frozen = balance_at(v, i, a) + 1
-        change = need(v, i, price, after) - need(v, i, price, before)
-        put(v.accounts, frozen, get(v.accounts, frozen) + change)
-        word = p + POSITION_OPEN_BUYS
-    elif side == _SELL:
-        word = p + POSITION_FROZEN
+    position_at = holding.position_at
+    if side == Side.BUY:
+        instrument_at = holding.instrument_at
+        balance = balance_at(view, instrument_at, holding.account_at)
+        change = need(view, instrument_at, price, after) - need(view, instrument_at, price, before)
+        add_to_balance_frozen(view, balance, change)
+        add_to_position_open_buys(view, position_at, after - before)
+    elif side == Side.SELL:
+        add_to_position_frozen(view, position_at, after - before)
     else:
-        word = p + POSITION_OPEN_SHORTS
-    put(v.positions, word, get(v.positions, word) + (after - before))
+        add_to_position_open_shorts(view, position_at, after - before)
 
 
 @jit_inline_internal
-def count_live_at(v: Any, i: int, a: int, change: int) -> None:
+def count_live_at(view: Any, holding: Holding, change: int) -> None:
     """One order more (1) or less (-1) lives."""
-    put(v.accounts, a + ACCOUNT_LIVE, get(v.accounts, a + ACCOUNT_LIVE) + change)
-    put(
-        v.instruments,
-        i + INSTRUMENT_LIVE_ORDERS,
-        get(v.instruments, i + INSTRUMENT_LIVE_ORDERS) + change,
-    )
+    add_to_account_live_orders(view, holding.account_at, change)
+    add_to_instrument_live_orders(view, holding.instrument_at, change)
 
 
 @jit_inline_internal
-def freeze_at(v: Any, i: int, a: int, p: int, side: int, price: int, quantity: int) -> None:
+def freeze_at(view: Any, holding: Holding, side: int, price: int, quantity: int) -> None:
     """A new live order: freeze what it needs and count it."""
-    adjust_at(v, i, a, p, side, price, 0, quantity)
-    count_live_at(v, i, a, 1)
+    adjust_at(view, holding, side, price, 0, quantity)
+    count_live_at(view, holding, 1)
 
 
 @jit_inline_internal
-def release_at(
-    v: Any, i: int, a: int, p: int, side: int, price: int, before: int, after: int
-) -> None:
+def release_at(view: Any, holding: Holding, side: int, price: int, before: int, after: int) -> None:
     """A live order's open quantity shrinks: return what it no longer needs; at 0 it is gone."""
-    adjust_at(v, i, a, p, side, price, before, after)
+    adjust_at(view, holding, side, price, before, after)
     if after == 0:
-        count_live_at(v, i, a, -1)
+        count_live_at(view, holding, -1)
 
 
 @jit_inline_internal
-def release_order(v: Any, slot: int, before: int, after: int) -> None:
-    """As ``release``, of the live order in ``slot``."""
-    account = account_of_order(v, slot)
-    instrument = instrument_of_order(v, slot)
-    release_at(
-        v, instrument * INSTRUMENT_WORDS, account * ACCOUNT_WORDS,
-        position_find(v, account, instrument), side_of_order(v, slot),
-        get(v.orders, slot * ORDER_WORDS + 1), before, after,
-    )  # fmt: skip
+def holding_of(view: Any, slot: int) -> Holding:
+    """Of the live order in ``slot``, whose position exists because it lives."""
+    account = account_of_order(view, slot)
+    instrument = order_instrument(view, slot)
+    position_at = position_find(view, account, instrument)
+    return Holding(instrument * INSTRUMENT_WORDS, account * ACCOUNT_WORDS, position_at)
+
+
+@jit_inline_internal
+def release_order(view: Any, slot: int, before: int, after: int) -> None:
+    """As ``release_at``, of the live order in ``slot``."""
+    holding = holding_of(view, slot)
+    release_at(view, holding, order_side(view, slot), order_price(view, slot), before, after)
 
 
 @jit_inline_internal
 def settle_at(
-    v: Any,
-    i: int,
-    buyer: int,
-    buyer_position: int,
-    seller: int,
-    seller_position: int,
-    price: int,
-    quantity: int,
-    buyer_rate: int,
-    seller_rate: int,
+    view: Any, instrument_at: int, buyer: Party, seller: Party, price: int, quantity: int
 ) -> None:
-    """Money, fees and stock of one trade; ``buyer``, ``seller``: first words of the accounts."""
-    multiplier = get(v.instruments, i + INSTRUMENT_MULTIPLIER)
+    """Money, fees and stock of one trade."""
+    multiplier = instrument_multiplier(view, instrument_at)
     value = price * quantity * multiplier
-    buyer_fee = mul_ppm(value, buyer_rate)
-    seller_fee = mul_ppm(value, seller_rate)
-    currency = (get(v.instruments, i) >> 32) & 0xFFFF
-    fee_account = get(v.currencies, currency * CURRENCY_WORDS + 3)
-    accounts = v.accounts
+    buyer_fee = mul_ppm(value, buyer.fee_ppm)
+    seller_fee = mul_ppm(value, seller.fee_ppm)
+    currency = instrument_currency(view, instrument_at)
+    fee_account_at = currency_fee_account(view, currency) * ACCOUNT_WORDS
     # one after the other: the three may be the same account
-    at = balance_at(v, i, buyer)
-    put(accounts, at, get(accounts, at) - value - buyer_fee)
-    at = balance_at(v, i, seller)
-    put(accounts, at, get(accounts, at) + value - seller_fee)
-    at = balance_at(v, i, fee_account * ACCOUNT_WORDS)
-    put(accounts, at, get(accounts, at) + buyer_fee + seller_fee)
-    position_change(v, buyer_position, quantity, price, multiplier)
-    position_change(v, seller_position, -quantity, price, multiplier)
+    add_to_balance_amount(view, balance_row(buyer.account_at, currency), -value - buyer_fee)
+    add_to_balance_amount(view, balance_row(seller.account_at, currency), value - seller_fee)
+    add_to_balance_amount(view, balance_row(fee_account_at, currency), buyer_fee + seller_fee)
+    position_change(view, buyer.position_at, quantity, price, multiplier)
+    position_change(view, seller.position_at, -quantity, price, multiplier)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from exchange.engine.state.functions import engine_function
 from exchange.engine.state.layout import (
     MAX_POSITIONS,
     POSITION_MASK,
@@ -15,62 +16,78 @@ from exchange.engine.state.layout import (
     POSITIONS_USED,
 )
 from exchange.engine.state.memory import divide, get, multiply, put, remainder, shift_right, top_bit
-from ringbuffer.jit import jit, jit_inline, jit_inline_internal, jit_internal
-
-# words of a position
-POSITION_QUANTITY = 1
-POSITION_FROZEN = 2
-POSITION_COST = 3
-POSITION_OPEN_BUYS = 4
-POSITION_OPEN_SHORTS = 5
+from exchange.engine.state.rows import (
+    position_cost,
+    position_name_of,
+    position_quantity,
+    set_position_cost,
+    set_position_name,
+    set_position_quantity,
+)
+from ringbuffer.jit import jit, jit_inline, jit_inline_internal
 
 _SPREAD = 0x9E3779B97F4A7C15 - (1 << 64)  # 2^64 / golden ratio, as a signed number
 _PRODUCT_BITS = 61  # the product of numbers whose top bits add up to less is below 2^62
 _HALF_BITS = 20
 _HALF_MASK = (1 << _HALF_BITS) - 1
+_INSTRUMENT_BITS = 16  # of a position's name
+_HASH_SHIFT = 32
 
 
 @jit_inline_internal
-def position_place(v: Any, account: int, instrument: int) -> int:
+def position_name(account: int, instrument: int) -> int:
+    """What identifies the position of the account in the instrument; never 0."""
+    return ((account << _INSTRUMENT_BITS) | instrument) + 1
+
+
+@jit_inline_internal
+def next_place(view: Any, position_at: int) -> int:
+    """The first word of the row after ``position_at``, the first one after the last."""
+    last = get(view.scalars, POSITION_MASK) * POSITION_WORDS
+    return (position_at + POSITION_WORDS) & last
+
+
+@jit_inline_internal
+def position_place(view: Any, account: int, instrument: int) -> int:
     """The first word of the row where probing starts."""
-    mixed = multiply((account << 16) | instrument, _SPREAD)
-    return (shift_right(mixed, 32) & get(v.scalars, POSITION_MASK)) * POSITION_WORDS
+    mixed = multiply(position_name(account, instrument) - 1, _SPREAD)
+    return (shift_right(mixed, _HASH_SHIFT) & get(view.scalars, POSITION_MASK)) * POSITION_WORDS
 
 
 @jit_inline_internal
-def position_find(v: Any, account: int, instrument: int) -> int:
+def position_find(view: Any, account: int, instrument: int) -> int:
     """The first word of the position's row, or -1 when it does not exist."""
-    name = ((account << 16) | instrument) + 1
-    at = position_place(v, account, instrument)
+    name = position_name(account, instrument)
+    position_at = position_place(view, account, instrument)
     while True:
-        found = get(v.positions, at)
+        found = position_name_of(view, position_at)
         if found == name:
-            return at
+            return position_at
         if found == 0:
             return -1
-        at = (at + POSITION_WORDS) & (get(v.scalars, POSITION_MASK) * POSITION_WORDS)
+        position_at = next_place(view, position_at)
 
 
 @jit_inline_internal
-def position_can_make(v: Any) -> bool:
+def position_can_make(view: Any) -> bool:
     """Whether there is room for another position."""
-    return get(v.scalars, POSITIONS_USED) < get(v.scalars, MAX_POSITIONS)
+    return get(view.scalars, POSITIONS_USED) < get(view.scalars, MAX_POSITIONS)
 
 
-@jit_internal
-def position_make(v: Any, account: int, instrument: int) -> int:
+@engine_function
+def position_make(view: Any, account: int, instrument: int) -> int:
     """The first word of the position's row, made if need be; room has been checked."""
-    name = ((account << 16) | instrument) + 1
-    at = position_place(v, account, instrument)
+    name = position_name(account, instrument)
+    position_at = position_place(view, account, instrument)
     while True:
-        found = get(v.positions, at)
+        found = position_name_of(view, position_at)
         if found == name:
-            return at
+            return position_at
         if found == 0:
-            put(v.positions, at, name)
-            put(v.scalars, POSITIONS_USED, get(v.scalars, POSITIONS_USED) + 1)
-            return at
-        at = (at + POSITION_WORDS) & (get(v.scalars, POSITION_MASK) * POSITION_WORDS)
+            set_position_name(view, position_at, name)
+            put(view.scalars, POSITIONS_USED, get(view.scalars, POSITIONS_USED) + 1)
+            return position_at
+        position_at = next_place(view, position_at)
 
 
 @jit
@@ -94,21 +111,21 @@ def share_of_cost(cost: int, part: int, whole: int) -> int:
 
 
 @jit_inline_internal
-def position_change(v: Any, p: int, d: int, price: int, multiplier: int) -> None:
-    """Change the position at ``p`` by ``d`` (not 0), bought or sold at ``price`` a unit."""
-    quantity = get(v.positions, p + POSITION_QUANTITY)
-    cost = get(v.positions, p + POSITION_COST)
-    put(v.positions, p + POSITION_QUANTITY, quantity + d)
-    if quantity == 0 or (quantity ^ d) >= 0:
-        put(v.positions, p + POSITION_COST, cost + price * d * multiplier)
+def position_change(view: Any, position_at: int, change: int, price: int, multiplier: int) -> None:
+    """Add ``change`` (not 0) to the position, bought or sold at ``price`` a unit."""
+    quantity = position_quantity(view, position_at)
+    cost = position_cost(view, position_at)
+    set_position_quantity(view, position_at, quantity + change)
+    if quantity == 0 or (quantity ^ change) >= 0:
+        set_position_cost(view, position_at, cost + price * change * multiplier)
         return
     held = quantity if quantity > 0 else -quantity
-    size = d if d > 0 else -d
+    size = change if change > 0 else -change
     if size > held:
         # it turns: what is left of the change starts a position of the other sign
-        put(v.positions, p + POSITION_COST, price * (quantity + d) * multiplier)
+        set_position_cost(view, position_at, price * (quantity + change) * multiplier)
         return
     if cost >= 0:
-        put(v.positions, p + POSITION_COST, cost - share_of_cost(cost, size, held))
+        set_position_cost(view, position_at, cost - share_of_cost(cost, size, held))
     else:
-        put(v.positions, p + POSITION_COST, cost + share_of_cost(-cost, size, held))
+        set_position_cost(view, position_at, cost + share_of_cost(-cost, size, held))

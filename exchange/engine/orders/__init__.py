@@ -1,5 +1,7 @@
 """What a client's command does.
 
+terms.py         what a command asks for, decoded
+placing.py       an order that has passed its checks trades, waits or rests
 enter.py         ENTER
 replace.py       REPLACE
 amend.py         CANCEL and MODIFY

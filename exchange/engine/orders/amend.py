@@ -5,167 +5,154 @@ from __future__ import annotations
 from typing import Any
 
 from exchange.codes import CancelReason, EventKind, Reject, Side
-from exchange.engine.book.book import (
-    NO_LEVEL_FLAGS,
-    executed_of,
-    reduce_open,
-    remove_order,
-    told_level,
-)
+from exchange.engine.book.book import NOT_RESTING, reduce_open, remove_order, told_level
+from exchange.engine.book.live_order import account_of_order, executed_of, whole_open
 from exchange.engine.book.order_pool import give_back_slot
 from exchange.engine.book.tokens import token_key, token_probe
 from exchange.engine.money.cancel_ratio import count_cancel
-from exchange.engine.money.clearing import (
-    account_of_order,
-    adjust_at,
-    instrument_of_order,
-    release_order,
-    whole_open,
-)
-from exchange.engine.money.positions import (
-    POSITION_FROZEN,
-    POSITION_OPEN_SHORTS,
-    POSITION_QUANTITY,
-    position_find,
-)
+from exchange.engine.money.clearing import Holding, adjust_at, holding_of, release_order
 from exchange.engine.orders.risk import may_short, position_limit
-from exchange.engine.state.events import emit_cancel_rejected, emit_order_event
+from exchange.engine.state.events import emit_cancel_rejected, emit_order_report
+from exchange.engine.state.functions import engine_function
 from exchange.engine.state.layout import (
-    ACCOUNT_WORDS,
-    INSTRUMENT_LOT,
     INSTRUMENT_WORDS,
-    ORDER_WORDS,
-    TOKEN_WORDS,
 )
-from exchange.engine.state.memory import get, put, remainder
+from exchange.engine.state.memory import remainder
+from exchange.engine.state.rows import (
+    instrument_lot,
+    order_flags,
+    order_id_of,
+    order_instrument,
+    order_price,
+    order_side,
+    position_frozen,
+    position_open_shorts,
+    position_quantity,
+    set_order_side,
+    token_order_id,
+    token_slot,
+)
 from exchange.engine.state.trading_states import cancel_refused
-from ringbuffer.jit import jit_inline_internal, jit_internal
+from ringbuffer.jit import jit_inline_internal
 
-_CANCELED = int(EventKind.CANCELED)
-_MODIFIED = int(EventKind.MODIFIED)
-_BUY = int(Side.BUY)
-_SELL = int(Side.SELL)
-_LAST_SIDE = int(Side.SELL_SHORT_EXEMPT)
-_USER = int(CancelReason.USER)
-_INSTRUMENT_HALTED = int(Reject.INSTRUMENT_HALTED)
-_ORDER_WAITING = int(Reject.ORDER_WAITING)
+_LAST_SIDE = int(max(Side))
 
 
 @jit_inline_internal
-def live_order(v: Any, hashed: int, token_0: int, tail: int, session: int) -> int:
+def live_order(view: Any, hashed: int, token_0: int, tail: int, session: int) -> int:
     """The slot of the live order that (session, token) names; 0 if there is none."""
-    entry = token_probe(v, hashed, token_0, token_key(tail, session))
+    entry = token_probe(view, hashed, token_0, token_key(tail, session))
     if entry <= 0:
         return 0
-    slot = get(v.token_log, entry * TOKEN_WORDS + 2)
-    order_id = get(v.token_log, entry * TOKEN_WORDS + 3)
-    if order_id == 0 or get(v.orders, slot * ORDER_WORDS + 2) != order_id:
+    slot = token_slot(view, entry)
+    order_id = token_order_id(view, entry)
+    if order_id == 0 or order_id_of(view, slot) != order_id:
         return 0
     return slot
 
 
 @jit_inline_internal
-def _cancel_at_once(v: Any, slot: int, reason: int) -> None:
-    whole = whole_open(v, slot)
-    release_order(v, slot, whole, 0)
-    level = remove_order(v, slot)
-    emit_order_event(v, slot, level, _CANCELED, reason, whole, 0, 1)
-    give_back_slot(v, slot)
+def _cancel_at_once(view: Any, slot: int, reason: int) -> None:
+    whole = whole_open(view, slot)
+    release_order(view, slot, whole, 0)
+    level = remove_order(view, slot)
+    emit_order_report(view, EventKind.CANCELED, reason, slot, level, whole, 0)
+    give_back_slot(view, slot)
 
 
-@jit_internal
-def cancel_whole(v: Any, slot: int, reason: int) -> None:
+@engine_function
+def cancel_whole(view: Any, slot: int, reason: int) -> None:
     """Cancel a live order of any kind, return what it has frozen, and say so."""
-    _cancel_at_once(v, slot, reason)
+    _cancel_at_once(view, slot, reason)
 
 
 @jit_inline_internal
-def intended_open(v: Any, slot: int, total: int) -> int:
+def intended_open(view: Any, slot: int, total: int) -> int:
     """What an order keeps open when its chain's intended total is ``total``: whole lots, >= 0."""
     if total <= 0:
         return 0
-    rest = total - executed_of(v, slot)
+    rest = total - executed_of(view, slot)
     if rest <= 0:
         return 0
-    lot = get(v.instruments, instrument_of_order(v, slot) * INSTRUMENT_WORDS + INSTRUMENT_LOT)
+    lot = instrument_lot(view, order_instrument(view, slot) * INSTRUMENT_WORDS)
     return rest if lot == 1 else rest - remainder(rest, lot)
 
 
 @jit_inline_internal
-def apply_cancel(v: Any, slot: int, total: int, is_user: bool) -> None:
+def apply_cancel(view: Any, slot: int, total: int, is_user: bool) -> None:
     """CANCEL and CANCEL_BY_ORDER_ID of the live order in ``slot`` (0 = none).
 
     ``is_user``: a client asked, not an operator; it may ask for this order.
     """
     if slot == 0:
         return
-    if is_user and cancel_refused(v, instrument_of_order(v, slot) * INSTRUMENT_WORDS):
-        emit_cancel_rejected(v, slot, _INSTRUMENT_HALTED)
+    if is_user and cancel_refused(view, order_instrument(view, slot) * INSTRUMENT_WORDS):
+        emit_cancel_rejected(view, slot, Reject.INSTRUMENT_HALTED)
         return
-    kept = intended_open(v, slot, total)
-    before = whole_open(v, slot)
+    kept = intended_open(view, slot, total)
+    before = whole_open(view, slot)
     if kept >= before:
         return
     if kept == 0:
-        account = account_of_order(v, slot)
-        _cancel_at_once(v, slot, _USER)
+        account = account_of_order(view, slot)
+        _cancel_at_once(view, slot, CancelReason.USER)
         if is_user:
-            count_cancel(v, account)
+            count_cancel(view, account)
         return
-    reduce_open(v, slot, before - kept)
-    release_order(v, slot, before, kept)
-    emit_order_event(v, slot, told_level(v, slot), _CANCELED, _USER, before - kept, kept, 1)
+    reduce_open(view, slot, before - kept)
+    release_order(view, slot, before, kept)
+    level = told_level(view, slot)
+    emit_order_report(
+        view, EventKind.CANCELED, CancelReason.USER, slot, level, before - kept, kept
+    )  # fmt: skip
 
 
 @jit_inline_internal
-def _may_change_side(v: Any, i: int, a: int, p: int, old: int, new: int, own: int, q: int) -> bool:
-    """Whether an order with ``own`` open on side ``old`` may sell ``q`` on side ``new`` instead."""
-    if old == _SELL:
-        # the order itself has frozen `own` of the stock
-        frozen = get(v.positions, p + POSITION_FROZEN) - own
-    else:
-        frozen = get(v.positions, p + POSITION_FROZEN)
-    left = get(v.positions, p + POSITION_QUANTITY) - frozen - q
-    if new == _SELL:
+def _may_change_side(
+    view: Any, holding: Holding, old_side: int, side: int, own_open: int, quantity: int
+) -> bool:
+    """Whether an order may sell ``quantity`` on ``side``, not ``own_open`` on ``old_side``."""
+    position_at = holding.position_at
+    frozen = position_frozen(view, position_at)
+    if old_side == Side.SELL:
+        # the order itself has frozen that much of the stock
+        frozen -= own_open
+    left = position_quantity(view, position_at) - frozen - quantity
+    if side == Side.SELL:
         return left >= 0
-    if not may_short(v, a):
+    if not may_short(view, holding.account_at):
         return False
-    if old != _SELL:
+    if old_side != Side.SELL:
         return True
-    return get(v.positions, p + POSITION_OPEN_SHORTS) - left <= position_limit(v, i, a)
+    limit = position_limit(view, holding.instrument_at, holding.account_at)
+    return position_open_shorts(view, position_at) - left <= limit
 
 
-@jit_internal
-def apply_modify(v: Any, slot: int, side: int, total: int) -> None:
+@engine_function
+def apply_modify(view: Any, slot: int, side: int, total: int) -> None:
     """MODIFY and MODIFY_BY_ORDER_ID of the live order in ``slot`` to ``side`` and ``total``."""
-    o = slot * ORDER_WORDS
-    instrument = instrument_of_order(v, slot)
-    i = instrument * INSTRUMENT_WORDS
-    if cancel_refused(v, i):
-        emit_cancel_rejected(v, slot, _INSTRUMENT_HALTED)
+    if cancel_refused(view, order_instrument(view, slot) * INSTRUMENT_WORDS):
+        emit_cancel_rejected(view, slot, Reject.INSTRUMENT_HALTED)
         return
-    word = get(v.orders, o + 7)
-    if word & NO_LEVEL_FLAGS:
-        emit_cancel_rejected(v, slot, _ORDER_WAITING)
+    if order_flags(view, slot) & NOT_RESTING:
+        emit_cancel_rejected(view, slot, Reject.ORDER_WAITING)
         return
-    old_side = (word >> 24) & 0xFF
-    if side > _LAST_SIDE or (side == _BUY) != (old_side == _BUY):
+    old_side = order_side(view, slot)
+    if side > _LAST_SIDE or (side == Side.BUY) != (old_side == Side.BUY):
         return
-    kept = intended_open(v, slot, total)
-    before = whole_open(v, slot)
+    kept = intended_open(view, slot, total)
+    before = whole_open(view, slot)
     if kept <= 0 or kept > before or (kept == before and side == old_side):
         return
-    account = account_of_order(v, slot)
-    a = account * ACCOUNT_WORDS
-    p = position_find(v, account, instrument)
-    if side != old_side and not _may_change_side(v, i, a, p, old_side, side, before, kept):
+    holding = holding_of(view, slot)
+    if side != old_side and not _may_change_side(view, holding, old_side, side, before, kept):
         return
-    price = get(v.orders, o + 1)
-    adjust_at(v, i, a, p, old_side, price, before, 0)
-    adjust_at(v, i, a, p, side, price, 0, kept)
-    put(v.orders, o + 7, (word & ~(0xFF << 24)) | (side << 24))
+    price = order_price(view, slot)
+    adjust_at(view, holding, old_side, price, before, 0)
+    adjust_at(view, holding, side, price, 0, kept)
+    set_order_side(view, slot, side)
     level = 0
     if kept != before:
-        reduce_open(v, slot, before - kept)
-        level = told_level(v, slot)
-    emit_order_event(v, slot, level, _MODIFIED, 0, kept, kept, 1)
+        reduce_open(view, slot, before - kept)
+        level = told_level(view, slot)
+    emit_order_report(view, EventKind.MODIFIED, 0, slot, level, kept, kept)

@@ -1,6 +1,6 @@
 """Cancelling many orders in one command, always in ascending order of order id.
 
-Candidates are collected in ``v.selection``, sorted there (radix sort, least significant digit
+Candidates are collected in ``view.selection``, sorted there (radix sort, least significant digit
 first) and cancelled one after the other, with the memory of those to come asked for ahead. An
 instrument's orders are found through its books; all others by one pass over the order slots.
 
@@ -13,36 +13,51 @@ Decision ENG-6.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
-from exchange.codes import MASS_CANCEL_ANY_SIDE
+from exchange.codes import MASS_CANCEL_ANY_SIDE, Side
+from exchange.engine.book.book import NOT_RESTING, book_of
 from exchange.engine.book.levels import level_of, next_worse_key
 from exchange.engine.book.order_pool import order_id_place
+from exchange.engine.book.stops import stop_book_of
 from exchange.engine.money.cancel_ratio import count_cancel
-from exchange.engine.money.clearing import account_of_session
 from exchange.engine.orders.amend import cancel_whole
+from exchange.engine.state.fields import reader, writer
+from exchange.engine.state.functions import engine_function
 from exchange.engine.state.layout import (
-    BOOK_WORDS,
     HELD_HEAD,
-    INSTRUMENT_LIVE_ORDERS,
     INSTRUMENT_WORDS,
     LEVEL_WORDS,
     MAX_INSTRUMENTS,
     MAX_ORDERS,
-    ORDER_HELD,
     ORDER_HIGH,
     ORDER_IMMEDIATE,
     ORDER_MARKET_HOURS,
-    ORDER_WAITING,
     ORDER_WORDS,
     SELECTION_COUNTERS,
     SESSION_CANCEL_FLAG,
-    SESSION_WORDS,
     TIMESTAMP_NS,
 )
 from exchange.engine.state.memory import get, put, touch
+from exchange.engine.state.rows import (
+    book_best,
+    instrument_live_orders,
+    level_head,
+    order_flags,
+    order_id_of,
+    order_instrument,
+    order_level,
+    order_next,
+    order_previous,
+    order_session,
+    order_side,
+    session_account,
+    session_cancel_after,
+    session_flags,
+)
 from exchange.engine.state.trading_states import NANOSECONDS, cancel_refused
-from ringbuffer.jit import jit_inline_internal, jit_internal
+from exchange.records import part, whole
+from ringbuffer.jit import jit_inline_internal
 
 ANY_SIDE = MASS_CANCEL_ANY_SIDE
 
@@ -54,191 +69,207 @@ OVERDUE = 3  # of sessions whose cancel-after second has come; by session, then 
 IMMEDIATE = 4  # resting, but only until the auction ends
 MARKET_HOURS = 5
 
+_PAIR_WORDS = 2
+_PAIR_ORDER_ID = whole(0)
+_PAIR_SLOT = part(1, 0, 32)
+_PAIR_SESSION = part(1, 32, 32)
 _FIRST = SELECTION_COUNTERS
 _DIGIT_BITS = 11
 _DIGIT_MASK = SELECTION_COUNTERS - 1
-_HALF = (1 << 32) - 1
+_LARGEST_BITS = 63  # of an order id
 _AHEAD = 8
-_FLAGS_SHIFT = 40
-_NOT_RESTING = (ORDER_WAITING | ORDER_HELD) << _FLAGS_SHIFT
-_IMMEDIATE_FLAG = ORDER_IMMEDIATE << _FLAGS_SHIFT
-_MARKET_HOURS_FLAG = ORDER_MARKET_HOURS << _FLAGS_SHIFT
 
 assert SELECTION_COUNTERS == 1 << _DIGIT_BITS
 
+# by the first word of a pair
+_pair_order_id = reader("selection", 1, _PAIR_ORDER_ID)
+_pair_slot = reader("selection", 1, _PAIR_SLOT)
+_pair_session = reader("selection", 1, _PAIR_SESSION)
+_set_pair_order_id = writer("selection", 1, _PAIR_ORDER_ID)
+_set_pair_slot = writer("selection", 1, _PAIR_SLOT)
+_set_pair_session = writer("selection", 1, _PAIR_SESSION)
+
+
+class Wanted(NamedTuple):
+    """Which live orders are meant: those that pass all filters (0: any; ANY_SIDE) and ``rule``."""
+
+    account: int
+    session: int
+    side: int
+    rule: int
+
 
 @jit_inline_internal
-def _meant(v: Any, slot: int, session: int, word: int, rule: int) -> bool:
-    """Whether ``rule`` means the live order in ``slot``; ``word``: its identity and flags."""
+def _meant(view: Any, slot: int, session: int, rule: int) -> bool:
+    """Whether ``rule`` means the live order in ``slot``, which is of ``session``."""
     if rule == EVERY:
         return True
     if rule == NOT_HALTED:
-        instrument = (get(v.orders, slot * ORDER_WORDS + 4) >> 48) & 0xFFFF
-        return not cancel_refused(v, instrument * INSTRUMENT_WORDS)
+        return not cancel_refused(view, order_instrument(view, slot) * INSTRUMENT_WORDS)
     if rule == ON_DISCONNECT:
-        return get(v.sessions, session * SESSION_WORDS) & SESSION_CANCEL_FLAG != 0
+        return session_flags(view, session) & SESSION_CANCEL_FLAG != 0
     if rule == OVERDUE:
-        second = get(v.sessions, session * SESSION_WORDS + 7)
-        return second != 0 and second <= get(v.scalars, TIMESTAMP_NS) // NANOSECONDS
+        second = session_cancel_after(view, session)
+        return second != 0 and second <= get(view.scalars, TIMESTAMP_NS) // NANOSECONDS
+    flags = order_flags(view, slot)
     if rule == IMMEDIATE:
-        return word & _NOT_RESTING == 0 and word & _IMMEDIATE_FLAG != 0
-    return word & _MARKET_HOURS_FLAG != 0
+        return flags & NOT_RESTING == 0 and flags & ORDER_IMMEDIATE != 0
+    return flags & ORDER_MARKET_HOURS != 0
 
 
 @jit_inline_internal
-def _consider(
-    v: Any, slot: int, account: int, session: int, side: int, rule: int, count: int
-) -> int:
+def _consider(view: Any, slot: int, wanted: Wanted, count: int) -> int:
     """Select the live order in ``slot`` if it passes; how many are selected now."""
-    word = get(v.orders, slot * ORDER_WORDS + 7)
-    own_session = word & 0xFFFF
-    if session not in (0, own_session):
+    session = order_session(view, slot)
+    if wanted.session not in (0, session):
         return count
-    if account not in (0, account_of_session(v, own_session)):
+    if wanted.account not in (0, session_account(view, session)):
         return count
-    if side != ANY_SIDE and ((word >> 24) & 0xFF != 0) != (side != 0):
+    sells = order_side(view, slot) != Side.BUY
+    if wanted.side != ANY_SIDE and sells != (wanted.side != Side.BUY):
         return count
-    if not _meant(v, slot, own_session, word, rule):
+    if not _meant(view, slot, session, wanted.rule):
         return count
-    at = _FIRST + count * 2
-    put(v.selection, at, get(v.orders, slot * ORDER_WORDS + 2))
-    put(v.selection, at + 1, slot | (own_session << 32))
+    pair_at = _FIRST + count * _PAIR_WORDS
+    _set_pair_order_id(view, pair_at, order_id_of(view, slot))
+    _set_pair_slot(view, pair_at, slot)
+    _set_pair_session(view, pair_at, session)
     return count + 1
 
 
-@jit_internal
-def _select_all(v: Any, account: int, session: int, side: int, rule: int) -> int:
+@engine_function
+def _select_all(view: Any, wanted: Wanted) -> int:
     count = 0
-    for slot in range(1, get(v.scalars, ORDER_HIGH) + 1):
-        if get(v.orders, slot * ORDER_WORDS + 2) != 0:
-            count = _consider(v, slot, account, session, side, rule, count)
+    for slot in range(1, get(view.scalars, ORDER_HIGH) + 1):
+        if order_id_of(view, slot) != 0:
+            count = _consider(view, slot, wanted, count)
     return count
 
 
-@jit_internal
-def _select_in_book(
-    v: Any, book: int, account: int, session: int, side: int, rule: int, count: int
-) -> int:
-    key = get(v.books, book * BOOK_WORDS)
+@engine_function
+def _select_in_book(view: Any, book: int, wanted: Wanted, count: int) -> int:
+    key = book_best(view, book)
     while key != 0:
-        slot = get(v.levels_half, level_of(v, book, key) * (LEVEL_WORDS * 2) + 2)
+        slot = level_head(view, level_of(view, book, key))
         while slot != 0:
-            count = _consider(v, slot, account, session, side, rule, count)
-            slot = get(v.orders_half, slot * (ORDER_WORDS * 2) + 10)
-        key = next_worse_key(v, book, key)
+            count = _consider(view, slot, wanted, count)
+            slot = order_next(view, slot)
+        key = next_worse_key(view, book, key)
     return count
 
 
-@jit_internal
-def _select_in_instrument(
-    v: Any, account: int, session: int, instrument: int, side: int, rule: int
-) -> int:
-    if instrument >= get(v.scalars, MAX_INSTRUMENTS):
+@engine_function
+def _select_in_instrument(view: Any, instrument: int, wanted: Wanted) -> int:
+    if instrument >= get(view.scalars, MAX_INSTRUMENTS):
         return 0
-    if get(v.instruments, instrument * INSTRUMENT_WORDS + INSTRUMENT_LIVE_ORDERS) == 0:
+    if instrument_live_orders(view, instrument * INSTRUMENT_WORDS) == 0:
         return 0
-    stops = instrument + get(v.scalars, MAX_INSTRUMENTS)
     count = 0
-    for book in (instrument * 2, instrument * 2 + 1, stops * 2, stops * 2 + 1):
-        count = _select_in_book(v, book, account, session, side, rule, count)
-    slot = get(v.scalars, HELD_HEAD)
+    for side in (Side.BUY, Side.SELL):
+        count = _select_in_book(view, book_of(instrument, side), wanted, count)
+    for side in (Side.SELL, Side.BUY):
+        count = _select_in_book(view, stop_book_of(view, instrument, side), wanted, count)
+    slot = get(view.scalars, HELD_HEAD)
     while slot != 0:
-        if (get(v.orders, slot * ORDER_WORDS + 4) >> 48) & 0xFFFF == instrument:
-            count = _consider(v, slot, account, session, side, rule, count)
-        slot = get(v.orders_half, slot * (ORDER_WORDS * 2) + 10)
+        if order_instrument(view, slot) == instrument:
+            count = _consider(view, slot, wanted, count)
+        slot = order_next(view, slot)
     return count
 
 
-@jit_internal
-def _pass(v: Any, source: int, target: int, count: int, word: int, least: int, shift: int) -> None:
+@engine_function
+def _pass(
+    view: Any, source: int, target: int, count: int, word: int, least: int, shift: int
+) -> None:
     """One stable pass: by one digit of (``word`` of each pair - ``least``)."""
-    n = v.selection
+    selection = view.selection
     for digit in range(SELECTION_COUNTERS):
-        put(n, digit, 0)
-    for k in range(count):
-        digit = ((get(n, source + 2 * k + word) - least) >> shift) & _DIGIT_MASK
-        put(n, digit, get(n, digit) + 1)
+        put(selection, digit, 0)
+    for number in range(count):
+        sorted_by = get(selection, source + _PAIR_WORDS * number + word)
+        digit = ((sorted_by - least) >> shift) & _DIGIT_MASK
+        put(selection, digit, get(selection, digit) + 1)
     total = 0
     for digit in range(SELECTION_COUNTERS):
-        here = get(n, digit)
-        put(n, digit, total)
+        here = get(selection, digit)
+        put(selection, digit, total)
         total += here
-    for k in range(count):
-        at = source + 2 * k
-        digit = ((get(n, at + word) - least) >> shift) & _DIGIT_MASK
-        place = get(n, digit)
-        put(n, digit, place + 1)
-        put(n, target + 2 * place, get(n, at))
-        put(n, target + 2 * place + 1, get(n, at + 1))
+    for number in range(count):
+        source_at = source + _PAIR_WORDS * number
+        digit = ((get(selection, source_at + word) - least) >> shift) & _DIGIT_MASK
+        place = get(selection, digit)
+        put(selection, digit, place + 1)
+        for each in range(_PAIR_WORDS):
+            put(selection, target + _PAIR_WORDS * place + each, get(selection, source_at + each))
 
 
-@jit_internal
-def sort_selection(v: Any, count: int, by_session: bool) -> int:
+@engine_function
+def sort_selection(view: Any, count: int, by_session: bool) -> int:
     """Sort the first ``count`` pairs by order id, or by session and then order id; where they are.
 
     Orders entered one after the other often lie in ascending slots: then there is nothing to do.
     """
-    n = v.selection
     source = _FIRST
-    target = _FIRST + 2 * (get(v.scalars, MAX_ORDERS) + 1)
+    target = _FIRST + _PAIR_WORDS * (get(view.scalars, MAX_ORDERS) + 1)
     if count < 2:
         return source
-    least = get(n, source)
+    least = _pair_order_id(view, source)
     most = least
+    previous = least
     sorted_already = True
-    for k in range(1, count):
-        order_id = get(n, source + 2 * k)
-        if order_id < get(n, source + 2 * k - 2):
+    for number in range(1, count):
+        order_id = _pair_order_id(view, source + _PAIR_WORDS * number)
+        if order_id < previous:
             sorted_already = False
+        previous = order_id
         least = min(least, order_id)
         most = max(most, order_id)
     shift = 0
-    while not sorted_already and shift < 63 and (most - least) >> shift != 0:
-        _pass(v, source, target, count, 0, least, shift)
+    while not sorted_already and shift < _LARGEST_BITS and (most - least) >> shift != 0:
+        _pass(view, source, target, count, _PAIR_ORDER_ID.word, least, shift)
         source, target = target, source
         shift += _DIGIT_BITS
     if by_session:
-        for shift in (32, 32 + _DIGIT_BITS):
-            _pass(v, source, target, count, 1, 0, shift)
+        for shift in (_PAIR_SESSION.shift, _PAIR_SESSION.shift + _DIGIT_BITS):
+            _pass(view, source, target, count, _PAIR_SESSION.word, 0, shift)
             source, target = target, source
     return source
 
 
 @jit_inline_internal
-def _prefetch(v: Any, at: int, k: int, count: int) -> None:
-    """Ask for what cancelling pair ``k`` + some will touch, the nearer the more of it."""
-    n = v.selection
-    if k + 2 * _AHEAD < count:
-        touch(v.orders, (get(n, at + 2 * (k + 2 * _AHEAD) + 1) & _HALF) * ORDER_WORDS)
-    if k + _AHEAD < count:
-        slot = get(n, at + 2 * (k + _AHEAD) + 1) & _HALF
-        half = slot * (ORDER_WORDS * 2)
-        touch(v.orders, get(v.orders_half, half + 10) * ORDER_WORDS)
-        touch(v.orders, get(v.orders_half, half + 11) * ORDER_WORDS)
-        touch(v.levels, get(v.orders_half, half + 12) * LEVEL_WORDS)
-        touch(v.order_ids, order_id_place(v, get(n, at + 2 * (k + _AHEAD))))
+def _prefetch(view: Any, pairs_at: int, number: int, count: int) -> None:
+    """Ask for what cancelling pair ``number`` + some will touch, the nearer the more of it."""
+    if number + 2 * _AHEAD < count:
+        far_at = pairs_at + _PAIR_WORDS * (number + 2 * _AHEAD)
+        touch(view.orders, _pair_slot(view, far_at) * ORDER_WORDS)
+    if number + _AHEAD < count:
+        near_at = pairs_at + _PAIR_WORDS * (number + _AHEAD)
+        slot = _pair_slot(view, near_at)
+        touch(view.orders, order_next(view, slot) * ORDER_WORDS)
+        touch(view.orders, order_previous(view, slot) * ORDER_WORDS)
+        touch(view.levels, order_level(view, slot) * LEVEL_WORDS)
+        touch(view.order_ids, order_id_place(view, _pair_order_id(view, near_at)))
 
 
-@jit_internal
-def _cancel_selection(v: Any, at: int, count: int, reason: int, counted: bool) -> None:
-    """Cancel the ``count`` orders whose pairs are at ``at``; ``counted``: for the cancel ratio."""
-    for k in range(count):
-        _prefetch(v, at, k, count)
-        pair = get(v.selection, at + 2 * k + 1)
-        cancel_whole(v, pair & _HALF, reason)
+@engine_function
+def _cancel_selection(view: Any, pairs_at: int, count: int, reason: int, counted: bool) -> None:
+    """Cancel ``count`` orders, whose pairs are at ``pairs_at``; ``counted``: in cancel ratios."""
+    for number in range(count):
+        _prefetch(view, pairs_at, number, count)
+        pair_at = pairs_at + _PAIR_WORDS * number
+        session = _pair_session(view, pair_at)
+        cancel_whole(view, _pair_slot(view, pair_at), reason)
         if counted:
-            count_cancel(v, account_of_session(v, pair >> 32))
+            count_cancel(view, session_account(view, session))
 
 
-@jit_internal
-def select_and_cancel(
-    v: Any, account: int, session: int, instrument: int, side: int, rule: int, reason: int
-) -> int:
-    """Cancel the live orders that pass all filters (0: any; ANY_SIDE) and ``rule``; how many."""
+@engine_function
+def select_and_cancel(view: Any, instrument: int, wanted: Wanted, reason: int) -> int:
+    """Cancel the live orders of an instrument (0: of all) that are ``wanted``; how many."""
     if instrument == 0:
-        count = _select_all(v, account, session, side, rule)
+        count = _select_all(view, wanted)
     else:
-        count = _select_in_instrument(v, account, session, instrument, side, rule)
-    at = sort_selection(v, count, rule in (ON_DISCONNECT, OVERDUE))
-    _cancel_selection(v, at, count, reason, rule == NOT_HALTED)
+        count = _select_in_instrument(view, instrument, wanted)
+    pairs_at = sort_selection(view, count, wanted.rule in (ON_DISCONNECT, OVERDUE))
+    _cancel_selection(view, pairs_at, count, reason, wanted.rule == NOT_HALTED)
     return count

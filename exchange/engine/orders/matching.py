@@ -1,269 +1,299 @@
 """Matching an aggressor against the opposite book: trades, clearing, self-trade prevention.
 
 ``match`` is the innermost loop of the exchange. It moves money and stock of both sides and returns
-what makers no longer need frozen; what the aggressor has frozen is its caller's (clearing.py).
+what resting orders no longer need frozen; what the aggressor has frozen is its caller's.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from exchange.codes import FLAG_LEVEL, EventKind, SelfTradePrevention, Side
-from exchange.engine.book.book import add_executed, level_of_order, refresh, remove_order
-from exchange.engine.book.levels import find_leaf, next_worse_key
+from exchange.codes import EventKind, SelfTradePrevention, Side
+from exchange.engine.book.book import refresh, remove_order
+from exchange.engine.book.levels import level_of, next_worse_key
+from exchange.engine.book.live_order import account_of_order, add_executed, hidden_of, whole_open
 from exchange.engine.book.order_pool import give_back_slot
 from exchange.engine.money.clearing import (
-    account_of_order,
+    Holding,
+    Party,
     adjust_at,
     count_live_at,
-    hidden_of,
     release_order,
     settle_at,
-    whole_open,
 )
 from exchange.engine.money.positions import position_find
 from exchange.engine.orders.breaker import breaker_trade
 from exchange.engine.state.events import (
+    NO_LEVEL,
+    Aggressor,
+    Detail,
+    Subject,
     emit_order_event,
     emit_trade,
     next_session_sequence,
+    session_in,
+    side_in,
+    subject_of_order,
+    totals_of,
     write_event,
 )
+from exchange.engine.state.functions import engine_function
 from exchange.engine.state.layout import (
-    ACCOUNT_FLAGS,
     ACCOUNT_WORDS,
-    BOOK_WORDS,
-    INSTRUMENT_LAST_PRICE,
-    INSTRUMENT_MAKER_FEE,
-    INSTRUMENT_TAKER_FEE,
     INSTRUMENT_WORDS,
-    LEVEL_WORDS,
     MATCH_END,
     MATCH_TRADED,
-    ORDER_WORDS,
 )
-from exchange.engine.state.memory import get, put, shift_right
-from ringbuffer.jit import jit_inline_internal, jit_internal
+from exchange.engine.state.memory import get, put
+from exchange.engine.state.rows import (
+    account_prevention_group,
+    account_prevention_mode,
+    add_to_level_quantity,
+    add_to_order_open,
+    book_best,
+    book_level,
+    instrument_maker_fee,
+    instrument_taker_fee,
+    level_head,
+    level_hidden,
+    level_quantity,
+    order_id_of,
+    order_level,
+    order_next,
+    order_open,
+    order_price,
+    order_session,
+    order_side,
+    set_instrument_last_price,
+)
+from exchange.records import EVENT_LIQUIDITY
+from ringbuffer.jit import jit_inline_internal
 
 # values of MATCH_END
 ENDED = 0  # the aggressor is filled, or nothing acceptable is left
 PREVENTED = 1  # the aggressor met an order of its own group and is gone
 TRIPPED = 2  # the last trade tripped the circuit breaker
 
-_BUY = int(Side.BUY)
-_REFRESHED = int(EventKind.REFRESHED)
-_SELF_TRADE_PREVENTED = int(EventKind.SELF_TRADE_PREVENTED)
-_CANCEL_RESTING = int(SelfTradePrevention.CANCEL_RESTING)
-_CANCEL_INCOMING = int(SelfTradePrevention.CANCEL_INCOMING)
-_CANCEL_BOTH = int(SelfTradePrevention.CANCEL_BOTH)
-_DECREMENT = int(SelfTradePrevention.DECREMENT)
-_LIQUIDITY_RESTING = ord("A") << 40  # byte 125 of the event
-_LIQUIDITY_INCOMING = ord("R") << 40
+_RESTING_LIQUIDITY = ord("A") << EVENT_LIQUIDITY.shift
+_AGGRESSOR_LIQUIDITY = ord("R") << EVENT_LIQUIDITY.shift
 
 
 @jit_inline_internal
-def prevention_mode(v: Any, a: int) -> int:
-    """The SelfTradePrevention of the account whose first word is ``a``."""
-    return (get(v.accounts, a + ACCOUNT_FLAGS) >> 8) & 0xFF
+def same_group(view: Any, account_at: int, other_at: int) -> bool:
+    """Whether two accounts must not trade with each other."""
+    group = account_prevention_group(view, account_at)
+    same = group != 0 and group == account_prevention_group(view, other_at)
+    return account_at == other_at or same
 
 
-@jit_inline_internal
-def same_group(v: Any, a: int, m: int) -> bool:
-    """Whether two accounts, by their first words, must not trade with each other."""
-    group = shift_right(get(v.accounts, a + ACCOUNT_FLAGS), 32)
-    return a == m or (group != 0 and group == shift_right(get(v.accounts, m + ACCOUNT_FLAGS), 32))
+@engine_function
+def _show_next_part(view: Any, slot: int) -> None:
+    """REFRESHED: the iceberg in ``slot``, whose shown part is gone, shows its next one."""
+    shown = refresh(view, slot)
+    level = order_level(view, slot)
+    emit_order_event(view, EventKind.REFRESHED, slot, level, shown, whole_open(view, slot))
 
 
-@jit_internal
-def emit_refreshed(v: Any, slot: int, shown: int) -> None:
-    """REFRESHED of the iceberg in ``slot``, which shows ``shown`` now."""
-    emit_order_event(v, slot, level_of_order(v, slot), _REFRESHED, 0, shown, whole_open(v, slot), 0)
-
-
-@jit_internal
-def _emit_prevented_maker(
-    v: Any, slot: int, level: int, quantity: int, remaining: int, prevented: int, other: int
+@engine_function
+def _tell_resting(
+    view: Any, slot: int, level: int, lost: int, rest: int, prevented: int, aggressor_id: int
 ) -> None:
-    o = slot * ORDER_WORDS
-    identity = get(v.orders, o + 7)
-    at = level * LEVEL_WORDS
-    write_event(
-        v, get(v.orders, o + 2), get(v.orders, o + 1), quantity, get(v.levels, at),
-        get(v.levels, at + 2), next_session_sequence(v, identity & 0xFFFF),
-        get(v.orders, o + 3), get(v.orders, o + 4), identity, _SELF_TRADE_PREVENTED, 0,
-        FLAG_LEVEL, other, remaining, prevented, 0, _LIQUIDITY_RESTING,
+    """SELF_TRADE_PREVENTED of the resting order, which loses ``lost`` and keeps ``rest``."""
+    subject = subject_of_order(view, slot, order_price(view, slot), lost)
+    number = next_session_sequence(view, order_session(view, slot))
+    detail = Detail(aggressor_id, rest, prevented, 0, _RESTING_LIQUIDITY)
+    totals = totals_of(view, level)
+    write_event(view, EventKind.SELF_TRADE_PREVENTED, 0, subject, totals, number, detail)
+
+
+@jit_inline_internal
+def _tell_aggressor(
+    view: Any, aggressor: Aggressor, price: int, lost: int, rest: int, prevented: int, other_id: int
+) -> None:
+    """SELF_TRADE_PREVENTED of the aggressor, which loses ``lost`` and keeps ``rest``."""
+    subject = Subject(
+        aggressor.order_id, price, lost, aggressor.token_0, aggressor.token_word,
+        aggressor.identity,
     )  # fmt: skip
+    number = next_session_sequence(view, session_in(aggressor.identity))
+    detail = Detail(other_id, rest, prevented, 0, _AGGRESSOR_LIQUIDITY)
+    write_event(view, EventKind.SELF_TRADE_PREVENTED, 0, subject, NO_LEVEL, number, detail)
 
 
-@jit_internal
-def prevent(
-    v: Any,
-    mode: int,
-    maker: int,
-    quantity: int,
-    order_id: int,
-    token_0: int,
-    token_tail: int,
-    identity: int,
-) -> int:
-    """What happens instead of a trade of ``quantity`` with the order in ``maker``; what is left.
+@engine_function
+def _decrement(view: Any, resting: int, quantity: int, aggressor: Aggressor) -> int:
+    """Both orders lose what they would have traded; what the aggressor has left."""
+    shown = order_open(view, resting)
+    whole = whole_open(view, resting)
+    price = order_price(view, resting)
+    resting_id = order_id_of(view, resting)
+    level = order_level(view, resting)
+    prevented = min(quantity, shown)
+    rest = whole - prevented
+    release_order(view, resting, whole, rest)
+    if rest == 0:
+        remove_order(view, resting)
+    else:
+        add_to_order_open(view, resting, -prevented)
+        add_to_level_quantity(view, level, -prevented)
+    _tell_resting(view, resting, level, prevented, rest, prevented, aggressor.order_id)
+    left = quantity - prevented
+    _tell_aggressor(view, aggressor, price, prevented, left, prevented, resting_id)
+    if rest == 0:
+        give_back_slot(view, resting)
+    elif shown == prevented:
+        _show_next_part(view, resting)
+    return left
+
+
+@engine_function
+def prevent(view: Any, mode: int, resting: int, quantity: int, aggressor: Aggressor) -> int:
+    """What happens instead of a trade of ``quantity`` with the order in ``resting``; what is left.
 
     Sets MATCH_END to PREVENTED when the aggressor is gone.
     """
-    o = maker * ORDER_WORDS
-    shown = get(v.orders, o)
-    whole = whole_open(v, maker)
-    price = get(v.orders, o + 1)
-    maker_id = get(v.orders, o + 2)
-    prevented = min(quantity, shown)
-    level = level_of_order(v, maker)
-    lost = quantity
-    if mode == _DECREMENT:
-        lost = prevented
-        rest = whole - prevented
-        release_order(v, maker, whole, rest)
-        if rest == 0:
-            remove_order(v, maker)
-        else:
-            put(v.orders, o, shown - prevented)
-            put(v.levels, level * LEVEL_WORDS, get(v.levels, level * LEVEL_WORDS) - prevented)
-        _emit_prevented_maker(v, maker, level, prevented, rest, prevented, order_id)
-    elif mode != _CANCEL_INCOMING:
-        release_order(v, maker, whole, 0)
-        remove_order(v, maker)
-        _emit_prevented_maker(v, maker, level, whole, 0, prevented, order_id)
-        give_back_slot(v, maker)
-        if mode == _CANCEL_RESTING:
+    if mode == SelfTradePrevention.DECREMENT:
+        return _decrement(view, resting, quantity, aggressor)
+    price = order_price(view, resting)
+    resting_id = order_id_of(view, resting)
+    prevented = min(quantity, order_open(view, resting))
+    if mode != SelfTradePrevention.CANCEL_INCOMING:
+        whole = whole_open(view, resting)
+        level = order_level(view, resting)
+        release_order(view, resting, whole, 0)
+        remove_order(view, resting)
+        _tell_resting(view, resting, level, whole, 0, prevented, aggressor.order_id)
+        give_back_slot(view, resting)
+        if mode == SelfTradePrevention.CANCEL_RESTING:
             return quantity
-    write_event(
-        v, order_id, price, lost, 0, 0, next_session_sequence(v, identity & 0xFFFF), token_0,
-        token_tail, identity, _SELF_TRADE_PREVENTED, 0, 0, maker_id, quantity - lost, prevented,
-        0, _LIQUIDITY_INCOMING,
-    )  # fmt: skip
-    if mode != _DECREMENT:
-        put(v.scalars, MATCH_END, PREVENTED)
-        return quantity
-    if whole == prevented:
-        give_back_slot(v, maker)
-    elif shown == prevented:
-        emit_refreshed(v, maker, refresh(v, maker))
-    return quantity - lost
+    _tell_aggressor(view, aggressor, price, quantity, 0, prevented, resting_id)
+    put(view.scalars, MATCH_END, PREVENTED)
+    return quantity
+
+
+@jit_inline_internal
+def _settle(
+    view: Any, instrument: int, buys: bool, own: Party, other: Party, price: int, quantity: int
+) -> None:
+    """Money and stock of a trade of the aggressor (``own``), which ``buys`` or sells."""
+    buyer = Party(
+        own.account_at if buys else other.account_at,
+        own.position_at if buys else other.position_at,
+        own.fee_ppm if buys else other.fee_ppm,
+    )
+    seller = Party(
+        other.account_at if buys else own.account_at,
+        other.position_at if buys else own.position_at,
+        other.fee_ppm if buys else own.fee_ppm,
+    )
+    settle_at(view, instrument * INSTRUMENT_WORDS, buyer, seller, price, quantity)
+
+
+@jit_inline_internal
+def _fill(view: Any, resting: int, level: int, traded: int, rest: int, holding: Holding) -> None:
+    """A resting order has traded: it leaves its level, or goes on with ``rest`` open."""
+    if rest == 0:
+        count_live_at(view, holding, -1)
+        remove_order(view, resting)
+    else:
+        add_to_level_quantity(view, level, -traded)
+        add_to_order_open(view, resting, -traded)
+        add_executed(view, resting, traded)
 
 
 @jit_inline_internal
 def match(
-    v: Any,
-    opposite: int,
-    limit_key: int,
-    quantity: int,
-    order_id: int,
-    token_0: int,
-    token_tail: int,
-    identity: int,
-    account: int,
+    view: Any, opposite: int, limit_key: int, quantity: int, aggressor: Aggressor, account: int
 ) -> int:
     """Trade up to ``quantity`` against book ``opposite`` down to ``limit_key``; what is left.
 
-    ``order_id``, token, ``identity`` and ``account`` are the aggressor's; its position exists.
-    MATCH_TRADED says how much it traded (not what prevention took from it), MATCH_END why it ended.
+    ``account``: the aggressor's, whose position exists. MATCH_TRADED says how much it traded (not
+    what prevention took from it), MATCH_END why it ended.
     """
-    s = v.scalars
-    best = opposite * BOOK_WORDS
+    scalars = view.scalars
     instrument = opposite >> 1
-    i = instrument * INSTRUMENT_WORDS
-    a = account * ACCOUNT_WORDS
-    p = position_find(v, account, instrument)
-    mode = prevention_mode(v, a)
-    buys = (identity >> 24) & 0xFF == _BUY
-    maker_rate = get(v.instruments, i + INSTRUMENT_MAKER_FEE)
-    taker_rate = get(v.instruments, i + INSTRUMENT_TAKER_FEE)
-    buyer_rate = taker_rate if buys else maker_rate
-    seller_rate = maker_rate if buys else taker_rate
+    instrument_at = instrument * INSTRUMENT_WORDS
+    account_at = account * ACCOUNT_WORDS
+    taker_fee = instrument_taker_fee(view, instrument_at)
+    maker_fee = instrument_maker_fee(view, instrument_at)
+    own = Party(account_at, position_find(view, account, instrument), taker_fee)
+    mode = account_prevention_mode(view, account_at)
+    buys = side_in(aggressor.identity) == Side.BUY
     traded_before = 0
-    put(s, MATCH_END, ENDED)
-    while quantity > 0 and get(v.books, best) >= limit_key:
-        level = get(v.books, best + 1)
-        maker = get(v.levels_half, level * (LEVEL_WORDS * 2) + 2)
-        o = maker * ORDER_WORDS
-        maker_account = account_of_order(v, maker)
-        m = maker_account * ACCOUNT_WORDS
-        if mode != 0 and same_group(v, a, m):
-            quantity = prevent(v, mode, maker, quantity, order_id, token_0, token_tail, identity)
-            if get(s, MATCH_END) != ENDED:
+    put(scalars, MATCH_END, ENDED)
+    while quantity > 0 and book_best(view, opposite) >= limit_key:
+        level = book_level(view, opposite)
+        resting = level_head(view, level)
+        other = account_of_order(view, resting)
+        other_at = other * ACCOUNT_WORDS
+        if mode != SelfTradePrevention.NONE and same_group(view, account_at, other_at):
+            quantity = prevent(view, mode, resting, quantity, aggressor)
+            if get(scalars, MATCH_END) != ENDED:
                 break
             continue
-        shown = get(v.orders, o)
-        price = get(v.orders, o + 1)
-        whole = shown + hidden_of(v, maker)
+        shown = order_open(view, resting)
+        price = order_price(view, resting)
+        whole = shown + hidden_of(view, resting)
         traded = min(quantity, shown)
         quantity -= traded
         traded_before += traded
         rest = whole - traded
-        put(v.instruments, i + INSTRUMENT_LAST_PRICE, price)
-        mp = position_find(v, maker_account, instrument)
-        adjust_at(v, i, m, mp, (get(v.orders, o + 7) >> 24) & 0xFF, price, whole, rest)
-        settle_at(
-            v, i, a if buys else m, p if buys else mp, m if buys else a, mp if buys else p,
-            price, traded, buyer_rate, seller_rate,
-        )  # fmt: skip
+        set_instrument_last_price(view, instrument_at, price)
+        holding = Holding(instrument_at, other_at, position_find(view, other, instrument))
+        adjust_at(view, holding, order_side(view, resting), price, whole, rest)
+        maker = Party(other_at, holding.position_at, maker_fee)
+        _settle(view, instrument, buys, own, maker, price, traded)
+        _fill(view, resting, level, traded, rest, holding)
+        emit_trade(view, resting, level, traded, rest, aggressor)
         if rest == 0:
-            count_live_at(v, i, m, -1)
-            remove_order(v, maker)
-        else:
-            at = level * LEVEL_WORDS
-            put(v.levels, at, get(v.levels, at) - traded)
-            put(v.orders, o, shown - traded)
-            add_executed(v, maker, traded)
-        emit_trade(v, maker, level, traded, rest, order_id, token_0, token_tail, identity)
-        if rest == 0:
-            give_back_slot(v, maker)
+            give_back_slot(view, resting)
         elif shown == traded:
-            emit_refreshed(v, maker, refresh(v, maker))
-        if breaker_trade(v, instrument, price):
-            put(s, MATCH_END, TRIPPED)
+            _show_next_part(view, resting)
+        if breaker_trade(view, instrument, price):
+            put(scalars, MATCH_END, TRIPPED)
             break
-    put(s, MATCH_TRADED, traded_before)
+    put(scalars, MATCH_TRADED, traded_before)
     return quantity
 
 
-@jit_internal
-def _count_others(v: Any, a: int, level: int, stop_at_own: bool) -> int:
+@engine_function
+def _count_others(view: Any, account_at: int, level: int, stop_at_own: bool) -> int:
     """What an account may trade with on a level; -1 - that when an own order ends it there."""
-    slot = get(v.levels_half, level * (LEVEL_WORDS * 2) + 2)
+    slot = level_head(view, level)
     shown = 0
     hidden = 0
     while slot != 0:
-        if same_group(v, a, account_of_order(v, slot) * ACCOUNT_WORDS):
+        if same_group(view, account_at, account_of_order(view, slot) * ACCOUNT_WORDS):
             if stop_at_own:
                 # hidden parts are shown behind it only
                 return -1 - shown
         else:
-            shown += get(v.orders, slot * ORDER_WORDS)
-            hidden += hidden_of(v, slot)
-        slot = get(v.orders_half, slot * (ORDER_WORDS * 2) + 10)
+            shown += order_open(view, slot)
+            hidden += hidden_of(view, slot)
+        slot = order_next(view, slot)
     return shown + hidden
 
 
-@jit_internal
-def could_trade(v: Any, opposite: int, limit_key: int, wanted: int, account: int) -> bool:
+@engine_function
+def could_trade(view: Any, opposite: int, limit_key: int, wanted: int, account: int) -> bool:
     """Whether at least ``wanted`` rests in book ``opposite`` at ``limit_key`` or better.
 
     Hidden parts count, orders of the account's own group do not while it is protected from them.
     """
-    a = account * ACCOUNT_WORDS
-    mode = prevention_mode(v, a)
-    stop_at_own = mode in (_CANCEL_INCOMING, _CANCEL_BOTH)
-    key = get(v.books, opposite * BOOK_WORDS)
+    account_at = account * ACCOUNT_WORDS
+    mode = account_prevention_mode(view, account_at)
+    stop_at_own = mode in (SelfTradePrevention.CANCEL_INCOMING, SelfTradePrevention.CANCEL_BOTH)
+    key = book_best(view, opposite)
     while key >= limit_key and key > 0:
-        level = (find_leaf(v, opposite, key) << 6) | (key & 63)
-        if mode == 0:
-            wanted -= get(v.levels, level * LEVEL_WORDS) + get(v.levels, level * LEVEL_WORDS + 3)
+        level = level_of(view, opposite, key)
+        if mode == SelfTradePrevention.NONE:
+            wanted -= level_quantity(view, level) + level_hidden(view, level)
         else:
-            found = _count_others(v, a, level, stop_at_own)
+            found = _count_others(view, account_at, level, stop_at_own)
             if found < 0:
                 return wanted <= -1 - found
             wanted -= found
         if wanted <= 0:
             return True
-        key = next_worse_key(v, opposite, key)
+        key = next_worse_key(view, opposite, key)
     return False

@@ -9,58 +9,53 @@ from exchange.engine.book.held import held_leave
 from exchange.engine.book.levels import can_rest
 from exchange.engine.book.order_pool import order_id_find
 from exchange.engine.book.stops import stop_book_of, stop_key, wait_for_stop
-from exchange.engine.orders.re_enter import end_order, resume_order
+from exchange.engine.orders.re_enter import end_order, re_enter
 from exchange.engine.state.events import emit_order_event
+from exchange.engine.state.functions import engine_function
 from exchange.engine.state.layout import (
-    COLD_WORDS,
-    INSTRUMENT_TICK,
     INSTRUMENT_WORDS,
     ORDER_HELD,
-    ORDER_WORDS,
 )
-from exchange.engine.state.memory import get
+from exchange.engine.state.rows import (
+    instrument_tick,
+    order_flags,
+    order_instrument,
+    order_open,
+    order_side,
+    order_stop_price,
+    order_type_of,
+)
 from exchange.engine.state.trading_states import state_reject
-from ringbuffer.jit import jit_internal
-
-_RELEASED = int(EventKind.RELEASED)
-_STOP = int(OrderType.STOP)
-_STOP_LIMIT = int(OrderType.STOP_LIMIT)
-_SUPERVISORY = int(CancelReason.SUPERVISORY)
-_SYSTEM = int(CancelReason.SYSTEM)
-_UNKNOWN_ORDER = int(Reject.UNKNOWN_ORDER)
-_HELD_FLAG = ORDER_HELD << 40
 
 
-@jit_internal
-def review(v: Any, order_id: int, choice: int) -> int:
+@engine_function
+def review(view: Any, order_id: int, choice: int) -> int:
     """Approve (1) or refuse (0) the held order ``order_id``; the reject, 0 when carried out."""
     if choice not in (0, 1) or order_id <= 0:
-        return _UNKNOWN_ORDER
-    slot = order_id_find(v, order_id)
-    if slot == 0 or get(v.orders, slot * ORDER_WORDS + 7) & _HELD_FLAG == 0:
-        return _UNKNOWN_ORDER
-    o = slot * ORDER_WORDS
-    whole = get(v.orders, o)
+        return Reject.UNKNOWN_ORDER
+    slot = order_id_find(view, order_id)
+    if slot == 0 or order_flags(view, slot) & ORDER_HELD == 0:
+        return Reject.UNKNOWN_ORDER
+    whole = order_open(view, slot)
     if choice == 0:
-        held_leave(v, slot)
-        end_order(v, slot, whole, whole, _SUPERVISORY)
+        held_leave(view, slot)
+        end_order(view, slot, whole, whole, CancelReason.SUPERVISORY)
         return 0
-    instrument = (get(v.orders, o + 4) >> 48) & 0xFFFF
-    i = instrument * INSTRUMENT_WORDS
-    reject = state_reject(v, i)
+    instrument = order_instrument(view, slot)
+    instrument_at = instrument * INSTRUMENT_WORDS
+    reject = state_reject(view, instrument_at)
     if reject != 0:
         return reject
-    held_leave(v, slot)
-    emit_order_event(v, slot, 0, _RELEASED, 0, whole, whole, 0)
-    word = get(v.orders, o + 7)
-    if (word >> 56) & 0xFF in (_STOP, _STOP_LIMIT):
-        stop_price = get(v.orders_cold, slot * COLD_WORDS + 5)
-        book = stop_book_of(v, instrument, (word >> 24) & 0xFF)
-        tick = get(v.instruments, i + INSTRUMENT_TICK)
-        if can_rest(v, book, stop_key(stop_price, tick, book)):
-            wait_for_stop(v, slot, stop_price)
+    held_leave(view, slot)
+    emit_order_event(view, EventKind.RELEASED, slot, 0, whole, whole)
+    if order_type_of(view, slot) in (OrderType.STOP, OrderType.STOP_LIMIT):
+        stop_price = order_stop_price(view, slot)
+        book = stop_book_of(view, instrument, order_side(view, slot))
+        tick = instrument_tick(view, instrument_at)
+        if can_rest(view, book, stop_key(stop_price, tick, book)):
+            wait_for_stop(view, slot, stop_price)
         else:
-            end_order(v, slot, whole, whole, _SYSTEM)
+            end_order(view, slot, whole, whole, CancelReason.SYSTEM)
         return 0
-    resume_order(v, slot, False)
+    re_enter(view, slot, False)
     return 0

@@ -2,81 +2,77 @@
 
 The rules from short-sale-permission to post-only-reprice of docs/matching.md.
 
-The functions take first words: ``i`` of the instrument, ``a`` of the account, ``p`` of the position
-(-1: it does not exist yet). They change nothing.
+The functions take first words (``Holding``); a ``position_at`` of -1 is a position that does not
+exist yet. They change nothing.
 
 Decision ENG-12.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from exchange.codes import OrderType, Reject, Side
-from exchange.engine.money.clearing import balance_at, need, ppm_of
+from exchange.engine.money.clearing import Holding, balance_at, need, ppm_of
 from exchange.engine.money.positions import (
-    POSITION_FROZEN,
-    POSITION_OPEN_BUYS,
-    POSITION_OPEN_SHORTS,
-    POSITION_QUANTITY,
     position_can_make,
 )
-from exchange.engine.orders.checks import has_limit, in_range
-from exchange.engine.state.events import HALF
+from exchange.engine.orders.checks import in_range
+from exchange.engine.orders.terms import Terms, has_limit
+from exchange.engine.state.functions import engine_function
 from exchange.engine.state.layout import (
-    ACCOUNT_FLAGS,
-    ACCOUNT_LIVE,
-    ACCOUNT_POSITION_LIMIT,
     ACCOUNT_SHORT_FLAG,
-    ACCOUNT_TODAY,
-    INSTRUMENT_BAND_HIGH,
-    INSTRUMENT_BAND_LOW,
-    INSTRUMENT_COLLAR_PPM,
-    INSTRUMENT_LAST_PRICE,
-    INSTRUMENT_MAXIMUM_PRICE,
-    INSTRUMENT_MINIMUM_PRICE,
-    INSTRUMENT_POSITION_BOUND,
-    INSTRUMENT_REFERENCE,
-    INSTRUMENT_TICK,
 )
-from exchange.engine.state.memory import get, remainder, shift_right
-from ringbuffer.jit import jit_inline_internal, jit_internal
-
-_BUY = int(Side.BUY)
-_SELL = int(Side.SELL)
-_MARKET = int(OrderType.MARKET)
-_SHORT_SALE_NOT_ALLOWED = int(Reject.SHORT_SALE_NOT_ALLOWED)
-_PRICE_BAND = int(Reject.PRICE_BAND)
-_DAILY_ORDER_LIMIT = int(Reject.DAILY_ORDER_LIMIT)
-_OPEN_ORDER_LIMIT = int(Reject.OPEN_ORDER_LIMIT)
-_POSITION_TABLE_FULL = int(Reject.POSITION_TABLE_FULL)
-_POSITION_LIMIT = int(Reject.POSITION_LIMIT)
-_INSUFFICIENT_FUNDS = int(Reject.INSUFFICIENT_FUNDS)
-_INSUFFICIENT_POSITION = int(Reject.INSUFFICIENT_POSITION)
+from exchange.engine.state.memory import remainder
+from exchange.engine.state.rows import (
+    account_flags,
+    account_live_limit,
+    account_live_orders,
+    account_position_limit,
+    account_today_limit,
+    account_today_orders,
+    balance_amount,
+    balance_frozen,
+    instrument_band_high,
+    instrument_band_low,
+    instrument_collar_ppm,
+    instrument_last_price,
+    instrument_maximum_price,
+    instrument_minimum_price,
+    instrument_position_bound,
+    instrument_reference,
+    instrument_tick,
+    position_frozen,
+    position_open_buys,
+    position_open_shorts,
+    position_quantity,
+)
+from ringbuffer.jit import jit_inline_internal
 
 
 @jit_inline_internal
-def in_band(v: Any, i: int, price: int) -> bool:
-    return get(v.instruments, i + INSTRUMENT_BAND_LOW) <= price and price <= get(
-        v.instruments, i + INSTRUMENT_BAND_HIGH
-    )
+def in_band(view: Any, instrument_at: int, price: int) -> bool:
+    low = instrument_band_low(view, instrument_at)
+    return low <= price and price <= instrument_band_high(view, instrument_at)
 
 
-@jit_internal
-def protection_price(v: Any, i: int, order_type: int, side: int, stop_price: int) -> int:
+@engine_function
+def protection_price(
+    view: Any, instrument_at: int, order_type: int, side: int, stop_price: int
+) -> int:
     """The worst price at which a MARKET or STOP order trades."""
     base = stop_price
-    if order_type == _MARKET:
-        base = get(v.instruments, i + INSTRUMENT_LAST_PRICE)
+    if order_type == OrderType.MARKET:
+        base = instrument_last_price(view, instrument_at)
         if base == 0:
-            base = get(v.instruments, i + INSTRUMENT_REFERENCE)
-    collar = get(v.instruments, i + INSTRUMENT_COLLAR_PPM)
-    lowest = get(v.instruments, i + INSTRUMENT_MINIMUM_PRICE)
-    highest = get(v.instruments, i + INSTRUMENT_MAXIMUM_PRICE)
-    tick = get(v.instruments, i + INSTRUMENT_TICK)
+            base = instrument_reference(view, instrument_at)
+    collar = instrument_collar_ppm(view, instrument_at)
+    lowest = instrument_minimum_price(view, instrument_at)
+    highest = instrument_maximum_price(view, instrument_at)
+    tick = instrument_tick(view, instrument_at)
     if base == 0 or collar == 0:
-        price = highest if side == _BUY else lowest
-    elif side == _BUY:
+        price = highest if side == Side.BUY else lowest
+    elif side == Side.BUY:
         price = base + ppm_of(base, collar)
         price -= remainder(price, tick)
     else:
@@ -85,92 +81,124 @@ def protection_price(v: Any, i: int, order_type: int, side: int, stop_price: int
         if odd != 0:
             price += tick - odd
     price = min(max(price, lowest), highest)
-    # the band's bounds are tick prices (parameters.py)
-    low = get(v.instruments, i + INSTRUMENT_BAND_LOW)
-    return min(max(price, low), get(v.instruments, i + INSTRUMENT_BAND_HIGH))
+    # the band's bounds are tick prices (control/parameters.py)
+    low = instrument_band_low(view, instrument_at)
+    return min(max(price, low), instrument_band_high(view, instrument_at))
 
 
 @jit_inline_internal
-def may_short(v: Any, a: int) -> bool:
-    return get(v.accounts, a + ACCOUNT_FLAGS) & ACCOUNT_SHORT_FLAG != 0
+def may_short(view: Any, account_at: int) -> bool:
+    return account_flags(view, account_at) & ACCOUNT_SHORT_FLAG != 0
 
 
 @jit_inline_internal
-def position_limit(v: Any, i: int, a: int) -> int:
+def position_limit(view: Any, instrument_at: int, account_at: int) -> int:
     """The largest position, long or short, that the account may have in the instrument."""
-    bound = get(v.instruments, i + INSTRUMENT_POSITION_BOUND)
-    limit = get(v.accounts, a + ACCOUNT_POSITION_LIMIT)
+    bound = instrument_position_bound(view, instrument_at)
+    limit = account_position_limit(view, account_at)
     return limit if 0 < limit < bound else bound
 
 
 @jit_inline_internal
-def check_account(v: Any, i: int, a: int, order_type: int, side: int, price: int) -> int:
+def check_account(view: Any, holding: Holding, order_type: int, side: int, price: int) -> int:
     """Rules short-sale-permission, price-band and daily-order-limit."""
-    if side > _SELL and not may_short(v, a):
-        return _SHORT_SALE_NOT_ALLOWED
-    if has_limit(order_type) and not in_band(v, i, price):
-        return _PRICE_BAND
-    today = get(v.accounts, a + ACCOUNT_TODAY)
-    limit = shift_right(today, 32)
-    if limit != 0 and today & HALF >= limit:
-        return _DAILY_ORDER_LIMIT
+    account_at = holding.account_at
+    if side > Side.SELL and not may_short(view, account_at):
+        return Reject.SHORT_SALE_NOT_ALLOWED
+    if has_limit(order_type) and not in_band(view, holding.instrument_at, price):
+        return Reject.PRICE_BAND
+    limit = account_today_limit(view, account_at)
+    if limit != 0 and account_today_orders(view, account_at) >= limit:
+        return Reject.DAILY_ORDER_LIMIT
     return 0
 
 
 @jit_inline_internal
-def check_new(v: Any, a: int, p: int) -> int:
+def check_new(view: Any, holding: Holding) -> int:
     """Rules open-order-limit and position-slot, of an order that replaces no other."""
-    live = get(v.accounts, a + ACCOUNT_LIVE)
-    limit = shift_right(live, 32)
-    if limit != 0 and live & HALF >= limit:
-        return _OPEN_ORDER_LIMIT
-    if p < 0 and not position_can_make(v):
-        return _POSITION_TABLE_FULL
+    limit = account_live_limit(view, holding.account_at)
+    if limit != 0 and account_live_orders(view, holding.account_at) >= limit:
+        return Reject.OPEN_ORDER_LIMIT
+    if holding.position_at < 0 and not position_can_make(view):
+        return Reject.POSITION_TABLE_FULL
+    return 0
+
+
+class Replaced(NamedTuple):
+    """The order whose place a new one takes; its words are read before its slot is free.
+
+    ``open``: what it has open, shown and hidden. NOTHING_REPLACED has 0 everywhere.
+    """
+
+    order_id: int
+    price: int
+    open: int
+    token_0: int
+    token_tail: int
+
+
+NOTHING_REPLACED = Replaced(0, 0, 0, 0, 0)
+
+
+@jit_inline_internal
+def _check_buyer(view: Any, holding: Holding, limit: int, quantity: int, old: Replaced) -> int:
+    """``check_holdings`` of an order that buys."""
+    instrument_at = holding.instrument_at
+    bought = quantity - old.open
+    if holding.position_at >= 0:
+        bought += position_quantity(view, holding.position_at)
+        bought += position_open_buys(view, holding.position_at)
+    if bought > position_limit(view, instrument_at, holding.account_at):
+        return Reject.POSITION_LIMIT
+    balance = balance_at(view, instrument_at, holding.account_at)
+    available = balance_amount(view, balance) - balance_frozen(view, balance)
+    if old.open != 0:
+        available += need(view, instrument_at, old.price, old.open)
+    if need(view, instrument_at, limit, quantity) > available:
+        return Reject.INSUFFICIENT_FUNDS
     return 0
 
 
 @jit_inline_internal
 def check_holdings(
-    v: Any,
-    i: int,
-    a: int,
-    p: int,
-    side: int,
-    price: int,
-    quantity: int,
-    own_price: int,
-    own_open: int,
+    view: Any, holding: Holding, side: int, limit: int, quantity: int, old: Replaced
 ) -> int:
     """Rules position-limit and funds-and-stock.
 
-    ``own_open`` at ``own_price`` is what the order that will be replaced (of the same kind of side)
-    has open; 0 for a new one. A ``p`` of -1 is a position without anything.
+    ``old``: the order that will be replaced, on the same kind of side. ``limit``: at which price
+    the new one would rest.
     """
-    if side == _BUY:
-        bought = quantity - own_open
-        if p >= 0:
-            bought += get(v.positions, p + POSITION_QUANTITY)
-            bought += get(v.positions, p + POSITION_OPEN_BUYS)
-        if bought > position_limit(v, i, a):
-            return _POSITION_LIMIT
-        at = balance_at(v, i, a)
-        available = get(v.accounts, at) - get(v.accounts, at + 1)
-        if own_open != 0:
-            available += need(v, i, own_price, own_open)
-        return _INSUFFICIENT_FUNDS if need(v, i, price, quantity) > available else 0
-    left = own_open - quantity
-    if p >= 0:
-        left += get(v.positions, p + POSITION_QUANTITY) - get(v.positions, p + POSITION_FROZEN)
-    if side == _SELL:
-        return _INSUFFICIENT_POSITION if left < 0 else 0
-    if p >= 0:
-        left -= get(v.positions, p + POSITION_OPEN_SHORTS)
-    return _POSITION_LIMIT if -left > position_limit(v, i, a) else 0
+    if side == Side.BUY:
+        return _check_buyer(view, holding, limit, quantity, old)
+    position_at = holding.position_at
+    left = old.open - quantity
+    if position_at >= 0:
+        left += position_quantity(view, position_at) - position_frozen(view, position_at)
+    if side == Side.SELL:
+        return Reject.INSUFFICIENT_POSITION if left < 0 else 0
+    if position_at >= 0:
+        left -= position_open_shorts(view, position_at)
+    if -left > position_limit(view, holding.instrument_at, holding.account_at):
+        return Reject.POSITION_LIMIT
+    return 0
 
 
-@jit_internal
-def reprice(v: Any, i: int, best_opposite: int, side: int) -> int:
+@jit_inline_internal
+def afforded(view: Any, terms: Terms, holding: Holding, limit: int, old: Replaced) -> int:
+    """From Rule short-sale-permission to Rule funds-and-stock, of ENTER and REPLACE alike."""
+    reject = check_account(view, holding, terms.order_type, terms.side, terms.price)
+    if reject == 0 and old.order_id == 0:
+        reject = check_new(view, holding)
+    if reject == 0:
+        reject = check_holdings(view, holding, terms.side, limit, terms.quantity, old)
+    return reject
+
+
+@engine_function
+def reprice(view: Any, instrument_at: int, best_opposite: int, side: int) -> int:
     """The price one tick behind the best opposite one; 0 where a post-only order may not be."""
-    tick = get(v.instruments, i + INSTRUMENT_TICK)
-    price = best_opposite - tick if side == _BUY else best_opposite + tick
-    return price if in_range(v, i, price) and in_band(v, i, price) else 0
+    tick = instrument_tick(view, instrument_at)
+    price = best_opposite - tick if side == Side.BUY else best_opposite + tick
+    return (
+        price if in_range(view, instrument_at, price) and in_band(view, instrument_at, price) else 0
+    )

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from exchange.engine.state.functions import engine_function
 from exchange.engine.state.layout import (
     CHAIN_EVENTS,
     EVENT_BASE,
@@ -21,24 +22,23 @@ from exchange.engine.state.layout import (
 from exchange.engine.state.memory import as_array, get, put
 from exchange.records import EVENT_WORDS
 from journal import xxh64
-from ringbuffer.jit import jit_internal
 
 
-@jit_internal
-def chain_roll(v: Any) -> None:
+@engine_function
+def chain_roll(view: Any) -> None:
     """Take every event emitted so far into the hash."""
-    s = v.scalars
-    mask = get(s, EVENT_MASK)
-    first = get(s, CHAIN_EVENTS)
-    end = get(s, NEXT_EVENT)
-    ring = as_array(v.events, (mask + 1) * EVENT_WORDS)
-    state = as_array(v.chain, xxh64.STATE_WORDS)
+    scalars = view.scalars
+    mask = get(scalars, EVENT_MASK)
+    first = get(scalars, CHAIN_EVENTS)
+    end = get(scalars, NEXT_EVENT)
+    ring = as_array(view.events, (mask + 1) * EVENT_WORDS)
+    state = as_array(view.chain, xxh64.STATE_WORDS)
     while first < end:
-        slot = (first - get(s, EVENT_BASE)) & mask
+        slot = (first - get(scalars, EVENT_BASE)) & mask
         count = min(end - first, mask + 1 - slot)
         xxh64.update_stripes(state, ring, slot * EVENT_WORDS, count * EVENT_WORDS)
         first += count
-    put(s, CHAIN_EVENTS, end)
+    put(scalars, CHAIN_EVENTS, end)
 
 
 def chain_digest(state: EngineState) -> int:

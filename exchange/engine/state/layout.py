@@ -58,14 +58,11 @@ Decision ARC-8.
 
 from __future__ import annotations
 
-import secrets
 from typing import NamedTuple
 
 import numpy as np
 
-from exchange.core.capacity import EngineCapacity
 from exchange.records import part, whole
-from journal import xxh64
 
 # scalars
 NEXT_COMMAND = 0
@@ -155,7 +152,7 @@ ASK_MIRROR = 1 << KEY_BITS
 WHEEL_BITS = 20
 WHEEL_SECONDS = 1 << WHEEL_BITS
 GROUP = 16  # commands whose memory is fetched together
-GROUPS = 8  # of them on their way at one time, a power of two; see prefetch.py
+GROUPS = 8  # of them on their way at one time, a power of two
 SCRATCH_WORDS = 4
 LOG_AHEAD = 32  # spare entries at the end of the token log, only ever fetched
 
@@ -286,12 +283,16 @@ SESSION_RATE_TIME = whole(4)
 SESSION_RATE_INTERVAL = whole(5)
 SESSION_RATE_TOLERANCE = whole(6)
 SESSION_CANCEL_AFTER = whole(7)  # second, 0 = never
+ACCOUNT_BITS = part(ACCOUNT_FLAGS, 0, 8)  # ACCOUNT_..._FLAG
 ACCOUNT_PREVENTION_MODE = part(ACCOUNT_FLAGS, 8, 8)
 ACCOUNT_PREVENTION_GROUP = part(ACCOUNT_FLAGS, 32, 32)
 ACCOUNT_LIVE_ORDERS = part(ACCOUNT_LIVE, 0, 32)
 ACCOUNT_LIVE_LIMIT = part(ACCOUNT_LIVE, 32, 32)
 ACCOUNT_TODAY_ORDERS = part(ACCOUNT_TODAY, 0, 32)
 ACCOUNT_TODAY_LIMIT = part(ACCOUNT_TODAY, 32, 32)
+RATE_TIME = whole(0)  # of the three words of a session's or an account's rate
+RATE_INTERVAL = whole(1)
+RATE_TOLERANCE = whole(2)
 BALANCE_AMOUNT = whole(0)  # of an account's two words for a currency, from ACCOUNT_BALANCES on
 BALANCE_FROZEN = whole(1)
 POSITION_NAME = whole(0)  # (account << 16 | instrument) + 1, 0 = empty
@@ -317,6 +318,20 @@ SCRATCH_SEQUENCE = whole(0)
 SCRATCH_HASH = whole(1)
 SCRATCH_FOUND = whole(2)
 SCRATCH_KIND = whole(3)
+
+# rows that are named by their first word
+assert max(INSTRUMENT_NET_STOCK, INSTRUMENT_PENDING_NEXT, INSTRUMENT_LIVE_ORDERS) < INSTRUMENT_WORDS
+assert ACCOUNT_RATIO_MINIMUM < ACCOUNT_BALANCES
+assert ACCOUNT_BALANCES + 2 * MAX_CURRENCIES == ACCOUNT_WORDS
+assert POSITION_OPEN_SHORTS.word < POSITION_WORDS and SCRATCH_KIND.word < SCRATCH_WORDS
+# a group is applied four steps after it was gathered (prefetch.py), in the scratch of its own
+assert GROUPS > 4 and GROUPS & (GROUPS - 1) == 0
+assert ORDER_FLAGS.mask >= ORDER_MARKET_HOURS, "an order's flags fit their byte"
+
+assert SESSION_RATE_INTERVAL.word == SESSION_RATE_TIME.word + RATE_INTERVAL.word
+assert SESSION_RATE_TOLERANCE.word == SESSION_RATE_TIME.word + RATE_TOLERANCE.word
+assert ACCOUNT_RATE_TIME + RATE_INTERVAL.word == ACCOUNT_RATE_INTERVAL
+assert ACCOUNT_RATE_TIME + RATE_TOLERANCE.word == ACCOUNT_RATE_TOLERANCE
 
 
 class EngineState(NamedTuple):
@@ -345,91 +360,3 @@ class EngineState(NamedTuple):
     expiry_bits: np.ndarray
     chain: np.ndarray
     scratch: np.ndarray
-
-
-def _power_of_two(at_least: int) -> int:
-    return 1 << max(3, (at_least - 1).bit_length())
-
-
-def create_state(capacity: EngineCapacity, seed: int | None = None) -> EngineState:
-    """An empty exchange. ``seed`` (64 bits) places tokens in their table; it never shows in events.
-
-    Raises ValueError when a capacity is out of range.
-    """
-    if not 2 <= capacity.instruments <= 1 << 16 or not 2 <= capacity.sessions <= 1 << 16:
-        raise ValueError("instruments and sessions must be 2 to 65536")
-    if not 1 <= capacity.orders <= 1 << 26 or not 1 <= capacity.tokens < (1 << 28) - 1:
-        raise ValueError("orders must be 1 to 2^26, tokens 1 to 2^28 - 2")
-    if not 1 <= capacity.leaves <= 1 << 24 or not 4 <= capacity.nodes <= 1 << 24:
-        raise ValueError("leaves must be 1 to 2^24, nodes 4 to 2^24")
-    if not 2 <= capacity.accounts <= 1 << 20 or not 1 <= capacity.positions <= 1 << 24:
-        raise ValueError("accounts must be 2 to 2^20, positions 1 to 2^24")
-    position_slots = _power_of_two(capacity.positions * 2)
-    token_slots = _power_of_two(capacity.tokens * 4 // 3 + 1)
-    # at least 64: the table's hash shifts by 67 minus the number of its bits, which must be < 64
-    order_id_slots = max(64, _power_of_two(capacity.orders * 2))
-    leaf_cache = min(1 << 16, _power_of_two(capacity.leaves * 2))
-    seed = secrets.randbits(64) if seed is None else seed & ((1 << 64) - 1)
-
-    def zeros(count: int) -> np.ndarray:
-        return np.zeros(count, np.int64)
-
-    state = EngineState(
-        scalars=zeros(SCALARS),
-        orders=zeros((capacity.orders + 1) * ORDER_WORDS),
-        orders_cold=zeros((capacity.orders + 1) * COLD_WORDS),
-        instruments=zeros(capacity.instruments * INSTRUMENT_WORDS),
-        books=zeros(capacity.instruments * 4 * BOOK_WORDS),
-        levels=zeros((capacity.leaves + 1) * LEAF_LEVELS * LEVEL_WORDS),
-        leaves=zeros((capacity.leaves + 1) * LEAF_WORDS),
-        nodes=zeros((capacity.nodes + 1) * NODE_WORDS),
-        leaf_cache=zeros(leaf_cache),
-        sessions=zeros(capacity.sessions * SESSION_WORDS),
-        accounts=zeros(capacity.accounts * ACCOUNT_WORDS),
-        positions=zeros(position_slots * POSITION_WORDS),
-        currencies=zeros(MAX_CURRENCIES * CURRENCY_WORDS),
-        breakers=zeros(capacity.instruments * BREAKER_WORDS),
-        keys=zeros(IDEMPOTENCY_KEYS * 8),
-        selection=zeros(SELECTION_COUNTERS + (capacity.orders + 1) * 4),
-        token_index=zeros(token_slots),
-        token_log=zeros((capacity.tokens + 1 + LOG_AHEAD) * TOKEN_WORDS),
-        order_ids=zeros(order_id_slots),
-        expiry_wheel=zeros(WHEEL_SECONDS),
-        expiry_bits=zeros((WHEEL_SECONDS >> 6) + (WHEEL_SECONDS >> 12) + (WHEEL_SECONDS >> 18)),
-        chain=zeros(xxh64.STATE_WORDS),
-        scratch=zeros(GROUPS * GROUP * SCRATCH_WORDS),
-    )
-    scalars = state.scalars
-    xxh64.reset(state.chain)
-    scalars[TOKEN_GENERATION] = 1
-    scalars[TOKEN_SEED_0] = seed - (1 << 64) if seed >> 63 else seed
-    # the second key word gets a seed of its own, derived so that one number names the placement
-    scalars[TOKEN_SEED_1] = (seed * 0x9E3779B97F4A7C15 + 0x1234567) >> 1 & ((1 << 62) - 1)
-    scalars[MAX_ORDERS] = capacity.orders
-    scalars[MAX_LEAVES] = capacity.leaves
-    scalars[MAX_NODES] = capacity.nodes
-    scalars[MAX_TOKENS] = capacity.tokens
-    scalars[MAX_INSTRUMENTS] = capacity.instruments
-    scalars[MAX_SESSIONS] = capacity.sessions
-    scalars[MAX_ACCOUNTS] = capacity.accounts
-    scalars[MAX_POSITIONS] = capacity.positions
-    scalars[POSITION_MASK] = position_slots - 1
-    scalars[TOKEN_INDEX_MASK] = token_slots - 1
-    scalars[ORDER_ID_BITS] = order_id_slots.bit_length() - 1
-    scalars[LEAF_CACHE_MASK] = leaf_cache - 1
-    return state
-
-
-def capacity_of(state: EngineState) -> EngineCapacity:
-    """The capacity that ``state`` was created with."""
-    s = state.scalars
-    return EngineCapacity(
-        instruments=int(s[MAX_INSTRUMENTS]),
-        sessions=int(s[MAX_SESSIONS]),
-        orders=int(s[MAX_ORDERS]),
-        leaves=int(s[MAX_LEAVES]),
-        nodes=int(s[MAX_NODES]),
-        tokens=int(s[MAX_TOKENS]),
-        accounts=int(s[MAX_ACCOUNTS]),
-        positions=int(s[MAX_POSITIONS]),
-    )

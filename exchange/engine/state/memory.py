@@ -24,28 +24,27 @@ from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 
 from ringbuffer.jit import JIT_DISABLED, jit, jit_inline
+from ringbuffer.jit.function_table import say_whose, table_of
 
 _POINTER_64 = types.CPointer(types.int64)
-_POINTER_32 = types.CPointer(types.int32)
 MASK_64 = (1 << 64) - 1
-
-
-def _cast_pointer(bits: int) -> Any:
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        array = make_array(signature.args[0])(context, builder, args[0])
-        return builder.bitcast(array.data, ir.IntType(bits).as_pointer())
-
-    return codegen
 
 
 @intrinsic
 def _words(typing_context, array):  # type: ignore[no-untyped-def]
-    return _POINTER_64(array), _cast_pointer(64)
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        data = make_array(signature.args[0])(context, builder, args[0]).data
+        return builder.bitcast(data, ir.IntType(64).as_pointer())
+
+    return _POINTER_64(array), codegen
 
 
 @intrinsic
-def _halves(typing_context, array):  # type: ignore[no-untyped-def]
-    return _POINTER_32(array), _cast_pointer(32)
+def _plain(typing_context, pointer):  # type: ignore[no-untyped-def]
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        return args[0]
+
+    return _POINTER_64(pointer), codegen
 
 
 @intrinsic
@@ -54,8 +53,7 @@ def _get(typing_context, pointer, index):  # type: ignore[no-untyped-def]
 
     def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
         value = builder.load(builder.gep(args[0], [args[1]]))
-        if signature.args[0] == _POINTER_32:
-            value = builder.sext(value, ir.IntType(64))
+        say_whose(builder, value, table_of(signature.args[0]))
         return value
 
     return signature, codegen
@@ -66,10 +64,9 @@ def _put(typing_context, pointer, index, value):  # type: ignore[no-untyped-def]
     signature = types.void(pointer, types.int64, types.int64)
 
     def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
-        value = args[2]
-        if signature.args[0] == _POINTER_32:
-            value = builder.trunc(value, ir.IntType(32))
-        builder.store(value, builder.gep(args[0], [args[1]]))
+        pointer, index, value = args
+        stored = builder.store(value, builder.gep(pointer, [index]))
+        say_whose(builder, stored, table_of(signature.args[0]))
         return context.get_dummy_value()
 
     return signature, codegen
@@ -77,7 +74,7 @@ def _put(typing_context, pointer, index, value):  # type: ignore[no-untyped-def]
 
 @intrinsic
 def _get_acquire(typing_context, pointer, index):  # type: ignore[no-untyped-def]
-    signature = types.int64(_POINTER_64, types.int64)
+    signature = types.int64(pointer, types.int64)
 
     def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
         return builder.load_atomic(builder.gep(args[0], [args[1]]), "acquire", 8)
@@ -138,26 +135,20 @@ if JIT_DISABLED:
         """The memory of ``array`` (contiguous, any dtype) as 64-bit words."""
         return array.view(np.int64).reshape(-1)
 
-    def halves(array: Any) -> Any:
-        """The memory of ``array`` as 32-bit signed halves of words, low half first."""
-        return array.view(np.int32).reshape(-1)
-
     def signed(value: int) -> int:
         """``value`` wrapped to 64 bits, two's complement."""
         value &= MASK_64
-        return value - (1 << 64) if value >> 63 else value
+        return value - MASK_64 - 1 if value > MASK_64 >> 1 else value
 
     def get(pointer: Any, index: int) -> int:
-        """The word (or half, sign-extended) at ``index``."""
+        """The word at ``index``."""
         assert 0 <= index < pointer.shape[0], (index, pointer.shape)
         return int(pointer[index])
 
     def put(pointer: Any, index: int, value: int) -> None:
-        """Store the low 64 (or 32) bits of ``value`` at ``index``."""
+        """Store the low 64 bits of ``value`` at ``index``."""
         assert 0 <= index < pointer.shape[0], (index, pointer.shape)
-        bits = 8 * pointer.dtype.itemsize
-        value = int(value) & ((1 << bits) - 1)
-        pointer[index] = value - (1 << bits) if value >> (bits - 1) else value
+        pointer[index] = signed(int(value))
 
     def get_acquire(pointer: Any, index: int) -> int:
         return get(pointer, index)
@@ -196,7 +187,6 @@ if JIT_DISABLED:
 
 else:
     words = _words
-    halves = _halves
     get = _get
     put = _put
     get_acquire = _get_acquire
@@ -217,7 +207,7 @@ else:
 
     @jit_inline
     def as_array(pointer: Any, length: int) -> Any:
-        return carray(pointer, (length,))
+        return carray(_plain(pointer), (length,))
 
 
 if JIT_DISABLED:

@@ -61,23 +61,23 @@ def state_layout_hash() -> int:
 
 def _used_words(state: EngineState) -> list[int]:
     """How many words of each array, from its start, may be other than zero."""
-    s = state.scalars
+    scalars = state.scalars
     used = {name: len(array) for name, array in zip(state._fields, state, strict=True)}
-    used["orders"] = (int(s[layout.ORDER_HIGH]) + 1) * layout.ORDER_WORDS
-    used["orders_cold"] = (int(s[layout.ORDER_HIGH]) + 1) * layout.COLD_WORDS
-    used["levels"] = (int(s[layout.LEAF_HIGH]) + 1) * layout.LEAF_LEVELS * layout.LEVEL_WORDS
-    used["leaves"] = (int(s[layout.LEAF_HIGH]) + 1) * layout.LEAF_WORDS
-    used["nodes"] = (int(s[layout.NODE_HIGH]) + 1) * layout.NODE_WORDS
-    used["token_log"] = (int(s[layout.TOKENS_USED]) + 1) * layout.TOKEN_WORDS
-    if s[layout.TOKENS_USED] == 0 and s[layout.TOKEN_GENERATION] == 1:
+    used["orders"] = (int(scalars[layout.ORDER_HIGH]) + 1) * layout.ORDER_WORDS
+    used["orders_cold"] = (int(scalars[layout.ORDER_HIGH]) + 1) * layout.COLD_WORDS
+    used["levels"] = (int(scalars[layout.LEAF_HIGH]) + 1) * layout.LEAF_LEVELS * layout.LEVEL_WORDS
+    used["leaves"] = (int(scalars[layout.LEAF_HIGH]) + 1) * layout.LEAF_WORDS
+    used["nodes"] = (int(scalars[layout.NODE_HIGH]) + 1) * layout.NODE_WORDS
+    used["token_log"] = (int(scalars[layout.TOKENS_USED]) + 1) * layout.TOKEN_WORDS
+    if scalars[layout.TOKENS_USED] == 0 and scalars[layout.TOKEN_GENERATION] == 1:
         used["token_index"] = 0
-    if s[layout.LIVE_ORDERS] == 0:
+    if scalars[layout.LIVE_ORDERS] == 0:
         used["order_ids"] = 0
-    if s[layout.EXPIRING_ORDERS] == 0:
+    if scalars[layout.EXPIRING_ORDERS] == 0:
         used["expiry_wheel"] = 0
-    if s[layout.POSITIONS_USED] == 0:
+    if scalars[layout.POSITIONS_USED] == 0:
         used["positions"] = 0
-    if s[layout.KEYS_USED] == 0:
+    if scalars[layout.KEYS_USED] == 0:
         used["keys"] = 0
     used["scratch"] = 0
     used["selection"] = 0
@@ -144,6 +144,8 @@ def write_snapshot(directory: Path, state: EngineState) -> Path:
 
     ``state`` must be between two calls of ``apply_commands``. ``directory`` must exist.
     """
+    scalars = state.scalars
+    assert scalars[layout.CHAIN_EVENTS] == scalars[layout.NEXT_EVENT], "within a call"
     stored = _used_words(state)
     arrays = [array[:count] for array, count in zip(state, stored, strict=True)]
     header = _pack_header(state, stored, _checksum(arrays))
@@ -154,7 +156,7 @@ def write_snapshot(directory: Path, state: EngineState) -> Path:
         with os.fdopen(descriptor, "wb", buffering=0) as file:
             _write_all(file.fileno(), header)
             for array in arrays:
-                view = memoryview(array).cast("B")
+                view = memoryview(array.data).cast("B")
                 for start in range(0, len(view), _STEP_BYTES):
                     _write_all(file.fileno(), view[start : start + _STEP_BYTES])
                 _write_all(file.fileno(), bytes(_padded(len(view)) - len(view)))
@@ -204,7 +206,7 @@ def read_snapshot(path: Path) -> EngineState:
         arrays = []
         for length, stored in lengths:
             array = np.zeros(length, np.int64)
-            view = memoryview(array).cast("B")[: stored * 8]
+            view = memoryview(array.data).cast("B")[: stored * 8]
             done = 0
             while done < len(view):
                 step = os.preadv(descriptor, [view[done : done + _STEP_BYTES]], offset + done)

@@ -9,72 +9,66 @@ from __future__ import annotations
 
 from typing import Any
 
-from exchange.codes import EventKind, InstrumentState, Reject
-from exchange.engine.state.control_events import emit_control
+from exchange.codes import InstrumentState, Reject
+from exchange.engine.state.control_events import emit_state_changed
+from exchange.engine.state.functions import engine_function
 from exchange.engine.state.layout import (
-    INSTRUMENT_FLAGS,
-    INSTRUMENT_UNTIL_NS,
     INSTRUMENT_WORDS,
     MARKET_STATE,
     MARKET_UNTIL_NS,
     NEXT_DEADLINE_SECOND,
 )
 from exchange.engine.state.memory import get, put
-from ringbuffer.jit import jit_inline, jit_inline_internal, jit_internal
+from exchange.engine.state.rows import (
+    instrument_state,
+    set_instrument_state,
+    set_instrument_until_ns,
+)
+from ringbuffer.jit import jit_inline, jit_inline_internal
 
 NANOSECONDS = 1_000_000_000
-STATE_SHIFT = 16  # of the state in INSTRUMENT_FLAGS
-
-_OPEN = int(InstrumentState.OPEN)
-_AUCTION = int(InstrumentState.AUCTION)
-_HALTED = int(InstrumentState.HALTED)
-_CANCEL_ONLY = int(InstrumentState.CANCEL_ONLY)
-_STATE_CHANGED = int(EventKind.STATE_CHANGED)
-_INSTRUMENT_HALTED = int(Reject.INSTRUMENT_HALTED)
-_REJECT_CANCEL_ONLY = int(Reject.CANCEL_ONLY)
-_MARKET_CLOSED = int(Reject.MARKET_CLOSED)
 
 
 @jit_inline_internal
-def own_state(v: Any, i: int) -> int:
-    """The instrument's own state; ``i``: its first word."""
-    return (get(v.instruments, i + INSTRUMENT_FLAGS) >> STATE_SHIFT) & 0xFF
+def own_state(view: Any, instrument_at: int) -> int:
+    """The instrument's own state; ``instrument_at``: its first word."""
+    return instrument_state(view, instrument_at)
 
 
 @jit_inline_internal
-def effective_state(v: Any, i: int) -> int:
+def effective_state(view: Any, instrument_at: int) -> int:
     """The state that counts for commands about the instrument."""
-    market = get(v.scalars, MARKET_STATE)
-    return market if market != _OPEN else own_state(v, i)
+    market = get(view.scalars, MARKET_STATE)
+    return market if market != InstrumentState.OPEN else own_state(view, instrument_at)
 
 
 @jit_inline_internal
-def is_open(v: Any, i: int) -> bool:
-    return effective_state(v, i) == _OPEN
+def is_open(view: Any, instrument_at: int) -> bool:
+    return effective_state(view, instrument_at) == InstrumentState.OPEN
 
 
 @jit_inline_internal
-def in_auction(v: Any, i: int) -> bool:
-    return effective_state(v, i) == _AUCTION
+def in_auction(view: Any, instrument_at: int) -> bool:
+    return effective_state(view, instrument_at) == InstrumentState.AUCTION
 
 
 @jit_inline_internal
-def cancel_refused(v: Any, i: int) -> bool:
+def cancel_refused(view: Any, instrument_at: int) -> bool:
     """Whether clients cannot even cancel."""
-    return effective_state(v, i) == _HALTED
+    return effective_state(view, instrument_at) == InstrumentState.HALTED
 
 
 @jit_inline_internal
-def state_reject(v: Any, i: int) -> int:
+def state_reject(view: Any, instrument_at: int) -> int:
     """The state check of ENTER and REPLACE: a reject, 0 for none."""
-    state = effective_state(v, i)
-    if state <= _AUCTION:
+    state = effective_state(view, instrument_at)
+    if state <= InstrumentState.AUCTION:
         return 0
-    if state == _HALTED:
-        return _INSTRUMENT_HALTED
-    if state == _CANCEL_ONLY:
-        return _REJECT_CANCEL_ONLY
-    return _MARKET_CLOSED
+    if state == InstrumentState.HALTED:
+        return Reject.INSTRUMENT_HALTED
+    if state == InstrumentState.CANCEL_ONLY:
+        return Reject.CANCEL_ONLY
+    return Reject.MARKET_CLOSED
 
 
 @jit_inline
@@ -84,27 +78,24 @@ def second_of(time_ns: int) -> int:
     return second if second * NANOSECONDS == time_ns else second + 1
 
 
-@jit_internal
-def need_timer_at(v: Any, second: int) -> None:
+@engine_function
+def need_timer_at(view: Any, second: int) -> None:
     """A TIMER is needed no later than ``second``."""
-    known = get(v.scalars, NEXT_DEADLINE_SECOND)
+    known = get(view.scalars, NEXT_DEADLINE_SECOND)
     if known == 0 or second < known:
-        put(v.scalars, NEXT_DEADLINE_SECOND, second)
+        put(view.scalars, NEXT_DEADLINE_SECOND, second)
 
 
-@jit_internal
-def change_state(v: Any, instrument: int, state: int, until_ns: int, reason: int) -> None:
+@engine_function
+def change_state(view: Any, instrument: int, state: int, until_ns: int, reason: int) -> None:
     """Give the instrument (0: the market) a state, and say so; nothing follows from it here."""
     if instrument == 0:
-        put(v.scalars, MARKET_STATE, state)
-        put(v.scalars, MARKET_UNTIL_NS, until_ns)
+        put(view.scalars, MARKET_STATE, state)
+        put(view.scalars, MARKET_UNTIL_NS, until_ns)
     else:
-        i = instrument * INSTRUMENT_WORDS
-        flags = get(v.instruments, i + INSTRUMENT_FLAGS) & ~(0xFF << STATE_SHIFT)
-        put(v.instruments, i + INSTRUMENT_FLAGS, flags | (state << STATE_SHIFT))
-        put(v.instruments, i + INSTRUMENT_UNTIL_NS, until_ns)
+        instrument_at = instrument * INSTRUMENT_WORDS
+        set_instrument_state(view, instrument_at, state)
+        set_instrument_until_ns(view, instrument_at, until_ns)
     if until_ns != 0:
-        need_timer_at(v, second_of(until_ns))
-    emit_control(
-        v, _STATE_CHANGED, instrument, 0, state, reason, 0, until_ns, 0, 0, 0, 0, 0, 0, 0
-    )  # fmt: skip
+        need_timer_at(view, second_of(until_ns))
+    emit_state_changed(view, instrument, state, until_ns, reason)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ringbuffer.jit import JIT_DISABLED, jit, jit_inline_internal, jit_internal
+from ringbuffer.jit import JIT_DISABLED, jit, jit_borrowed_internal, jit_inline_internal
 
 
 class Colour(IntEnum):
@@ -25,7 +25,7 @@ def _tripled(number: int) -> int:
     return number * 3
 
 
-@jit_internal
+@jit_borrowed_internal
 def _is_red(colour: int) -> bool:
     return colour == Colour.RED
 
@@ -56,3 +56,16 @@ def test_an_internal_function_has_no_way_in_for_the_interpreter() -> None:
     internal: Any = _is_red
     assert internal.targetoptions["no_cpython_wrapper"]
     assert internal.targetoptions["no_cfunc_wrapper"]
+    use_everything(1)
+    with pytest.raises(TypeError):
+        internal(3)
+
+
+@pytest.mark.skipif(JIT_DISABLED, reason="about compiled functions")
+def test_the_interpreter_is_told_which_function_it_cannot_call() -> None:
+    @jit_inline_internal
+    def never_compiled(number: int) -> int:
+        return number
+
+    with pytest.raises(TypeError, match="never_compiled can only be called by compiled code"):
+        never_compiled(3)

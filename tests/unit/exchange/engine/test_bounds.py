@@ -19,7 +19,8 @@ from exchange.engine.control.definitions import specification_valid
 from exchange.engine.money import cancel_ratio as ratio
 from exchange.engine.money import clearing, positions
 from exchange.engine.orders import breaker
-from exchange.engine.state.layout import KEY_BITS, create_state
+from exchange.engine.state.create import create_state
+from exchange.engine.state.layout import KEY_BITS
 from ringbuffer.jit import jit
 
 LARGEST = (1 << 63) - 1

@@ -15,7 +15,8 @@ from exchange.core.capacity import EngineCapacity
 from exchange.engine.invariants.check import InvariantBroken, check_state
 from exchange.engine.state import layout
 from exchange.engine.state.chain_hash import chain_digest
-from exchange.engine.state.layout import capacity_of, create_state
+from exchange.engine.state.create import capacity_of, create_state
+from exchange.engine.state.pointers import Rings, make_links
 from tests.harness.small_engine import (
     SEED,
     SMALL,
@@ -266,16 +267,18 @@ def test_a_long_command_at_the_end_waits_for_its_second_slot() -> None:
     exchange.ring[np.arange(first, first + 2)] = parts
     from exchange.engine.matcher import apply_commands
 
-    arguments = (exchange.events, int(scalars[layout.NEXT_EVENT]))
-    shared = (exchange.cursors, exchange.wakeups)
-    assert apply_commands(exchange.state, exchange.ring, first, first + 1, *arguments, *shared) == 0
+    base = int(scalars[layout.NEXT_EVENT])
+    rings = Rings(
+        exchange.ring, exchange.events, base, exchange.cursors, exchange.wakeups, make_links()
+    )
+    assert apply_commands(exchange.state, rings, first, first + 1) == 0
     assert scalars[layout.NEXT_COMMAND] == first
-    assert apply_commands(exchange.state, exchange.ring, first, first + 2, *arguments, *shared) == 2
+    assert apply_commands(exchange.state, rings, first, first + 2) == 2
 
 
 _OTHER_MODE = """
 import sys
-from tests.unit.engine.test_engine_state import WIDE, Exchange, stream, whole_commands
+from tests.unit.exchange.engine.test_engine_state import WIDE, Exchange, stream, whole_commands
 import numpy as np
 exchange = Exchange(WIDE)
 parts = whole_commands(stream(int(sys.argv[1]), 3000))
@@ -290,8 +293,6 @@ def test_without_the_jit_the_events_are_the_same_bytes() -> None:
     outputs = []
     for disabled in ("0", "1"):
         environment = os.environ | {"NUMBA_DISABLE_JIT": disabled, "PYTHONPATH": str(REPOSITORY)}
-        if disabled == "1":
-            environment.pop("NUMBA_CACHE_DIR", None)
         done = subprocess.run(
             [sys.executable, "-W", "error", "-c", _OTHER_MODE, str(seed)],
             cwd=REPOSITORY,

@@ -13,7 +13,7 @@ from exchange.codes import FLAG_LONG, CommandKind, EventKind, Reject
 from exchange.core import pipeline
 from exchange.core.counters import COUNTER_WORDS, HISTOGRAM_SECTION_WORDS, Counter
 from exchange.engine.sequencer import MatcherAgent
-from exchange.engine.state.layout import create_state
+from exchange.engine.state.create import create_state
 from exchange.records import COMMAND, EVENT
 from ringbuffer.counters import COUNTER_STRIDE
 from tests.harness.small_engine import SMALL, command, enter, opening, replace

@@ -8,52 +8,39 @@ from exchange.codes import CommandKind, EventKind, Reject, Scope
 from exchange.engine.control import idempotency_keys as keys
 from exchange.engine.invariants.money import check_pools
 from exchange.engine.state.layout import IDEMPOTENCY_KEYS, KEYS_USED
-from exchange.engine.state.pointers import make_view
+from exchange.engine.state.pointers import Rings, make_links, make_view
 from ringbuffer.jit import jit
 from tests.harness.small_engine import Exchange, administer, opened
 
 
 @jit
-def remember_many(
-    state: object,
-    commands: np.ndarray,
-    events: np.ndarray,
-    cursors: np.ndarray,
-    wakeups: np.ndarray,
-    first: int,
-    end: int,
-) -> int:
+def remember_many(state: object, rings: object, first: int, end: int) -> int:
     """Remember the keys (n, 7 * n) from ``first`` to ``end``; how many were known before."""
-    v = make_view(state, commands, events, cursors, wakeups)
+    view = make_view(state, rings)
     known = 0
     for number in range(first, end):
-        if keys.key_used(v, number, 7 * number):
+        if keys.key_used(view, number, 7 * number):
             known += 1
         else:
-            keys.remember_key(v, number, 7 * number)
+            keys.remember_key(view, number, 7 * number)
     return known
 
 
 @jit
-def known_among(
-    state: object,
-    commands: np.ndarray,
-    events: np.ndarray,
-    cursors: np.ndarray,
-    wakeups: np.ndarray,
-    first: int,
-    end: int,
-) -> int:
+def known_among(state: object, rings: object, first: int, end: int) -> int:
     """How many of these keys are remembered."""
-    v = make_view(state, commands, events, cursors, wakeups)
+    view = make_view(state, rings)
     known = 0
     for number in range(first, end):
-        known += 1 if keys.key_used(v, number, 7 * number) else 0
+        known += 1 if keys.key_used(view, number, 7 * number) else 0
     return known
 
 
-def arrays(exchange: Exchange) -> tuple[object, ...]:
-    return exchange.state, exchange.ring, exchange.events, exchange.cursors, exchange.wakeups
+def arrays(exchange: Exchange) -> tuple[object, object]:
+    rings = Rings(
+        exchange.ring, exchange.events, 0, exchange.cursors, exchange.wakeups, make_links()
+    )
+    return exchange.state, rings
 
 
 def kill(key: str | None) -> np.ndarray:

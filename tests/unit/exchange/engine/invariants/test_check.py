@@ -16,7 +16,8 @@ from exchange.core.capacity import EngineCapacity
 from exchange.engine.invariants.check import InvariantBroken, check_state
 from exchange.engine.state import layout
 from exchange.engine.state.chain_hash import chain_digest
-from exchange.engine.state.layout import EngineState, create_state
+from exchange.engine.state.create import create_state
+from exchange.engine.state.layout import EngineState
 from exchange.engine.state.snapshot import read_snapshot, write_snapshot
 from tests.harness.small_engine import Exchange
 from tests.model.cases.script import PRELUDE, Script

@@ -7,7 +7,9 @@ import pytest
 
 from exchange.core import pipeline
 from exchange.engine.matcher import apply_commands
-from exchange.engine.state.layout import NEXT_EVENT, create_state
+from exchange.engine.state.create import create_state
+from exchange.engine.state.layout import NEXT_EVENT
+from exchange.engine.state.pointers import Rings, make_links
 from exchange.records import EVENT
 from ringbuffer.ring import UNGATED, maximum_batch
 from tests.harness.small_engine import SMALL, enter, opening
@@ -26,7 +28,7 @@ def test_one_command_never_has_more_than_a_quarter_unpublished(makers: int) -> N
     cursors[pipeline.EVENT_RELEASED] = UNGATED
     events = np.zeros(RING, EVENT)
     wakeups = np.full(pipeline.AGENTS, -1, np.int64)
-    apply_commands(state, ring, 0, len(commands), events, 0, cursors, wakeups)
+    apply_commands(state, Rings(ring, events, 0, cursors, wakeups, make_links()), 0, len(commands))
     produced = int(state.scalars[NEXT_EVENT])
     unpublished = produced - int(cursors[pipeline.EVENT_PUBLISHED])
     assert produced > 2 * makers

@@ -1,19 +1,12 @@
-"""What the compiler's cache depends on: every module whose constants can be in machine code."""
+"""The compiler's stamp depends on every module whose constants can be in machine code."""
 
 from __future__ import annotations
 
 import ast
-from pathlib import Path
 
 import pytest
 
-from ringbuffer.jit_cache import (
-    ROOT,
-    SOURCE_PACKAGES,
-    ContentLocator,
-    compiled_modules,
-    file_hash,
-)
+from ringbuffer.jit.sources import ROOT, SOURCE_PACKAGES, compiled_modules
 
 
 def _path_of(name: str) -> str:
@@ -75,25 +68,3 @@ def test_every_module_with_a_decorated_function_is_in_it() -> None:
 def test_a_module_that_only_serves_people_is_not() -> None:
     assert (ROOT / "exchange" / "cli.py").exists()
     assert "exchange.cli" not in compiled_modules()
-
-
-def test_a_function_is_kept_under_all_that_it_depends_on_and_nothing_else() -> None:
-    matching = file_hash(ROOT / "exchange" / "engine" / "orders" / "matching.py")
-    assert matching != file_hash(ROOT / "exchange" / "engine" / "book" / "book.py")
-    modules = set(compiled_modules())
-    assert "exchange.gateway.encoder" in modules
-    locator = ContentLocator(ROOT / "exchange" / "engine" / "orders" / "matching.py", 7)
-    assert locator.get_source_stamp() == matching
-    assert locator.get_cache_path().endswith(f"exchange.engine.orders.matching-{matching}")
-    assert locator.get_disambiguator() == "7"
-
-
-def test_two_checkouts_share_compiled_code(tmp_path: Path) -> None:
-    source = "from exchange.codes import Reject\n"
-    paths = [tmp_path / "one" / "kernel.py", tmp_path / "two" / "kernel.py"]
-    for path in paths:
-        path.parent.mkdir()
-        path.write_text(source)
-    first, second = (ContentLocator(path, 1) for path in paths)
-    assert first.get_cache_path() == second.get_cache_path()
-    assert first.get_source_stamp() == second.get_source_stamp()

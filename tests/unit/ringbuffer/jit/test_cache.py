@@ -1,0 +1,117 @@
+"""Files of machine code: written whole, read from where they are, removed when nobody uses them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+from ringbuffer.jit import cache
+
+ROOT = Path(__file__).resolve().parents[4]
+
+
+@pytest.fixture
+def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The user's directory of machine code, in a place of this test's."""
+    monkeypatch.setenv("EXCHANGE_CACHE_DIR", str(tmp_path / "cache"))
+    return cache.cache_directory()
+
+
+def test_what_is_written_is_read(directory: Path) -> None:
+    assert cache.read("module/f-1.code") is None
+    cache.write("module/f-1.code", b"code")
+    assert cache.read("module/f-1.code") == b"code"
+    assert [path.name for path in (directory / "module").iterdir()] == ["f-1.code"]
+
+
+def test_a_shipped_file_is_read_and_the_users_comes_first(
+    directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shipped = tmp_path / "shipped"
+    (shipped / directory.name / "module").mkdir(parents=True)
+    (shipped / directory.name / "module" / "f-1.code").write_bytes(b"shipped")
+    monkeypatch.setattr(cache, "SHIPPED", shipped)
+    assert cache.read("module/f-1.code") == b"shipped"
+    cache.write("module/f-1.code", b"own")
+    assert cache.read("module/f-1.code") == b"own"
+
+
+def test_a_directory_that_cannot_be_made_is_said_once(
+    directory: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    directory.parent.parent.mkdir(exist_ok=True)
+    directory.parent.write_text("a file is in the way")
+    cache._told.clear()
+    cache.write("module/f-1.code", b"code")
+    cache.write("module/f-2.code", b"code")
+    said = capsys.readouterr().err
+    assert said.count(str(directory)) == 1 and "EXCHANGE_CACHE_DIR" in said
+    assert cache.read("module/f-1.code") is None
+
+
+def test_only_what_nobody_uses_is_removed(directory: Path) -> None:
+    for name in ("old", "used", "new"):
+        cache.write(f"module/{name}-1.code", b"code")
+    long_ago = time.time() - (cache._KEPT_DAYS + 1) * 86_400
+    for name in ("old", "used"):
+        os.utime(directory / "module" / f"{name}-1.code", (long_ago, long_ago))
+    assert cache.read("module/used-1.code") == b"code"
+    assert cache.prune() == 1
+    left = sorted(path.name for path in (directory / "module").iterdir())
+    assert left == ["new-1.code", "used-1.code"]
+
+
+def test_without_a_home_there_is_a_directory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("EXCHANGE_CACHE_DIR", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", "/somewhere")
+    assert cache.cache_directory().parent == Path("/somewhere/exchange")
+    monkeypatch.delenv("XDG_CACHE_HOME")
+
+    def no_home() -> Path:
+        raise RuntimeError("no home")
+
+    monkeypatch.setattr(Path, "home", no_home)
+    assert f"exchange-cache-{os.getuid()}" in str(cache.cache_directory())
+
+
+@pytest.mark.needs_jit
+def test_a_second_process_reads_what_the_first_compiled(tmp_path: Path) -> None:
+    (tmp_path / "kernel.py").write_text(
+        textwrap.dedent(
+            """
+            from ringbuffer.jit import jit, jit_inline_internal
+
+            @jit_inline_internal
+            def part(x):
+                return 3 * x
+
+            @jit
+            def work(x):
+                return part(x) + 1
+            """
+        )
+    )
+    code = "import kernel; print(kernel.work(5), sum(kernel.work.stats.cache_hits.values()))"
+    environment = os.environ | {
+        "EXCHANGE_CACHE_DIR": str(tmp_path / "cache"),
+        "PYTHONPATH": f"{tmp_path}:{ROOT}",
+    }
+    answers = [
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env=environment,
+            capture_output=True,
+            check=True,
+            text=True,
+        ).stdout.split()
+        for _ in range(2)
+    ]
+    assert answers == [["16", "0"], ["16", "1"]]
+    files = [path.name.split("-")[0] for path in (tmp_path / "cache").rglob("*.code")]
+    assert files == ["work"], "a part of others has no file of its own"

@@ -1,9 +1,9 @@
 """Compiles everything once, before any stage starts, and reports progress.
 
-Run as ``python -m exchange.stages.compile``. Who uses it: the daemon at its first start with a new
-source tree (a stamp beside the compiled code marks a complete compilation), and ``scripts/test``.
-It runs a whole small exchange in one process (matcher, journaler, order entry, a client, a
-restart), so that it compiles exactly what the stages call.
+Run as ``python -m exchange.stages.compile [PARENT_PID]``. Who uses it: the daemon at its first
+start with a new source tree (a stamp beside the compiled code marks a complete compilation), and
+``scripts/test``. It runs a whole small exchange in one process (matcher, journaler, order entry, a
+client, a restart), so that it compiles exactly what the stages call.
 
 Decision PKG-1.
 """
@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from exchange.errors import StageFailed
+from exchange.runtime.process import die_with_parent
 from exchange.settings import ROOT, Configuration
 from ringbuffer.jit import JIT_DISABLED
 from ringbuffer.jit.cache import cache_directory, prune
@@ -52,10 +53,11 @@ def is_compiled() -> bool:
 def run_compiler(cancelled: Callable[[], bool]) -> bool:
     """Compile in a child process, which writes its progress to standard error.
 
+    It dies with this process, however that ends: a killed daemon leaves no compiler behind.
     Returns False when ``cancelled`` said so. Raises StageFailed when it fails.
     """
     process = subprocess.Popen(
-        [sys.executable, "-m", "exchange.stages.compile"],
+        [sys.executable, "-m", "exchange.stages.compile", str(os.getpid())],
         stdin=subprocess.DEVNULL,
         cwd="/",
         env=os.environ | {"PYTHONPATH": str(ROOT)},
@@ -239,6 +241,8 @@ def compile_everything(report: Callable[[str], None]) -> None:
 
 def main() -> int:
     """Compile with progress on standard error: a line per part, and one now and then."""
+    if len(sys.argv) > 1:  # a daemon's: its pid
+        die_with_parent(int(sys.argv[1]))
     started_s = time.monotonic()
     done = threading.Event()
     current = "imports"

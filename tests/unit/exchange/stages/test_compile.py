@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from exchange.errors import StageFailed
@@ -22,7 +24,7 @@ def program(monkeypatch: pytest.MonkeyPatch) -> Any:
         started: list[subprocess.Popen[bytes]] = []
 
         def start(words: list[str], **options: Any) -> subprocess.Popen[bytes]:
-            assert words[1:] == ["-m", "exchange.stages.compile"]
+            assert words[1:] == ["-m", "exchange.stages.compile", str(os.getpid())]
             started.append(popen([sys.executable, "-c", text], **options))
             return started[0]
 
@@ -70,3 +72,22 @@ def test_without_the_jit_there_is_nothing_to_compile(
     monkeypatch.setenv("EXCHANGE_CACHE_DIR", str(tmp_path))
     monkeypatch.setattr(compiler, "JIT_DISABLED", True)
     assert compiler.is_compiled()
+
+
+@pytest.mark.needs_jit
+def test_a_killed_daemon_leaves_no_compiler_behind(tmp_path: Path) -> None:
+    code = "from exchange.stages.compile import run_compiler; run_compiler(lambda: False)"
+    environment = os.environ | {
+        "EXCHANGE_CACHE_DIR": str(tmp_path),
+        "PYTHONPATH": str(compiler.ROOT),
+        "TMPDIR": str(tmp_path),
+    }
+    with subprocess.Popen(
+        [sys.executable, "-c", code], env=environment, stderr=subprocess.PIPE
+    ) as daemon:
+        assert daemon.stderr is not None
+        assert b"compiling" in daemon.stderr.readline(), "the child runs"
+        (child,) = psutil.Process(daemon.pid).children()
+        daemon.kill()
+        child.wait(600)
+    assert not child.is_running()

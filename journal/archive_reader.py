@@ -98,9 +98,9 @@ class ArchiveReader:
         return octets.view(self.record_dtype)
 
     def places(self, first: int, count: int) -> np.ndarray:
-        """The places of records from ``first`` on, whatever stands there; else as ``view``.
+        """The places of records from ``first`` on, present or not; else as ``view``.
 
-        For who compares whole records and so needs no look at each one's presence first.
+        For comparing whole records, which finds the missing ones anyway.
         """
         part = self._part(first)
         if part is None or count <= 0:

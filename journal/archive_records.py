@@ -34,18 +34,19 @@ SHORT_WRITE = -4
 def append(words: np.ndarray, ring_words: np.ndarray, available: int) -> int:
     """Write up to ``available`` records from the archive's next sequence on, out of the ring.
 
-    ``words``: int64[STATE_SIZE]; ``ring_words``: int64 view of the ring. Returns the number
-    written (0 if none was asked for), SEGMENT_FULL (roll and call again), or WRITE_FAILED,
-    SHORT_WRITE: fatal.
+    ``words``: int64[STATE_SIZE]; ``ring_words``: int64, the ring: a power of two of records.
+    Returns the number of records written (0 if none was asked for), SEGMENT_FULL (roll and call
+    again), or WRITE_FAILED, SHORT_WRITE: fatal.
     """
-    if words[FAILURE] != 0:
-        return words[FAILURE]
+    failure: int = words[FAILURE]
+    if failure != 0:
+        return failure
     if available <= 0:
         return 0
     record_size = words[RECORD_SIZE]
     first = words[NEXT_SEQUENCE]
     index = first - words[SEGMENT_FIRST]
-    count = min(available, words[SEGMENT_RECORDS] - index)
+    count: int = min(available, words[SEGMENT_RECORDS] - index)
     if count <= 0:
         return SEGMENT_FULL
     capacity = ring_words.shape[0] * 8 // record_size
@@ -67,8 +68,9 @@ def append(words: np.ndarray, ring_words: np.ndarray, available: int) -> int:
         words[ERRNO] = errno() if written < 0 else 0
         words[WRITTEN_BYTES] = written
         words[FAILED_COUNT] = count
-        words[FAILURE] = WRITE_FAILED if written < 0 else SHORT_WRITE
-        return words[FAILURE]
+        failure = WRITE_FAILED if written < 0 else SHORT_WRITE
+        words[FAILURE] = failure
+        return failure
     words[NEXT_SEQUENCE] = first + count
     return count
 
@@ -92,7 +94,10 @@ def present(
 
 @jit
 def absent(words: np.ndarray, octets: np.ndarray, index: int, limit: int, place: np.ndarray) -> int:
-    """How many records from ``index`` on are missing before the next one that is there."""
+    """How many records from ``index`` on are missing before the next one that is there.
+
+    At most ``limit``; parameters as of ``present``.
+    """
     first_sequence, record_size, kind_offset = place[0], place[1], place[2]
     for i in range(limit):
         offset = HEADER_BYTES + (index + i) * record_size

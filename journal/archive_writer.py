@@ -248,8 +248,8 @@ class ArchiveWriter:
 def synchronise(directory: Path, first: int, end: int, segment_records: int) -> None:
     """fsync the segments that hold [first, end), and the directory.
 
-    Who calls it: whoever makes a snapshot, before it becomes valid: replay from a snapshot cannot
-    write again what lies before it.
+    Who calls it: ``exchange-replay snapshot``, before the snapshot becomes valid: replay from a
+    snapshot cannot write again what lies before it.
     """
     if segment_records <= 0:
         raise JournalError("the archive has no segment yet")

@@ -96,7 +96,7 @@ def frame_slots(words: np.ndarray, ring_words: np.ndarray, available: int) -> in
     int64[slots * SLOT_WORDS].
     """
     room = (words[FILE_SIZE] - words[OFFSET] - FRAME_HEADER_BYTES) // SLOT_BYTES
-    count = min(available, words[MAXIMUM_SLOTS], room)
+    count: int = min(available, words[MAXIMUM_SLOTS], room)
     if count == available:
         return count
     if count > 0:
@@ -153,7 +153,10 @@ def write_frame(words: np.ndarray, ring_words: np.ndarray, start: int, count: in
     vectors[4] = ring_address
     vectors[5] = (count - before_wrap) * SLOT_BYTES
     vector_count = np.int32(3 if count > before_wrap else 2)
-    return pwritev(np.int32(words[DESCRIPTOR]), vectors.ctypes.data, vector_count, words[OFFSET])
+    written: int = pwritev(
+        np.int32(words[DESCRIPTOR]), vectors.ctypes.data, vector_count, words[OFFSET]
+    )
+    return written
 
 
 @jit
@@ -179,8 +182,9 @@ def commit(words: np.ndarray, ring_words: np.ndarray, available: int) -> int:
     Returns the number of slots that are durable now (0 if ``available`` is 0), SEGMENT_FULL, or
     WRITE_FAILED, SYNC_FAILED, SHORT_WRITE: then nothing of it may be released, ever.
     """
-    if words[FAILURE] != 0:
-        return words[FAILURE]
+    failure: int = words[FAILURE]
+    if failure != 0:
+        return failure
     if available <= 0:
         return 0
     count = frame_slots(words, ring_words, available)

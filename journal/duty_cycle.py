@@ -64,7 +64,7 @@ _HEARTBEAT, _COMMITS, _SLOTS, _BYTES, _LAST, _EVENTS, _EVENT_BYTES, _ = range(ME
 
 
 class DutyState(NamedTuple):
-    """What a duty cycle needs, as arrays: int64 unless said otherwise."""
+    """The parameters of a duty cycle, as int64 arrays."""
 
     words: np.ndarray  # [DUTY_WORDS], see above
     cursors: np.ndarray
@@ -79,6 +79,7 @@ class DutyState(NamedTuple):
 
 @jit
 def _count(duty: DutyState, metric: int, amount: int) -> None:
+    """Add ``amount`` to the counter of ``metric`` (an index in ``duty.words``), if it has one."""
     number = duty.words[metric]
     if number >= 0:
         add(duty.counters, number, amount)
@@ -86,6 +87,7 @@ def _count(duty: DutyState, metric: int, amount: int) -> None:
 
 @jit
 def _gauge(duty: DutyState, metric: int, value: int) -> None:
+    """Set the counter of ``metric`` (an index in ``duty.words``), if it has one."""
     number = duty.words[metric]
     if number >= 0:
         set_value(duty.counters, number, value)
@@ -93,6 +95,7 @@ def _gauge(duty: DutyState, metric: int, value: int) -> None:
 
 @jit
 def _wake_all(cursors: np.ndarray, wakeups: np.ndarray) -> None:
+    """Wake the sleepers of ``wakeups``, int64[n, 2]: index of a flag in ``cursors``, eventfd."""
     for i in range(wakeups.shape[0]):
         wake(cursors, wakeups[i, 0], wakeups[i, 1])
 
@@ -108,7 +111,9 @@ def first_not_durable(
 ) -> int:
     """The first sequence in [first, end) whose event's command sequence is >= ``durable``; or end.
 
-    Binary search: command sequences never decrease along the event stream.
+    ``event_words``: int64, the event ring: a power of two of events of ``words_per_event`` words;
+    word ``command_word`` of each is its command sequence. Binary search: command sequences never
+    decrease along the event stream.
     """
     mask = event_words.shape[0] // words_per_event - 1
     while first < end:
@@ -122,7 +127,10 @@ def first_not_durable(
 
 @jit
 def _commit_published(writer: np.ndarray, duty: DutyState) -> int:
-    """Make what is published durable, as one frame. Slots, or a negative code of ``commit``."""
+    """Make what is published durable, as one frame. Slots, or a negative code of ``commit``.
+
+    ``writer``: int64[STATE_SIZE] of commit.py.
+    """
     cursors = duty.cursors
     first = writer[JOURNAL_NEXT_SEQUENCE]
     capacity = duty.command_words.shape[0] // SLOT_WORDS
@@ -147,7 +155,10 @@ def _commit_published(writer: np.ndarray, duty: DutyState) -> int:
 
 @jit
 def _release_durable(writer: np.ndarray, archive: np.ndarray, duty: DutyState) -> int:
-    """Archive and release every event of a durable command. Events, or ARCHIVE_CODES + code."""
+    """Archive and release every event of a durable command. Events, or ARCHIVE_CODES + code.
+
+    ``writer``: int64[STATE_SIZE] of commit.py; ``archive``: that of archive_records.py.
+    """
     cursors = duty.cursors
     words = duty.words
     first = archive[ARCHIVE_NEXT_SEQUENCE]
@@ -178,12 +189,16 @@ def _release_durable(writer: np.ndarray, archive: np.ndarray, duty: DutyState) -
         _count(duty, _EVENT_BYTES, count * words_per_event * 8)
     if producer_may_wait(cursors, words[EVENT_PUBLISHED], first, capacity):
         _wake_all(cursors, duty.room_wakeups)
-    return end - first
+    released: int = end - first
+    return released
 
 
 @jit
 def duty_cycle(writer: np.ndarray, archive: np.ndarray, duty: DutyState) -> int:
-    """One commit, then every release that it allows. Work done, or a negative code."""
+    """One commit, then every release that it allows. Slots and events, or a negative code.
+
+    ``writer``: int64[STATE_SIZE] of commit.py; ``archive``: that of archive_records.py.
+    """
     committed = _commit_published(writer, duty)
     if committed < 0:
         return committed
@@ -208,7 +223,7 @@ def serve(
 
     Returns after ``cycles`` cycles, a failure, the stop word, or a sleep of ``timeout_ms`` that
     nobody ended. The sleep is the protocol of ringbuffer/idle.py. ``writer``: int64[STATE_SIZE] of
-    commit.py; ``archive``: int64[STATE_SIZE] of archive_records.py; ``scratch``:
+    commit.py; ``archive``: that of archive_records.py; ``scratch``:
     int64[WAIT_SCRATCH_WORDS].
     """
     cursors, words = duty.cursors, duty.words

@@ -23,7 +23,7 @@ from journal.layout import (
 from journal.xxh64 import STATE_WORDS, digest, reset, update_stripes
 from ringbuffer.jit import jit
 
-# What is found at a position: a slot count above 0, or one of these.
+# A check of a position gives a slot count above 0, or one of these.
 EMPTY = 0  # 64 zero bytes
 FULL = -1  # the segment has no room for a frame header here
 BAD = -2  # neither a valid frame nor empty
@@ -48,7 +48,7 @@ SCRATCH_WORDS = STATE_WORDS + FRAME_HEADER_WORDS
 def check_frame(words: np.ndarray, position: int, scratch: np.ndarray) -> int:
     """Slot count of the valid frame at ``position``, or EMPTY, FULL or BAD.
 
-    ``scratch``: int64[SCRATCH_WORDS].
+    ``words``: int64[file size // 8]; ``position``: a word index; ``scratch``: int64[SCRATCH_WORDS].
     """
     room = words.shape[0] - position
     if room < FRAME_HEADER_WORDS + SLOT_WORDS:
@@ -58,7 +58,7 @@ def check_frame(words: np.ndarray, position: int, scratch: np.ndarray) -> int:
             if words[position + i] != 0:
                 return BAD
         return EMPTY
-    count = words[position + FRAME_COUNT_WORD]
+    count: int = words[position + FRAME_COUNT_WORD]
     # Bound the count by the room before multiplying: a damaged one could overflow.
     if count <= 0 or count > (room - FRAME_HEADER_WORDS) // SLOT_WORDS:
         return BAD
@@ -79,7 +79,8 @@ def check_frame(words: np.ndarray, position: int, scratch: np.ndarray) -> int:
 def next_frame(words: np.ndarray, cursor: np.ndarray, scratch: np.ndarray) -> int:
     """Slot count of the frame at the cursor if it is valid and in its place; the cursor stays.
 
-    Else EMPTY, FULL, BAD, GAP, BROKEN_CHAIN or OTHER_SEGMENT.
+    Else EMPTY, FULL, BAD, GAP, BROKEN_CHAIN or OTHER_SEGMENT. ``cursor``: int64[CURSOR_WORDS];
+    the others as of ``check_frame``.
     """
     position = cursor[POSITION]
     count = check_frame(words, position, scratch)
@@ -96,7 +97,7 @@ def next_frame(words: np.ndarray, cursor: np.ndarray, scratch: np.ndarray) -> in
 
 @jit
 def advance(words: np.ndarray, cursor: np.ndarray, count: int) -> None:
-    """Move the cursor over the frame of ``count`` slots at it."""
+    """Move the cursor (int64[CURSOR_WORDS]) over the frame of ``count`` slots at it."""
     position = cursor[POSITION]
     cursor[LAST] = position
     cursor[CHECKSUM] = words[position + FRAME_CHECKSUM_WORD]
@@ -109,7 +110,8 @@ def advance(words: np.ndarray, cursor: np.ndarray, count: int) -> None:
 def scan(words: np.ndarray, cursor: np.ndarray, end_sequence: int, scratch: np.ndarray) -> int:
     """Move the cursor over frames until one contains or begins at ``end_sequence``: LIMIT.
 
-    Else until something other than a good frame: that code; the cursor stands at it.
+    Else until something other than a good frame: that code; the cursor stands at it. Parameters as
+    of ``next_frame``.
     """
     while True:
         if cursor[SEQUENCE] >= end_sequence:
@@ -135,7 +137,8 @@ def copy_frames(
 
     ``target``: int64[slots * SLOT_WORDS], slots a power of two; the slot of sequence ``s`` goes to
     ``s & (slots - 1)``. Slots below ``first_sequence`` are checked but not copied. Returns LIMIT
-    when the next frame would pass ``end_sequence``, else the code of what stopped it.
+    when the next frame would pass ``end_sequence``, else the code of what stopped it. The others as
+    of ``next_frame``.
     """
     mask = target.shape[0] // SLOT_WORDS - 1
     while True:
@@ -156,7 +159,10 @@ def copy_frames(
 
 @jit
 def find_valid_frame(words: np.ndarray, first: int, scratch: np.ndarray) -> int:
-    """Word position of the first valid frame at or after ``first`` (a multiple of 8), or -1."""
+    """Word index of the first valid frame at or after ``first`` (a multiple of 8), or -1.
+
+    ``words``, ``scratch``: as of ``check_frame``.
+    """
     for position in range(first, words.shape[0], SLOT_WORDS):
         if words[position] == FRAME_MAGIC and check_frame(words, position, scratch) > 0:
             return position
@@ -165,7 +171,10 @@ def find_valid_frame(words: np.ndarray, first: int, scratch: np.ndarray) -> int:
 
 @jit
 def end_of_data(words: np.ndarray, first: int) -> int:
-    """Word position after the last word at or after ``first`` that is not 0; ``first`` if none."""
+    """Word index after the last word at or after ``first`` that is not 0; ``first`` if none.
+
+    ``words``: int64[file size // 8].
+    """
     for position in range(words.shape[0] - 1, first - 1, -1):
         if words[position] != 0:
             return position + 1

@@ -154,7 +154,7 @@ def segment_name(first_sequence: int, suffix: str) -> str:
 
 
 def parse_segment_name(name: str, suffix: str) -> int | None:
-    """First sequence of a segment file name, or None if it is no such name."""
+    """First sequence of a segment file name, or None if it is another file's name."""
     stem = name[: -len(suffix)]
     if not name.endswith(suffix) or len(stem) != NAME_DIGITS or not stem.isascii():
         return None

@@ -8,8 +8,8 @@ read-only, so a reader sees the writer's bytes as they arrive: a frame may be ha
 - if something valid follows (a later frame, the next segment), the place is read once more, because
   the writer may have finished it meanwhile; only then is it corruption.
 
-What a reader sees may be newer than what is durable: a frame is visible before its fdatasync has
-returned. Who must not act on such a record compares with the durable cursor.
+A reader may see records that are not durable yet: a frame is visible before its fdatasync has
+returned. A caller that must not act on them stops at the durable cursor.
 """
 
 from __future__ import annotations
@@ -95,11 +95,11 @@ class JournalReader:
             payload = position + FRAME_HEADER_WORDS
             slots = self._words[payload : payload + count * SLOT_WORDS].view(self.record_dtype)
             self.committed_ns = int(self._words[position + FRAME_TIME_WORD])
-            skip = max(self.next_sequence - sequence, 0)
+            assert sequence <= self.next_sequence < sequence + count
+            skip = self.next_sequence - sequence
             advance(self._words, self._cursor, count)
-            if skip < count:
-                self.next_sequence = sequence + count
-                yield sequence + skip, slots[skip:]
+            self.next_sequence = sequence + count
+            yield sequence + skip, slots[skip:]
 
     def read_into(self, ring: np.ndarray, end_sequence: int) -> int:
         """Copy whole frames below ``end_sequence`` into ``ring``; returns the slots copied.

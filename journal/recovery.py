@@ -3,7 +3,7 @@
 Who uses it: the daemon before the writer opens (``repair=True``), the replay tool on a journal that
 nobody writes (``repair=False``). A frame is durable before the next one is written, and a segment
 is complete before the next one gets its name; so an honest crash can damage only the last frame of
-the last segment. Everything else is damage that must not be guessed about.
+the last segment. Any other damage is refused: a guess could lose acknowledged commands.
 
 At the first place where no good frame stands, three things are known: what stands there, whether
 the segment is the last one, and what is in the rest of it (all 64-byte places are looked at):

@@ -1,4 +1,4 @@
-"""Removing old segments: only those that nobody needs for recovery any more.
+"""Removing old segments that recovery does not need any more.
 
 Who uses it: the operator's command and the daemon's housekeeping, never the hot path. A journal
 segment may go if all of this holds; otherwise it stays:

@@ -237,6 +237,7 @@ def install_prepared(directory: Path, header: SegmentHeader) -> tuple[Path, int]
     prepared = directory / PREPARED_NAME
     path = directory / segment_name(header.first_sequence, ".wal")
     descriptor = os.open(prepared, os.O_RDWR | os.O_CLOEXEC)
+    assert os.fstat(descriptor).st_size == header.file_size
     try:
         write_all(descriptor, pack_header(header), 0)
         # The header must be durable before the name is: a named segment is always a good one.

@@ -98,6 +98,8 @@ class JournalWriter:
             words[DESCRIPTOR] = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
             words[OFFSET] = report.append_offset
             words[FILE_SIZE] = os.fstat(int(words[DESCRIPTOR])).st_size
+            assert HEADER_BYTES <= report.append_offset <= words[FILE_SIZE]
+            assert report.append_offset % SLOT_BYTES == 0
             if prepare_ahead:
                 self._preparer.start()
 

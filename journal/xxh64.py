@@ -111,17 +111,20 @@ else:
 
 @jit_inline
 def _round(lane: Any, word: Any) -> Any:
+    """Take a word into a lane: uint64 all."""
     return _multiply(_rotate(_add(lane, _multiply(word, P2)), 31), P1)
 
 
 @jit_inline
 def _merge(digest: Any, lane: Any) -> Any:
+    """Take a lane into the digest: uint64 all."""
     mixed = _multiply(_rotate(_multiply(lane, P2), 31), P1)
     return _add(_multiply(digest ^ mixed, P1), P4)
 
 
 @jit_inline
 def _avalanche(digest: Any) -> Any:
+    """Spread each bit of a uint64 digest over all of it."""
     digest = _multiply(digest ^ _shifted(digest, 33), P2)
     digest = _multiply(digest ^ _shifted(digest, 29), P3)
     return digest ^ _shifted(digest, 32)
@@ -129,13 +132,17 @@ def _avalanche(digest: Any) -> Any:
 
 @jit_inline
 def _tail_word(digest: Any, word: Any) -> Any:
+    """Take a word behind the last stripe into the digest: uint64 all."""
     mixed = _multiply(_rotate(_multiply(word, P2), 31), P1)
     return _add(_multiply(_rotate(digest ^ mixed, 27), P1), P4)
 
 
 @jit_inline
 def _merged(state: np.ndarray) -> Any:
-    """The digest before the tail: the four lanes (or the seed constant) plus the length."""
+    """The uint64 digest before the tail: the four lanes, or the seed constant if none was used.
+
+    ``state``: int64[STATE_WORDS].
+    """
     total = _word(state[TOTAL_BYTES])
     if total >= _word(STRIPE_BYTES):
         lane_1 = _word(state[0])
@@ -193,12 +200,19 @@ def update_stripes(state: np.ndarray, words: np.ndarray, first_word: int, word_c
 
 @jit
 def digest(state: np.ndarray) -> int:
-    """XXH64 of everything hashed into ``state`` so far, as a signed int64; state is unchanged."""
+    """XXH64 of everything hashed into ``state`` so far, as a signed int64; it is unchanged.
+
+    ``state``: int64[STATE_WORDS].
+    """
     return _signed(_avalanche(_add(_merged(state), _word(state[TOTAL_BYTES]))))
 
 
 @jit
 def _xxh64_bytes(words: np.ndarray, rest: np.ndarray, state: np.ndarray) -> int:
+    """XXH64 as a signed int64 of ``words`` (uint64) and of ``rest`` (uint8, at most 7) after them.
+
+    ``state``: int64[STATE_WORDS], overwritten.
+    """
     word_count = words.shape[0]
     reset(state)
     striped = word_count - word_count % STRIPE_WORDS

@@ -122,11 +122,11 @@ class Directory:
         return decimal_text(amount, self.currencies.get(currency, ("", 0))[1])
 
     def instrument_of(self, text: str) -> int | None:
-        """Instrument id of a symbol, or of ``#7`` or ``7``; ``None`` if there is no such one."""
+        """Instrument id of a symbol, or of ``#7`` or ``7``; None if it is unknown."""
         return _number_of(text, self.symbols)
 
     def session_of(self, text: str) -> int | None:
-        """Session id of a user name, or of ``#7`` or ``7``; ``None`` if there is no such one."""
+        """Session id of a user name, or of ``#7`` or ``7``; None if it is unknown."""
         return _number_of(text, self.usernames)
 
     def price(self, instrument: int, price: int) -> str:

@@ -78,7 +78,7 @@ class CommandChunk(NamedTuple):
 def find_starts(flags: np.ndarray, long_mask: int, starts: np.ndarray) -> int:
     """Write the index of every record's first slot into ``starts``; returns how many.
 
-    ``flags``: uint8, one a slot; the first slot must begin a record.
+    ``flags``: uint8[slots]; the first slot must begin a record. ``starts``: int64[slots].
     """
     count = 0
     i = 0

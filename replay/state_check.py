@@ -1,9 +1,9 @@
 """Checks that a state is consistent, and that two states mean the same.
 
-Who uses it: ``verify`` and ``snapshot``. ``state_problems`` asks the engine's own invariants (every
-list, index and count, both conservation laws, the frozen amounts); ``state_difference`` compares by
-meaning: where things lie in their pools may differ, because a token's place depends on a random
-seed and a snapshot need not keep places.
+Who uses it: ``verify`` and ``snapshot``. ``state_problems`` checks the engine's own invariants
+(every list, index and count, both conservation laws, the frozen amounts); ``state_difference``
+compares by meaning: where things lie in their pools may differ, because a token's place depends on
+a random seed and a snapshot need not keep places.
 """
 
 from __future__ import annotations

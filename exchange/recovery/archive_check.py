@@ -61,7 +61,9 @@ def open_archive(directory: Path) -> ArchiveReader:
 
 @jit
 def first_difference(left: np.ndarray, right: np.ndarray) -> int:
-    """Index of the first event in which two int64 arrays of whole events differ; -1 if none.
+    """Index of the first event in which two arrays of whole events differ; -1 if none.
+
+    ``left``, ``right``: int64[events * EVENT_WORDS].
 
     A whole event at a time without a branch inside, so that it is compared in vector registers.
     """
@@ -179,7 +181,7 @@ class ArchiveCheck:
     def _last(self) -> np.void | None:
         """The newest archived event when this object looked first (``write``), or now."""
         if not self._looked or not self.write:
-            # What is appended here lies below the end of the journal, so one look is enough; it has
+            # Events appended here lie below the end of the journal, so one look is enough; it has
             # to pass over the zeros at the end of the newest segment.
             last = self.reader.last()
             self._newest = None if last is None else last.copy()

@@ -78,12 +78,16 @@ class Replay:
 
 
 def trade(port: int) -> int:
-    """Two sessions trade with each other; the quantity that was executed."""
-    with PatientClient("127.0.0.1", port) as seller, PatientClient("127.0.0.1", port) as buyer:
-        for client, username in ((seller, "S4"), (buyer, "S5")):
-            client.login(username, "password", sequence=0)
+    """Two sessions trade, one after the other; the quantity that was executed.
+
+    Nobody who waits for the other is connected meanwhile: the exchange would cut him off.
+    """
+    with PatientClient("127.0.0.1", port) as seller:
+        seller.login("S4", "password", sequence=0)
         seller.enter("older-1", "S", 100, "BETA", 1_000_000)
         until(seller, "Accepted")
+    with PatientClient("127.0.0.1", port) as buyer:
+        buyer.login("S5", "password", sequence=0)
         buyer.enter("older-2", "B", 60, "BETA", 1_010_000)
         return int(until(buyer, "Executed")["shares"])
 

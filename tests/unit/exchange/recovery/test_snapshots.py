@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from exchange.core.capacity import EngineCapacity
-from exchange.engine.state.layout import NEXT_COMMAND, create_state
+from exchange.engine.state.create import create_state
+from exchange.engine.state.layout import NEXT_COMMAND
 from exchange.engine.state.snapshot import write_snapshot
 from exchange.recovery.snapshots import read_snapshots
 

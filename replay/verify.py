@@ -244,6 +244,7 @@ def verify(
 
     Raises ``journal.errors.JournalCorrupt`` when the journal itself is damaged.
     """
+    view.capacity()  # first of all: without it no journal can be read, whatever else is wrong
     verdict = Verdict(running=running_pid(view.data_dir) is not None)
     archive = ArchiveCheck(archive_directory(view.data_dir), write=False)
     end = _end_of_journal(view, archive, verdict)

@@ -217,7 +217,7 @@ def test_the_gateway_reads_events_as_they_are_laid_out():
     }
     for name, value in (values | token_fields(TOKEN)).items():
         event[name] = value
-    assert event.tobytes()[order_outcomes.KIND_OFFSET] == 4
+    assert event.tobytes()[order_outcomes._KIND_AT] == 4
     assert order_outcomes._FIELDS.unpack(event.tobytes()) == (
         1 << 40,
         1 << 41,

@@ -10,12 +10,14 @@ The tree::
      +- PortInUse                    the order entry address cannot be bound
      +- SharedMemoryUnavailable      no room or no permission for the region in /dev/shm
      +- DataDirectoryUnavailable     the data directory cannot be created, opened or written
-     +- JournalFailed                the first failed write or fdatasync: never retried
      +- ArchiveCorrupt               the archive lacks an event, or has another one
      +- RestartLimitReached          a stage keeps dying
      +- StageFailed                  a stage could not start, or died of a bug
      +- StopTimedOut                 a graceful stop did not finish within its bound
      +- Refused                      the exchange answered a client command with a refusal
+
+A failed write or a damaged file of the journal is an error of ``journal.errors``;
+``exchange.runtime.channel.exit_status`` gives each its status.
 
 Rejects of orders are not errors (``codes.Reject``), and a bug is an ``assert``: neither is here.
 The numbers of ``ExitStatus`` are listed in ``docs/operations.md``; they are never renumbered.
@@ -95,12 +97,6 @@ class DataDirectoryUnavailable(ExchangeError):
     """The data directory cannot be created, locked or written."""
 
     status = ExitStatus.DATA_DIRECTORY_UNAVAILABLE
-
-
-class JournalFailed(ExchangeError):
-    """A write or fdatasync of the journal or the archive failed. Nothing is released after it."""
-
-    status = ExitStatus.JOURNAL_FAILED
 
 
 class ArchiveCorrupt(ExchangeError):

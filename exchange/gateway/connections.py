@@ -1,4 +1,4 @@
-"""The connections of order entry: opening, orderly closing, counters and logs.
+"""The connections of order entry: listening, opening, orderly closing, counters and logs.
 
 Who calls it: the gateway's one thread, a few times per connection. A connection is named by its
 number, the index of its row in the table of session.py, on which the duty cycle works.
@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from exchange.core.counters import Counter
+from exchange.errors import PortInUse
 from exchange.gateway.arrays import CONNECTIONS_USED, MILLISECOND_NS, DutyState, queue_disconnect
 from exchange.gateway.output_buffers import mark_dirty, reserve
 from exchange.gateway.parameters import OrderEntryParameters
@@ -47,6 +48,21 @@ _DRAIN_BYTES = 65_536
 def address_text(name: Any) -> str:
     """``host:port`` of a socket name."""
     return f"{name[0]}:{name[1]}"
+
+
+def listen(parameters: OrderEntryParameters) -> socket.socket:
+    """A listening socket on the address of ``parameters``; raises PortInUse."""
+    address = (parameters.host, parameters.port)
+    family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(parameters.listen_backlog)
+    except OSError as error:
+        listener.close()
+        raise PortInUse(f"cannot listen on {address[0]}:{address[1]}: {error}") from None
+    return listener
 
 
 class Connections:

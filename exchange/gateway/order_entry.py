@@ -27,7 +27,6 @@ from exchange.codes import EventKind
 from exchange.core import pipeline
 from exchange.core.counters import Counter
 from exchange.core.event_archive import EventArchive
-from exchange.errors import PortInUse
 from exchange.gateway.arrays import (
     DISCONNECT_COUNT,
     EVENT_NEXT,
@@ -50,7 +49,7 @@ from exchange.gateway.arrays import (
     set_limits,
 )
 from exchange.gateway.catch_up import CatchUp, copy_bytes, mismatch
-from exchange.gateway.connections import Connections, address_text
+from exchange.gateway.connections import Connections, address_text, listen
 from exchange.gateway.decoder_stop import explain_stop
 from exchange.gateway.delivery import batch_room, encode_batch
 from exchange.gateway.duty_cycle import duty_cycle, serve
@@ -179,7 +178,7 @@ class OrderEntryAgent:
         started_ns = time.monotonic_ns()
         self._recover()
         if self._listener is None:
-            self._listener = self._listen()
+            self._listener = listen(self.parameters)
         self._listener.setblocking(False)
         self._epoll = select.epoll()
         self.duty.descriptors[FD_EPOLL] = self._epoll.fileno()
@@ -200,19 +199,6 @@ class OrderEntryAgent:
             events_read=int(self._words[EVENT_NEXT]),
             start_ms=(time.monotonic_ns() - started_ns) // MILLISECOND_NS,
         )
-
-    def _listen(self) -> socket.socket:
-        address = (self.parameters.host, self.parameters.port)
-        family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-        listener = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
-        try:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(address)
-            listener.listen(self.parameters.listen_backlog)
-        except OSError as error:
-            listener.close()
-            raise PortInUse(f"cannot listen on {address[0]}:{address[1]}: {error}") from None
-        return listener
 
     def on_close(self) -> None:
         """Close every socket."""
@@ -353,22 +339,22 @@ class OrderEntryAgent:
 
     def _stop(self) -> int:
         """Graceful stop: disconnect all sessions; end them once all their events are released."""
-        if not self._stopping:
-            if not self._connections.leaving:
-                # nothing is read any more, and no client can reconnect before the exchange is back:
-                # orders that end with their connection end now, while their owners still get it
-                self._connections.leaving = True
-                queue_disconnect(self.duty, 0)
-                return 1
-            if not self._quiet():
-                return 0
-            self._stopping = True
-            self._end_streams(int(self._words[EVENT_NEXT]))
-            for connection in list(self._connections.sockets):
-                if self._rows[connection, CONNECTION_STATE] in (STATE_CONNECTED, STATE_VERIFYING):
-                    self._connections.close(connection)
+        if self._stopping:
+            return 0
+        if not self._connections.leaving:
+            # nothing is read any more, and no client can reconnect before the exchange is back:
+            # orders that end with their connection end now, while their owners still get it
+            self._connections.leaving = True
+            queue_disconnect(self.duty, 0)
             return 1
-        return 0
+        if not self._quiet():
+            return 0
+        self._stopping = True
+        self._end_streams(int(self._words[EVENT_NEXT]))
+        for connection in list(self._connections.sockets):
+            if self._rows[connection, CONNECTION_STATE] in (STATE_CONNECTED, STATE_VERIFYING):
+                self._connections.close(connection)
+        return 1
 
     def _quiet(self) -> bool:
         """Whether everything that clients have sent is sequenced, durable, released and sent."""

@@ -39,7 +39,6 @@ PUBLIC_LIBRARIES = ("exchange.client", "exchange.client.messages")
 _FIELD_MAKERS = {"field", "part", "whole"}
 # module:name -> why it may stay although nothing but tests uses it
 ALLOWED = {
-    "exchange.errors:JournalFailed": "owner: recovery. The class of an exit status in the tree",
     "ringbuffer.jit.libraries:_WithoutEnvironments.set_env": "numba calls it",
 }
 _DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")

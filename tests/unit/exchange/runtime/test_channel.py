@@ -8,7 +8,7 @@ import threading
 import msgspec
 import pytest
 
-from exchange.errors import ConfigurationError, ExitStatus, JournalFailed, StageFailed
+from exchange.errors import ConfigurationError, ExitStatus, StageFailed
 from exchange.runtime.channel import DaemonChannel, exit_status, explain
 from exchange.runtime.spec import StageMessage
 from journal.errors import FatalJournalError, Finding, JournalCorrupt
@@ -20,7 +20,6 @@ from ringbuffer.errors import RegionError
     [
         (StageFailed("late"), ExitStatus.STAGE_FAILED),
         (ConfigurationError("no"), ExitStatus.CONFIGURATION),
-        (JournalFailed("disk"), ExitStatus.JOURNAL_FAILED),
         (FatalJournalError("fdatasync", 5, "wal", 0, 0, 1), ExitStatus.JOURNAL_FAILED),
         (JournalCorrupt(Finding.FOREIGN_FILE, "wal", 3, 7, "detail"), ExitStatus.JOURNAL_CORRUPT),
         (RegionError("no room"), ExitStatus.SHARED_MEMORY_UNAVAILABLE),

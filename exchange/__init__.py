@@ -26,6 +26,7 @@ The vocabulary of all of them:
     codes.py      every number that appears in a record
     records.py    the layouts of command and event
     commands.py   makes the records of commands that no trader sends
+    definitions.py  what may be defined: names, numbers, ranges, references
     errors.py     operational errors and exit statuses
 
 Decision ARC-10.

@@ -7,7 +7,7 @@ a COMMAND array of one or two slots.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from exchange.codes import (
     Parameter,
     Scope,
 )
+from exchange.definitions import InstrumentTerms
 from exchange.records import (
     ADMIN_CONTINUATION,
     COMMAND,
@@ -51,20 +52,6 @@ KEYED_KINDS = OPERATOR_KINDS - {
     CommandKind.SESSION,
     CommandKind.CANCEL_BY_ORDER_ID,
 }
-
-
-class InstrumentTerms(NamedTuple):
-    """What never changes of an instrument. Prices in minor units."""
-
-    symbol: str
-    tick: int
-    lot: int
-    price_decimals: int
-    minimum_price: int
-    maximum_price: int
-    maximum_quantity: int
-    currency: int
-    group: int
 
 
 def set_key(record: Record, key: str) -> None:

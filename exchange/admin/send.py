@@ -12,7 +12,7 @@ import datetime
 import json
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +31,9 @@ from exchange.codes import (
     Scope,
     Side,
 )
-from exchange.commands import InstrumentTerms, Record
+from exchange.commands import Record
 from exchange.control.socket import Request, ask
+from exchange.definitions import InstrumentTerms, Refusal, symbol_problems, username_problems
 from exchange.errors import ConfigurationError, ExitStatus, Refused
 from exchange.records import EVENT, word_text
 
@@ -74,7 +75,8 @@ def submit(data_directory: Path, record: Record) -> dict[str, Any]:
     answer = ask(data_directory, Request(command="submit", record=record.tobytes().hex()))
     if not answer.get("ok"):
         reject = answer.get("reject")
-        meaning = REFUSALS.get(Reject(int(reject))) if reject else None
+        # the door's sentence names what is wrong; a reject of the matcher is a number
+        meaning = answer.get("sentence") or (REFUSALS.get(Reject(int(reject))) if reject else None)
         raise Refused(f"{answer.get('error')}{': ' if meaning else ''}{meaning or ''}")
     return answer
 
@@ -114,8 +116,9 @@ def _instrument_add(options: argparse.Namespace, names: Names) -> Record:
     decimals = options.price_decimals
     if not 0 <= decimals <= 8 or not 0 <= options.group <= 255:
         raise ConfigurationError("--price-decimals are 0 to 8, --group is 0 to 255")
-    if not 1 <= len(options.symbol) <= 8 or not options.symbol.isascii():
-        raise ConfigurationError("SYMBOL has 1 to 8 characters")
+    symbols = {known.symbol: number for number, known in names.instruments.items()}
+    codes = [code for code, _ in names.currencies.values()]
+    _refuse(symbol_problems(_number(options.id), options.symbol, symbols, codes))
     terms = InstrumentTerms(
         symbol=options.symbol,
         tick=_int64(exact(options.tick, decimals, "--tick")),
@@ -128,6 +131,13 @@ def _instrument_add(options: argparse.Namespace, names: Names) -> Record:
         group=options.group,
     )
     return records.define_instrument(_number(options.id), terms)
+
+
+def _refuse(problems: Iterator[Refusal]) -> None:
+    """Raise Refused about the first of ``problems``."""
+    for problem in problems:
+        name = f"{problem.reject.name}: " if problem.reject else ""
+        raise Refused(f"{name}{problem.key} {problem.what}")
 
 
 def _number(value: int) -> int:
@@ -206,10 +216,8 @@ def _parameter(options: argparse.Namespace, names: Names) -> Record:
 
 
 def _session_add(options: argparse.Namespace, names: Names) -> Record:
-    if not 1 <= len(options.username) <= 6 or not (
-        options.username.isascii() and options.username.isalnum()
-    ):
-        raise ConfigurationError("USERNAME has 1 to 6 letters and digits")
+    usernames = {username: number for number, (username, _) in names.sessions.items()}
+    _refuse(username_problems(_number(options.id), options.username, usernames))
     return records.define_session(_number(options.id), options.username, options.account)
 
 

@@ -1,6 +1,7 @@
 """The daemon as a producer of commands.
 
 loop.py           ties the parts together, for one core
+door.py           which definitions may go to the journal
 producer.py       writes commands into ingress ring 0
 trading.py        definitions, days and changes of state that configuration and clock ask for
 differences.py    configuration and running exchange compared

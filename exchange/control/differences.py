@@ -16,7 +16,6 @@ from typing import NamedTuple
 from exchange.codes import CommandKind, Parameter
 from exchange.commands import (
     KEY_BYTES,
-    InstrumentTerms,
     Record,
     define_currency,
     define_instrument,
@@ -26,6 +25,7 @@ from exchange.commands import (
     open_account,
     set_parameter,
 )
+from exchange.definitions import InstrumentTerms
 from exchange.recovery.facts import EngineFacts, Parameters, comparable
 from exchange.settings import (
     Configuration,

@@ -15,6 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from exchange.commands import Record
+from exchange.control.door import Door
 from exchange.control.key_requests import COMMANDS as KEY_COMMANDS
 from exchange.control.key_requests import ApiKeys
 from exchange.control.operators import FOLLOWED, Names, Operators
@@ -26,7 +28,7 @@ from exchange.core.pipeline import IngressRing
 from exchange.core.region import Core
 from exchange.records import EVENT, EVENT_LAYOUT, KIND_OFFSET
 from exchange.recovery.facts import EngineFacts
-from exchange.runtime.data_directory import archive_directory
+from exchange.runtime.data_directory import archive_directory, load_capacity
 from exchange.settings import Configuration
 from journal.archive_reader import ArchiveReader
 
@@ -55,10 +57,13 @@ class ControlLoop:
             arrays[IngressRing.CONTROL.section], core.cursors, matcher_eventfd
         )
         self._trading = TradingControl(configuration)
-        self._operators = Operators(self._producer.send, Names(facts))
+        capacity = load_capacity(data_directory)
+        assert capacity is not None, "the matcher has fixed the capacities"
+        self._door = Door(facts, capacity, [group.id for group in configuration.groups])
+        self._operators = Operators(self._producer.send, Names(facts), self._door)
         master_key_file = configuration.settings.api.master_key_file
         self._keys = ApiKeys(
-            self._producer.send,
+            self._send_own,
             facts,
             configuration.settings.capacity.sessions,
             data_directory,
@@ -71,6 +76,11 @@ class ControlLoop:
             facts.next_event,
             FOLLOWED,
         )
+
+    def _send_own(self, record: Record) -> None:
+        """Send a command that the daemon makes itself: its session is on its way, too."""
+        self._door.note(record)
+        self._producer.send(record)
 
     @property
     def day_number(self) -> int:

@@ -25,6 +25,7 @@ from exchange.commands import (
     key_of,
     set_operator,
 )
+from exchange.control.door import Door, Refused
 from exchange.records import COMMAND, COMMAND_SIZE_BYTES, word_text
 from exchange.recovery.facts import EngineFacts
 
@@ -100,10 +101,14 @@ class Names:
 
 
 class Operators:
-    """Submits operators' commands and answers them. ``send``: writes a record for the matcher."""
+    """Submits operators' commands and answers them. ``send``: writes a record for the matcher.
 
-    def __init__(self, send: Callable[[Record], None], names: Names) -> None:
+    ``door``: looks at each of them first.
+    """
+
+    def __init__(self, send: Callable[[Record], None], names: Names, door: Door) -> None:
         self._send = send
+        self._door = door
         self.names = names
         self._pending: dict[str, Pending] = {}
         self._command = -1
@@ -145,6 +150,9 @@ class Operators:
             return _refusal("an operator's command needs an idempotency key")
         if name in self._pending:
             return _refusal("a command with this key, or about this number, is under way")
+        refused = self._door.pass_through([record])
+        if refused is not None:
+            return refusal_of(refused)
         self._pending[name] = Pending(reply, asked_ns)
         log.info(
             "operator's command",
@@ -173,6 +181,7 @@ class Operators:
     def learn(self, event: Any) -> None:
         """A released event of one of FOLLOWED, in order."""
         kind = int(event["kind"])
+        self._door.learn(event)
         if int(event["command_sequence"]) != self._command:
             self._command = int(event["command_sequence"])
             self._events, self._events_left_out = [], 0
@@ -274,6 +283,14 @@ class Operators:
                 _refusal("the core restarted: repeat the command with the same --key to be sure")
             )
         self._pending.clear()
+
+
+def refusal_of(refused: Refused) -> dict[str, Any]:
+    """The answer to a command that did not pass the door: nothing of it was journaled."""
+    if refused.reject == Reject.NONE:
+        return _refusal(refused.sentence)
+    answer = _refusal(refused.reject.name)
+    return answer | {"reject": int(refused.reject), "sentence": refused.sentence}
 
 
 def _refusal(error: str) -> dict[str, Any]:

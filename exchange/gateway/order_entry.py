@@ -154,7 +154,7 @@ class OrderEntryAgent:
             word = np.frombuffer(symbol.encode("ascii").ljust(8), np.uint64)[0]
             add_instrument(self.duty.symbols, instrument, word, decimals)
         for session, username in (known_sessions or {}).items():
-            self._streams.session_of_username[username] = session
+            self._know_session(session, username)
         self._accept_more = False
         self._accept_after_ns = 0
         self._stopping = False
@@ -298,6 +298,11 @@ class OrderEntryAgent:
             sequence += len(view)
         return sequence
 
+    def _know_session(self, session: int, username: str) -> None:
+        """A name keeps its first session: a journal of an older build may have it twice."""
+        if self._streams.session_of_username.setdefault(username, session) != session:
+            self._connections.log(logging.WARNING, "user name is defined twice", session=session)
+
     # --- events that are not messages -----------------------------------------------------------
 
     def _control_event(self, event: Any) -> None:
@@ -312,8 +317,7 @@ class OrderEntryAgent:
                     logging.WARNING, "symbol is defined twice", instrument=instrument
                 )
         elif kind == EventKind.SESSION_DEFINED:
-            username = word_text(event["token_0"])
-            self._streams.session_of_username[username] = int(event["session"])
+            self._know_session(int(event["session"]), word_text(event["token_0"]))
         elif kind == EventKind.DAY_STARTED:
             self._streams.day_number = int(event["price"])
             self._streams.day_open = True

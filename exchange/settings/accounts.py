@@ -9,6 +9,7 @@ from typing import Annotated
 
 from msgspec import Meta, field
 
+from exchange.definitions import CURRENCY_PATTERN, MAXIMUM_CURRENCIES, MAXIMUM_DECIMALS
 from exchange.settings.exact import scaled
 from exchange.settings.parameters import LimitError, account_parameters, overlaid
 from exchange.settings.sections import (
@@ -33,9 +34,9 @@ DEPOSITS_MAXIMUM = 1 << 16  # as many idempotency keys are remembered
 class Currency(Section, frozen=True, kw_only=True):
     """One ``[[currency]]``."""
 
-    id: Annotated[int, Meta(ge=1, le=7)]
-    code: Annotated[str, Meta(pattern=r"^[A-Z0-9]{1,8}\Z")]
-    decimals: Annotated[int, Meta(ge=0, le=8)]
+    id: Annotated[int, Meta(ge=1, le=MAXIMUM_CURRENCIES - 1)]
+    code: Annotated[str, Meta(pattern=CURRENCY_PATTERN)]
+    decimals: Annotated[int, Meta(ge=0, le=MAXIMUM_DECIMALS)]
     fee_account: AccountId
 
 

@@ -6,13 +6,22 @@ Prices are as written, in currency units; ``Instrument.minor_units`` makes integ
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
 
 from msgspec import Meta, field
 
+from exchange.definitions import (
+    GROUP_PATTERN,
+    MAXIMUM_DECIMALS,
+    MAXIMUM_GROUP,
+    SYMBOL_PATTERN,
+    InstrumentTerms,
+    range_problems,
+    symbol_problems,
+)
 from exchange.errors import ConfigurationError
 from exchange.settings.accounts import Currency
 from exchange.settings.exact import scaled
@@ -27,7 +36,6 @@ from exchange.settings.sections import (
 )
 from exchange.settings.toml_file import convert, problem, read_toml, refuse_doubles
 
-VALUE_MAXIMUM = 1 << 56  # maximum price x multiplier x maximum quantity
 PHASE_KEYS = ("opening_auction", "open", "closing_auction", "close")  # in the order of a day
 DAY_S = 86_400
 
@@ -35,8 +43,8 @@ DAY_S = 86_400
 class Group(Section, frozen=True, kw_only=True):
     """One ``[[group]]``: instruments that open and close together; without times always open."""
 
-    id: Annotated[int, Meta(ge=1, le=255)]
-    name: Annotated[str, Meta(pattern=r"^[!-~]{1,16}\Z")]
+    id: Annotated[int, Meta(ge=1, le=MAXIMUM_GROUP)]
+    name: Annotated[str, Meta(pattern=GROUP_PATTERN)]
     opening_auction: TimeOfDay | None = None
     open: TimeOfDay | None = None
     closing_auction: TimeOfDay | None = None
@@ -52,10 +60,10 @@ class Instrument(Section, frozen=True, kw_only=True):
     """One ``[[instrument]]``. Limits that are None are those of ``[risk]``."""
 
     id: SmallCount
-    symbol: Annotated[str, Meta(pattern=r"^[!-~]{1,8}\Z")]
+    symbol: Annotated[str, Meta(pattern=SYMBOL_PATTERN)]
     currency: str
     group: str = ""
-    price_decimals: Annotated[int, Meta(ge=0, le=8)]
+    price_decimals: Annotated[int, Meta(ge=0, le=MAXIMUM_DECIMALS)]
     tick: Decimal
     lot: Count
     minimum_price: Decimal
@@ -118,7 +126,7 @@ def load_instruments(
     refuse_doubles(path, text, "instrument", instruments, "id")
     refuse_doubles(path, text, "instrument", instruments, "symbol")
     by_code = {currency.code: currency for currency in currencies}
-    groups = {group.name for group in file.group}
+    groups = {group.name: group.id for group in file.group}
     for index, instrument in enumerate(instruments):
 
         def refuse(key: str, what: str, index: int = index) -> ConfigurationError:
@@ -131,10 +139,10 @@ def load_instruments(
         if instrument.group and instrument.group not in groups:
             raise refuse("group", f"must be the name of a [[group]]: {_list(groups)}")
         currency = by_code[instrument.currency]
-        if instrument.price_decimals > currency.decimals:
-            what = f"must not be more than those of {currency.code} ({currency.decimals})"
-            raise refuse("price_decimals", what)
-        _check_prices(instrument, currency, refuse)
+        for key, what in _check_numbers(instrument, currency, groups.get(instrument.group, 0)):
+            raise refuse(key, what)
+        for refusal in symbol_problems(instrument.id, instrument.symbol, {}, by_code):
+            raise refuse(refusal.key, refusal.what)
         try:
             instrument_parameters(overlaid(risk, instrument), currency.decimals)
         except LimitError as error:
@@ -146,34 +154,31 @@ def _list(names: object) -> str:
     return ", ".join(sorted(names)) or "(none is defined)"  # type: ignore[call-overload]
 
 
-def _check_prices(instrument: Instrument, currency: Currency, refuse) -> None:  # type: ignore[no-untyped-def]
-    minor = {}
+def _check_numbers(
+    instrument: Instrument, currency: Currency, group: int
+) -> Iterator[tuple[str, str]]:
+    """(key, what is wrong) with the numbers of ``instrument``."""
+    minor: dict[str, int] = {}
     for key in ("tick", "minimum_price", "maximum_price", "reference_price"):
         price = getattr(instrument, key)
-        if price is None:
-            continue
         try:
-            minor[key] = instrument.minor_units(price)
+            if price is not None:
+                minor[key] = instrument.minor_units(price)
         except ValueError as error:
-            raise refuse(key, str(error)) from None
-    tick = minor["tick"]
-    if tick < 1:
-        raise refuse("tick", "must be positive")
-    for key in minor:
-        if minor[key] % tick:
-            raise refuse(key, f"must be a multiple of the tick, {instrument.tick}")
-    if minor["minimum_price"] < tick:
-        raise refuse("minimum_price", f"must be at least the tick, {instrument.tick}")
-    if minor["maximum_price"] < minor["minimum_price"]:
-        raise refuse("maximum_price", "must not be below minimum_price")
-    if minor["maximum_price"] > 1 << 47 or minor["maximum_price"] // tick >= 1 << 30:
-        raise refuse("maximum_price", "must be below 2^30 ticks and 2^47 minor units")
-    if not instrument.lot <= instrument.maximum_quantity <= 1 << 40:
-        raise refuse("maximum_quantity", "must be from one lot to 2^40")
-    multiplier = 10 ** (currency.decimals - instrument.price_decimals)
-    if minor["maximum_price"] * multiplier * instrument.maximum_quantity > VALUE_MAXIMUM:
-        what = f"times maximum_price must not exceed 2^56 minor units of {currency.code}"
-        raise refuse("maximum_quantity", what)
-    reference = minor.get("reference_price", 0)
-    if reference and not minor["minimum_price"] <= reference <= minor["maximum_price"]:
-        raise refuse("reference_price", "must be from minimum_price to maximum_price")
+            yield key, str(error)
+    if not {"tick", "minimum_price", "maximum_price"} <= minor.keys():
+        return
+    terms = InstrumentTerms(
+        symbol=instrument.symbol,
+        tick=minor["tick"],
+        lot=instrument.lot,
+        price_decimals=instrument.price_decimals,
+        minimum_price=minor["minimum_price"],
+        maximum_price=minor["maximum_price"],
+        maximum_quantity=instrument.maximum_quantity,
+        currency=currency.id,
+        group=group,
+    )
+    reference = minor.get("reference_price")
+    for refusal in range_problems(terms, currency.code, currency.decimals, reference):
+        yield refusal.key, refusal.what

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta, field
 
+from exchange.definitions import USERNAME_PATTERN
 from exchange.settings.accounts import AccountId
 from exchange.settings.sections import Burst, Rate, Section, SmallCount
 from exchange.settings.toml_file import convert, problem, read_toml, refuse_doubles
@@ -20,7 +21,7 @@ class Session(Section, frozen=True, kw_only=True):
     """
 
     id: SmallCount
-    username: Annotated[str, Meta(pattern=r"^[A-Za-z0-9]{1,6}\Z")]
+    username: Annotated[str, Meta(pattern=USERNAME_PATTERN)]
     password: Annotated[str, Meta(pattern=r"^scrypt\$")]
     account: AccountId
     orders_per_second: Rate | None = None

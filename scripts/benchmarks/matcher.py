@@ -34,9 +34,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from exchange.codes import CommandKind
-from exchange.commands import InstrumentTerms
 from exchange.core import pipeline
 from exchange.core.capacity import EngineCapacity
+from exchange.definitions import InstrumentTerms
 from exchange.engine.invariants.check import check_state
 from exchange.engine.matcher import apply_commands, apply_view
 from exchange.engine.state import layout

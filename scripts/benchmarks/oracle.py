@@ -11,9 +11,9 @@ from typing import NamedTuple
 import numpy as np
 
 from exchange import codes
-from exchange.commands import InstrumentTerms
 from exchange.core.capacity import EngineCapacity
 from exchange.core.pipeline import AGENTS, CURSOR_WORDS, EVENT_RELEASED
+from exchange.definitions import InstrumentTerms
 from exchange.engine.matcher import apply_commands
 from exchange.engine.state.create import create_state
 from exchange.engine.state.layout import NEXT_EVENT

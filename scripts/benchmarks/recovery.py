@@ -31,9 +31,9 @@ from typing import Any
 import numpy as np
 
 from exchange.codes import FLAG_LONG
-from exchange.commands import InstrumentTerms
 from exchange.core.capacity import EngineCapacity
 from exchange.core.pipeline import AGENTS, CURSOR_WORDS, EVENT_RELEASED
+from exchange.definitions import InstrumentTerms
 from exchange.engine.matcher import apply_commands
 from exchange.engine.state.chain_hash import chain_digest
 from exchange.engine.state.create import create_state

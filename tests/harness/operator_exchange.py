@@ -17,6 +17,7 @@ import msgspec
 import numpy as np
 
 from exchange.cli import main
+from exchange.control.door import Door
 from exchange.control.key_requests import COMMANDS as KEY_COMMANDS
 from exchange.control.key_requests import ApiKeys
 from exchange.control.operators import FOLLOWED, Names, Operators
@@ -27,7 +28,7 @@ from exchange.core import pipeline
 from exchange.core.follower import EventFollower
 from exchange.core.region import RingCapacities, core_sections
 from exchange.records import COMMAND, EVENT, EVENT_LAYOUT, KIND_OFFSET
-from exchange.runtime.data_directory import archive_directory
+from exchange.runtime.data_directory import archive_directory, load_capacity
 from exchange.settings import Configuration, load
 from exchange.stages.wiring import build_journaler, build_matcher, recover_engine
 from journal.archive_reader import ArchiveReader
@@ -111,7 +112,11 @@ class OperatorExchange:
             self.cursors,
             self._eventfds["matcher"],
         )
-        self.operators = Operators(self.producer.send, Names(self.facts))
+        capacity = load_capacity(self.data_directory)
+        assert capacity is not None
+        groups = [group.id for group in self.configuration.groups]
+        self.door = Door(self.facts, capacity, groups)
+        self.operators = Operators(self.producer.send, Names(self.facts), self.door)
         self.keys = ApiKeys(
             self.producer.send, self.facts, settings.capacity.sessions, self.data_directory
         )

@@ -99,7 +99,7 @@ LEGS = (
     ),
     Leg(
         "core",
-        (*PYTEST, "tests/system", "tests/fault", *without(*INTERFACES)),
+        (*PYTEST, "tests/system", "tests/fault", "tests/faults", *without(*INTERFACES)),
         after=COMPILED,
         waits=True,
     ),

@@ -5,8 +5,14 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from exchange.codes import EventKind, Reject, SystemEvent
+from exchange.definitions import (
+    MAXIMUM_DECIMALS,
+    MAXIMUM_PRICE,
+    MAXIMUM_QUANTITY,
+    MAXIMUM_TICKS,
+    MAXIMUM_VALUE,
+)
 from exchange.engine.control.parameters import default_instrument, default_session
-from exchange.engine.money.accounts import MAXIMUM_DECIMALS
 from exchange.engine.state.commands import (
     command_display,
     command_instrument,
@@ -59,10 +65,8 @@ from exchange.engine.state.rows import (
 from exchange.records import EVENT_CURRENCY, EVENT_DISPLAY, EVENT_GROUP, EVENT_INSTRUMENT
 from ringbuffer.jit import jit, jit_inline, jit_inline_internal
 
-MAXIMUM_PRICE = 1 << 47
-MAXIMUM_QUANTITY = 1 << 40
-MAXIMUM_VALUE = 1 << 56  # of an order: maximum price x multiplier x maximum quantity
 MAXIMUM_TOTAL = 1 << 61  # of a position at the maximum price
+assert MAXIMUM_TICKS == 1 << KEY_BITS, "a price in ticks fits the key of a level"
 
 
 @jit_inline
@@ -89,7 +93,7 @@ def specification_valid(
         and lot >= 1
         and minimum_price >= tick
         and maximum_price >= minimum_price
-        and maximum_price // tick < 1 << KEY_BITS
+        and maximum_price // tick < MAXIMUM_TICKS
         and maximum_price <= MAXIMUM_PRICE
         and maximum_quantity >= lot
         and maximum_quantity <= MAXIMUM_QUANTITY

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from exchange.codes import Reject
+from exchange.definitions import MAXIMUM_DECIMALS
 from exchange.engine.state.control_events import (
     emit_account_defined,
     emit_currency_defined,
@@ -46,7 +47,6 @@ from exchange.engine.state.rows import (
 )
 from ringbuffer.jit import jit_inline, jit_inline_internal
 
-MAXIMUM_DECIMALS = 8
 BALANCE_WORDS = 2  # of an account, for each currency
 _BITS_MASK = ACCOUNT_BITS.mask
 DEFAULTS = 0  # first word of row 0: what accounts begin with

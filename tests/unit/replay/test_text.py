@@ -24,7 +24,7 @@ from exchange.codes import (
     StateReason,
     TradeReason,
 )
-from exchange.commands import InstrumentTerms
+from exchange.definitions import InstrumentTerms
 from exchange.records import COMMAND, EVENT, ORDER_CONTINUATION
 from replay.command_text import command_fields
 from replay.directory import Directory

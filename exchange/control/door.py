@@ -1,0 +1,223 @@
+"""The door of the journal: refuses a definition that could never be taken back.
+
+Who uses it: the daemon's one thread, before a definition goes to ingress ring 0, whoever asks for
+it. The daemon is the only producer of definitions, so what passes here is all that the journal ever
+gets. The rules are those of ``exchange/definitions.py``; here is what they compare with: everything
+that is defined or on its way to the matcher.
+
+Decision CTL-8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Any, NamedTuple
+
+from exchange.codes import CommandKind, EventKind, Reject
+from exchange.commands import Record
+from exchange.core.capacity import EngineCapacity
+from exchange.definitions import (
+    MAXIMUM_CURRENCIES,
+    MAXIMUM_DECIMALS,
+    InstrumentTerms,
+    Refusal,
+    code_problems,
+    number_problem,
+    range_problems,
+    symbol_problems,
+    username_problems,
+)
+from exchange.records import ADMIN_CONTINUATION, INSTRUMENT_CONTINUATION, text_word, word_text
+from exchange.recovery.facts import EngineFacts
+
+
+class _Known(NamedTuple):
+    """What is defined, by number."""
+
+    currencies: dict[int, tuple[str, int]]  # code, decimals
+    instruments: dict[int, str]
+    accounts: set[int]
+    sessions: dict[int, str]
+
+    def copy(self) -> _Known:
+        return _Known(
+            dict(self.currencies), dict(self.instruments), set(self.accounts), dict(self.sessions)
+        )
+
+
+class Refused(NamedTuple):
+    """Why a command does not pass: the matcher's number where it has one, and a sentence."""
+
+    reject: Reject
+    sentence: str
+
+
+class Door:
+    """``groups``: numbers of the configuration's instrument groups."""
+
+    def __init__(
+        self, facts: EngineFacts, capacity: EngineCapacity, groups: Collection[int]
+    ) -> None:
+        self._capacity = capacity
+        self._groups = set(groups)
+        self._released = _Known(
+            {n: (code, decimals) for n, (code, decimals, _) in facts.currencies.items()},
+            {n: instrument.terms.symbol for n, instrument in facts.instruments.items()},
+            set(facts.accounts),
+            {n: session.username for n, session in facts.sessions.items()},
+        )
+        self._known = self._released.copy()  # and what is on its way
+
+    def pass_through(self, records: list[Record]) -> Refused | None:
+        """Let ``records`` pass together, or none of them: then why. They go in this order."""
+        before = self._known.copy()
+        for record in records:
+            refused = self._look(record)
+            if refused is not None:
+                self._known = before
+                return refused
+            self.note(record)
+        return None
+
+    def _look(self, record: Record) -> Refused | None:
+        kind = int(record["kind"][0])
+        number = _number(record)
+        problems: Iterator[Refusal] = iter(())
+        if kind == CommandKind.INSTRUMENT:
+            problems, name = self._instrument(number, record), "instrument"
+        elif kind == CommandKind.SESSION:
+            problems, name = self._session(number, record), "session"
+        elif kind == CommandKind.CURRENCY:
+            problems, name = self._currency(number, record), "currency"
+        elif kind == CommandKind.ACCOUNT:
+            name, capacity = "account", self._capacity.accounts
+            problems = number_problem(number, capacity, "accounts", Reject.ACCOUNT_OUT_OF_RANGE)
+        else:
+            return None
+        for problem in problems:
+            return Refused(problem.reject, f"{name} {number}: {problem.key} {problem.what}")
+        return None
+
+    def _instrument(self, number: int, record: Record) -> Iterator[Refusal]:
+        known, rest = self._known, record[1:].view(INSTRUMENT_CONTINUATION)
+        currency, group = int(rest["currency"][0]), int(rest["group"][0])
+        capacity = self._capacity.instruments
+        yield from number_problem(number, capacity, "instruments", Reject.INSTRUMENT_OUT_OF_RANGE)
+        if number in known.instruments:
+            what = f"is that of {known.instruments[number]!r} already"
+            yield Refusal("id", what, Reject.INSTRUMENT_EXISTS)
+        symbols = {symbol: n for n, symbol in known.instruments.items()}
+        codes = [code for code, _ in known.currencies.values()]
+        yield from symbol_problems(number, _text(record["token_0"][0]), symbols, codes)
+        if group and group not in self._groups:
+            what = f"{group} is not the id of a [[group]] of the configuration"
+            yield Refusal("group", what, Reject.INVALID_INSTRUMENT)
+        if currency not in known.currencies:
+            yield Refusal("currency", f"{currency} is not defined", Reject.UNKNOWN_CURRENCY)
+            return
+        terms = InstrumentTerms(
+            symbol="",
+            tick=int(record["price"][0]),
+            lot=int(record["quantity"][0]),
+            price_decimals=int(record["display"][0]),
+            minimum_price=int(rest["minimum_price"][0]),
+            maximum_price=int(rest["maximum_price"][0]),
+            maximum_quantity=int(rest["maximum_quantity"][0]),
+            currency=currency,
+            group=group,
+        )
+        yield from range_problems(terms, *known.currencies[currency])
+
+    def _session(self, number: int, record: Record) -> Iterator[Refusal]:
+        known, account = self._known, int(record["quantity"][0])
+        yield from number_problem(
+            number, self._capacity.sessions, "sessions", Reject.SESSION_OUT_OF_RANGE
+        )
+        if number in known.sessions:
+            what = f"is that of {known.sessions[number]!r} already"
+            yield Refusal("id", what, Reject.SESSION_EXISTS)
+        usernames = {username: n for n, username in known.sessions.items()}
+        yield from username_problems(number, _text(record["token_0"][0]), usernames)
+        if account not in known.accounts:
+            what = f"{account} is not open: `exchange admin account open {account}` opens it"
+            yield Refusal("account", what, Reject.UNKNOWN_ACCOUNT)
+
+    def _currency(self, number: int, record: Record) -> Iterator[Refusal]:
+        known, rest = self._known, record[1:].view(ADMIN_CONTINUATION)
+        yield from number_problem(
+            number, MAXIMUM_CURRENCIES, "currencies", Reject.CURRENCY_OUT_OF_RANGE
+        )
+        codes = {code: n for n, (code, _) in known.currencies.items()}
+        code = _text(rest["value_0"][0])
+        yield from code_problems(number, code, codes, known.instruments.values())
+        if not 0 <= int(rest["value_1"][0]) <= MAXIMUM_DECIMALS:
+            what = f"must be from 0 to {MAXIMUM_DECIMALS}"
+            yield Refusal("decimals", what, Reject.INVALID_CURRENCY)
+        if int(rest["account"][0]) not in known.accounts:
+            what = f"{int(rest['account'][0])} is not open"
+            yield Refusal("fee_account", what, Reject.UNKNOWN_ACCOUNT)
+
+    def note(self, record: Record) -> None:
+        """A definition is on its way to the matcher."""
+        kind, number, known = int(record["kind"][0]), _number(record), self._known
+        if kind == CommandKind.INSTRUMENT:
+            known.instruments[number] = _text(record["token_0"][0])
+        elif kind == CommandKind.SESSION:
+            known.sessions[number] = _text(record["token_0"][0])
+        elif kind == CommandKind.CURRENCY and number not in known.currencies:
+            rest = record[1:].view(ADMIN_CONTINUATION)
+            known.currencies[number] = (_text(rest["value_0"][0]), int(rest["value_1"][0]))
+        elif kind == CommandKind.ACCOUNT:
+            known.accounts.add(number)
+
+    def learn(self, event: Any) -> None:
+        """A released event, in order: what is on its way has arrived, or was refused."""
+        kind, text = int(event["kind"]), word_text(int(event["token_0"]))
+        if kind == EventKind.CONTROL_REJECTED:
+            self._rejected(event)
+            return
+        for known in (self._released, self._known):
+            if kind == EventKind.INSTRUMENT_DEFINED:
+                known.instruments[int(event["instrument"])] = text
+            elif kind == EventKind.SESSION_DEFINED:
+                known.sessions[int(event["session"])] = text
+            elif kind == EventKind.CURRENCY_DEFINED:
+                known.currencies[int(event["currency"])] = (text, int(event["display"]))
+            elif kind == EventKind.ACCOUNT_DEFINED:
+                known.accounts.add(int(event["account"]))
+
+    def _rejected(self, event: Any) -> None:
+        """The matcher refused: what was on its way under that number is not."""
+        kind, released, known = int(event["order_type"]), self._released, self._known
+        if kind == CommandKind.ACCOUNT and int(event["account"]) not in released.accounts:
+            known.accounts.discard(int(event["account"]))
+        elif kind == CommandKind.CURRENCY and int(event["currency"]) not in released.currencies:
+            known.currencies.pop(int(event["currency"]), None)
+        elif kind == 0:  # INSTRUMENT or SESSION: they say no kind
+            for number, names, there in (
+                (int(event["instrument"]), known.instruments, released.instruments),
+                (int(event["session"]), known.sessions, released.sessions),
+            ):
+                if number not in there:
+                    names.pop(number, None)
+
+
+def _number(record: Record) -> int:
+    """The number that a definition is about."""
+    kind = int(record["kind"][0])
+    if kind == CommandKind.INSTRUMENT:
+        return int(record["instrument"][0])
+    if kind == CommandKind.SESSION:
+        return int(record["session"][0])
+    if kind not in (CommandKind.CURRENCY, CommandKind.ACCOUNT):
+        return 0
+    rest = record[1:].view(ADMIN_CONTINUATION)
+    return int(rest["currency" if kind == CommandKind.CURRENCY else "account"][0])
+
+
+def _text(word: Any) -> str:
+    """The name in a word; padding that is not the wire's is part of it, so it is refused."""
+    text = word_text(int(word))
+    whole = (int(word) & (1 << 64) - 1).to_bytes(8, "little")
+    canonical = len(text) <= 8 and text.isascii() and text_word(text).to_bytes(8, "little") == whole
+    return text if canonical else whole.decode("ascii", "backslashreplace")

@@ -43,22 +43,7 @@ DECODED_MESSAGES = 5  # OUCH messages decoded
 DECODED_SKIP = 6  # bytes of a debug packet that are still to come
 DECODED_WORDS = 8
 
-# numba freezes module constants; plain ints keep the comparisons integer
-_NEED_MORE = int(Stop.NEED_MORE)
-_NO_ROOM = int(Stop.NO_ROOM)
-_LOGOUT = int(Stop.LOGOUT)
-_UNKNOWN_PACKET = int(Stop.UNKNOWN_PACKET)
-_PACKET_LENGTH = int(Stop.PACKET_LENGTH)
-_UNKNOWN_MESSAGE = int(Stop.UNKNOWN_MESSAGE)
-_MESSAGE_LENGTH = int(Stop.MESSAGE_LENGTH)
-_LOGIN_TWICE = int(Stop.LOGIN_TWICE)
 _GO_ON = -1  # no Stop: the frame is complete and correct
-_KIND_ENTER = int(CommandKind.ENTER)
-_KIND_CANCEL = int(CommandKind.CANCEL)
-_KIND_REPLACE = int(CommandKind.REPLACE)
-_KIND_MODIFY = int(CommandKind.MODIFY)
-_MARKET = int(OrderType.MARKET)
-_INVALID_PRICE = int(Reject.INVALID_PRICE)
 _SIDE_OF_LETTER = ouch.SIDE_OF_LETTER
 _SPACE = ord(" ")
 
@@ -139,11 +124,11 @@ def _set_token(command: np.void, buffer: np.ndarray, at: int) -> None:
 def _set_price(command: np.void, scale: int, wire: int) -> None:
     """``wire``: price in 1/10,000, or PRICE_MARKET. ``scale``: see symbols.py."""
     if wire == ouch.PRICE_MARKET:
-        command.order_type = _MARKET
+        command.order_type = OrderType.MARKET
         return
     price = price_from_wire(scale, wire)
     if price == PRICE_NOT_REPRESENTABLE or wire > ouch.PRICE_MAXIMUM:
-        command.reject = _INVALID_PRICE
+        command.reject = Reject.INVALID_PRICE
     else:
         command.price = price
 
@@ -200,21 +185,21 @@ def _write_message(
     command = ring[(target.first + slot) & mask]
     letter = buffer[at]
     if letter == ouch.ENTER:
-        clear_command(command, received.timestamp_ns, received.session, _KIND_ENTER)
+        clear_command(command, received.timestamp_ns, received.session, CommandKind.ENTER)
         _set_enter(command, buffer, at, size, table)
     elif letter == ouch.CANCEL:
-        clear_command(command, received.timestamp_ns, received.session, _KIND_CANCEL)
+        clear_command(command, received.timestamp_ns, received.session, CommandKind.CANCEL)
         _set_token(command, buffer, at + _CANCEL.token)
         command.quantity = np.int64(load_u32_big(buffer, at + _CANCEL.shares))
     elif letter == ouch.REPLACE:
-        clear_command(command, received.timestamp_ns, received.session, _KIND_REPLACE)
+        clear_command(command, received.timestamp_ns, received.session, CommandKind.REPLACE)
         _set_replace(command, buffer, at)
         continuation = ring[(target.first + slot + 1) & mask]
         clear_command(continuation, 0, 0, 0)
         _set_token(continuation, buffer, at + _REPLACE.replacement_token)
         return 2
     else:
-        clear_command(command, received.timestamp_ns, received.session, _KIND_MODIFY)
+        clear_command(command, received.timestamp_ns, received.session, CommandKind.MODIFY)
         _set_token(command, buffer, at + _MODIFY.token)
         command.side = _SIDE_OF_LETTER[buffer[at + _MODIFY.side]]
         command.quantity = np.int64(load_u32_big(buffer, at + _MODIFY.shares))
@@ -233,8 +218,8 @@ def _check_message(letter: int, size: int) -> int:
     elif letter == ouch.MODIFY:
         fits = size == ouch.MODIFY_SIZE_BYTES
     else:
-        return _UNKNOWN_MESSAGE
-    return _GO_ON if fits else _MESSAGE_LENGTH
+        return Stop.UNKNOWN_MESSAGE
+    return _GO_ON if fits else Stop.MESSAGE_LENGTH
 
 
 @jit_borrowed_inline
@@ -243,10 +228,10 @@ def _check_packet(kind: int, length: int) -> int:
     if kind == soupbintcp.DEBUG:
         return _GO_ON
     if kind == soupbintcp.CLIENT_HEARTBEAT:
-        return _GO_ON if length == soupbintcp.EMPTY_LENGTH else _PACKET_LENGTH
+        return _GO_ON if length == soupbintcp.EMPTY_LENGTH else Stop.PACKET_LENGTH
     if kind == soupbintcp.LOGOUT_REQUEST:
-        return _LOGOUT if length == soupbintcp.EMPTY_LENGTH else _PACKET_LENGTH
-    return _LOGIN_TWICE if kind == soupbintcp.LOGIN_REQUEST else _UNKNOWN_PACKET
+        return Stop.LOGOUT if length == soupbintcp.EMPTY_LENGTH else Stop.PACKET_LENGTH
+    return Stop.LOGIN_TWICE if kind == soupbintcp.LOGIN_REQUEST else Stop.UNKNOWN_PACKET
 
 
 @jit_borrowed
@@ -265,7 +250,7 @@ def decode(
     skip = 0
     while True:
         # one way out, at the end of the loop: what a break leaves here is the result
-        stop = _NEED_MORE
+        stop = Stop.NEED_MORE
         detail = np.int64(0)
         length = np.int64(0)
         available = end - at
@@ -273,7 +258,7 @@ def decode(
             break
         length = np.int64(load_u16_big(buffer, at))
         if length == 0:
-            stop = _PACKET_LENGTH
+            stop = Stop.PACKET_LENGTH
             break
         if available < soupbintcp.HEADER_SIZE_BYTES:
             break
@@ -282,7 +267,7 @@ def decode(
         if kind == soupbintcp.UNSEQUENCED_DATA:
             size = length - 1
             if size == 0:
-                stop = _PACKET_LENGTH
+                stop = Stop.PACKET_LENGTH
                 detail = kind
                 break
             if available <= _MESSAGE:
@@ -293,10 +278,10 @@ def decode(
                 detail = letter
                 break
             if available < frame_size:
-                stop = _NEED_MORE
+                stop = Stop.NEED_MORE
                 break
             if slots + (2 if letter == ouch.REPLACE else 1) > target.room:
-                stop = _NO_ROOM
+                stop = Stop.NO_ROOM
                 break
             slots += _write_message(received, at + _MESSAGE, size, target, slots, symbols)
             messages += 1
@@ -307,7 +292,7 @@ def decode(
                 break
             if available < frame_size:
                 # only a debug packet: its text is not kept, the caller skips what is to come
-                stop = _NEED_MORE
+                stop = Stop.NEED_MORE
                 skip = frame_size - available
                 length = np.int64(0)
                 at = end

@@ -55,7 +55,11 @@ _EVENT_RELEASED = pipeline.EVENT_RELEASED
 
 @jit_borrowed
 def copy_events(duty: DutyState, first: int, count: int, target: np.ndarray) -> bool:
-    """Copy released events from the ring; False when the ring does not have them (any more)."""
+    """Copy released events from the ring; False when the ring does not have them (any more).
+
+    ``target``: EVENT[n], n at least ``count``; gets those with sequences ``first`` to ``first +
+    count - 1``. What it holds after False is of no use.
+    """
     if not copy_batch(duty.event_ring, duty.cursors, _EVENT_PUBLISHED, first, count, target):
         return False
     # A ring is new with every start of the core. A slot that was not written since is zeros, which
@@ -68,9 +72,10 @@ def copy_events(duty: DutyState, first: int, count: int, target: np.ndarray) -> 
 
 @jit_borrowed
 def encode_batch(duty: DutyState, count: int) -> int:
-    """Encode ``duty.batch[:count]``, the events from EVENT_NEXT on. Returns how many were done.
+    """Encode ``duty.batch[:count]``, the events from EVENT_NEXT on.
 
-    Sets HANDOVER when Python must go on, and advances EVENT_NEXT.
+    Returns how many events (int64) were done. Sets HANDOVER when Python must go on, and advances
+    EVENT_NEXT.
     """
     words = duty.words
     streams = Streams(duty.sessions, duty.connections, duty.queue, duty.symbols, duty.encoded)
@@ -89,7 +94,11 @@ def encode_batch(duty: DutyState, count: int) -> int:
 
 @jit_borrowed_inline
 def batch_room(duty: DutyState, end: int, limit: int) -> int:
-    """How many events the next batch may have: not beyond ``end`` or the next index boundary."""
+    """How many events the next batch may have: not beyond ``end`` or the next index boundary.
+
+    ``end``: the sequence that follows the last one allowed; ``limit``: events at most. Returns
+    int64; not above 0 when there are none.
+    """
     first = duty.words[EVENT_NEXT]
     interval = duty.limits[LIMIT_INDEX_INTERVAL]
     boundary = first - first % interval + interval
@@ -98,7 +107,7 @@ def batch_room(duty: DutyState, end: int, limit: int) -> int:
 
 @jit_borrowed
 def encode_released(duty: DutyState, limit: int) -> int:
-    """Encode at most ``limit`` released events. Returns how many."""
+    """Encode at most ``limit`` released events. Returns how many, int64."""
     first = duty.words[EVENT_NEXT]
     # what is released is durable and archived too
     released = first + available(duty.cursors, _EVENT_RELEASED, first, limit)
@@ -113,7 +122,11 @@ def encode_released(duty: DutyState, limit: int) -> int:
 
 @jit_borrowed
 def send_waiting(duty: DutyState, now_ns: int) -> int:
-    """Send what is waiting. Returns the bytes sent."""
+    """Send what is waiting in ``duty.queue.output`` (uint8). Returns the bytes sent, int64.
+
+    ``now_ns``: monotonic, nanoseconds. Each connection in ``duty.queue.dirty`` gets one call of
+    send; the ones that took a part of their bytes stay in the queue.
+    """
     connections = duty.connections
     queue = duty.queue
     output = queue.output

@@ -59,21 +59,6 @@ STATUS_FULL = 3  # encode_session: the output buffer has no room for the next ev
 # Room that one event may need: a frame with the largest message.
 FRAME_SIZE_MAXIMUM = soupbintcp.HEADER_SIZE_BYTES + ouch.OUTBOUND_SIZE_MAXIMUM
 
-_ACCEPTED = int(EventKind.ACCEPTED)
-_REJECTED = int(EventKind.REJECTED)
-_REPLACED = int(EventKind.REPLACED)
-_CANCELED = int(EventKind.CANCELED)
-_TRADE = int(EventKind.TRADE)
-_MODIFIED = int(EventKind.MODIFIED)
-_SYSTEM = int(EventKind.SYSTEM)
-_SELF_TRADE_PREVENTED = int(EventKind.SELF_TRADE_PREVENTED)
-_CANCEL_REJECTED = int(EventKind.CANCEL_REJECTED)
-_INSTRUMENT_DEFINED = int(EventKind.INSTRUMENT_DEFINED)
-_SESSION_DEFINED = int(EventKind.SESSION_DEFINED)
-_DAY_STARTED = int(EventKind.DAY_STARTED)
-_DAY_ENDED = int(EventKind.DAY_ENDED)
-_MARKET = int(OrderType.MARKET)
-_STOP = int(OrderType.STOP)
 _SIDE_LETTER = ouch.SIDE_LETTER
 _REJECT_LETTER = ouch.REJECT_LETTER
 _CANCEL_REASON_LETTER = ouch.CANCEL_REASON_LETTER
@@ -84,7 +69,7 @@ _MAKER_LIQUIDITY = ouch.MAKER_LIQUIDITY
 _AGGRESSOR_LIQUIDITY = ouch.AGGRESSOR_LIQUIDITY
 _SELF_MATCH = ord(ouch.CANCEL_REASON_LETTERS[CancelReason.SELF_MATCH])
 _QUANTITY_MAXIMUM = 0xFFFFFFFF
-assert _CANCEL_REJECTED == _SELF_TRADE_PREVENTED + 1
+assert EventKind.CANCEL_REJECTED == EventKind.SELF_TRADE_PREVENTED + 1
 
 # Offsets of the fields in a frame and in the messages.
 _TYPE = soupbintcp.LENGTH_SIZE_BYTES
@@ -158,7 +143,7 @@ def _put_order(output: np.ndarray, at: int, event: np.void, symbols: SymbolTable
     output[at + _A.side] = _SIDE_LETTER[event.side]
     _put_quantity(output, at + _A.shares, event.quantity)
     store_u64(output, at + _A.stock, symbols.symbol[event.instrument])
-    if event.order_type == _MARKET or event.order_type == _STOP:
+    if event.order_type == OrderType.MARKET or event.order_type == OrderType.STOP:
         store_u32_big(output, at + _A.price, ouch.PRICE_MARKET)
     else:
         _put_price(output, at + _A.price, event, symbols.price_scale)
@@ -205,8 +190,8 @@ def _append(
     kind = event.kind
     time_ns = event.timestamp_ns - midnight_ns
     price_scale = symbols.price_scale
-    if kind in (_ACCEPTED, _REPLACED):
-        if kind == _ACCEPTED:
+    if kind in (EventKind.ACCEPTED, EventKind.REPLACED):
+        if kind == EventKind.ACCEPTED:
             size = ouch.ACCEPTED_SIZE_BYTES
             at = _put_header(output, at, ouch.ACCEPTED, size, time_ns)
         else:
@@ -218,7 +203,7 @@ def _append(
             )
         _put_order(output, at, event, symbols)
         output[at + size - 1] = _BBO_WEIGHT
-    elif kind == _SYSTEM:
+    elif kind == EventKind.SYSTEM:
         size = ouch.SYSTEM_EVENT_SIZE_BYTES
         at = _put_header(output, at, ouch.SYSTEM_EVENT, size, time_ns)
         output[at + _S.event] = _SYSTEM_EVENT_LETTER[event.reason]
@@ -242,20 +227,20 @@ def _append_of_order(
     Returns the size of the message in bytes, without the frame's header.
     """
     kind = event.kind
-    if kind == _TRADE:
+    if kind == EventKind.TRADE:
         size = ouch.EXECUTED_SIZE_BYTES
         at = _put_header(output, at, ouch.EXECUTED, size, time_ns)
         _put_execution(output, at, event, _MAKER_LIQUIDITY[event.reason], price_scale)
-    elif kind == _CANCELED:
+    elif kind == EventKind.CANCELED:
         size = ouch.CANCELED_SIZE_BYTES
         at = _put_header(output, at, ouch.CANCELED, size, time_ns)
         _put_quantity(output, at + _C.decrement, event.quantity)
         output[at + _C.reason] = _CANCEL_REASON_LETTER[event.reason]
-    elif kind == _REJECTED:
+    elif kind == EventKind.REJECTED:
         size = ouch.REJECTED_SIZE_BYTES
         at = _put_header(output, at, ouch.REJECTED, size, time_ns)
         output[at + _J.reason] = _REJECT_LETTER[event.reason]
-    elif kind == _SELF_TRADE_PREVENTED:
+    elif kind == EventKind.SELF_TRADE_PREVENTED:
         size = ouch.SELF_TRADE_PREVENTED_SIZE_BYTES
         at = _put_header(output, at, ouch.SELF_TRADE_PREVENTED, size, time_ns)
         _put_quantity(output, at + _D.decrement, event.quantity)
@@ -263,7 +248,7 @@ def _append_of_order(
         _put_quantity(output, at + _D.prevented, event.prevented)
         _put_price(output, at + _D.price, event, price_scale)
         output[at + _D.liquidity] = event.liquidity
-    elif kind == _CANCEL_REJECTED:
+    elif kind == EventKind.CANCEL_REJECTED:
         # the message has no room for the reason: it says that the order stays as it was
         size = ouch.CANCEL_REJECTED_SIZE_BYTES
         at = _put_header(output, at, ouch.CANCEL_REJECTED, size, time_ns)
@@ -279,8 +264,8 @@ def _append_of_order(
 @jit_borrowed_inline
 def _is_reported(kind: int) -> bool:
     """Whether order entry tells a session about this kind of event."""
-    return (kind >= _ACCEPTED and kind <= _SYSTEM) or (
-        kind >= _SELF_TRADE_PREVENTED and kind <= _CANCEL_REJECTED
+    return (kind >= EventKind.ACCEPTED and kind <= EventKind.SYSTEM) or (
+        kind >= EventKind.SELF_TRADE_PREVENTED and kind <= EventKind.CANCEL_REJECTED
     )
 
 
@@ -349,14 +334,14 @@ def encode_live(events: np.ndarray, count: int, streams: Streams, midnight_ns: i
         if _is_reported(kind):
             session = event.session
             right = _give(event, False, session, event.session_sequence, streams, midnight_ns)
-            if right and kind == _TRADE:
+            if right and kind == EventKind.TRADE:
                 session = event.contra_session
                 number = event.contra_session_sequence
                 right = _give(event, True, session, number, streams, midnight_ns)
             if not right:
                 result[ENCODED_STATUS] = STATUS_MISMATCH
                 return i
-        elif kind >= _INSTRUMENT_DEFINED and kind <= _DAY_ENDED:
+        elif kind >= EventKind.INSTRUMENT_DEFINED and kind <= EventKind.DAY_ENDED:
             result[ENCODED_STATUS] = STATUS_CONTROL
             return i
     return count
@@ -386,7 +371,7 @@ def encode_session(
             if side == 0:
                 owner = np.int64(event.session)
                 number = np.int64(event.session_sequence)
-            elif event.kind == _TRADE:
+            elif event.kind == EventKind.TRADE:
                 owner = np.int64(event.contra_session)
                 number = np.int64(event.contra_session_sequence)
             else:

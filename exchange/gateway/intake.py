@@ -106,7 +106,10 @@ _MATCHER_SLEEPING = pipeline.sleeping(pipeline.AGENT_MATCHER)
 
 @jit_borrowed
 def poll_sockets(duty: DutyState, timeout_ms: int) -> int:
-    """Ask epoll, remember what is ready. Returns how many descriptors were."""
+    """Ask epoll, remember what is ready. Returns how many descriptors (int64) were.
+
+    Waits ``timeout_ms`` milliseconds at most: 0 not at all, -1 without end.
+    """
     connections = duty.connections
     words = duty.words
     raw = duty.epoll_events
@@ -162,7 +165,8 @@ def poll_sockets(duty: DutyState, timeout_ms: int) -> int:
 def _receive(duty: DutyState, connection: int, free: int, now_ns: int) -> int:
     """Receive once from ``connection``, decode into at most ``free`` slots of the ring, publish.
 
-    Returns the bytes received.
+    ``connection``: its row in ``duty.connections`` (int64[connections, CONNECTION_WORDS]);
+    ``now_ns``: monotonic, nanoseconds. Returns the bytes received, int64.
     """
     connections = duty.connections
     words = duty.words
@@ -226,9 +230,10 @@ def _receive(duty: DutyState, connection: int, free: int, now_ns: int) -> int:
 
 @jit_borrowed
 def publish_disconnects(duty: DutyState) -> int:
-    """Put the waiting DISCONNECTs into the ingress ring, as far as it has room. Returns how many.
+    """Put the waiting DISCONNECTs into the ingress ring, as far as it has room.
 
-    A DISCONNECT takes one slot and needs no reserve: the queue goes in before any order.
+    Returns how many, int64. A DISCONNECT takes one slot and needs no reserve: the queue goes in
+    before any order.
     """
     words = duty.words
     capacity = duty.ingress.shape[0]
@@ -255,7 +260,10 @@ def publish_disconnects(duty: DutyState) -> int:
 
 @jit_borrowed
 def receive_ready(duty: DutyState, now_ns: int) -> int:
-    """Read once from every connection that is ready now. Returns the bytes received."""
+    """Read once from every connection that is ready now. Returns the bytes received, int64.
+
+    ``now_ns``: monotonic, nanoseconds.
+    """
     connections = duty.connections
     words = duty.words
     if words[DISCONNECT_COUNT] != 0:

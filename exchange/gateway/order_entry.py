@@ -441,12 +441,12 @@ class OrderEntryAgent:
             connection, soupbintcp.debug(what + "; log in again with the next number expected")
         )
 
-    def _stopped(self, connection: int, detail: int, position: int) -> None:
+    def _stopped(self, connection: int, detail: int, offset: int) -> None:
         explanation = explain_stop(
             detail & 0xFF,
             (detail >> 8) & 0xFF,
             detail >> 16,
-            position,
+            offset,
             int(self._rows[connection, CONNECTION_MESSAGES_IN]),
         )
         if explanation is None:

@@ -18,16 +18,20 @@ Exit statuses are those of ``errors.ExitStatus``.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import getpass
 import json
 import os
 import select
+import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from exchange.errors import ConfigurationError, ExchangeError, ExitStatus, NotRunning, Refused
+from exchange.runtime.output import reader_gone, shield
+from exchange.runtime.signals import HARMLESS, ignore
 
 DEFAULT_DATA_DIRECTORY = Path("data")
 DEMO_DATA_DIRECTORY = Path("data-demo")
@@ -300,20 +304,44 @@ _COMMANDS = {
 }
 
 
+# they live long: nothing outside may hold them up or end them
+_LONG_LIVED = ("run", "demo")
+
+
+def _say(text: str) -> None:
+    """One line on standard error, if anybody is there."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        print(f"exchange: {text}", file=sys.stderr, flush=True)
+
+
+def _finished(error: OSError) -> int:
+    """The status after a failed write: to whoever read our output, or to something else."""
+    if isinstance(error, BrokenPipeError) and reader_gone(1):
+        # nothing is known to be well: a list was cut off, a comparison not finished
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return ExitStatus.OUTPUT_CLOSED
+    _say(f"{type(error).__name__}: {error}")
+    return ExitStatus.NOT_RUNNING if isinstance(error, ConnectionError) else ExitStatus.BUG
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Returns its exit status; an operational error is one line on stderr."""
     options = build_parser().parse_args(arguments)
+    if options.command in _LONG_LIVED:
+        ignore((*HARMLESS, signal.SIGHUP))  # what SIGHUP means is set by the command
+        shield()
     try:
-        return int(_COMMANDS[options.command](options))
+        status = int(_COMMANDS[options.command](options))
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return status
     except ExchangeError as error:
-        print(f"exchange: {error}", file=sys.stderr)
+        _say(str(error))
         return int(error.status)
     except KeyboardInterrupt:
         return ExitStatus.INTERRUPTED
-    except BrokenPipeError:
-        # whoever read our output has closed it
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitStatus.OK
+    except (BrokenPipeError, ConnectionError) as error:
+        return _finished(error)
 
 
 if __name__ == "__main__":

@@ -49,6 +49,7 @@ class ExitStatus(IntEnum):
     STOP_TIMED_OUT = 79
     REFUSED = 80  # a command that the running exchange answered with a refusal
     INTERRUPTED = 130  # a client command ended by Ctrl-C: the shell's status for SIGINT
+    OUTPUT_CLOSED = 141  # a client command whose reader has gone: the shell's status for SIGPIPE
 
 
 class ExchangeError(Exception):

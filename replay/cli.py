@@ -476,10 +476,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (JournalCorrupt, SnapshotInvalid) as error:
         return fail(error, ExitStatus.JOURNAL_CORRUPT)
     except BrokenPipeError:
-        # The reader of our output (head, less) has gone: nothing is wrong. Python would complain
-        # once more when it flushes at exit.
+        # The reader of our output (head, less) has gone. Nothing is known to be well: a comparison
+        # was not finished. Python would complain once more when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return int(ExitStatus.OK)
+        return int(ExitStatus.OUTPUT_CLOSED)
     except OSError as error:
         return fail(error, DataDirectoryUnavailable.status)
     except KeyboardInterrupt:

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from exchange.core import pipeline
-from exchange.core.counters import Counter, Histogram
+from exchange.core.counters import LOG_LINES_LOST, Counter, Histogram
 from exchange.core.pipeline import IngressRing
 from exchange.core.region import AGENTS, region_name
 from exchange.core.stage_names import EVENT_CONSUMERS, StageName
@@ -217,6 +217,10 @@ def _interfaces(status: dict[str, Any]) -> list[Text]:
     if StageName.STORE in status["stages"]:
         state = _STORE_STATES[min(counters["store_state"], len(_STORE_STATES) - 1)]
         lines.append(Text(f"store: {state}, {counters['store_rows']:,} rows written"))
+    lost = {str(name): counters[c.name.lower()] for name, c in LOG_LINES_LOST.items()}
+    if any(lost.values()):
+        of_each = ", ".join(f"{name} {count:,}" for name, count in lost.items() if count)
+        lines.append(Text(f"log lines lost (repeated too often, or not read): {of_each}"))
     return lines
 
 

@@ -139,6 +139,19 @@ class Counter(IntEnum):
     # Supervision (daemon): stages killed because they hung.
     STAGES_HUNG = 95
 
+    # Lines of each process's log that nobody will see: dropped, because they were not read or could
+    # not be written, or left out, because the same message came too often.
+    DAEMON_LOG_LINES_LOST = 96
+    MATCHER_LOG_LINES_LOST = 97
+    JOURNALER_LOG_LINES_LOST = 98
+    ORDER_ENTRY_LOG_LINES_LOST = 99
+    API_LOG_LINES_LOST = 100
+    FEED_1_LOG_LINES_LOST = 101
+    FEED_2_LOG_LINES_LOST = 102
+    FEED_3_LOG_LINES_LOST = 103
+    FEED_4_LOG_LINES_LOST = 104
+    STORE_LOG_LINES_LOST = 105
+
 
 class Histogram(IntEnum):
     """Number of each latency histogram; values in ns unless the comment says otherwise."""
@@ -160,6 +173,18 @@ HEARTBEATS: Mapping[StageName, Counter] = {
     StageName.FEED_3: Counter.FEED_3_HEARTBEAT_NS,
     StageName.FEED_4: Counter.FEED_4_HEARTBEAT_NS,
     StageName.STORE: Counter.STORE_HEARTBEAT_NS,
+}
+LOG_LINES_LOST: Mapping[StageName, Counter] = {
+    StageName.DAEMON: Counter.DAEMON_LOG_LINES_LOST,
+    StageName.MATCHER: Counter.MATCHER_LOG_LINES_LOST,
+    StageName.JOURNALER: Counter.JOURNALER_LOG_LINES_LOST,
+    StageName.ORDER_ENTRY: Counter.ORDER_ENTRY_LOG_LINES_LOST,
+    StageName.API: Counter.API_LOG_LINES_LOST,
+    StageName.FEED_1: Counter.FEED_1_LOG_LINES_LOST,
+    StageName.FEED_2: Counter.FEED_2_LOG_LINES_LOST,
+    StageName.FEED_3: Counter.FEED_3_LOG_LINES_LOST,
+    StageName.FEED_4: Counter.FEED_4_LOG_LINES_LOST,
+    StageName.STORE: Counter.STORE_LOG_LINES_LOST,
 }
 # What a stage with a web server counts, by the name that this has in all of them.
 WEB_COUNTERS: Mapping[StageName, Mapping[str, Counter]] = {

@@ -105,9 +105,14 @@ class Core:
         for stage in self._eventfds:
             self.wake(stage)
 
-    def heartbeat(self, now_ns: int) -> None:
-        """Report that the daemon is alive; ``now_ns``: CLOCK_MONOTONIC."""
-        set_value(self.region.arrays["counters"], int(Counter.DAEMON_HEARTBEAT_NS), now_ns)
+    def heartbeat(self, now_ns: int, log_lines_lost: int = 0) -> None:
+        """Report that the daemon is alive; ``now_ns``: CLOCK_MONOTONIC.
+
+        ``log_lines_lost``: lines of the daemon's log that nobody will see.
+        """
+        counters = self.region.arrays["counters"]
+        set_value(counters, int(Counter.DAEMON_HEARTBEAT_NS), now_ns)
+        set_value(counters, int(Counter.DAEMON_LOG_LINES_LOST), log_lines_lost)
 
     def heartbeat_of(self, stage: StageName) -> int:
         """The latest heartbeat that ``stage`` reported, CLOCK_MONOTONIC ns; 0: none yet."""

@@ -4,6 +4,7 @@ daemon.py            one run: start, event loop, the core's restarts, end
 child_processes.py   all child processes, over one selector
 child_process.py     one of them
 restart_policy.py    when a stage outside the core restarts
+signal_watch.py      what signals ask for
 watchdog.py          which stages hang
 shutdown.py          the graceful stop
 listeners.py         the listening sockets

@@ -55,6 +55,8 @@ class ChildProcess:
                 stdin=subprocess.PIPE,
                 pass_fds=[child_end, *inherited],
                 cwd="/",
+                # what a terminal sends to its foreground (Ctrl-C, Ctrl-Z) is for the daemon alone
+                process_group=0,
                 env=os.environ | {"PYTHONPATH": str(ROOT)},
             )
         except OSError:

@@ -9,7 +9,7 @@ waits for events. Policy:
     another stage dies or hangs        it restarts alone (restart_policy.py)
     a stage ends with its own status   (journal failed, corrupt, ...): everything stops with it
     too many restarts in a window      exit status RESTART_LIMIT_REACHED
-    SIGTERM, SIGINT, `exchange stop`   graceful (shutdown.py)
+    SIGTERM, SIGINT, `exchange stop`   graceful (shutdown.py, signal_watch.py)
 
 Invariants: one daemon per data directory (lock); no stage outlives the daemon (each asks the kernel
 for that); the region is removed whenever the daemon ends by itself.
@@ -23,8 +23,6 @@ import contextlib
 import logging
 import os
 import selectors
-import signal
-import socket
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -43,6 +41,7 @@ from exchange.daemon.restart_policy import (
     StageError,
     roles_of,
 )
+from exchange.daemon.signal_watch import SignalWatch
 from exchange.daemon.watchdog import Watchdog, read_process
 from exchange.errors import ExitStatus, RestartLimitReached, StageFailed, StopTimedOut
 from exchange.runtime import logs
@@ -123,7 +122,6 @@ class Daemon:
         self._hung_count = 0
         self._restart_due_s: float | None = None
         self._selector = selectors.DefaultSelector()
-        self._stop = False
         self._stopping = False
         self._phase = "starting"
         self._core: Core | None = None
@@ -152,7 +150,7 @@ class Daemon:
             stack.callback(self._listeners.close)
             self._run_file = RunFile(self._data_directory)
             stack.callback(self._run_file.remove)
-            self._catch_signals(stack)
+            self._signals = SignalWatch(self._selector, stack)
             self._control_socket = ControlSocket(
                 self._data_directory, self._selector, self._handle_request
             )
@@ -186,32 +184,12 @@ class Daemon:
                 self._kill_all()
             log.info("stopped")
 
-    def _catch_signals(self, stack: contextlib.ExitStack) -> None:
-        reader, writer = socket.socketpair()
-        for end in (reader, writer):
-            end.setblocking(False)
-            stack.callback(end.close)
-        previous = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
-        stack.callback(signal.set_wakeup_fd, previous)
-
-        def stop(number: int, frame: Any) -> None:
-            self._stop = True
-
-        for number in (signal.SIGTERM, signal.SIGINT):
-            stack.callback(signal.signal, number, signal.signal(number, stop))
-
-        def drain(mask: int) -> None:
-            with contextlib.suppress(BlockingIOError):
-                reader.recv(4096)
-
-        self._selector.register(reader, selectors.EVENT_READ, drain)
-
     def _compile(self) -> None:
         from exchange.stages.compile import is_compiled, run_compiler
 
         if not is_compiled():
             self._set_phase("compiling")
-            if not run_compiler(lambda: self._stop):
+            if not run_compiler(lambda: self._signals.stop):
                 raise _StopRequested
 
     def _run_cores(self) -> None:
@@ -289,7 +267,7 @@ class Daemon:
         for line in ready_lines(addresses, self._data_directory):
             self._announce(line)
         notify_systemd("READY=1")
-        while not self._stop:
+        while not self._signals.stop:
             self._run_once()
         self._set_phase("stopping")
         notify_systemd("STOPPING=1")
@@ -325,8 +303,10 @@ class Daemon:
     def _run_once(self) -> None:
         """One turn of the event loop while everything runs."""
         assert self._core is not None and self._control is not None
-        self._core.heartbeat(time.monotonic_ns())
+        self._core.heartbeat(time.monotonic_ns(), logs.lost_lines())
         control_due_s = self._control.work()
+        if self._control.day_number != self._day_number:
+            self._write_run_file()  # whoever reads the day reads it there
         # expiries are due at full seconds: wake up right after each begins
         interval_s = self._settings.supervision.status_interval_ms / 1000
         timeout_s = interval_s - time.time() % interval_s
@@ -363,6 +343,8 @@ class Daemon:
                 self._systemd_due_s = time.monotonic() + self._systemd_s
         for key, mask in self._selector.select(timeout_s):
             key.data(mask)
+        if self._signals.take_reload():
+            log.info("log files are looked up by their names before each line")
         for role in CORE_STAGES:
             stage = self._children.stages.get(role)
             status = None if stage is None else stage.exit_status()
@@ -416,7 +398,7 @@ class Daemon:
         if deadline is None:
             deadline = time.monotonic() + self._settings.supervision.start_timeout_ms / 1000
         while not condition():
-            if starting and self._stop:
+            if starting and self._signals.stop:
                 raise _StopRequested
             if not patient and time.monotonic() > deadline:
                 kind = StageFailed if starting else StopTimedOut
@@ -428,7 +410,7 @@ class Daemon:
         allowed_s = self._settings.supervision.start_timeout_ms / 1000
         stage = self._children.stages[role]
         while stage.ready is None:
-            if self._stop:
+            if self._signals.stop:
                 raise _StopRequested
             if time.monotonic() - stage.last_message_s > allowed_s:
                 raise StageFailed(f"{role} was not ready within {allowed_s:g} s")
@@ -475,7 +457,7 @@ class Daemon:
         """Answer one request of the control socket; None: the answer comes later."""
         if request.command == "stop":
             log.info("stop requested")
-            self._stop = True
+            self._signals.stop = True
             return {"ok": True}
         if self._phase != "running" or self._control is None:
             return {"ok": False, "error": f"the exchange is {self._phase}"}

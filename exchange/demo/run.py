@@ -29,6 +29,7 @@ from exchange.demo.bots import Bot, Maker, Taker, Venue
 from exchange.demo.prices import FairPrice
 from exchange.errors import ExitStatus, Refused, StageFailed
 from exchange.runtime.run_file import read_run_file
+from exchange.runtime.signals import STOPPING
 
 log = logging.getLogger(__name__)
 
@@ -60,13 +61,15 @@ def run(
     *,
     seed: int,
     command: str = "exchange",
-    output: TextIO = sys.stdout,
+    output: TextIO | None = None,
 ) -> int:
     """Run the demonstration until a signal. Returns the exit status.
 
-    ``command``: how the exchange's command line is called here, for the hint.
+    ``command``: how the exchange's command line is called here, for the hint. ``output``: for the
+    lines to people; None: standard output.
     """
-    return asyncio.run(_Demonstration(data_directory, config, seed, command, output).run())
+    said = sys.stdout if output is None else output
+    return asyncio.run(_Demonstration(data_directory, config, seed, command, said).run())
 
 
 class _Demonstration:
@@ -85,7 +88,7 @@ class _Demonstration:
 
     async def run(self) -> int:
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (*STOPPING, signal.SIGHUP):  # also when its terminal is closed
             loop.add_signal_handler(number, self._stopping.set)
         self._say(f"starting the demonstration on {self._data_directory}")
         daemon = await self._launch()

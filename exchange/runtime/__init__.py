@@ -5,6 +5,8 @@ channel.py          a stage's channel to the daemon, and its exit status
 service.py          what the stages that follow released events have in common
 process.py          platform, lock, parent, systemd
 logs.py             logs as JSON lines
+output.py           output that nobody waits for
+signals.py          which signals a process of the exchange ignores
 run_file.py         run.json: what runs
 data_directory.py   what lies where in a data directory
 """

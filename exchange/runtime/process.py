@@ -127,10 +127,11 @@ def notify_systemd(state: str) -> None:
     if address.startswith("@"):
         address = "\0" + address[1:]
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as notifier:
+        notifier.setblocking(False)
         try:
             notifier.sendto(state.encode(), address)
         except OSError:
-            return  # systemd has ended: nobody to notify
+            return  # systemd has ended, or does not read: nobody to notify, nobody to wait for
 
 
 def watchdog_interval_s() -> float | None:

@@ -23,7 +23,7 @@ import msgspec
 import numpy as np
 
 from exchange.core import pipeline
-from exchange.core.counters import HEARTBEATS
+from exchange.core.counters import HEARTBEATS, LOG_LINES_LOST
 from exchange.core.follower import EventFollower
 from exchange.core.region import AGENTS, RingCapacities, core_sections
 from exchange.core.stage_names import StageName
@@ -31,6 +31,7 @@ from exchange.errors import ExitStatus
 from exchange.records import EVENT, EVENT_LAYOUT, KIND_OFFSET
 from exchange.runtime.channel import DaemonChannel
 from exchange.runtime.data_directory import archive_directory
+from exchange.runtime.logs import lost_lines
 from exchange.runtime.spec import ListenerName, StageMessage, StageSpec
 from exchange.settings import Configuration, Settings
 from journal.archive_reader import ArchiveReader
@@ -75,6 +76,7 @@ class ServiceStage:
         self.counters: np.ndarray = self.arrays["counters"]
         self.sleeping_word = pipeline.sleeping(self.agent)
         self._heartbeat = int(HEARTBEATS[spec.role])
+        self._log_lines_lost = int(LOG_LINES_LOST[spec.role])
         self._consumed = pipeline.consumed(self.agent)
         self._progress_s = time.monotonic()
         self.released_at_start = self.released()
@@ -98,6 +100,7 @@ class ServiceStage:
     def heartbeat(self) -> None:
         """Report that this process is alive."""
         set_value(self.counters, self._heartbeat, time.monotonic_ns())
+        set_value(self.counters, self._log_lines_lost, lost_lines())
 
     def consumed(self, position: int) -> None:
         """Report that every event below ``position`` has been processed."""

@@ -18,14 +18,17 @@ import msgspec
 import numpy as np
 
 from exchange.core import pipeline
+from exchange.core.counters import LOG_LINES_LOST
 from exchange.core.region import AGENTS, RingCapacities, core_sections
 from exchange.core.stage_names import StageName
 from exchange.recovery.facts import EngineFacts
 from exchange.runtime.channel import DaemonChannel, exit_status, explain
+from exchange.runtime.logs import lost_lines
 from exchange.runtime.spec import ListenerName, StageMessage, StageSpec
 from exchange.stages.wiring import build_journaler, build_matcher, build_order_entry, recover_engine
 from ringbuffer.agent import Agent, AgentRunner, ServingAgent
 from ringbuffer.atomics import load_acquire
+from ringbuffer.counters import COUNTER_STRIDE
 from ringbuffer.idle import Block, BusySpin, IdleStrategy, Yield
 from ringbuffer.prefault import prefault, prefault_in_background
 from ringbuffer.region import Region
@@ -128,6 +131,7 @@ def run(spec: StageSpec, channel: DaemonChannel) -> int:
         channel.send(StageMessage(kind="ready", facts=encoded))
 
     def should_stop() -> bool:
+        arrays["counters"][LOG_LINES_LOST[spec.role] * COUNTER_STRIDE] = lost_lines()
         return bool(load_acquire(cursors, pipeline.STOP)) or bool(getattr(agent, "finished", False))
 
     def failed(error: Exception) -> int:

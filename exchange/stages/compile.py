@@ -14,6 +14,7 @@ import hashlib
 import importlib.metadata
 import os
 import platform
+import signal
 import socket
 import subprocess
 import sys
@@ -25,7 +26,9 @@ from pathlib import Path
 from typing import Any
 
 from exchange.errors import StageFailed
+from exchange.runtime.output import shield
 from exchange.runtime.process import die_with_parent
+from exchange.runtime.signals import HARMLESS, STOPPING, ignore
 from exchange.settings import ROOT, Configuration
 from ringbuffer.jit import JIT_DISABLED
 from ringbuffer.jit.cache import cache_directory, prune
@@ -241,7 +244,9 @@ def compile_everything(report: Callable[[str], None]) -> None:
 
 def main() -> int:
     """Compile with progress on standard error: a line per part, and one now and then."""
+    shield()  # nobody who reads the progress can hold up the first start
     if len(sys.argv) > 1:  # a daemon's: its pid
+        ignore((*HARMLESS, *STOPPING, signal.SIGHUP))  # the daemon decides when this ends
         die_with_parent(int(sys.argv[1]))
     started_s = time.monotonic()
     done = threading.Event()

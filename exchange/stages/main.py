@@ -1,10 +1,11 @@
 """Entry point of a stage.
 
 Run as ``python -m exchange.stages.main ROLE PARENT_PID MESSAGES_DESCRIPTOR NICE``. Who starts it:
-only the daemon. The kernel kills it when the daemon dies. It ignores SIGTERM and SIGINT (a stage
-stops when a cursor tells it to), imports what it needs while the daemon prepares the core, reads
-its ``StageSpec`` from standard input and runs the body of its role. Its exit status tells the
-daemon what kind of failure it was (``errors.ExitStatus``).
+only the daemon. The kernel kills it when the daemon dies. It ignores every signal that would end it
+(a stage stops when a cursor tells it to) and waits for no reader of its output (runtime/output.py).
+It imports what it needs while the daemon prepares the core, reads its ``StageSpec`` from standard
+input and runs the body of its role. Its exit status tells the daemon what kind of failure it was
+(``errors.ExitStatus``).
 
 Decision ARC-1.
 """
@@ -24,7 +25,9 @@ from exchange.core.stage_names import FEED_STAGES, StageName
 from exchange.errors import ExitStatus
 from exchange.runtime import logs
 from exchange.runtime.channel import DaemonChannel, exit_status, explain
+from exchange.runtime.output import shield
 from exchange.runtime.process import die_with_parent
+from exchange.runtime.signals import HARMLESS, STOPPING, ignore
 from exchange.runtime.spec import StageMessage, StageSpec
 
 log = logging.getLogger(__name__)
@@ -57,8 +60,8 @@ def main() -> int:
     parent, descriptor, nice = (int(word) for word in sys.argv[2:5])
     if nice:
         os.nice(nice)  # before the imports, which cost a second of processor time
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
+    ignore((*HARMLESS, *STOPPING, signal.SIGHUP))
+    shield()
     die_with_parent(parent)
     os.set_inheritable(descriptor, False)
     channel = DaemonChannel(descriptor)

@@ -222,8 +222,13 @@ class RunningExchange:
 
     # --- life ---------------------------------------------------------------------------------
 
-    def launch(self, *prefix: str) -> subprocess.Popen[bytes]:
-        """Start the daemon without waiting; ``prefix`` is a command in front (strace ...)."""
+    def launch(
+        self, *prefix: str, stdout: int | None = None, stderr: int | None = None
+    ) -> subprocess.Popen[bytes]:
+        """Start the daemon without waiting; ``prefix`` is a command in front (strace ...).
+
+        ``stdout``, ``stderr``: descriptors of the daemon; without them both are ``log_file``.
+        """
         assert self._process is None or self._process.poll() is not None
         command = [
             *(*prefix, sys.executable, "-m", "exchange.cli", "run"),
@@ -238,8 +243,8 @@ class RunningExchange:
                 command,
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
+                stdout=log if stdout is None else stdout,
+                stderr=log if stderr is None else stderr,
                 env=os.environ | self._environment,
                 preexec_fn=(
                     functools.partial(die_with_parent, os.getpid()) if in_main_thread else None

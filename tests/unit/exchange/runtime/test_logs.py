@@ -75,6 +75,7 @@ def test_configure_appends_to_the_file_and_honours_the_level(
     configure("matcher", "warning", file)
     logging.getLogger("test").info("not this")
     logging.getLogger("test").warning("this")
+    root_logger.handlers[0].flush()
     before, line = file.read_text().splitlines()
     assert before == "before"
     assert (orjson.loads(line)["message"], orjson.loads(line)["stage"]) == ("this", "matcher")
@@ -87,6 +88,7 @@ def test_the_second_configure_replaces_the_first(
     configure("a", "info", tmp_path / "first.log")
     configure("b", "info", tmp_path / "second.log")
     logging.getLogger("test").info("once")
+    root_logger.handlers[0].flush()
     assert (tmp_path / "first.log").read_text() == ""
     assert len((tmp_path / "second.log").read_text().splitlines()) == 1
     assert len(root_logger.handlers) == 1

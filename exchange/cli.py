@@ -144,7 +144,7 @@ def _add_order(command: AddCommand) -> None:
     )
     order.add_argument("--post-only", action="store_true")
     order.add_argument(
-        "words",
+        "arguments",
         nargs="+",
         metavar="ORDER",
         help="buy|sell|short QUANTITY SYMBOL @ PRICE, or without @ PRICE for a market order",

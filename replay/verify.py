@@ -34,7 +34,7 @@ from exchange.engine.state.create import capacity_of, create_state
 from exchange.engine.state.layout import EngineState
 from exchange.engine.state.snapshot import read_snapshot, snapshot_path
 from exchange.records import COMMAND, COMMAND_LAYOUT, EVENT_SIZE_BYTES
-from exchange.recovery.archive_check import ArchiveCheck, Difference
+from exchange.recovery.archive_check import ArchiveCheck, DifferentEvent
 from exchange.recovery.ledger import LedgerBroken
 from exchange.recovery.rebuild import Replayer, rebuild, replay_chunks
 from exchange.recovery.snapshots import read_snapshots
@@ -227,7 +227,7 @@ class _Comparison:
         if verdict.running or last is None or int(last["sequence"]) < verdict.next_event:
             return
         found = self._archive.reader.read_one(verdict.next_event)
-        beyond = Difference(verdict.next_event, None, last if found is None else found)
+        beyond = DifferentEvent(verdict.next_event, None, last if found is None else found)
         _report(verdict, beyond, self._names)
 
 
@@ -323,7 +323,7 @@ def _compare_snapshot(data_dir: Path, sequence: int, replayer: Replayer, verdict
     verdict.snapshots += 1
 
 
-def _report(verdict: Verdict, found: Difference, names: Directory) -> None:
+def _report(verdict: Verdict, found: DifferentEvent, names: Directory) -> None:
     """Put the first difference into ``verdict``, with both records."""
     if found.found is None:
         what = "is missing in the archive"

@@ -1,12 +1,12 @@
 """``exchange admin``, ``order`` and ``status``: what operators do, from a second terminal.
 
-parser.py   the arguments of ``exchange admin``
-run.py      which function carries out which command
-words.py    parameters in people's units: percent, basis points, currency units
-names.py    symbols, user names and codes behind numbers, asked of the running daemon
-send.py     commands: one record to the daemon, answered when it is durable
-look.py     shows and lists: from the journal, also while no exchange runs
-key.py      API keys: make, list, revoke
-status.py   ``exchange status``: stages, cursors, lag, rates
-order.py    ``exchange order``: one order over the network
+parser.py       the arguments of ``exchange admin``
+run.py          which function carries out which command
+parameters.py   parameters in people's units: percent, basis points, currency units
+names.py        symbols, user names and codes behind numbers, asked of the running daemon
+send.py         commands: one record to the daemon, answered when it is durable
+look.py         shows and lists: from the journal, also while no exchange runs
+key.py          API keys: make, list, revoke
+status.py       ``exchange status``: stages, cursors, lag, rates
+order.py        ``exchange order``: one order over the network
 """

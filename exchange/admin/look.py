@@ -15,8 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from exchange.admin import words
 from exchange.admin.names import Names
+from exchange.admin.parameters import NAME_OF, readable
 from exchange.admin.send import made_up_key, submit, time_text
 from exchange.codes import InstrumentState, OrderType, Parameter, Side
 from exchange.commands import KEYED_KINDS, key_of, set_key
@@ -53,7 +53,7 @@ def _limits(looked: Looked, parameters: Parameters, instrument: int = 0) -> Show
     known = names.instruments.get(instrument)
     currency = known.currency if known else min(names.currencies, default=0)
     return {
-        words.NAME_OF[Parameter(parameter)]: words.readable(
+        NAME_OF[Parameter(parameter)]: readable(
             parameter,
             values,
             known.price_decimals if known else 0,

@@ -33,30 +33,30 @@ class Order(NamedTuple):
     price: int
 
 
-def parse_order(words: list[str]) -> Order:
+def parse_order(arguments: list[str]) -> Order:
     """``buy 100 AAPL @ 150.00``; without ``@ PRICE`` a market order. Raises ConfigurationError."""
     usage = "an order is: buy|sell|short QUANTITY SYMBOL [@ PRICE]"
-    words = " ".join(words).replace("@", " @ ").split()
-    if len(words) not in (3, 5) or words[0].lower() not in SIDES:
+    arguments = " ".join(arguments).replace("@", " @ ").split()
+    if len(arguments) not in (3, 5) or arguments[0].lower() not in SIDES:
         raise ConfigurationError(usage)
-    if not words[1].isdecimal() or not 0 < int(words[1]) < 1 << 32:
+    if not arguments[1].isdecimal() or not 0 < int(arguments[1]) < 1 << 32:
         raise ConfigurationError(f"QUANTITY must be an integer from 1 to {(1 << 32) - 1}; {usage}")
-    if not 1 <= len(words[2]) <= 8 or not words[2].isascii():
+    if not 1 <= len(arguments[2]) <= 8 or not arguments[2].isascii():
         raise ConfigurationError(f"SYMBOL has 1 to 8 characters; {usage}")
     price = ouch.PRICE_MARKET
-    if len(words) == 5:
+    if len(arguments) == 5:
         try:
-            scaled = Decimal(words[4]) * WIRE_SCALE
+            scaled = Decimal(arguments[4]) * WIRE_SCALE
         except decimal.InvalidOperation:
             raise ConfigurationError(f"PRICE must be a decimal number; {usage}") from None
         right = scaled.is_finite() and 0 < scaled < ouch.PRICE_MARKET and scaled % 1 == 0
-        if words[3] != "@" or not right:
+        if arguments[3] != "@" or not right:
             raise ConfigurationError(
                 f"PRICE must be positive, with at most 4 decimals, below "
                 f"{ouch.PRICE_MARKET / WIRE_SCALE}; {usage}"
             )
         price = int(scaled)
-    return Order(SIDES[words[0].lower()], int(words[1]), words[2], price)
+    return Order(SIDES[arguments[0].lower()], int(arguments[1]), arguments[2], price)
 
 
 def _decimal(price: int) -> str:
@@ -97,7 +97,7 @@ def _time_in_force(text: str) -> int:
 
 def send_order(options: argparse.Namespace, password: str) -> int:
     """Send the order of ``options``. Raises Refused, NotRunning, ConfigurationError."""
-    order = parse_order(options.words)
+    order = parse_order(options.arguments)
     time_in_force = _time_in_force(options.time_in_force)
     token = options.token or f"{time.time_ns() // 1_000_000:014d}"[-14:]
     if not 1 <= len(token) <= 14 or not token.isascii() or not token.isprintable():

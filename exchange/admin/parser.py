@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from exchange.admin.words import MODES, WORDS, usage
+from exchange.admin.parameters import MODES, PARAMETERS, usage
 
 
 def _positive(text: str) -> int:
@@ -64,7 +64,7 @@ class _Builder:
 
 
 def _parameter(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("parameter", choices=sorted(WORDS), metavar="PARAMETER")
+    parser.add_argument("parameter", choices=sorted(PARAMETERS), metavar="PARAMETER")
     parser.add_argument("values", nargs="+", metavar="VALUE")
 
 
@@ -186,7 +186,7 @@ def _controls(builder: _Builder) -> None:
 def _limits(builder: _Builder) -> None:
     limits = builder.group("limits", "Show or set risk controls and fees.")
     show = limits.look("show", "Show limits: the defaults, or those of one target.")
-    units = "; ".join(usage(name) for name in sorted(WORDS))
+    units = "; ".join(usage(name) for name in sorted(PARAMETERS))
     set_parser = limits.change("set", f"Set a parameter: {units}. MODE: {', '.join(MODES)}.")
     for parser, required in ((show, False), (set_parser, True)):
         target = _one_of(parser, required=required)

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from exchange import commands as records
-from exchange.admin import words
+from exchange.admin import parameters
 from exchange.admin.names import Names, exact
 from exchange.codes import (
     MASS_CANCEL_ANY_SIDE,
@@ -193,15 +193,15 @@ def _mass_cancel(options: argparse.Namespace, names: Names) -> Record:
 
 def _parameter(options: argparse.Namespace, names: Names) -> Record:
     """limits set, instrument set, session set."""
-    word = words.WORDS[options.parameter]
-    given = getattr(options, word.target, None)
+    written = parameters.PARAMETERS[options.parameter]
+    given = getattr(options, written.target, None)
     if not given and not getattr(options, "default", False):
-        article = "a" if word.target == "session" else "an"
-        raise ConfigurationError(f"{options.parameter} belongs to {article} {word.target}")
+        article = "a" if written.target == "session" else "an"
+        raise ConfigurationError(f"{options.parameter} belongs to {article} {written.target}")
     target, price_decimals, currency_decimals = 0, 0, 0
-    if given and word.target == "account":
+    if given and written.target == "account":
         target = given
-    elif given and word.target == "session":
+    elif given and written.target == "session":
         target = names.session(given)
     elif given:
         target = names.instrument(given)
@@ -211,8 +211,8 @@ def _parameter(options: argparse.Namespace, names: Names) -> Record:
             currency_decimals = names.currency_decimals(known.currency)
     elif names.currencies:
         currency_decimals = names.currency_decimals(min(names.currencies))  # as in [risk]
-    values = words.parse(options.parameter, options.values, price_decimals, currency_decimals)
-    return records.set_parameter(word.parameter, target, values)
+    values = parameters.parse(options.parameter, options.values, price_decimals, currency_decimals)
+    return records.set_parameter(written.parameter, target, values)
 
 
 def _session_add(options: argparse.Namespace, names: Names) -> Record:
@@ -255,7 +255,7 @@ def time_text(time_ns: int) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def event_words(event: Any, names: Names) -> dict[str, Any]:
+def event_fields(event: Any, names: Names) -> dict[str, Any]:
     """The content of an event of an operator's command, in names and the units that people use."""
     kind = EventKind(int(event["kind"]))
     shown: dict[str, Any] = {"event": kind.name}
@@ -279,18 +279,23 @@ def event_words(event: Any, names: Names) -> dict[str, Any]:
             shown["until"] = time_text(int(event["quantity"]))
     elif kind == EventKind.PARAMETER_SET:
         parameter = int(event["parameter"])
-        word = words.WORDS[words.NAME_OF[Parameter(parameter)]]
+        written = parameters.PARAMETERS[parameters.NAME_OF[Parameter(parameter)]]
         target = {
             "instrument": names.symbol(instrument) if instrument else "(default)",
             "account": int(event["account"]) or "(default)",
             "session": names.username(int(event["session"])) if event["session"] else "(default)",
         }
-        shown |= {"parameter": words.NAME_OF[word.parameter], word.target: target[word.target]}
+        shown |= {
+            "parameter": parameters.NAME_OF[written.parameter],
+            written.target: target[written.target],
+        }
         values = [int(event[name]) for name in ("price", "quantity", "level_quantity")]
         decimals = names.currency_decimals(known.currency) if known else 0
         if instrument == 0 and names.currencies:
             decimals = names.currency_decimals(min(names.currencies))
-        shown |= words.readable(parameter, values, known.price_decimals if known else 0, decimals)
+        shown |= parameters.readable(
+            parameter, values, known.price_decimals if known else 0, decimals
+        )
     elif kind == EventKind.KILL_SWITCHED:
         scope = Scope(int(event["scope"]))
         shown["scope"] = scope.name
@@ -319,7 +324,7 @@ def event_words(event: Any, names: Names) -> dict[str, Any]:
     return shown
 
 
-def answer_words(answer: dict[str, Any], key: str, names: Names) -> dict[str, Any]:
+def answer_fields(answer: dict[str, Any], key: str, names: Names) -> dict[str, Any]:
     """The daemon's answer for people and for --json."""
     shown: dict[str, Any] = {"done": True, "already_done": bool(answer.get("already")), "key": key}
     for name in ("command_sequence", "cancelled"):
@@ -327,7 +332,7 @@ def answer_words(answer: dict[str, Any], key: str, names: Names) -> dict[str, An
             shown[name] = answer[name]
     shown["milliseconds"] = round(answer.get("elapsed_ns", 0) / 1e6, 3)
     events = [np.frombuffer(bytes.fromhex(text), EVENT)[0] for text in answer.get("events", [])]
-    shown["events"] = [event_words(event, names) for event in events]
+    shown["events"] = [event_fields(event, names) for event in events]
     if answer.get("events_left_out"):
         shown["events_left_out"] = answer["events_left_out"]
     return shown
@@ -360,7 +365,7 @@ def run(options: argparse.Namespace) -> int:
         records.set_key(record, key)
     else:
         key = ""  # a definition can only be made once anyway
-    shown = answer_words(submit(options.data_dir, record), key, names)
+    shown = answer_fields(submit(options.data_dir, record), key, names)
     if options.json:
         print(json.dumps(shown))
     else:

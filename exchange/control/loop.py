@@ -19,7 +19,7 @@ from exchange.commands import Record
 from exchange.control.door import Door
 from exchange.control.key_requests import COMMANDS as KEY_COMMANDS
 from exchange.control.key_requests import ApiKeys
-from exchange.control.operators import FOLLOWED, Names, Operators
+from exchange.control.operators import FOLLOWED, DaemonNames, Operators
 from exchange.control.producer import ControlProducer
 from exchange.control.socket import Client, Request
 from exchange.control.trading import TradingControl
@@ -60,7 +60,7 @@ class ControlLoop:
         capacity = load_capacity(data_directory)
         assert capacity is not None, "the matcher has fixed the capacities"
         self._door = Door(facts, capacity, [group.id for group in configuration.groups])
-        self._operators = Operators(self._producer.send, Names(facts), self._door)
+        self._operators = Operators(self._producer.send, DaemonNames(facts), self._door)
         master_key_file = configuration.settings.api.master_key_file
         self._keys = ApiKeys(
             self._send_own,
@@ -116,7 +116,7 @@ class ControlLoop:
         """One turn of all parts. Returns in how many seconds it must be called again at most."""
         due = self._producer.expire(int(time.time()))
         self._trading.roll(self._producer, datetime.datetime.now(datetime.UTC))
-        seen = self._follower.position
+        seen = self._follower.next_sequence
         caught_up = self.follow()
         if caught_up:
             self.follow_schedule()  # it has seen every change of state
@@ -125,7 +125,7 @@ class ControlLoop:
             return ANSWER_POLL_S
         if due or waiting:
             return EXPIRY_POLL_S
-        return BUSY_POLL_S if self._follower.position - seen >= BUSY_EVENTS else None
+        return BUSY_POLL_S if self._follower.next_sequence - seen >= BUSY_EVENTS else None
 
     def handle(
         self, request: Request, client: Client, reply: Callable[[dict[str, Any]], None]

@@ -62,7 +62,7 @@ class Pending(NamedTuple):
     asked_ns: int
 
 
-class Names:
+class DaemonNames:
     """Symbols, user names and codes for the command line; grows with released definitions."""
 
     def __init__(self, facts: EngineFacts) -> None:
@@ -106,7 +106,7 @@ class Operators:
     ``door``: looks at each of them first.
     """
 
-    def __init__(self, send: Callable[[Record], None], names: Names, door: Door) -> None:
+    def __init__(self, send: Callable[[Record], None], names: DaemonNames, door: Door) -> None:
         self._send = send
         self._door = door
         self.names = names

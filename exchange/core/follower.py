@@ -26,7 +26,7 @@ Record = np.ndarray[Any, Any]
 
 
 class EventFollower:
-    """Hands out the released events of ``kinds`` (None: all) from ``position`` on, each once.
+    """Hands out the released events of ``kinds`` (None: all) from ``next_sequence`` on, each once.
 
     They come in order. ``ring_first``: the first event that was ever written to this ring, where
     the core's recovery ended; what is older is in the archive only. ``lapped_count``: how often the
@@ -38,7 +38,7 @@ class EventFollower:
         event_ring: Record,
         cursors: Record,
         archive: EventArchive,
-        position: int,
+        next_sequence: int,
         kinds: Collection[EventKind] | None,
         *,
         ring_first: int = 0,
@@ -51,21 +51,21 @@ class EventFollower:
             self._wanted = np.zeros(256, np.bool_)
             self._wanted[sorted(kinds)] = True
         self._ring_first = ring_first
-        self.position = position
+        self.next_sequence = next_sequence
         self.lapped_count = 0
 
     def behind(self) -> int:
         """How many released events have not been looked at."""
         # acquire: the events below the cursor are written before we read them
-        return load_acquire(self._cursors, pipeline.EVENT_RELEASED) - self.position
+        return load_acquire(self._cursors, pipeline.EVENT_RELEASED) - self.next_sequence
 
     def read(self, limit: int) -> Record:
         """Look at up to ``limit`` events; a copy of those that are wanted (EVENT, maybe empty)."""
         count = min(self.behind(), limit)
         if count <= 0:
             return np.zeros(0, EVENT)
-        if self.position < self._ring_first:
-            return self._from_archive(min(count, self._ring_first - self.position))
+        if self.next_sequence < self._ring_first:
+            return self._from_archive(min(count, self._ring_first - self.next_sequence))
         found = self._from_ring(count)
         if found is not None:
             return found
@@ -74,25 +74,25 @@ class EventFollower:
 
     def _lapped(self) -> bool:
         capacity = self._ring.shape[0]
-        return lapped(self._cursors, pipeline.EVENT_PUBLISHED, self.position, capacity)
+        return lapped(self._cursors, pipeline.EVENT_PUBLISHED, self.next_sequence, capacity)
 
     def _from_ring(self, count: int) -> Record | None:
         if self._lapped():
             return None
         capacity = self._ring.shape[0]
-        start = self.position & (capacity - 1)
+        start = self.next_sequence & (capacity - 1)
         count = min(count, capacity - start)
         found = self._select(self._ring[start : start + count])
         if self._lapped():
             return None  # what was copied may have been overwritten meanwhile
-        self.position += count
+        self.next_sequence += count
         return found
 
     def _from_archive(self, count: int) -> Record:
-        view = self._archive.view(self.position, count)
-        assert len(view) > 0, f"event {self.position} is released and not in the archive"
+        view = self._archive.view(self.next_sequence, count)
+        assert len(view) > 0, f"event {self.next_sequence} is released and not in the archive"
         found = self._select(view)
-        self.position += len(view)
+        self.next_sequence += len(view)
         return found
 
     def _select(self, events: Record) -> Record:

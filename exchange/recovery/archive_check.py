@@ -46,7 +46,7 @@ class ArchiveDiffers(ArchiveCorrupt):
         )
 
 
-class Difference(NamedTuple):
+class DifferentEvent(NamedTuple):
     """Where archive and journal part first. ``None``: no such record on that side."""
 
     sequence: int
@@ -110,21 +110,21 @@ class ArchiveCheck:
         last = self._last()
         return -1 if last is None else int(last["command_sequence"])
 
-    def compare(self, first: int, events: np.ndarray) -> Difference | None:
+    def compare(self, first: int, events: np.ndarray) -> DifferentEvent | None:
         """The first of ``events`` (EVENT, sequences from ``first`` on) that is not archived so."""
-        position = 0
-        while position < len(events):
-            there = self.reader.places(first + position, len(events) - position)
+        done = 0
+        while done < len(events):
+            there = self.reader.places(first + done, len(events) - done)
             if len(there) == 0:
-                return Difference(first + position, events[position].copy(), None)
-            part = events[position : position + len(there)]
+                return DifferentEvent(first + done, events[done].copy(), None)
+            part = events[done : done + len(there)]
             at = int(first_difference(part.view(np.int64), there.view(np.int64)))
             if at >= 0:
-                sequence = first + position + at
+                sequence = first + done + at
                 found = self.reader.read_one(sequence)
                 kept = None if found is None else found.copy()
-                return Difference(sequence, part[at].copy(), kept)
-            position += len(there)
+                return DifferentEvent(sequence, part[at].copy(), kept)
+            done += len(there)
             self.compared += len(there)
         return None
 

@@ -102,10 +102,10 @@ class ServiceStage:
         set_value(self.counters, self._heartbeat, time.monotonic_ns())
         set_value(self.counters, self._log_lines_lost, lost_lines())
 
-    def consumed(self, position: int) -> None:
-        """Report that every event below ``position`` has been processed."""
+    def consumed(self, next_sequence: int) -> None:
+        """Report that every event below ``next_sequence`` has been processed."""
         # release: orders nothing, this cursor gates no ring
-        publish(self.cursors, self._consumed, position)
+        publish(self.cursors, self._consumed, next_sequence)
 
     # --- the core -----------------------------------------------------------------------------
 
@@ -129,13 +129,13 @@ class ServiceStage:
             archive_directory(self.data_directory), EVENT, EVENT_LAYOUT, KIND_OFFSET
         )
 
-    def follower(self, position: int) -> EventFollower:
-        """A follower of events of every kind from ``position`` on."""
+    def follower(self, next_sequence: int) -> EventFollower:
+        """A follower of events of every kind from ``next_sequence`` on."""
         return EventFollower(
             self.arrays["event_ring"],
             self.cursors,
             self.archive(),
-            position,
+            next_sequence,
             None,
             ring_first=self._ring_first,
         )

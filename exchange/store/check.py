@@ -40,7 +40,7 @@ from exchange.store.rows.copy_format import (
 from exchange.store.rows.event_kinds import MAKES_ORDER
 from exchange.store.rows.event_rows import (
     NUMBERS,
-    Names,
+    StoreNames,
     definitions_of,
     event_rows,
     trade_rows,
@@ -79,7 +79,7 @@ class Checker:
     def __init__(self, connection: psycopg.Connection, schema: str, end: int) -> None:
         self._connection = connection
         self._end = end
-        self._names = Names()
+        self._names = StoreNames()
         self._texts = StateTexts(self._names)
         self._said: list[str] = []
         self.notes: list[str] = []

@@ -36,7 +36,7 @@ from exchange.store.partitions import Partition, create, month_of
 from exchange.store.postgres import EmbeddedPostgres
 from exchange.store.publisher import Progress, Publisher, PublisherParameters
 from exchange.store.rows.copy_format import HEADER, ORDER_EVENTS, TRAILER, Rows
-from exchange.store.rows.event_rows import Names, definitions_of, event_rows
+from exchange.store.rows.event_rows import StoreNames, definitions_of, event_rows
 from exchange.store.schema import migrate, use_schema
 from scripts.benchmarks import recovery
 from scripts.benchmarks.own_exchange import DATA, own_folder
@@ -108,7 +108,7 @@ def encoded(data_dir: Path, batch: int, count: int) -> list[Rows]:
     """The first ``count`` events as rows of ``order_events``, in batches."""
     around = ArchivedEvents(data_dir, batch)
     source = around.source(0)
-    names = Names()
+    names = StoreNames()
     found = []
     while count > 0 and source.behind():
         events = source.read(min(batch, count))

@@ -20,7 +20,7 @@ from exchange.cli import main
 from exchange.control.door import Door
 from exchange.control.key_requests import COMMANDS as KEY_COMMANDS
 from exchange.control.key_requests import ApiKeys
-from exchange.control.operators import FOLLOWED, Names, Operators
+from exchange.control.operators import FOLLOWED, DaemonNames, Operators
 from exchange.control.producer import ControlProducer
 from exchange.control.socket import Request
 from exchange.control.trading import TradingControl
@@ -116,7 +116,7 @@ class OperatorExchange:
         assert capacity is not None
         groups = [group.id for group in self.configuration.groups]
         self.door = Door(self.facts, capacity, groups)
-        self.operators = Operators(self.producer.send, Names(self.facts), self.door)
+        self.operators = Operators(self.producer.send, DaemonNames(self.facts), self.door)
         self.keys = ApiKeys(
             self.producer.send, self.facts, settings.capacity.sessions, self.data_directory
         )

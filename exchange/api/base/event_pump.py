@@ -39,7 +39,7 @@ class Stage(Protocol):
     eventfd: int
     agent: int
 
-    def consumed(self, position: int) -> None: ...
+    def consumed(self, next_sequence: int) -> None: ...
 
     def intake_stopped(self) -> bool: ...
 
@@ -77,7 +77,7 @@ class EventPump:
     @property
     def next_event(self) -> int:
         """Sequence of the next event: the listeners have been given all events before it."""
-        return self._follower.position
+        return self._follower.next_sequence
 
     def lag(self) -> int:
         """How many released events the listeners have not been given."""
@@ -149,7 +149,7 @@ class EventPump:
         """Read batches until none is left or the time is over. Returns whether there are more."""
         follower = self._follower
         end_s = time.perf_counter() + BUDGET_S
-        before, laps = follower.position, follower.lapped_count
+        before, laps = follower.next_sequence, follower.lapped_count
         more = False
         while True:
             batch = follower.read(self._batch_events)
@@ -160,8 +160,8 @@ class EventPump:
             if time.perf_counter() > end_s:
                 more = True
                 break
-        if follower.position != before:
-            self._stage.consumed(follower.position)
+        if follower.next_sequence != before:
+            self._stage.consumed(follower.next_sequence)
             for after in self._after:
                 after()
             self._answer()

@@ -26,7 +26,7 @@ from exchange.store.rows.copy_format import (
 from exchange.store.rows.event_kinds import MAKES_ORDER
 from exchange.store.rows.event_rows import (
     Definitions,
-    Names,
+    StoreNames,
     definitions_of,
     event_rows,
     trade_rows,
@@ -82,7 +82,7 @@ class Encoder:
         """``model``: at the event from which on there will be batches; ``known``: what was defined
         before that event."""
         self.model = model
-        self.names = Names()
+        self.names = StoreNames()
         self.names.learn(known)
         self._state_texts = StateTexts(self.names)
 

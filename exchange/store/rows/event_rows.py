@@ -1,7 +1,7 @@
 """Events as rows: ``order_events`` (all of them), ``trades``, and what they define.
 
 Who uses it: the encoder and the check. Everything here follows from the events alone; names and
-accounts come from the definitions among them (``Names``), which never change once they are made.
+accounts come from the definitions among them (``StoreNames``), which never change once they are made.
 Columns are built with numpy, rows by compiled code: 0.3 us an event.
 """
 
@@ -51,7 +51,7 @@ class Definitions(NamedTuple):
         return bool(self.instruments or self.sessions or self.currencies)
 
 
-class Names:
+class StoreNames:
     """Symbols, accounts of sessions and currencies, by number; and the texts of all columns."""
 
     def __init__(self) -> None:
@@ -128,7 +128,7 @@ def _int64(events: np.ndarray, field: str) -> np.ndarray:
     return events[field].astype(np.int64)
 
 
-def event_rows(events: np.ndarray, names: Names) -> Rows:
+def event_rows(events: np.ndarray, names: StoreNames) -> Rows:
     """``events`` (EVENT, contiguous) as rows of ``order_events``; ``names`` knows what they
     define."""
     kind = events["kind"].astype(np.intp)
@@ -178,7 +178,7 @@ def event_rows(events: np.ndarray, names: Names) -> Rows:
         names.texts.forget(mark)
 
 
-def _details(events: np.ndarray, kind: np.ndarray, names: Names) -> np.ndarray:
+def _details(events: np.ndarray, kind: np.ndarray, names: StoreNames) -> np.ndarray:
     """Numbers of the texts of the details; most are NO_TEXT."""
     column = np.full(len(events), NO_TEXT, np.int64)
     for at in np.flatnonzero(kinds.HAS_DETAILS[kind]).tolist():
@@ -196,7 +196,7 @@ def jsonb_text(said: dict[str, Any]) -> str:
     )
 
 
-def trade_rows(trades: np.ndarray, names: Names) -> Rows:
+def trade_rows(trades: np.ndarray, names: StoreNames) -> Rows:
     """TRADE events as rows of ``trades``; ``side`` of the event is the maker's."""
     maker_buys = trades["side"] == Side.BUY
     maker, taker = trades["order_id"], trades["contra_order_id"]
@@ -233,7 +233,7 @@ def trades_of(events: np.ndarray) -> np.ndarray:
 
 __all__: Sequence[str] = (
     "Definitions",
-    "Names",
+    "StoreNames",
     "definitions_of",
     "event_rows",
     "select",

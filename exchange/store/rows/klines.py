@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from exchange.store.rows.copy_format import INTERVALS_S, KLINES, Nullable, Rows, timestamps
-from exchange.store.rows.event_rows import Names
+from exchange.store.rows.event_rows import StoreNames
 
 NS = 1_000_000_000
 
@@ -78,7 +78,7 @@ def lines_of(trades: np.ndarray) -> dict[str, Lines]:
     return {name: merge(minutes, seconds) for name, seconds in INTERVALS_S.items()}
 
 
-def kline_rows(interval: str, lines: Lines, names: Names) -> Rows:
+def kline_rows(interval: str, lines: Lines, names: StoreNames) -> Rows:
     """``lines`` as rows of the interval's table."""
     return KLINES[interval].encode(
         (

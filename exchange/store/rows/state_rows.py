@@ -28,7 +28,7 @@ from exchange.store.rows.copy_format import (
     present,
     timestamps,
 )
-from exchange.store.rows.event_rows import Names
+from exchange.store.rows.event_rows import StoreNames
 from exchange.store.rows.texts import name_of
 
 _TOKEN_OFFSET = field(ORDER_RECORD, "token_0").offset
@@ -85,16 +85,16 @@ class AccountState:
 
 
 class StateTexts:
-    """Numbers of the texts of statuses and reasons; one of each ``Names``."""
+    """Numbers of the texts of statuses and reasons; one of each ``StoreNames``."""
 
-    def __init__(self, names: Names) -> None:
+    def __init__(self, names: StoreNames) -> None:
         number = names.texts.number
         self.statuses = np.array([number(name_of(OrderStatus, i)) for i in range(256)], np.int64)
         self.cancels = np.array([number(each) for each in kinds.CANCEL_NAMES], np.int64)
         self.rejects = np.array([number(each) for each in kinds.REJECT_NAMES], np.int64)
 
 
-def order_rows(orders: np.ndarray, names: Names, texts: StateTexts) -> Rows:
+def order_rows(orders: np.ndarray, names: StoreNames, texts: StateTexts) -> Rows:
     """ORDER_ROW records as rows of ``orders``."""
     rejected = orders["status"] == OrderStatus.REJECTED
     reason = np.where(rejected, texts.rejects[orders["reason"]], texts.cancels[orders["reason"]])
@@ -151,7 +151,7 @@ def _tokens(orders: np.ndarray) -> np.ndarray:
     return tokens
 
 
-def symbols(instruments: np.ndarray, names: Names) -> np.ndarray:
+def symbols(instruments: np.ndarray, names: StoreNames) -> np.ndarray:
     """The column of symbols of ``instruments``; one that is not defined is called by its number."""
     found: np.ndarray = names.symbols[instruments]
     for at in np.flatnonzero(found == NO_TEXT).tolist():
@@ -159,7 +159,7 @@ def symbols(instruments: np.ndarray, names: Names) -> np.ndarray:
     return found
 
 
-def account_rows(accounts: np.ndarray, names: Names) -> Rows:
+def account_rows(accounts: np.ndarray, names: StoreNames) -> Rows:
     """BALANCE_ROW records as rows of ``accounts``."""
     return ACCOUNTS.encode(
         (
@@ -176,7 +176,7 @@ def account_rows(accounts: np.ndarray, names: Names) -> Rows:
     )
 
 
-def position_rows(positions: np.ndarray, names: Names) -> Rows:
+def position_rows(positions: np.ndarray, names: StoreNames) -> Rows:
     """POSITION_ROW records as rows of ``positions``."""
     return POSITIONS.encode(
         (

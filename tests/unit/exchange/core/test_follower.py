@@ -39,16 +39,16 @@ class Stream:
         self.cursors[pipeline.EVENT_PUBLISHED] = self.end
         self.cursors[pipeline.EVENT_RELEASED] = self.end
 
-    def follower(self, position: int = 0) -> EventFollower:
-        return EventFollower(self.ring, self.cursors, self, position, WANTED)
+    def follower(self, next_sequence: int = 0) -> EventFollower:
+        return EventFollower(self.ring, self.cursors, self, next_sequence, WANTED)
 
 
 def everything(follower: EventFollower, limit: int) -> list[int]:
     found: list[int] = []
     while follower.behind():
-        before = follower.position
+        before = follower.next_sequence
         found += follower.read(limit)["sequence"].tolist()
-        assert before < follower.position <= before + limit
+        assert before < follower.next_sequence <= before + limit
     return found
 
 
@@ -72,7 +72,7 @@ def test_nothing_that_is_not_released() -> None:
     stream.release(10)
     stream.cursors[pipeline.EVENT_RELEASED] = 4
     assert everything(follower, 100) == [0, 3]
-    assert len(follower.read(100)) == 0 and follower.position == 4
+    assert len(follower.read(100)) == 0 and follower.next_sequence == 4
 
 
 def test_it_begins_where_it_is_told() -> None:

@@ -53,8 +53,8 @@ class Stage:
     def wake(self) -> None:
         wake(self.cursors, SLEEPING, self.eventfd)
 
-    def consumed(self, position: int) -> None:
-        self.said = position
+    def consumed(self, next_sequence: int) -> None:
+        self.said = next_sequence
 
     def intake_stopped(self) -> bool:
         return bool(self.cursors[pipeline.STOP_INTAKE])

@@ -30,7 +30,7 @@ PERCENT, BASIS_POINTS, COUNT, MONEY, PRICE, SWITCH, MODE = (
 MODES = {mode.name.lower().replace("_", "-"): int(mode) for mode in SelfTradePrevention}
 
 
-class Word(NamedTuple):
+class WrittenParameter(NamedTuple):
     """A parameter's name on the command line, what it belongs to, and its values' units."""
 
     parameter: Parameter
@@ -39,63 +39,71 @@ class Word(NamedTuple):
     names: tuple[str, ...]
 
 
-WORDS: dict[str, Word] = {
-    "fees": Word(
+PARAMETERS: dict[str, WrittenParameter] = {
+    "fees": WrittenParameter(
         Parameter.FEES,
         "instrument",
         (BASIS_POINTS, BASIS_POINTS),
         ("maker_basis_points", "taker_basis_points"),
     ),
-    "reference-price": Word(Parameter.REFERENCE_PRICE, "instrument", (PRICE,), ("price",)),
-    "price-band": Word(Parameter.PRICE_BAND, "instrument", (PERCENT,), ("percent",)),
-    "collar": Word(Parameter.COLLAR, "instrument", (PERCENT,), ("percent",)),
-    "review-value": Word(Parameter.REVIEW_VALUE, "instrument", (MONEY,), ("units",)),
-    "breaker": Word(
+    "reference-price": WrittenParameter(
+        Parameter.REFERENCE_PRICE, "instrument", (PRICE,), ("price",)
+    ),
+    "price-band": WrittenParameter(Parameter.PRICE_BAND, "instrument", (PERCENT,), ("percent",)),
+    "collar": WrittenParameter(Parameter.COLLAR, "instrument", (PERCENT,), ("percent",)),
+    "review-value": WrittenParameter(Parameter.REVIEW_VALUE, "instrument", (MONEY,), ("units",)),
+    "breaker": WrittenParameter(
         Parameter.BREAKER, "instrument", (PERCENT, COUNT, COUNT), ("percent", "window_s", "halt_s")
     ),
-    "orders-per-day": Word(Parameter.DAILY_ORDERS, "account", (COUNT,), ("orders",)),
-    "orders-per-second": Word(
+    "orders-per-day": WrittenParameter(Parameter.DAILY_ORDERS, "account", (COUNT,), ("orders",)),
+    "orders-per-second": WrittenParameter(
         Parameter.ACCOUNT_RATE, "account", (COUNT, COUNT), ("orders", "burst")
     ),
-    "position-limit": Word(Parameter.POSITION_LIMIT, "account", (COUNT,), ("quantity",)),
-    "open-orders": Word(Parameter.OPEN_ORDERS, "account", (COUNT,), ("orders",)),
-    "self-trade": Word(Parameter.SELF_TRADE, "account", (MODE, COUNT), ("mode", "group")),
-    "short-sales": Word(Parameter.SHORT_SALES, "account", (SWITCH,), ("allowed",)),
-    "cancel-ratio": Word(
+    "position-limit": WrittenParameter(
+        Parameter.POSITION_LIMIT, "account", (COUNT,), ("quantity",)
+    ),
+    "open-orders": WrittenParameter(Parameter.OPEN_ORDERS, "account", (COUNT,), ("orders",)),
+    "self-trade": WrittenParameter(
+        Parameter.SELF_TRADE, "account", (MODE, COUNT), ("mode", "group")
+    ),
+    "short-sales": WrittenParameter(Parameter.SHORT_SALES, "account", (SWITCH,), ("allowed",)),
+    "cancel-ratio": WrittenParameter(
         Parameter.CANCEL_RATIO,
         "account",
         (PERCENT, COUNT, COUNT),
         ("percent", "window_s", "minimum"),
     ),
-    "blocked": Word(Parameter.BLOCKED, "account", (SWITCH,), ("blocked",)),
-    "session-orders-per-second": Word(
+    "blocked": WrittenParameter(Parameter.BLOCKED, "account", (SWITCH,), ("blocked",)),
+    "session-orders-per-second": WrittenParameter(
         Parameter.SESSION_RATE, "session", (COUNT, COUNT), ("orders", "burst")
     ),
-    "cancel-on-disconnect": Word(Parameter.CANCEL_ON_DISCONNECT, "session", (SWITCH,), ("on",)),
+    "cancel-on-disconnect": WrittenParameter(
+        Parameter.CANCEL_ON_DISCONNECT, "session", (SWITCH,), ("on",)
+    ),
 }
-NAME_OF = {word.parameter: name for name, word in WORDS.items()}
+NAME_OF = {written.parameter: name for name, written in PARAMETERS.items()}
 
 
 def usage(name: str) -> str:
     """How a parameter's values are written."""
-    return f"{name} {' '.join(WORDS[name].units)}"
+    return f"{name} {' '.join(PARAMETERS[name].units)}"
 
 
 def parse(
     name: str, texts: Sequence[str], price_decimals: int, currency_decimals: int
 ) -> tuple[int, int, int]:
     """The engine's values. A first value of 0 needs no others. Raises ConfigurationError."""
-    word = WORDS[name]
+    written = PARAMETERS[name]
     texts = list(texts)
     if texts and texts[0] in ("0", "off", "none"):
-        texts += ["1"] * (len(word.units) - len(texts))  # values that do not matter
-        if word.units[0] == MODE and len(texts) == 2:
+        texts += ["1"] * (len(written.units) - len(texts))  # values that do not matter
+        if written.units[0] == MODE and len(texts) == 2:
             texts[1] = "0" if texts[1] == "1" else texts[1]
-    if len(texts) != len(word.units):
-        raise ConfigurationError(f"{name} has {len(word.units)} values: {usage(name)}")
+    if len(texts) != len(written.units):
+        raise ConfigurationError(f"{name} has {len(written.units)} values: {usage(name)}")
     values = [
         _value(name, unit, text, price_decimals, currency_decimals)
-        for unit, text in zip(word.units, texts, strict=True)
+        for unit, text in zip(written.units, texts, strict=True)
     ]
     values += [0] * (3 - len(values))
     return (values[0], values[1], values[2])
@@ -131,9 +139,9 @@ def readable(
     name = NAME_OF.get(Parameter(parameter)) if parameter in list(Parameter) else None
     if name is None:
         return {f"value_{i}": value for i, value in enumerate(values)}
-    word = WORDS[name]
+    written = PARAMETERS[name]
     shown: dict[str, str | int | bool] = {}
-    for key, unit, value in zip(word.names, word.units, values, strict=False):
+    for key, unit, value in zip(written.names, written.units, values, strict=False):
         if unit == SWITCH:
             shown[key] = bool(value)
         elif unit == MODE:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from exchange.admin import words
+from exchange.admin import parameters
 from exchange.codes import Parameter
 from exchange.errors import ConfigurationError
 
@@ -35,7 +35,7 @@ from exchange.errors import ConfigurationError
 )
 def test_values(text: str, values: tuple[int, int, int]) -> None:
     name, *texts = text.split()
-    assert words.parse(name, texts, price_decimals=2, currency_decimals=4) == values
+    assert parameters.parse(name, texts, price_decimals=2, currency_decimals=4) == values
 
 
 @pytest.mark.parametrize(
@@ -55,29 +55,29 @@ def test_values(text: str, values: tuple[int, int, int]) -> None:
 def test_wrong_values(text: str, expected: str) -> None:
     name, *texts = text.split()
     with pytest.raises(ConfigurationError) as caught:
-        words.parse(name, texts, 2, 4)
+        parameters.parse(name, texts, 2, 4)
     assert expected in str(caught.value)
 
 
-@pytest.mark.parametrize("name", sorted(words.WORDS))
+@pytest.mark.parametrize("name", sorted(parameters.PARAMETERS))
 def test_what_is_written_can_be_read(name: str) -> None:
-    word = words.WORDS[name]
+    written = parameters.PARAMETERS[name]
     texts = {
-        words.SWITCH: "on",
-        words.MODE: "cancel-both",
-        words.PERCENT: "2.5",
-        words.BASIS_POINTS: "0.5",
-        words.COUNT: "7",
-        words.MONEY: "12.25",
-        words.PRICE: "12.25",
+        parameters.SWITCH: "on",
+        parameters.MODE: "cancel-both",
+        parameters.PERCENT: "2.5",
+        parameters.BASIS_POINTS: "0.5",
+        parameters.COUNT: "7",
+        parameters.MONEY: "12.25",
+        parameters.PRICE: "12.25",
     }
-    given = [texts[unit] for unit in word.units]
-    shown = words.readable(word.parameter, words.parse(name, given, 2, 4), 2, 4)
-    assert list(shown) == list(word.names)
+    given = [texts[unit] for unit in written.units]
+    shown = parameters.readable(written.parameter, parameters.parse(name, given, 2, 4), 2, 4)
+    assert list(shown) == list(written.names)
     assert [str(value) for value in shown.values()] == [
         "True" if text == "on" else text for text in given
     ]
 
 
 def test_every_parameter_has_a_word() -> None:
-    assert {word.parameter for word in words.WORDS.values()} == set(Parameter)
+    assert {written.parameter for written in parameters.PARAMETERS.values()} == set(Parameter)

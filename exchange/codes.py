@@ -193,6 +193,9 @@ class Parameter(IntEnum):
     # of a session (session 0: of every session that will be defined)
     SESSION_RATE = 32  # (orders a second, burst)
     CANCEL_ON_DISCONNECT = 33  # (0 or 1)
+    # of the exchange; the daemon sends them, no operator
+    SHARES = 48  # (0 or 1) rules of journals from before it: 0
+    ORDERS_STOPPED = 49  # (0 or 1)
 
 
 class SelfTradePrevention(IntEnum):

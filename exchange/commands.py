@@ -168,9 +168,14 @@ def move_stock(
 def set_parameter(
     parameter: Parameter, target: int, values: tuple[int, int, int], key: str = ""
 ) -> Record:
-    """The PARAMETER command; ``target``: instrument, account or session, 0 = the default."""
+    """The PARAMETER command; ``target``: instrument, account or session, 0 = the default.
+
+    A parameter of the exchange has no target.
+    """
     rest = {"parameter": int(parameter)}
     rest |= {f"value_{i}": value for i, value in enumerate(values)}
+    if parameter >= Parameter.SHARES:
+        return _long(CommandKind.PARAMETER, rest, key)
     if parameter < Parameter.DAILY_ORDERS:
         return _long(CommandKind.PARAMETER, rest, key, instrument=target)
     if parameter < Parameter.SESSION_RATE:

@@ -38,6 +38,7 @@ _COMPARED_SCALARS = (
     "HELD_ORDERS",
     "WAITING_ORDERS",
 )
+_COMPARED_FIELDS = ("SHARES", "ORDERS_STOPPED")  # of the scalars, too
 _COMPARED_ARRAYS = ("instruments", "sessions", "accounts", "currencies", "breakers")
 
 
@@ -64,6 +65,11 @@ def state_difference(expected: EngineState, found: EngineState) -> str | None:
     for name in _COMPARED_SCALARS:
         index = getattr(layout, name)
         left, right = int(expected.scalars[index]), int(found.scalars[index])
+        if left != right:
+            return f"{name} is {right}, replay says {left}"
+    for name in _COMPARED_FIELDS:
+        where = getattr(layout, name)
+        left, right = where.of(expected.scalars), where.of(found.scalars)
         if left != right:
             return f"{name} is {right}, replay says {left}"
     left, right = chain_digest(expected), chain_digest(found)

@@ -13,8 +13,8 @@ import os
 import zoneinfo
 from typing import Any
 
-from exchange.codes import EventKind, InstrumentState, StateReason
-from exchange.commands import end_of_day, set_operator, set_state, start_of_day
+from exchange.codes import EventKind, InstrumentState, Parameter, StateReason
+from exchange.commands import end_of_day, set_operator, set_parameter, set_state, start_of_day
 from exchange.control.differences import differences
 from exchange.control.producer import ControlProducer
 from exchange.control.schedule import GroupTimes, Schedule
@@ -62,6 +62,11 @@ class TradingControl:
                     }
                 },
             )
+        if not facts.shares:
+            # a new data directory, or one that was made before there were shares
+            record = set_parameter(Parameter.SHARES, 0, (1, 0, 0))
+            set_operator(record, "exchange", os.getuid())
+            producer.send(record)
         for number, instrument in facts.instruments.items():
             self._schedule.know(number, instrument.terms.group, instrument.state)
         self.day_open = facts.day_open

@@ -8,6 +8,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+# A read model takes memory only for positions that have been; this is what it may take.
+SEEN_FACTOR = 16
+SEEN_AT_LEAST = 1 << 20
+
 
 class EngineCapacity(NamedTuple):
     """How much the matcher can hold. ``instruments`` and ``sessions`` count the unused id 0."""
@@ -20,3 +24,10 @@ class EngineCapacity(NamedTuple):
     tokens: int = 12_000_000  # order tokens a day
     accounts: int = 1 << 14  # ids; counts the unused id 0
     positions: int = 1 << 17  # pairs of account and instrument
+
+    @property
+    def positions_seen(self) -> int:
+        """Positions for which a read model has room: it forgets none, the matcher empty ones."""
+        pairs = (self.accounts - 1) * (self.instruments - 1)
+        room = max(SEEN_FACTOR * self.positions, SEEN_AT_LEAST)
+        return max(self.positions, min(pairs, room))

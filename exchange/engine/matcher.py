@@ -16,6 +16,7 @@ from exchange.codes import (
 )
 from exchange.engine.book.order_pool import order_id_find
 from exchange.engine.control.dispatch import apply_control
+from exchange.engine.money.positions import drop_empty_positions
 from exchange.engine.orders.amend import apply_cancel, apply_modify, live_order
 from exchange.engine.orders.enter import apply_enter
 from exchange.engine.orders.replace import apply_replace
@@ -47,6 +48,7 @@ from exchange.engine.state.layout import (
     CHECKPOINT_EVENT,
     COMMAND_MASK,
     COMMAND_SEQUENCE,
+    EMPTY_POSITION,
     EVENT_BASE,
     EVENT_LIMIT,
     EVENT_MASK,
@@ -134,6 +136,8 @@ def apply_one(view: Any, sequence: int, command_at: int, continuation_at: int, h
         apply_control(view, kind, command_at, continuation_at, is_long)
     if get(scalars, PENDING_HEAD) != 0:
         run_stops(view)
+    if get(scalars, EMPTY_POSITION.word) != 0:
+        drop_empty_positions(view)
     if get(scalars, NEXT_EVENT) - get(scalars, CHECKPOINT_EVENT) >= CHECKPOINT_INTERVAL:
         emit_checkpoint(view)
 

@@ -62,6 +62,8 @@ class EngineFacts(msgspec.Struct, frozen=True, kw_only=True):
     day_number: int
     market_state: int
     exchange_killed: bool
+    shares: bool  # Parameter.SHARES
+    orders_stopped: bool  # Parameter.ORDERS_STOPPED
     currencies: dict[int, tuple[str, int, int]]  # code, decimals, fee account
     instruments: dict[int, InstrumentFacts]
     accounts: dict[int, AccountFacts]
@@ -189,6 +191,8 @@ def describe_engine(
         day_number=int(scalars[engine.DAY_NUMBER]),
         market_state=int(scalars[engine.MARKET_STATE]),
         exchange_killed=bool(scalars[engine.EXCHANGE_KILLED]),
+        shares=bool(engine.SHARES.of(scalars)),
+        orders_stopped=bool(engine.ORDERS_STOPPED.of(scalars)),
         currencies={
             number: (
                 word_text(engine.CURRENCY_CODE.of(row) & _WORD),

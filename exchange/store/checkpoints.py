@@ -30,7 +30,7 @@ def capacity_of(engine: EngineCapacity, batch_events: int) -> AccountModelCapaci
         accounts=engine.accounts,
         sessions=engine.sessions,
         instruments=engine.instruments,
-        positions=engine.positions,
+        positions=engine.positions_seen,
         orders=engine.orders + 2 * batch_events,
         fills=2,  # the store keeps none: they are in the tables
     )

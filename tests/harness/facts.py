@@ -22,6 +22,8 @@ def empty_facts(**fields: Any) -> EngineFacts:
         "day_number": 0,
         "market_state": int(InstrumentState.OPEN),
         "exchange_killed": False,
+        "shares": True,
+        "orders_stopped": False,
         "currencies": {},
         "instruments": {},
         "accounts": {},

@@ -7,11 +7,12 @@ one found is told in words: seed, command, both events.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from exchange.codes import EventKind
+from exchange.codes import EventKind, Parameter
+from exchange.commands import set_parameter
 from exchange.core import pipeline
 from exchange.core.capacity import EngineCapacity
 from exchange.engine.invariants.check import check_state
@@ -171,11 +172,28 @@ def compare_stream(capacities: Capacities, chunks: Iterable[np.ndarray], label: 
     return comparison
 
 
-def compare_seed(seed: int, episode: Episode, commands: int) -> Comparison:
-    """``commands`` random commands of ``seed`` from an empty exchange."""
+def _with_shares(generator: Generator, chunks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """``chunks``, with the rules of shares between the first and the second."""
+    for number, chunk in enumerate(chunks):
+        yield chunk
+        if number == 0:
+            record = set_parameter(Parameter.SHARES, 0, (1, 0, 0))
+            record["timestamp_ns"][0] = generator.now_ns
+            generator.next_sequence += len(record)
+            yield record
+
+
+def compare_seed(seed: int, episode: Episode, commands: int, *, shares: bool = False) -> Comparison:
+    """``commands`` random commands of ``seed`` from an empty exchange.
+
+    ``shares``: the rules of shares hold from some way into them on.
+    """
     label = f"seed {seed}, episode {EPISODES.index(episode)}"
     generator = Generator(seed, episode)
-    comparison = compare_stream(episode.capacities, generator.chunks(commands), label)
+    chunks: Iterable[np.ndarray] = generator.chunks(commands)
+    if shares:
+        chunks = _with_shares(generator, chunks)
+    comparison = compare_stream(episode.capacities, chunks, label)
     comparison.commands = generator.commands
     return comparison
 

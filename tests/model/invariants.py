@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 from tests.model.naive.book import ASK, BID, BUY, SELL, Order, book_side
+from tests.model.naive.data import Position
 from tests.model.naive.exchange import NaiveExchange
 
 
@@ -124,6 +125,6 @@ def check_changes(exchange: NaiveExchange) -> None:
         assert 0 <= balance.frozen <= balance.balance
         assert exchange.money.get(currency, 0) == exchange.currencies[currency].net
     for key in exchange.touched_positions:
-        position = exchange.positions[key]
+        position = exchange.positions.get(key, Position())  # an empty one may be gone
         assert position.frozen >= 0 and position.open_buys >= 0 and position.open_shorts >= 0
         assert exchange.stock.get(key[1], 0) == exchange.instruments[key[1]].net_stock

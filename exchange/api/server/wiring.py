@@ -57,7 +57,7 @@ def account_capacity(settings: Settings, capacity: EngineCapacity) -> AccountMod
         accounts=capacity.accounts,
         sessions=capacity.sessions,
         instruments=capacity.instruments,
-        positions=capacity.positions,
+        positions=capacity.positions_seen,
         orders=capacity.orders + settings.read_model.orders,
         fills=settings.read_model.fills + settings.read_model.fills % 2,
     )

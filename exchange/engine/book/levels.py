@@ -31,9 +31,11 @@ from exchange.engine.state.layout import (
     NODE_NEXT_FREE,
     NODE_WORDS,
     NODES_USED,
+    SHARES,
 )
 from exchange.engine.state.memory import get, multiply, put, shift_right, top_bit
 from exchange.engine.state.rows import (
+    account_live_orders,
     add_to_level_orders,
     add_to_level_quantity,
     book_best,
@@ -66,6 +68,7 @@ _SPREAD = 0x9E3779B97F4A7C15 - (1 << 64)  # 2^64 / golden ratio, as a signed num
 _HASH_SHIFT = 40  # of a leaf's name, times _SPREAD: its best mixed bits
 _STEP_BITS = 6  # of a key, for each node on the way and for the level in its leaf
 _STEP_MASK = (1 << _STEP_BITS) - 1
+NODES_OF_BLOCK = KEY_BITS // _STEP_BITS - 1  # on the way from the root to a block
 _TOP_SHIFT = KEY_BITS - _STEP_BITS  # of a key's bits that choose the root's child
 _BLOCK_BITS = KEY_BITS - _STEP_BITS  # of a key without the bits that name a level in its leaf
 _BLOCK_MASK = (1 << _BLOCK_BITS) - 1
@@ -153,6 +156,35 @@ def can_make_leaf(view: Any, book: int, key: int) -> bool:
 def can_rest(view: Any, book: int, key: int) -> bool:
     """Whether an order may join the level of ``key``; changes nothing that matters."""
     return find_leaf(view, book, key) != 0 or can_make_leaf(view, book, key)
+
+
+@engine_function
+def share_left(view: Any, account_at: int) -> bool:
+    """Whether the account may make a block: it is to leave others as many as its orders can keep.
+
+    A block is kept by the orders in it, so an account cannot keep more blocks than it has live
+    orders, nor more than NODES_OF_BLOCK times as many nodes. While more than half is left, that
+    much is left whatever its orders keep.
+    """
+    scalars = view.scalars
+    live = account_live_orders(view, account_at)
+    blocks = get(scalars, MAX_LEAVES)
+    nodes = get(scalars, MAX_NODES)
+    blocks_left = blocks - get(scalars, LEAVES_USED)
+    nodes_left = nodes - get(scalars, NODES_USED)
+    return (2 * blocks_left > blocks or live < blocks_left) and (
+        2 * nodes_left > nodes or live * NODES_OF_BLOCK < nodes_left
+    )
+
+
+@jit_inline_internal
+def may_rest(view: Any, book: int, key: int, account_at: int) -> bool:
+    """``can_rest`` of a new order, for which its account's share counts too."""
+    if find_leaf(view, book, key) != 0:
+        return True
+    if get(view.scalars, SHARES.word) != 0 and not share_left(view, account_at):
+        return False
+    return can_make_leaf(view, book, key)
 
 
 @engine_function

@@ -23,9 +23,11 @@ from exchange.engine.state.layout import (
     ORDER_IDS_LOW_ID,
     ORDER_IDS_SLOT,
     ORDER_WORDS,
+    SHARES,
 )
 from exchange.engine.state.memory import get, multiply, put, shift_right, touch
 from exchange.engine.state.rows import (
+    account_live_orders,
     order_id_of,
     order_ids_slot,
     order_next,
@@ -41,8 +43,12 @@ _LOW_ID_MASK = ORDER_IDS_LOW_ID.mask
 
 
 @jit_inline_internal
-def no_free_order(view: Any) -> bool:
-    return get(view.scalars, LIVE_ORDERS) >= get(view.scalars, MAX_ORDERS)
+def no_free_order(view: Any, account_at: int) -> bool:
+    """Whether the account may have no further live order: it is to leave as many as it has."""
+    left = get(view.scalars, MAX_ORDERS) - get(view.scalars, LIVE_ORDERS)
+    if get(view.scalars, SHARES.word) == 0:
+        return left <= 0
+    return account_live_orders(view, account_at) >= left
 
 
 @jit_inline_internal

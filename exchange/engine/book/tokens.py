@@ -6,7 +6,7 @@ the right entry (or once in 16 million times for a wrong one), and the day's gen
 new day forgets all tokens without touching the table. The hash is seeded per exchange: clients
 choose tokens and must not be able to choose collisions. Placement never shows in an event.
 
-Decision ENG-2.
+Decisions ENG-2 and ENG-14.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from exchange.engine.state.functions import engine_function
 from exchange.engine.state.layout import (
     LOG_AHEAD,
     MAX_TOKENS,
+    SHARES,
     TOKEN_GENERATION,
     TOKEN_INDEX_MASK,
     TOKEN_SEED_0,
@@ -26,6 +27,8 @@ from exchange.engine.state.layout import (
 )
 from exchange.engine.state.memory import add, get, multiply, put, shift_right, signed, touch
 from exchange.engine.state.rows import (
+    add_to_session_tokens,
+    session_tokens,
     set_token_key_0,
     set_token_key_1,
     set_token_order_id,
@@ -77,6 +80,12 @@ def token_key(tail: int, session: int) -> int:
     return signed((tail & _TAIL_MASK) | (session << _TAIL_BITS))
 
 
+@jit_inline
+def session_of_key(key_1: int) -> int:
+    """The session of a second key word."""
+    return shift_right(key_1, _TAIL_BITS)
+
+
 @jit_inline_internal
 def token_hash(view: Any, key_0: int, key_1: int) -> int:
     """64 bits that depend on every bit of both words and on the seeds."""
@@ -122,8 +131,12 @@ def token_probe(view: Any, hashed: int, key_0: int, key_1: int) -> int:
 
 
 @jit_inline_internal
-def token_table_full(view: Any) -> bool:
-    return get(view.scalars, TOKENS_USED) >= get(view.scalars, MAX_TOKENS)
+def token_share_full(view: Any, session: int) -> bool:
+    """Whether the session may use no more tokens: it is to leave as many as it has to others."""
+    left = get(view.scalars, MAX_TOKENS) - get(view.scalars, TOKENS_USED)
+    if get(view.scalars, SHARES.word) == 0:
+        return left <= 0
+    return session_tokens(view, session) >= left
 
 
 @jit_inline_internal
@@ -134,6 +147,8 @@ def token_insert(view: Any, place: int, hashed: int, key_0: int, key_1: int) -> 
     put(view.token_index, place, (token_mark(view, hashed) << ENTRY_BITS) | entry)
     # written once in order: ask for the lines well ahead (the log ends with as many spare entries)
     touch(view.token_log, (entry + LOG_AHEAD) * TOKEN_WORDS)
+    if get(view.scalars, SHARES.word) != 0:
+        add_to_session_tokens(view, session_of_key(key_1), 1)
     set_token_key_0(view, entry, key_0)
     set_token_key_1(view, entry, key_1)
     set_token_slot(view, entry, 0)

@@ -36,6 +36,7 @@ from exchange.engine.state.rows import (
     set_account_today_orders,
     set_instrument_last_price,
     set_session_messages,
+    set_session_tokens,
 )
 
 
@@ -58,6 +59,7 @@ def start_of_day(view: Any, midnight_ns: int, day_number: int) -> None:
     forget_tokens(view)
     for session in range(1, get(scalars, MAX_SESSIONS)):
         set_session_messages(view, session, 0)
+        set_session_tokens(view, session, 0)
     for account in range(1, get(scalars, MAX_ACCOUNTS)):
         set_account_today_orders(view, account_row(account), 0)
     for instrument in range(1, get(scalars, MAX_INSTRUMENTS)):

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from exchange.codes import Parameter, Reject
+from exchange.engine.control.shares import count_shares
 from exchange.engine.money.accounts import account_row
 from exchange.engine.money.clearing import ppm_of
 from exchange.engine.orders.breaker import breaker_clear
@@ -29,7 +30,9 @@ from exchange.engine.state.layout import (
     INSTRUMENT_REVIEW_VALUE,
     INSTRUMENT_TAKER_FEE,
     INSTRUMENT_WORDS,
+    ORDERS_STOPPED,
     SESSION_CANCEL_FLAG,
+    SHARES,
 )
 from exchange.engine.state.memory import get, put, remainder
 from exchange.engine.state.rows import (
@@ -336,8 +339,24 @@ def _of_session(view: Any, session: int, parameter: int, values: Values) -> int:
 
 
 @engine_function
+def _of_exchange(view: Any, parameter: int, values: Values) -> int:
+    """Set a parameter of the exchange; minus the reject."""
+    if not _within(values.value_0, 0, 1):
+        return -Reject.INVALID_PARAMETER
+    if parameter == Parameter.ORDERS_STOPPED:
+        put(view.scalars, ORDERS_STOPPED.word, values.value_0)
+        return 0
+    put(view.scalars, SHARES.word, values.value_0)
+    if values.value_0 != 0:
+        count_shares(view)
+    return 0
+
+
+@engine_function
 def set_parameter(view: Any, parameter: int, target: Target, sent: Values) -> int:
-    """PARAMETER: of the instrument, account or session that its number says; minus the reject.
+    """PARAMETER: of the instrument, account, session or exchange, as its number says.
+
+    Minus the reject.
 
     What ``target`` names beside that, and values that the parameter does not have, do not count.
     """
@@ -354,6 +373,9 @@ def set_parameter(view: Any, parameter: int, target: Target, sent: Values) -> in
     elif _within(parameter, Parameter.SESSION_RATE, Parameter.CANCEL_ON_DISCONNECT):
         target = Target(0, 0, target.session)
         result = _of_session(view, target.session, parameter, values)
+    elif _within(parameter, Parameter.SHARES, Parameter.ORDERS_STOPPED):
+        target = Target(0, 0, 0)
+        result = _of_exchange(view, parameter, values)
     else:
         result = -Reject.UNKNOWN_PARAMETER
     if result == 0:

@@ -21,7 +21,7 @@ from exchange.engine.invariants.common import (
     side_of,
 )
 from exchange.engine.invariants.lists import check_deadline, check_held, check_pending
-from exchange.engine.invariants.money import check_money, check_pools, check_rows
+from exchange.engine.invariants.money import check_money, check_pools, check_rows, check_shares
 from exchange.engine.state import layout
 from exchange.engine.state.layout import (
     BOOK_BEST,
@@ -99,6 +99,7 @@ def check_state(state: EngineState) -> None:
     check_money(state, orders, live)
     check_pools(state)
     check_rows(state)
+    check_shares(state)
 
 
 def _check_free_list(state: EngineState, orders: np.ndarray, live: np.ndarray) -> None:

@@ -23,12 +23,14 @@ from exchange.engine.state.layout import (
     ACCOUNT_BITS,
     ACCOUNT_LIVE_LIMIT,
     ACCOUNT_LIVE_ORDERS,
+    ACCOUNT_POSITIONS,
     ACCOUNT_TODAY_LIMIT,
     ACCOUNT_TODAY_ORDERS,
     BALANCE_AMOUNT,
     BALANCE_FROZEN,
     COLD_HIDDEN,
     CURRENCY_NET_MONEY,
+    EMPTY_POSITION,
     INSTRUMENT_CURRENCY,
     INSTRUMENT_DEFINED,
     ORDER_OPEN,
@@ -42,12 +44,17 @@ from exchange.engine.state.layout import (
     POSITION_QUANTITY,
     SESSION_ACCOUNT,
     SESSION_FLAGS,
+    SESSION_TOKENS,
+    SHARES,
+    TOKEN_KEY_1,
     EngineState,
 )
 
 _MILLION = 1_000_000
 _INSTRUMENT_BITS = 16  # of a position's name
 _INSTRUMENT_MASK = (1 << _INSTRUMENT_BITS) - 1
+_SESSION_SHIFT = 48  # of a token's second key word
+_SESSION_MASK = 0xFFFF
 
 
 def whole_open(state: EngineState, orders: np.ndarray, live: np.ndarray) -> np.ndarray:
@@ -173,6 +180,25 @@ def _check_positions(
         (POSITION_OPEN_SHORTS, 2, "open shorts are not those of the live orders"),
     ):
         require(bool((field.column(table[used]) == sums[:, column]).all()), message)
+
+
+def check_shares(state: EngineState) -> None:
+    """What each member has of what all share is counted, and no position is empty."""
+    if SHARES.of(state.scalars) == 0:
+        return
+    require(EMPTY_POSITION.of(state.scalars) == 0, "a list of empty positions is left")
+    tokens = rows(state.token_log, layout.TOKEN_WORDS)[1 : state.scalars[layout.TOKENS_USED] + 1]
+    of_session = (TOKEN_KEY_1.column(tokens) >> _SESSION_SHIFT) & _SESSION_MASK
+    counted = SESSION_TOKENS.column(rows(state.sessions, layout.SESSION_WORDS))
+    found = np.bincount(of_session, minlength=len(counted))
+    require(bool((found == counted).all()), "a session's tokens are not counted")
+    table = rows(state.positions, layout.POSITION_WORDS)
+    table = table[POSITION_NAME.column(table) != 0]
+    accounts = (POSITION_NAME.column(table) - 1) >> _INSTRUMENT_BITS
+    counted = ACCOUNT_POSITIONS.column(rows(state.accounts, layout.ACCOUNT_WORDS))
+    found = np.bincount(accounts, minlength=len(counted))
+    require(bool((found == counted).all()), "an account's positions are not counted")
+    require(bool(table[:, 1:6].any(axis=1).all()), "an empty position is left")
 
 
 def check_pools(state: EngineState) -> None:

@@ -16,6 +16,7 @@ from exchange.codes import Side
 from exchange.engine.book.live_order import account_of_order
 from exchange.engine.money.accounts import balance_row
 from exchange.engine.money.positions import (
+    note_empty,
     position_change,
     position_find,
 )
@@ -107,6 +108,7 @@ def adjust_at(view: Any, holding: Holding, side: int, price: int, before: int, a
         add_to_position_frozen(view, position_at, after - before)
     else:
         add_to_position_open_shorts(view, position_at, after - before)
+    note_empty(view, position_at)
 
 
 @jit_inline_internal

@@ -21,7 +21,7 @@ from exchange.codes import (
     Reject,
     Side,
 )
-from exchange.engine.book.tokens import token_table_full, token_well_formed
+from exchange.engine.book.tokens import token_share_full, token_well_formed
 from exchange.engine.orders.terms import Terms, has_limit, is_stop
 from exchange.engine.state.defined import instrument_defined
 from exchange.engine.state.functions import engine_function
@@ -33,17 +33,23 @@ from exchange.engine.state.layout import (
     DAY_OPEN,
     EXCHANGE_KILLED,
     INSTRUMENT_WORDS,
+    ORDERS_STOPPED,
     RATE_INTERVAL,
     RATE_TIME,
     RATE_TOLERANCE,
     SESSION_KILLED_FLAG,
     SESSION_RATE_TIME,
     SESSION_WORDS,
+    SHARES,
     TIMESTAMP_NS,
 )
 from exchange.engine.state.memory import get, put, remainder
 from exchange.engine.state.rows import (
     account_flags,
+    account_live_limit,
+    account_live_orders,
+    account_today_limit,
+    account_today_orders,
     instrument_lot,
     instrument_maximum_price,
     instrument_maximum_quantity,
@@ -78,11 +84,29 @@ def is_code(bits: int, code: int) -> bool:
 
 
 @jit_inline_internal
-def token_reject(view: Any, terms: Terms) -> int:
-    """Rule token-check of a token that has not been used; a malformed one never has."""
-    if not token_well_formed(terms.token_0, terms.token_word):
-        return Reject.INVALID_TOKEN
-    return Reject.TOKEN_TABLE_FULL if token_table_full(view) else 0
+def token_form_reject(terms: Terms) -> int:
+    """Rule token-check: of a token that has not been used; a malformed one never has."""
+    return 0 if token_well_formed(terms.token_0, terms.token_word) else Reject.INVALID_TOKEN
+
+
+@jit_inline_internal
+def token_space_reject(view: Any, session: int) -> int:
+    """Rule token-share: whether the session may use another token."""
+    return Reject.TOKEN_TABLE_FULL if token_share_full(view, session) else 0
+
+
+@jit_inline_internal
+def open_order_limit_reached(view: Any, account_at: int) -> bool:
+    """Whether the account has as many live orders as it may have."""
+    limit = account_live_limit(view, account_at)
+    return limit != 0 and account_live_orders(view, account_at) >= limit
+
+
+@jit_inline_internal
+def daily_limit_reached(view: Any, account_at: int) -> bool:
+    """Whether the account has entered as many orders today as it may."""
+    limit = account_today_limit(view, account_at)
+    return limit != 0 and account_today_orders(view, account_at) >= limit
 
 
 @engine_function
@@ -94,7 +118,9 @@ def _access_reject(view: Any, session: int, account_at: int) -> int:
     killed = session_flags(view, session) & SESSION_KILLED_FLAG
     if get(view.scalars, EXCHANGE_KILLED) | killed | (flags & ACCOUNT_KILLED_FLAG) != 0:
         return Reject.KILL_SWITCH
-    return Reject.ACCOUNT_BLOCKED
+    if flags & ACCOUNT_BLOCKED_FLAG != 0:
+        return Reject.ACCOUNT_BLOCKED
+    return Reject.CANCEL_ONLY
 
 
 @jit_inline_internal
@@ -114,15 +140,19 @@ def _rate_passed(rows: Any, rate_at: int, now_ns: int) -> bool:
 
 
 @jit_inline_internal
-def check_door(view: Any, session: int, account_at: int, instrument: int) -> int:
-    """Rules day-open, account-access, order-rate and instrument-state; counts for the rates."""
+def check_access(view: Any, session: int, account_at: int) -> int:
+    """Rules day-open, account-access, orders-stopped, order-rate; counts for the rates.
+
+    While the rules of shares hold, also Rule daily-order-limit: no limit is looked at after
+    something that is used up.
+    """
     scalars = view.scalars
     if get(scalars, DAY_OPEN) == 0:
         return Reject.MARKET_CLOSED
     if (
         account_flags(view, account_at) & _ACCESS_FLAGS != ACCOUNT_DEFINED_FLAG
         or session_flags(view, session) & SESSION_KILLED_FLAG != 0
-        or get(scalars, EXCHANGE_KILLED) != 0
+        or get(scalars, EXCHANGE_KILLED) | get(scalars, ORDERS_STOPPED.word) != 0
     ):
         return _access_reject(view, session, account_at)
     now_ns = get(scalars, TIMESTAMP_NS)
@@ -131,6 +161,14 @@ def check_door(view: Any, session: int, account_at: int, instrument: int) -> int
         return Reject.RATE_LIMITED
     if not _rate_passed(view.accounts, account_at + ACCOUNT_RATE_TIME, now_ns):
         return Reject.RATE_LIMITED
+    if get(scalars, SHARES.word) != 0 and daily_limit_reached(view, account_at):
+        return Reject.DAILY_ORDER_LIMIT
+    return 0
+
+
+@jit_inline_internal
+def check_instrument(view: Any, instrument: int) -> int:
+    """Rule instrument-state."""
     if not instrument_defined(view, instrument):
         return Reject.UNKNOWN_INSTRUMENT
     return state_reject(view, instrument * INSTRUMENT_WORDS)

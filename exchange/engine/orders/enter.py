@@ -7,9 +7,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from exchange.codes import EventKind
+from exchange.codes import EventKind, Reject
 from exchange.engine.book.tokens import token_insert, token_key, token_probe
-from exchange.engine.orders.checks import check_door, checked, token_reject
+from exchange.engine.orders.checks import (
+    check_access,
+    check_instrument,
+    checked,
+    open_order_limit_reached,
+    token_form_reject,
+    token_space_reject,
+)
 from exchange.engine.orders.placing import (
     holding_if_any,
     incoming_of,
@@ -23,7 +30,7 @@ from exchange.engine.orders.terms import Terms, enter_terms, identity_of
 from exchange.engine.state.commands import command_session
 from exchange.engine.state.defined import session_defined
 from exchange.engine.state.events import Subject, emit_rejected
-from exchange.engine.state.layout import ACCOUNT_WORDS, COMMAND_SEQUENCE
+from exchange.engine.state.layout import ACCOUNT_WORDS, COMMAND_SEQUENCE, SHARES
 from exchange.engine.state.memory import get
 from exchange.engine.state.rows import session_account
 from ringbuffer.jit import jit_inline_internal
@@ -66,15 +73,31 @@ def apply_enter(view: Any, command_at: int, continuation_at: int, hashed: int) -
         get(view.scalars, COMMAND_SEQUENCE), terms.price, terms.quantity, terms.token_0,
         terms.token_word, identity_of(terms),
     )  # fmt: skip
-    reject = token_reject(view, terms)
+    account = session_account(view, session)
+    # While the rules of shares hold, what a limit refuses takes no token; without them the token
+    # was taken first, and journals from then say so.
+    limits_first = get(view.scalars, SHARES.word) != 0
+    reject = token_form_reject(terms)
+    if reject == 0 and not limits_first:
+        reject = token_space_reject(view, session)
+    limited = 0
+    if reject == 0 and (limits_first or terms.reject == 0):
+        limited = check_access(view, session, account * ACCOUNT_WORDS)
+    if reject == 0 and limits_first:
+        reject = limited
+        if reject == 0 and open_order_limit_reached(view, account * ACCOUNT_WORDS):
+            reject = Reject.OPEN_ORDER_LIMIT
+        if reject == 0:
+            reject = token_space_reject(view, session)
     if reject != 0:
         emit_rejected(view, subject, reject)
         return
     entry = token_insert(view, -1 - place, hashed, terms.token_0, key_1)
-    account = session_account(view, session)
     reject = terms.reject
     if reject == 0:
-        reject = check_door(view, session, account * ACCOUNT_WORDS, terms.instrument)
+        reject = limited
+    if reject == 0:
+        reject = check_instrument(view, terms.instrument)
     if reject == 0:
         reject = checked(view, terms)
     if reject != 0:

@@ -21,7 +21,7 @@ from exchange.codes import (
 )
 from exchange.engine.book.book import NewOrder, book_of, join_book, key_of, make_order, price_of
 from exchange.engine.book.held import hold_order
-from exchange.engine.book.levels import can_rest
+from exchange.engine.book.levels import may_rest
 from exchange.engine.book.order_pool import no_free_order
 from exchange.engine.book.stops import look_for_due_stops, stop_book_of, stop_key, wait_for_stop
 from exchange.engine.book.tokens import token_set_order
@@ -174,10 +174,12 @@ def has_room(view: Any, terms: Terms, order: Incoming) -> bool:
     if is_stop(terms.order_type):
         stops = stop_book_of(view, terms.instrument, terms.side)
         tick = instrument_tick(view, order.holding.instrument_at)
-        return can_rest(view, stops, stop_key(terms.stop_price, tick, stops))
+        key = stop_key(terms.stop_price, tick, stops)
+        return may_rest(view, stops, key, order.holding.account_at)
     stays = terms.time_in_force != 0 and has_limit(terms.order_type)
-    may_rest = order.auction or order.held or stays
-    return not may_rest or can_rest(view, order.book, order.key)
+    if not (order.auction or order.held or stays):
+        return True
+    return may_rest(view, order.book, order.key, order.holding.account_at)
 
 
 @jit_inline_internal
@@ -185,7 +187,7 @@ def place_reject(view: Any, terms: Terms, order: Incoming, needs_slot: bool) -> 
     """From Rule post-only-reprice to Rule level-block; ``needs_slot``: it replaces no order."""
     if order.price == 0:
         return Reject.POST_ONLY_WOULD_TRADE
-    if needs_slot and no_free_order(view):
+    if needs_slot and no_free_order(view, order.holding.account_at):
         return Reject.ORDER_POOL_FULL
     return 0 if has_room(view, terms, order) else Reject.LEVEL_POOL_FULL
 

@@ -14,7 +14,13 @@ from exchange.engine.book.order_pool import give_back_slot
 from exchange.engine.book.tokens import token_hash, token_insert, token_key, token_probe
 from exchange.engine.money.clearing import release_order
 from exchange.engine.orders.amend import cancel_whole
-from exchange.engine.orders.checks import check_door, checked, token_reject
+from exchange.engine.orders.checks import (
+    check_access,
+    check_instrument,
+    checked,
+    token_form_reject,
+    token_space_reject,
+)
 from exchange.engine.orders.placing import (
     holding_if_any,
     incoming_of,
@@ -76,7 +82,9 @@ def apply_replace(view: Any, command_at: int, continuation_at: int, slot: int) -
     place = token_probe(view, hashed, terms.token_0, key_1)
     if place > 0:
         return
-    reject = token_reject(view, terms)
+    reject = token_form_reject(terms)
+    if reject == 0:
+        reject = token_space_reject(view, terms.session)
     if reject != 0:
         sequence = get(view.scalars, COMMAND_SEQUENCE)
         price = command_price(view, command_at)
@@ -86,7 +94,9 @@ def apply_replace(view: Any, command_at: int, continuation_at: int, slot: int) -
         emit_rejected(view, subject, reject)
         return
     account = session_account(view, terms.session)
-    reject = check_door(view, terms.session, account * ACCOUNT_WORDS, terms.instrument)
+    reject = check_access(view, terms.session, account * ACCOUNT_WORDS)
+    if reject == 0:
+        reject = check_instrument(view, terms.instrument)
     if reject != 0:
         emit_cancel_rejected(view, slot, reject)
         return

@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 from exchange.codes import OrderType, Reject, Side
 from exchange.engine.money.clearing import Holding, balance_at, need, ppm_of
 from exchange.engine.money.positions import (
-    position_can_make,
+    position_may_make,
 )
-from exchange.engine.orders.checks import in_range
+from exchange.engine.orders.checks import daily_limit_reached, in_range, open_order_limit_reached
 from exchange.engine.orders.terms import Terms, has_limit
 from exchange.engine.state.functions import engine_function
 from exchange.engine.state.layout import (
@@ -26,11 +26,7 @@ from exchange.engine.state.layout import (
 from exchange.engine.state.memory import remainder
 from exchange.engine.state.rows import (
     account_flags,
-    account_live_limit,
-    account_live_orders,
     account_position_limit,
-    account_today_limit,
-    account_today_orders,
     balance_amount,
     balance_frozen,
     instrument_band_high,
@@ -107,8 +103,7 @@ def check_account(view: Any, holding: Holding, order_type: int, side: int, price
         return Reject.SHORT_SALE_NOT_ALLOWED
     if has_limit(order_type) and not in_band(view, holding.instrument_at, price):
         return Reject.PRICE_BAND
-    limit = account_today_limit(view, account_at)
-    if limit != 0 and account_today_orders(view, account_at) >= limit:
+    if daily_limit_reached(view, account_at):
         return Reject.DAILY_ORDER_LIMIT
     return 0
 
@@ -116,10 +111,9 @@ def check_account(view: Any, holding: Holding, order_type: int, side: int, price
 @jit_inline_internal
 def check_new(view: Any, holding: Holding) -> int:
     """Rules open-order-limit and position-slot, of an order that replaces no other."""
-    limit = account_live_limit(view, holding.account_at)
-    if limit != 0 and account_live_orders(view, holding.account_at) >= limit:
+    if open_order_limit_reached(view, holding.account_at):
         return Reject.OPEN_ORDER_LIMIT
-    if holding.position_at < 0 and not position_can_make(view):
+    if holding.position_at < 0 and not position_may_make(view, holding.account_at):
         return Reject.POSITION_TABLE_FULL
     return 0
 

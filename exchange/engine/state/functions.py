@@ -181,6 +181,13 @@ FUNCTIONS = (
     "state.events.emit_checkpoint",
     "state.trading_states.need_timer_at",
     "state.trading_states.change_state",
+    "book.levels.share_left",
+    "control.parameters._of_exchange",
+    "control.shares._count_tokens",
+    "control.shares._count_positions",
+    "control.shares.count_shares",
+    "money.positions.position_drop",
+    "money.positions.drop_empty_positions",
 )
 ENGINE = FunctionTable(
     "engine", ARRAYS, {f"exchange.engine.{name}": slot for slot, name in enumerate(FUNCTIONS)}

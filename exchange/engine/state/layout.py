@@ -32,13 +32,13 @@ resident. All arrays are int64 words; two 32-bit numbers that share a word are n
         2 next free | 3 spare
     nodes        34 words: 0 bitmap of children | 1..32 children (64 halves) | 33 next free
     leaf_cache   1 word: the leaf last used for that hash of (book, key >> 6)
-    sessions     8 words: 0 flags (SESSION_...) | 1 username | 2 account | 3 messages so far today |
-        4 rate: time t of its bucket | 5 interval T | 6 (burst - 1) x T | 7 cancel-after second.
-        Row 0 holds the defaults
+    sessions     8 words: 0 flags (SESSION_...) | tokens today | 1 username | 2 account |
+        3 messages so far today | 4 rate: time t of its bucket | 5 interval T | 6 (burst - 1) x T |
+        7 cancel-after second. Row 0 holds the defaults
     accounts     32 words, named ACCOUNT_... below, with the balances; row 0 holds the defaults
-    positions    8 words, open addressing by account and instrument, never deleted:
+    positions    8 words, open addressing by account and instrument; empty ones go (SHARES):
         0 (account << 16 | instrument) + 1, 0 = empty | 1 quantity | 2 frozen | 3 total cost |
-        4 open buys | 5 open shorts | 6, 7 spare
+        4 open buys | 5 open shorts | 6 spare | 7 name of the next one that may be empty
     currencies   8 words: 0 defined | 1 code | 2 decimals | 3 fee account |
         4 deposits - withdrawals | 5.. spare
     keys         idempotency keys, see exchange/engine/control/idempotency_keys.py
@@ -225,6 +225,12 @@ SESSION_DEFINED_FLAG = 1
 SESSION_KILLED_FLAG = 2
 SESSION_CANCEL_FLAG = 4  # cancel on disconnect
 
+# Scalars that were added after snapshots had been written, 0 in those. They are fields, and not
+# numbers, because the layout hash of a snapshot covers numbers and must stay as it was.
+SHARES = whole(70)  # 1: the rules of shares hold (Parameter.SHARES)
+EMPTY_POSITION = whole(71)  # name of the first position that may be empty; 0 between commands
+ORDERS_STOPPED = whole(72)  # 1: clients can only cancel (Parameter.ORDERS_STOPPED)
+
 # --- the fields of each table's rows, where a word's number alone does not name it ----------------
 # (a snapshot's layout hash does not cover them: see exchange/engine/state/snapshot.py)
 ORDER_OPEN = whole(0)  # what its level shows of it
@@ -275,7 +281,8 @@ LEAF_NEXT_FREE = whole(2)
 NODE_BITMAP = whole(0)
 NODE_CHILDREN = whole(1)  # the first of 32 words
 NODE_NEXT_FREE = whole(33)
-SESSION_FLAGS = whole(0)
+SESSION_FLAGS = part(0, 0, 32)
+SESSION_TOKENS = part(0, 32, 32)  # used today; counted while SHARES
 SESSION_USERNAME = whole(1)
 SESSION_ACCOUNT = whole(2)
 SESSION_MESSAGES = whole(3)  # sent to it today
@@ -290,6 +297,7 @@ ACCOUNT_LIVE_ORDERS = part(ACCOUNT_LIVE, 0, 32)
 ACCOUNT_LIVE_LIMIT = part(ACCOUNT_LIVE, 32, 32)
 ACCOUNT_TODAY_ORDERS = part(ACCOUNT_TODAY, 0, 32)
 ACCOUNT_TODAY_LIMIT = part(ACCOUNT_TODAY, 32, 32)
+ACCOUNT_POSITIONS = whole(13)  # rows of its positions; counted while SHARES
 RATE_TIME = whole(0)  # of the three words of a session's or an account's rate
 RATE_INTERVAL = whole(1)
 RATE_TOLERANCE = whole(2)
@@ -301,6 +309,9 @@ POSITION_FROZEN = whole(2)
 POSITION_COST = whole(3)
 POSITION_OPEN_BUYS = whole(4)
 POSITION_OPEN_SHORTS = whole(5)
+POSITION_NEXT_EMPTY = whole(
+    7
+)  # name of the next in the list of the command, -1 = last, 0 = not in it
 CURRENCY_DEFINED = whole(0)
 CURRENCY_CODE = whole(1)
 CURRENCY_DECIMALS = whole(2)

@@ -19,6 +19,7 @@ from exchange.engine.state.layout import (
     ACCOUNT_LIVE_LIMIT,
     ACCOUNT_LIVE_ORDERS,
     ACCOUNT_POSITION_LIMIT,
+    ACCOUNT_POSITIONS,
     ACCOUNT_PREVENTION_GROUP,
     ACCOUNT_PREVENTION_MODE,
     ACCOUNT_RATE_INTERVAL,
@@ -130,6 +131,7 @@ from exchange.engine.state.layout import (
     POSITION_COST,
     POSITION_FROZEN,
     POSITION_NAME,
+    POSITION_NEXT_EMPTY,
     POSITION_OPEN_BUYS,
     POSITION_OPEN_SHORTS,
     POSITION_QUANTITY,
@@ -144,6 +146,7 @@ from exchange.engine.state.layout import (
     SESSION_RATE_INTERVAL,
     SESSION_RATE_TIME,
     SESSION_RATE_TOLERANCE,
+    SESSION_TOKENS,
     SESSION_USERNAME,
     SESSION_WORDS,
     TOKEN_KEY_0,
@@ -335,8 +338,14 @@ session_rate_tolerance = reader("sessions", SESSION_WORDS, SESSION_RATE_TOLERANC
 set_session_rate_tolerance = writer("sessions", SESSION_WORDS, SESSION_RATE_TOLERANCE)
 session_cancel_after = reader("sessions", SESSION_WORDS, SESSION_CANCEL_AFTER)
 set_session_cancel_after = writer("sessions", SESSION_WORDS, SESSION_CANCEL_AFTER)
+session_tokens = reader("sessions", SESSION_WORDS, SESSION_TOKENS)
+set_session_tokens = writer("sessions", SESSION_WORDS, SESSION_TOKENS)
+add_to_session_tokens = adder("sessions", SESSION_WORDS, SESSION_TOKENS)
 
 # accounts: by first word
+account_positions = reader("accounts", 1, ACCOUNT_POSITIONS)
+set_account_positions = writer("accounts", 1, ACCOUNT_POSITIONS)
+add_to_account_positions = adder("accounts", 1, ACCOUNT_POSITIONS)
 account_flags = reader("accounts", 1, ACCOUNT_FLAGS)
 set_account_flags = writer("accounts", 1, ACCOUNT_FLAGS)
 account_prevention_mode = reader("accounts", 1, ACCOUNT_PREVENTION_MODE)
@@ -388,6 +397,8 @@ position_cost = reader("positions", 1, POSITION_COST)
 set_position_cost = writer("positions", 1, POSITION_COST)
 position_open_buys = reader("positions", 1, POSITION_OPEN_BUYS)
 add_to_position_open_buys = adder("positions", 1, POSITION_OPEN_BUYS)
+position_next_empty = reader("positions", 1, POSITION_NEXT_EMPTY)
+set_position_next_empty = writer("positions", 1, POSITION_NEXT_EMPTY)
 position_open_shorts = reader("positions", 1, POSITION_OPEN_SHORTS)
 add_to_position_open_shorts = adder("positions", 1, POSITION_OPEN_SHORTS)
 

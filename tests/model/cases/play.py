@@ -21,6 +21,7 @@ from tests.model.cases import control as case_table_control
 from tests.model.cases import held as case_table_held
 from tests.model.cases import money as case_table_money
 from tests.model.cases import orders as case_table_orders
+from tests.model.cases import shares as case_table_shares
 from tests.model.cases import states as case_table_states
 from tests.model.cases import stops as case_table_stops
 from tests.model.cases import table as case_table
@@ -40,6 +41,7 @@ TABLES = {
     "stops": case_table_stops.CASES,
     "held": case_table_held.CASES,
     "breaker": case_table_breaker.CASES,
+    "shares": case_table_shares.CASES,
     "states": case_table_states.CASES,
     "auction": case_table_auction.CASES,
     "control": case_table_control.CASES,

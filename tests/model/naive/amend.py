@@ -90,7 +90,7 @@ class Amending(Entering):
         reason: int = Reject.NONE
         if not is_valid_token(token):
             reason = Reject.INVALID_TOKEN
-        elif len(self.used_tokens) >= self.capacities.tokens:
+        elif not self.may_use_token(command.session):
             reason = Reject.TOKEN_TABLE_FULL
         if reason:
             self.reject(
@@ -122,7 +122,7 @@ class Amending(Entering):
         if self.check_post_only(order, instrument):
             self.cancel_whole(existing, CancelReason.USER)
             return
-        self.used_tokens.add(key)
+        self.use_token(*key)
         self.take_out(existing)
         quantity, existing.open = existing.open, 0
         self.lose(existing, quantity)

@@ -45,7 +45,7 @@ class Checks(Market):
     # Who may trade -------------------------------------------------------------------------------
 
     def check_access(self, session: int) -> int:
-        """Rules day-open, account-access and order-rate (which takes from the buckets)."""
+        """From Rule day-open to Rule order-rate (which takes from the buckets)."""
         if not self.day_open:
             return Reject.MARKET_CLOSED
         account = self.account_of_session(session)
@@ -55,11 +55,34 @@ class Checks(Market):
             return Reject.KILL_SWITCH
         if account.blocked:
             return Reject.ACCOUNT_BLOCKED
+        if self.orders_stopped:
+            return Reject.CANCEL_ONLY
         if not self.sessions[session].rate.take(self.timestamp_ns):
             return Reject.RATE_LIMITED
         if not account.rate.take(self.timestamp_ns):
             return Reject.RATE_LIMITED
+        if self.shares and 0 < account.daily_limit <= account.orders_today:
+            return Reject.DAILY_ORDER_LIMIT
         return 0
+
+    # Shares: nobody may have more of what all use than is left -----------------------------------
+
+    def may_use_token(self, session: int) -> bool:
+        """Rule token-share."""
+        left = self.capacities.tokens - len(self.used_tokens)
+        return left > (self.tokens_of[session] if self.shares else 0)
+
+    def may_have_position(self, account: int) -> bool:
+        """Rule position-slot, of an account that has no such position."""
+        left = self.capacities.positions - len(self.positions)
+        if not self.shares:
+            return left > 0
+        return left > sum(1 for owner, _ in self.positions if owner == account)
+
+    def may_have_order(self, account: Account) -> bool:
+        """Rule order-slot."""
+        left = self.capacities.orders - len(self.live_by_id)
+        return left > (account.live_orders if self.shares else 0)
 
     # What the fields say -------------------------------------------------------------------------
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from tests.model.naive.book import BUY, SELL, Order
 from tests.model.naive.data import Account, Instrument, Position, ppm
 from tests.model.naive.market import Market
@@ -20,6 +22,7 @@ class Clearing(Market):
         position = self.positions.get((account, instrument))
         if position is None:
             position = self.positions[account, instrument] = Position()
+            self.touched_positions.add((account, instrument))
         return position
 
     def positions_full(self) -> bool:
@@ -42,6 +45,13 @@ class Clearing(Market):
         position.total_cost = cost - part if held > 0 else cost + part
         if abs(change) > closed:  # through zero: the rest is a new position at this price
             position.total_cost = instrument.value(price, held + change)
+
+    def drop_empty_positions(self, names: Iterable[tuple[int, int]]) -> None:
+        """Rule empty-position: while the rules of shares hold, there is none."""
+        for name in list(names) if self.shares else ():
+            position = self.positions.get(name)
+            if position is not None and position.is_empty:
+                del self.positions[name]
 
     # What live orders freeze ---------------------------------------------------------------------
 

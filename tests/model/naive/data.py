@@ -93,6 +93,10 @@ class Position:
     def available(self) -> int:
         return self.quantity - self.frozen
 
+    @property
+    def is_empty(self) -> bool:
+        return not (self.quantity or self.frozen or self.open_buys or self.open_shorts)
+
 
 class Session:
     def __init__(self, session: int, account: int) -> None:

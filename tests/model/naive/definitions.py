@@ -105,6 +105,7 @@ class Definitions(Market):
             self.refuse_control(command, Reject.DAY_ALREADY_OPEN)
             return
         self.used_tokens.clear()
+        self.tokens_of.clear()
         for session in self.session_numbers:
             self.session_numbers[session] = 0
         for account in self.accounts.values():

@@ -30,10 +30,12 @@ class Entering(Checks, Matching):
             reason = Reject.INVALID_TOKEN
         elif key in self.used_tokens:
             return
-        elif len(self.used_tokens) >= self.capacities.tokens:
+        elif self.shares and (limit := self.check_limits(command.session)):
+            reason = limit
+        elif not self.may_use_token(command.session):
             reason = Reject.TOKEN_TABLE_FULL
         else:
-            self.used_tokens.add(key)
+            self.use_token(*key)
             reason = self.check_enter(command, terms)
             if not reason:
                 order = self.new_order(command, terms, token)
@@ -45,13 +47,24 @@ class Entering(Checks, Matching):
         else:
             self.accept(order, EventKind.ACCEPTED, None)
 
+    def check_limits(self, session: int) -> int:
+        """Rule limits-first: what comes before the token while the rules of shares hold."""
+        reason = self.check_access(session)
+        if reason:
+            return reason
+        account = self.account_of_session(session)
+        if account is not None and 0 < account.open_order_limit <= account.live_orders:
+            return Reject.OPEN_ORDER_LIMIT
+        return 0
+
     def check_enter(self, command: Command, terms: Continuation) -> int:
         """From Rule decoder-reject to Rule auction-minimum-quantity: before there is an order."""
         if command.reject:
             return command.reject
-        reason = self.check_access(command.session)
-        if reason:
-            return reason
+        if not self.shares:
+            reason = self.check_access(command.session)
+            if reason:
+                return reason
         instrument = self.instruments.get(command.instrument)
         if instrument is None:
             return Reject.UNKNOWN_INSTRUMENT
@@ -79,7 +92,8 @@ class Entering(Checks, Matching):
             return reason
         if 0 < account.open_order_limit <= account.live_orders:
             return Reject.OPEN_ORDER_LIMIT
-        if (order.account, order.instrument) not in self.positions and self.positions_full():
+        known = (order.account, order.instrument) in self.positions
+        if not known and not self.may_have_position(order.account):
             return Reject.POSITION_TABLE_FULL
         reason = self.check_cover(order, account, instrument)
         if reason:
@@ -87,7 +101,7 @@ class Entering(Checks, Matching):
         reason = self.check_post_only(order, instrument)
         if reason:
             return reason
-        if len(self.live_by_id) >= self.capacities.orders:
+        if not self.may_have_order(account):
             return Reject.ORDER_POOL_FULL
         return 0
 

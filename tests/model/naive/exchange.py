@@ -23,7 +23,7 @@ One class made of mixins that share the memory of ``market.py``, each in its fil
     control      Control       operators' commands and their keys
     definitions  Definitions   instruments, sessions, start and end of the day
 
-The only rule it does not model is LEVEL_POOL_FULL, which depends on the engine's pools.
+The only rule that it does not model is LEVEL_POOL_FULL, which depends on the engine's pools.
 
 Decision ARC-7.
 """
@@ -129,5 +129,6 @@ class NaiveExchange(
         for instrument in self.traded:
             self.look_for_due_stops(instrument)
         self.run_stops()
+        self.drop_empty_positions(self.touched_positions)
         self.close_command()
         return events

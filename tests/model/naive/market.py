@@ -6,6 +6,8 @@ methods of one mixin find those of another by name.
 
 from __future__ import annotations
 
+from collections import Counter
+
 from tests.model.naive.book import Order
 from tests.model.naive.command import Capacities
 from tests.model.naive.data import Account, Currency, Instrument, Position, Session
@@ -26,6 +28,7 @@ class Market(EventWriter):
         self.session_defaults = Session(0, 0)
         self.instrument_defaults = Instrument(0)
         self.used_tokens: set[tuple[int, bytes]] = set()
+        self.tokens_of: Counter[int] = Counter()  # of them, by session
         self.live: dict[tuple[int, bytes], Order] = {}
         self.live_by_id: dict[int, Order] = {}
         self.good_till_time: dict[int, Order] = {}
@@ -34,6 +37,8 @@ class Market(EventWriter):
         self.day_number = 0
         self.exchange_killed = 0
         self.market_state = 0
+        self.shares = 0  # the rules of shares hold
+        self.orders_stopped = 0
         self.market_until_ns = 0
         self.traded: dict[int, None] = {}  # instruments that traded in this command, in order
         # Sum of all balances by currency and of all positions by instrument, carried along.
@@ -42,6 +47,10 @@ class Market(EventWriter):
         # What this command has changed, for the invariants: (account, currency or instrument).
         self.touched_balances: set[tuple[int, int]] = set()
         self.touched_positions: set[tuple[int, int]] = set()
+
+    def use_token(self, session: int, token: bytes) -> None:
+        self.used_tokens.add((session, token))
+        self.tokens_of[session] += 1
 
     def account_of_session(self, session: int) -> Account | None:
         """The account of a defined session, None while it is not open."""

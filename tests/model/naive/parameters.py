@@ -6,9 +6,9 @@ A target of id 0 is the row of defaults, from which what is defined later is cop
 from __future__ import annotations
 
 from exchange.codes import EventKind, Parameter, Reject
+from tests.model.naive.clearing import Clearing
 from tests.model.naive.command import Command, Continuation
 from tests.model.naive.data import Account, Bucket, Instrument, Session
-from tests.model.naive.market import Market
 
 RATE_MAXIMUM = 100_000
 MILLION = 1_000_000
@@ -35,9 +35,10 @@ OF_ACCOUNTS = {
     Parameter.BLOCKED: 1,
 }
 OF_SESSIONS = {Parameter.SESSION_RATE: 2, Parameter.CANCEL_ON_DISCONNECT: 1}
+OF_THE_EXCHANGE = {Parameter.SHARES: 1, Parameter.ORDERS_STOPPED: 1}
 
 
-class Parameters(Market):
+class Parameters(Clearing):
     def parameter(self, command: Command, continuation: Continuation) -> int:
         """PARAMETER: the reject, or 0."""
         number, row = continuation.parameter, continuation
@@ -63,6 +64,10 @@ class Parameters(Market):
             reason = self.set_session_parameter(session, Parameter(number), values)
             target = {"session": command.session}
             count = OF_SESSIONS[Parameter(number)]
+        elif number in OF_THE_EXCHANGE:
+            reason = self.set_exchange_parameter(Parameter(number), row.value_0)
+            target = {}
+            count = OF_THE_EXCHANGE[Parameter(number)]
         else:
             return Reject.UNKNOWN_PARAMETER
         if reason:
@@ -86,6 +91,16 @@ class Parameters(Market):
 
     def session_target(self, number: int) -> Session | None:
         return self.session_defaults if number == 0 else self.sessions.get(number)
+
+    def set_exchange_parameter(self, number: Parameter, value: int) -> int:
+        if value not in (0, 1):
+            return Reject.INVALID_PARAMETER
+        if number == Parameter.ORDERS_STOPPED:
+            self.orders_stopped = value
+        else:
+            self.shares = value
+            self.drop_empty_positions(self.positions)
+        return 0
 
     def set_instrument_parameter(
         self, row: Instrument, number: Parameter, values: tuple[int, int, int]

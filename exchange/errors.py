@@ -48,6 +48,7 @@ class ExitStatus(IntEnum):
     CONFIGURATION = 78  # sysexits EX_CONFIG
     STOP_TIMED_OUT = 79
     REFUSED = 80  # a command that the running exchange answered with a refusal
+    ROW_REFUSED = 81  # the database refuses rows of this exchange's events
     INTERRUPTED = 130  # a client command ended by Ctrl-C: the shell's status for SIGINT
     OUTPUT_CLOSED = 141  # a client command whose reader has gone: the shell's status for SIGPIPE
 

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from exchange.core import pipeline
-from exchange.core.counters import LOG_LINES_LOST, Counter, Histogram
+from exchange.core.counters import LOG_LINES_LOST, STORE_STATES, Counter, Histogram
 from exchange.core.pipeline import IngressRing
 from exchange.core.region import AGENTS, region_name
 from exchange.core.stage_names import EVENT_CONSUMERS, StageName
@@ -49,7 +49,6 @@ _RATES = (
     "api_frames_sent",
     "store_rows",
 )
-_STORE_STATES = ("off", "starting", "catching up", "following", "retrying", "refused")
 
 
 def _process(pid: int) -> dict[str, Any]:
@@ -215,7 +214,7 @@ def _interfaces(status: dict[str, Any]) -> list[Text]:
             )
         )
     if StageName.STORE in status["stages"]:
-        state = _STORE_STATES[min(counters["store_state"], len(_STORE_STATES) - 1)]
+        state = STORE_STATES[min(counters["store_state"], len(STORE_STATES) - 1)]
         lines.append(Text(f"store: {state}, {counters['store_rows']:,} rows written"))
     lost = {str(name): counters[c.name.lower()] for name, c in LOG_LINES_LOST.items()}
     if any(lost.values()):

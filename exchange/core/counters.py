@@ -134,7 +134,7 @@ class Counter(IntEnum):
     STORE_COMMITS = 91
     STORE_RETRIES = 92  # transactions and connections that failed and are tried again
     STORE_NEXT_EVENT = 93  # gauge: events below it are committed in Postgres
-    STORE_STATE = 94  # gauge: 0 off, 1 starting, 2 catching up, 3 following, 4 retrying, 5 refused
+    STORE_STATE = 94  # gauge: index of STORE_STATES
 
     # Supervision (daemon): stages killed because they hung.
     STAGES_HUNG = 95
@@ -151,6 +151,13 @@ class Counter(IntEnum):
     FEED_3_LOG_LINES_LOST = 103
     FEED_4_LOG_LINES_LOST = 104
     STORE_LOG_LINES_LOST = 105
+
+
+# refused: what is in the database is not this exchange's; data error: it refuses a row of ours
+STORE_STATES = (
+    *("off", "starting", "catching up", "following", "retrying", "refused"),
+    "data error",
+)
 
 
 class Histogram(IntEnum):

@@ -23,7 +23,7 @@ import psycopg
 from psycopg import sql
 
 from exchange.store import partitions, schema
-from exchange.store.errors import StorePositionMoved
+from exchange.store.errors import ROW_ERRORS, RowRefused, StorePositionMoved
 from exchange.store.partitions import PARTITIONED, Partition
 from exchange.store.rows.copy_format import (
     ACCOUNTS,
@@ -175,15 +175,30 @@ class StoreConnection:
     def write(self, batch: Batch) -> None:
         """Write ``batch`` and move the position, or do nothing at all.
 
-        Raises psycopg.Error, and StorePositionMoved when the position is not where the batch
-        begins.
+        Raises psycopg.Error, StorePositionMoved when the position is not where the batch begins,
+        and RowRefused, which the database then says of itself (``store_position.problem``).
         """
         assert batch.first < batch.end, "a batch has an event"
+        try:
+            self._write(batch)
+        except ROW_ERRORS as error:
+            what = (
+                f"Postgres refuses a row of the events {batch.first} to {batch.end - 1}: "
+                f"{' '.join(str(error).split())}"
+            )
+            with contextlib.suppress(psycopg.Error):
+                self.raw.execute(
+                    "UPDATE store_position SET problem = %s WHERE next_event = %s",
+                    [what, batch.first],
+                )
+            raise RowRefused(what) from None
+
+    def _write(self, batch: Batch) -> None:
         made = set(self._partitions)
         with self.raw.transaction():
             moved = self.raw.execute(
                 "UPDATE store_position SET next_event = %s, last_event = %s, updated_at = now(),"
-                " exchange_id = coalesce(%s, exchange_id) WHERE next_event = %s",
+                " problem = NULL, exchange_id = coalesce(%s, exchange_id) WHERE next_event = %s",
                 [
                     batch.end,
                     batch.last_event,

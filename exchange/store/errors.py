@@ -6,14 +6,23 @@ The tree::
      +- StoreError
          +- PostgresUnavailable    the embedded server cannot be made or started; tried again
          +- StoreRefused           what is in the database must not be written to; a person decides
+         +- RowRefused             the database refuses a row: the data are wrong, not the way there
          +- StorePositionMoved     another writer was there: read the position again and go on
 
-Everything that psycopg raises is an outage: the connection is closed, and tried again with backoff.
+Everything else that psycopg raises is an outage: the connection is closed, and tried again with
+backoff. A row that a constraint refuses (``ROW_ERRORS``) will be refused at every try.
+
+Decision STO-5.
 """
 
 from __future__ import annotations
 
+import psycopg
+
 from exchange.errors import ExchangeError, ExitStatus
+
+# a constraint, a value out of range, one row twice in a statement
+ROW_ERRORS = (psycopg.IntegrityError, psycopg.DataError, psycopg.errors.CardinalityViolation)
 
 
 class StoreError(ExchangeError):
@@ -32,6 +41,12 @@ class StoreRefused(StoreError):
     """The database is of another exchange, ahead of the archive, or of a newer version."""
 
     status = ExitStatus.REFUSED
+
+
+class RowRefused(StoreError):
+    """The database refuses a row; the message says which events it comes from, and why."""
+
+    status = ExitStatus.ROW_REFUSED
 
 
 class StorePositionMoved(StoreError):

@@ -14,7 +14,7 @@ in place), models and names are made anew for that place.
 
 The database decides what is written, never the clock; the flush interval only makes batches larger.
 
-Decision STO-3.
+Decisions STO-3 and STO-5.
 """
 
 from __future__ import annotations
@@ -37,7 +37,13 @@ from exchange.store.connection import (
     StorePosition,
     exchange_id,
 )
-from exchange.store.errors import PostgresUnavailable, StoreError, StorePositionMoved, StoreRefused
+from exchange.store.errors import (
+    PostgresUnavailable,
+    RowRefused,
+    StoreError,
+    StorePositionMoved,
+    StoreRefused,
+)
 from exchange.store.postgres import EmbeddedPostgres
 from exchange.store.rows.encoder import Batch, Encoder
 from exchange.store.rows.event_rows import Definitions
@@ -62,6 +68,10 @@ class State(IntEnum):
     FOLLOWING = 3
     RETRYING = 4
     REFUSED = 5
+    ROW_REFUSED = 6  # a data error: the database refuses a row
+
+
+STOPPED = (State.REFUSED, State.ROW_REFUSED)  # until a person puts something right
 
 
 class PublisherParameters(NamedTuple):
@@ -69,13 +79,15 @@ class PublisherParameters(NamedTuple):
 
     ``batch_events``: events in one transaction, at most. ``flush_s``: the least time from one
     transaction to the next unless a batch is full. ``drain_s``: how long a stop writes what was
-    released before it. ``retry_maximum_s``: between two attempts while Postgres is away.
+    released before it. ``retry_maximum_s``: between two attempts while Postgres is away;
+    ``refused_retry_s``: after a refusal.
     """
 
     connection: ConnectionParameters = ConnectionParameters()
     batch_events: int = 65_536
     flush_s: float = 0.05
     retry_maximum_s: float = 10.0
+    refused_retry_s: float = REFUSED_RETRY_S
     drain_s: float = 10.0
 
 
@@ -173,6 +185,7 @@ class Publisher:
         self._open_at_s = 0.0
         self._written_at_s = 0.0
         self._outage_since_s = 0.0
+        self._told = ""  # the refusal that the log has
         self._stop_at_s = 0.0
         self._settled_at_s = 0.0
         self._progress = Progress(State.STARTING, 0, 0, 0, 0, 0, "")
@@ -214,7 +227,7 @@ class Publisher:
             log.warning("stopped before everything was in Postgres; the next start goes on there")
             return True
         if self._connection is None and self._job is None:
-            return self._progress.state in (State.RETRYING, State.REFUSED)
+            return self._progress.state in (State.RETRYING, *STOPPED)
         return (
             self._job is None
             and self._source is not None
@@ -279,7 +292,9 @@ class Publisher:
             else:
                 self._committed()
         except StoreRefused as error:
-            self._refuse(error)
+            self._refuse(error, State.REFUSED)
+        except RowRefused as error:
+            self._refuse(error, State.ROW_REFUSED)
         except (psycopg.Error, OSError, StoreError) as error:
             self._fail(error)
 
@@ -298,6 +313,7 @@ class Publisher:
             )
             self._outage_since_s = 0.0
         self._retry_s = FIRST_RETRY_S
+        self._told = ""
         self._progress = self._progress._replace(
             next_event=batch.end,
             rows=self._progress.rows + batch.rows,
@@ -323,17 +339,19 @@ class Publisher:
         self._open_at_s = time.monotonic() + (0 if moved else self._retry_s)
         self._retry_s = min(self._retry_s * 2, self._parameters.retry_maximum_s)
 
-    def _refuse(self, error: StoreRefused) -> None:
-        """The database must not be written to. It is looked at again now and then."""
+    def _refuse(self, error: StoreError, state: State) -> None:
+        """The database must not, or cannot, be written to. It is looked at again now and then."""
         self._drop_connection()
-        if self._progress.state != State.REFUSED or self._progress.text != str(error):
+        if self._told != str(error):
             log.error("nothing is written to Postgres: %s", error)
+            self._told = str(error)
+        self._outage_since_s = 0.0
         self._progress = self._progress._replace(text=str(error))
-        self._become(State.REFUSED)
-        self._open_at_s = time.monotonic() + REFUSED_RETRY_S
+        self._become(state)
+        self._open_at_s = time.monotonic() + self._parameters.refused_retry_s
 
     def _become(self, state: State) -> None:
-        text = self._progress.text if state in (State.RETRYING, State.REFUSED) else ""
+        text = self._progress.text if state in (State.RETRYING, *STOPPED) else ""
         self._progress = self._progress._replace(state=state, text=text)
         self._report()
 

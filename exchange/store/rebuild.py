@@ -15,7 +15,7 @@ import psycopg
 from psycopg import sql
 
 from exchange.store.connection import connect
-from exchange.store.errors import StoreError
+from exchange.store.errors import RowRefused, StoreError
 from exchange.store.offline import ArchivedEvents
 from exchange.store.publisher import Progress, Publisher, PublisherParameters, State
 
@@ -39,7 +39,8 @@ def rebuild_store(
     """Fill new tables from the archive of ``data_directory`` and put them in place.
 
     Returns how many events they have. ``keep_old``: the old tables stay, as schema ``<name>_old``.
-    ``on_progress``: gets events written and events in all. Raises psycopg.Error, StoreError.
+    ``on_progress``: gets events written and events in all. Raises psycopg.Error, StoreError
+    (RowRefused: a row that the database refuses).
     """
     old = parameters.connection
     name = old.schema
@@ -52,6 +53,8 @@ def rebuild_store(
 
     def report(progress: Progress) -> None:
         on_progress(progress.next_event, around.end)
+        if progress.state == State.ROW_REFUSED:
+            raise RowRefused(f"the tables cannot be filled, the old ones stay: {progress.text}")
         if progress.state == State.REFUSED or progress.retries >= GIVE_UP_RETRIES:
             raise RebuildFailed(f"the tables cannot be filled: {progress.text}")
 

@@ -17,7 +17,7 @@ import numpy as np
 from aiohttp import web
 
 from exchange.core import pipeline
-from exchange.core.counters import HEARTBEATS
+from exchange.core.counters import HEARTBEATS, STORE_STATES, Counter
 from exchange.core.stage_names import CORE_STAGES
 from exchange.runtime.run_file import read_run_file
 from ringbuffer.atomics import load_acquire
@@ -28,7 +28,11 @@ RUN_FILE_NS = 250 * MILLISECOND_NS  # the run file is read this often at most
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
-    """``problems``: text for people, empty = healthy. ``heartbeat_age_ms``: stage -> age in ms."""
+    """``problems``: text for people, empty = healthy. ``heartbeat_age_ms``: stage -> age in ms.
+
+    ``warnings``: what does not stop trading and needs somebody to look, as text. ``store``: one of
+    STORE_STATES.
+    """
 
     healthy: bool
     phase: str
@@ -36,6 +40,8 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     heartbeat_age_ms: dict[str, int]
     lag: dict[str, int]
     day: int
+    warnings: list[str] = []
+    store: str = STORE_STATES[0]
 
 
 class Observed(Protocol):
@@ -111,6 +117,8 @@ class HealthWatch:
             released = load_acquire(self._cursors, pipeline.EVENT_RELEASED)
             if self._own.stuck_ns(service.pump.next_event, released, now_ns) > self._lag_ns:
                 problems.append(f"the API is {lag['api_events']:,} events behind")
+        state = int(self._counters[Counter.STORE_STATE * COUNTER_STRIDE])
+        store = STORE_STATES[min(state, len(STORE_STATES) - 1)]
         return Health(
             healthy=not problems,
             phase=phase,
@@ -118,6 +126,8 @@ class HealthWatch:
             heartbeat_age_ms=ages,
             lag=lag,
             day=self._day,
+            warnings=store_warnings(store),
+            store=store,
         )
 
     def _lag(self, service: Observed) -> dict[str, int]:
@@ -137,6 +147,15 @@ class HealthWatch:
             self._day = 0 if state is None else state.day
             self._phase_ns = now_ns
         return self._phase
+
+
+def store_warnings(store: str) -> list[str]:
+    """What there is to say of the store's state; nothing while it is as it should be."""
+    if store == "data error":
+        return ["Postgres refuses a row and gets no more; `exchange store check` says why"]
+    if store == "refused":
+        return ["the database is not this exchange's as it stands, and gets nothing; see the log"]
+    return ["Postgres is away; it is tried again"] if store == "retrying" else []
 
 
 def health_response(health: Health) -> web.Response:

@@ -351,7 +351,10 @@ class TimeAnswer(Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class HealthAnswer(Struct, kw_only=True, forbid_unknown_fields=True):
-    """problems: what is wrong, in words. Ages and lags of the core's stages."""
+    """problems: what is wrong, in words. Ages and lags of the core's stages.
+
+    warnings: what does not stop trading, in words. store: the state of the writer to Postgres.
+    """
 
     healthy: bool
     phase: str
@@ -359,3 +362,5 @@ class HealthAnswer(Struct, kw_only=True, forbid_unknown_fields=True):
     heartbeat_age_ms: dict[str, int]
     lag: dict[str, int]
     day: Count
+    warnings: list[str]
+    store: str

@@ -6,7 +6,8 @@ The map, in the order of the flow; each package's docstring lists its modules:
     settings/     the configuration files, decoded strictly
     daemon/       starts the stages, restarts them, stops them
     runtime/      what the daemon and its child processes share
-    stages/       the bodies of the child processes, and the compiler before them
+    compiler/     compiles everything before the first start
+    stages/       the bodies of the child processes
     core/         the shared memory between them: rings, cursors, counters
     access/       API keys and request signatures
     gateway/      order entry over TCP: the first producer of commands

@@ -16,7 +16,7 @@ Decision JRN-2.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -28,6 +28,7 @@ from journal.writer import JournalWriter
 from ringbuffer.atomics import load_acquire
 from ringbuffer.counters import set_value
 from ringbuffer.idle import WAIT_SCRATCH_WORDS
+from ringbuffer.jit import compile_for
 from ringbuffer.ring import publish
 
 # Duty cycles without a return to the interpreter: some milliseconds when each commits.
@@ -126,6 +127,18 @@ class JournalerAgent:
         publish(cursors, indices.command_durable, durable)
         publish(cursors, indices.event_released, released)
         self._count_segments()
+        self.compile()
+
+    def compile(self) -> None:
+        """Compile, or read back, all that the agent calls; nothing runs."""
+        compile_for(duty_cycle.duty_cycle, *self._duty_arguments())
+        compile_for(duty_cycle.serve, *self._serve_arguments(0))
+
+    def _duty_arguments(self) -> tuple[np.ndarray, np.ndarray, DutyState]:
+        return self.writer.state, self.archive.state, self.duty
+
+    def _serve_arguments(self, timeout_ms: int) -> tuple[Any, ...]:
+        return *self._duty_arguments(), timeout_ms, CYCLES, self._scratch
 
     def do_work(self, limit: int) -> int:
         """One duty cycle; slots made durable plus events released.
@@ -133,25 +146,12 @@ class JournalerAgent:
         Bounded by the largest frame and the event ring. ``limit`` does not divide a commit: each
         part would cost an fdatasync of its own. Raises ``FatalJournalError``.
         """
-        return self._handled(
-            int(duty_cycle.duty_cycle(self.writer.state, self.archive.state, self.duty))
-        )
+        return self._handled(int(duty_cycle.duty_cycle(*self._duty_arguments())))
 
     def serve(self, limit: int, timeout_ms: int) -> int:
         """Many duty cycles and sleeps without the interpreter (see ringbuffer/agent.py)."""
         assert self._serves, "needs an eventfd, a sleeping flag and a stop word"
-        return self._handled(
-            int(
-                duty_cycle.serve(
-                    self.writer.state,
-                    self.archive.state,
-                    self.duty,
-                    timeout_ms,
-                    CYCLES,
-                    self._scratch,
-                )
-            )
-        )
+        return self._handled(int(duty_cycle.serve(*self._serve_arguments(timeout_ms))))
 
     def _handled(self, code: int) -> int:
         """Work as it is; a full segment gets its successor; a failure is raised."""

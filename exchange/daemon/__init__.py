@@ -1,6 +1,8 @@
 """The daemon.
 
 daemon.py            one run: start, event loop, the core's restarts, end
+announcement.py      what it tells people when the exchange is ready
+compiler_process.py  the compiler, at a first start
 child_processes.py   all child processes, over one selector
 child_process.py     one of them
 restart_policy.py    when a stage outside the core restarts

@@ -24,7 +24,7 @@ import logging
 import os
 import selectors
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +32,9 @@ import msgspec
 
 from exchange.control.socket import Client, ControlSocket, Request
 from exchange.core.stage_names import CORE_STAGES, StageName
+from exchange.daemon.announcement import ready_lines
 from exchange.daemon.child_processes import ChildProcesses
+from exchange.daemon.compiler_process import CompilerProcess
 from exchange.daemon.listeners import Listeners
 from exchange.daemon.restart_policy import (
     FATAL_STATUSES,
@@ -75,22 +77,6 @@ class _StopRequested(Exception):
     """A graceful stop was asked for while the core was starting."""
 
 
-def ready_lines(addresses: Mapping[str, str], data_directory: Path) -> list[str]:
-    """The lines that the exchange prints for people when it is ready."""
-    lines = [
-        f"ready: order entry (SoupBinTCP 3.00, OUCH 4.2) listens on "
-        f"{addresses[ListenerName.ORDER_ENTRY]}; control socket and data in {data_directory}"
-    ]
-    if ListenerName.API in addresses:
-        lines.append(
-            f"trading page http://{addresses[ListenerName.API]}/ with REST /api/v1 and "
-            f"WebSocket /ws; health for probes http://{addresses[ListenerName.HEALTH]}/health"
-        )
-    if ListenerName.FEED in addresses:
-        lines.append(f"WebSocket feed ws://{addresses[ListenerName.FEED]}/ws")
-    return lines
-
-
 class Daemon:
     """One run of the exchange on one data directory; ``run`` returns when it has stopped."""
 
@@ -124,6 +110,7 @@ class Daemon:
         self._selector = selectors.DefaultSelector()
         self._stopping = False
         self._phase = "starting"
+        self._compiler: CompilerProcess | None = None
         self._core: Core | None = None
         self._control: ControlLoop | None = None
         self._day_number = 0
@@ -175,7 +162,7 @@ class Daemon:
                 self._children, self._settings, self._write_run_file
             )
             try:
-                self._compile()
+                self._compile(stack)
                 self._run_cores()
             except _StopRequested:
                 log.info("stopped while starting")
@@ -184,13 +171,36 @@ class Daemon:
                 self._kill_all()
             log.info("stopped")
 
-    def _compile(self) -> None:
-        from exchange.stages.compile import is_compiled, run_compiler
+    def _compile(self, stack: contextlib.ExitStack) -> None:
+        """Wait until trading is compiled; the compiler may go on with the rest beside it."""
+        from exchange.compiler.stamps import Part, is_compiled
 
-        if not is_compiled():
+        if is_compiled(Part.ALL):
+            return
+        self._compiler = CompilerProcess(self._selector)
+        stack.callback(self._compiler.close)
+        self._restart_policy.hold()
+        if not is_compiled(Part.TRADING):
             self._set_phase("compiling")
-            if not run_compiler(lambda: self._signals.stop):
+            if not self._compiler.wait_for_trading(lambda: self._signals.stop):
                 raise _StopRequested
+
+    def _look_at_compiler(self) -> None:
+        """Start the stages that wait for compiled code as soon as there is some.
+
+        Should the compiler have failed, each compiles for itself.
+        """
+        if self._compiler is None:
+            return
+        if self._compiler.failure is not None:
+            log.error(
+                "%s; the interfaces compile what they need themselves", self._compiler.failure
+            )
+        elif not self._compiler.finished:
+            return
+        self._compiler.close()
+        self._compiler = None
+        self._restart_policy.let_go()
 
     def _run_cores(self) -> None:
         while True:
@@ -266,6 +276,8 @@ class Daemon:
         )
         for line in ready_lines(addresses, self._data_directory):
             self._announce(line)
+        if self._restart_policy.held():
+            self._announce("first start: page, interfaces and feed answer once they are compiled")
         notify_systemd("READY=1")
         while not self._signals.stop:
             self._run_once()
@@ -354,6 +366,7 @@ class Daemon:
                 raise StageError(self._children.last_message(role, status), ExitStatus(status))
             raise CoreDied(self._children.describe_exit(role))
         self._kill_hung()
+        self._look_at_compiler()
         if not self._stopping:
             due_s = self._restart_policy.work()
             self._restart_due_s = None if due_s is None else time.monotonic() + due_s
@@ -451,6 +464,7 @@ class Daemon:
             day=self._day_number,
             restarts={"core": self._core_restarts.count} | self._restart_policy.restarts(),
             stages=self._children.states(),
+            compiling=self._restart_policy.held(),
         )
 
     def _handle_request(self, request: Request, client: Client) -> dict[str, Any] | None:

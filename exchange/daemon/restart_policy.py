@@ -18,6 +18,7 @@ Decision CTL-5.
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections import deque
 from collections.abc import Callable
@@ -120,6 +121,7 @@ class RestartPolicy:
         self._window_s = supervision.restart_window_ms / 1000
         self._limit = supervision.restart_limit
         self._began = False
+        self._held = False
         self._all = {
             role.name: _RoleState(role, RestartWindow(supervision.restart_limit, self._window_s))
             for role in roles_of(settings)
@@ -134,11 +136,30 @@ class RestartPolicy:
         """How often each was restarted alone."""
         return {str(name): state.restarts.count for name, state in self._all.items()}
 
+    def hold(self) -> None:
+        """Start no stage but order entry before ``let_go``: the compiler works for the others."""
+        self._held = True
+
+    def held(self) -> list[str]:
+        """The stages that are held."""
+        return [str(name) for name, state in self._all.items() if state.due_s == math.inf]
+
+    def let_go(self) -> None:
+        """Start the stages that were held."""
+        self._held = False
+        for state in self._all.values():
+            if state.due_s == math.inf:
+                state.due_s = time.monotonic()
+        self._changed()
+
     def launch(self) -> None:
         """Start all processes, so that their imports overlap with the core's start."""
         self._began = False
         for state in self._all.values():
-            self._launch(state)
+            if self._held and state.role.name != StageName.ORDER_ENTRY:
+                state.due_s = math.inf
+            else:
+                self._launch(state)
 
     def begin(self) -> None:
         """The core is ready: send all their specifications, also those that start later."""

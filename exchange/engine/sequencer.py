@@ -60,7 +60,7 @@ from exchange.records import COMMAND_FLAGS, COMMAND_KIND, COMMAND_TIMESTAMP_NS, 
 from ringbuffer.atomics import load_acquire
 from ringbuffer.counters import COUNTER_STRIDE, HISTOGRAM_WORDS, add, record_many, set_value
 from ringbuffer.idle import WAIT_SCRATCH_WORDS, announce_sleep, block, cancel_sleep, wake
-from ringbuffer.jit import JIT_DISABLED, jit
+from ringbuffer.jit import JIT_DISABLED, compile_for, jit
 from ringbuffer.ring import available, producer_may_wait, publish, room
 
 if JIT_DISABLED:
@@ -317,6 +317,7 @@ class MatcherAgent:
     ``cursors``, ``counters``, ``histograms``: sections of the core (exchange/core/region.py).
     ``wakeups``: eventfd of each agent by number, -1 = cannot be woken (int64[AGENTS]).
     ``limit``: the most slots that one duty cycle will ever be asked to take from one ring.
+    ``links``: from ``make_links``, which is called when they are not given (int64).
     All capacities are powers of two. Memory stays the caller's.
     """
 
@@ -334,6 +335,7 @@ class MatcherAgent:
         histograms: np.ndarray,
         wakeups: np.ndarray | Sequence[int],
         limit: int = 1024,
+        links: np.ndarray | None = None,
     ) -> None:
         for array in (command_ring, event_ring, *ingress.values()):
             if array.shape[0] < 4 or array.shape[0] & (array.shape[0] - 1):
@@ -367,7 +369,7 @@ class MatcherAgent:
             received=np.zeros(limit * len(ingress), np.int64),
             words=np.zeros(_SEQUENCER_WORDS, np.int64),
             clock=np.zeros(2, np.int64),
-            links=make_links(),
+            links=make_links() if links is None else links,
         )
 
     def on_start(self) -> None:
@@ -378,7 +380,12 @@ class MatcherAgent:
         publish(sequencer.cursors, COMMAND_APPLIED, int(scalars[NEXT_COMMAND]))
         publish(sequencer.cursors, EVENT_PUBLISHED, int(scalars[NEXT_EVENT]))
         publish(sequencer.cursors, NEXT_EXPIRY_SECOND, timer_second(scalars))
-        duty_cycle(self.state, sequencer, 0)
+        self.compile()
+
+    def compile(self) -> None:
+        """Compile, or read back, all that the agent calls; nothing runs."""
+        compile_for(duty_cycle, self.state, self._sequencer, 2)
+        compile_for(serve, *self._serve_arguments(2, 0))
 
     def do_work(self, limit: int) -> int:
         """One duty cycle over at most ``limit`` slots of each ingress ring (2 or more)."""
@@ -386,16 +393,12 @@ class MatcherAgent:
 
     def serve(self, limit: int, timeout_ms: int) -> int:
         """Many duty cycles and sleeps without the interpreter (see ringbuffer/agent.py)."""
-        return int(
-            serve(
-                self.state,
-                self._sequencer,
-                max(limit, 2),
-                self._eventfd,
-                timeout_ms,
-                CYCLES,
-                self._scratch,
-            )
+        return int(serve(*self._serve_arguments(max(limit, 2), timeout_ms)))
+
+    def _serve_arguments(self, limit: int, timeout_ms: int) -> tuple[Any, ...]:
+        return (
+            *(self.state, self._sequencer, limit, self._eventfd, timeout_ms),
+            *(CYCLES, self._scratch),
         )
 
     def on_close(self) -> None:

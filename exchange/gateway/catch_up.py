@@ -43,6 +43,7 @@ from exchange.gateway.session import (
     STATE_LIVE,
 )
 from exchange.records import EVENT
+from ringbuffer.jit import compile_for
 
 _CONNECTIONS_PER_PASS = 4
 
@@ -76,8 +77,9 @@ class CatchUp:
         )
 
     def compile(self) -> None:
-        """Compile the encoder before the first client comes, by encoding no event."""
-        encode_session(self.batch, 0, 0, self._encoding, 0)
+        """Compile, or read back, what serving a client that is behind calls; nothing runs."""
+        compile_for(encode_session, self.batch, 0, 0, self._encoding, 0)
+        compile_for(copy_events, self._duty, 0, 0, self.batch)
 
     def read(self, first: int, count: int, target: np.ndarray) -> int:
         """Copy up to ``count`` released events into ``target``, from the ring or the archive."""

@@ -75,6 +75,7 @@ from exchange.gateway.session_index import INDEX_INTERVAL_EVENTS, SessionStreams
 from exchange.gateway.symbols import add_instrument
 from exchange.records import word_text
 from ringbuffer.atomics import load_acquire
+from ringbuffer.jit import compile_for
 
 __all__ = ["OrderEntryAgent", "OrderEntryIdle", "OrderEntryParameters"]
 
@@ -188,10 +189,10 @@ class OrderEntryAgent:
         if self._eventfd >= 0:
             self._epoll.register(self._eventfd, edge)
         # Whoever was connected before us is not any more. Before anything that clients send: this
-        # cycle puts it into the ring. It also compiles what there is before the first client comes.
+        # cycle puts it into the ring.
         queue_disconnect(self.duty, 0)
         duty_cycle(self.duty, 0, False, 0)
-        self._catch_up.compile()
+        self.compile()
         self._connections.log(
             logging.INFO,
             "listening",
@@ -199,6 +200,14 @@ class OrderEntryAgent:
             events_read=int(self._words[EVENT_NEXT]),
             start_ms=(time.monotonic_ns() - started_ns) // MILLISECOND_NS,
         )
+
+    def compile(self) -> None:
+        """Compile, or read back, all that is called once clients come; nothing runs."""
+        compile_for(duty_cycle, self.duty, 0, True, 0)
+        compile_for(serve, self.duty, 0, 0, CYCLES)
+        compile_for(encode_batch, self.duty, 0)
+        compile_for(batch_room, self.duty, 0, 0)
+        self._catch_up.compile()
 
     def on_close(self) -> None:
         """Close every socket."""

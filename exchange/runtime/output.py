@@ -196,13 +196,18 @@ class QueuedStream(io.TextIOBase):
 
     encoding = "utf-8"
 
-    def __init__(self, writer: LineWriter) -> None:
+    def __init__(self, writer: LineWriter, descriptor: int) -> None:
         super().__init__()
         self.writer = writer
+        self._descriptor = descriptor
         self._partial = ""
 
     def writable(self) -> bool:
         return True
+
+    def isatty(self) -> bool:
+        """Whether people look at it: progress is shown as a bar there."""
+        return os.isatty(self._descriptor)
 
     def write(self, text: str) -> int:
         *lines, self._partial = (self._partial + text).split("\n")
@@ -268,9 +273,9 @@ def shield() -> None:
         return
     open_standard_descriptors()
     if _is(sys.stdout, 1):
-        sys.stdout = QueuedStream(_writer_of(1))
+        sys.stdout = QueuedStream(_writer_of(1), 1)
     if _is(sys.stderr, 2):
-        sys.stderr = QueuedStream(_writer_of(2))
+        sys.stderr = QueuedStream(_writer_of(2), 2)
         atexit.register(_finish)
 
 

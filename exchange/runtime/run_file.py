@@ -28,6 +28,7 @@ class RunState(msgspec.Struct, frozen=True, kw_only=True):
     """The daemon and its stages. order_entry: address:port. day: YYYYMMDD or 0.
 
     addresses: name -> address:port of every listener ("order_entry", "api", "health", "feed").
+    compiling: stages that start when the compiler has ended (first start).
     """
 
     pid: int
@@ -39,6 +40,7 @@ class RunState(msgspec.Struct, frozen=True, kw_only=True):
     day: int
     restarts: dict[str, int]
     stages: dict[str, StageState]
+    compiling: list[str] = []
 
 
 class RunFile:
@@ -58,6 +60,7 @@ class RunFile:
         day: int,
         restarts: dict[str, int],
         stages: dict[str, StageState],
+        compiling: list[str],
     ) -> None:
         """Replace the file. A full disk does not end the daemon here: the journal decides that."""
         state = RunState(
@@ -70,6 +73,7 @@ class RunFile:
             day=day,
             restarts=restarts,
             stages=stages,
+            compiling=compiling,
         )
         temporary = self._path.with_suffix(".new")
         try:

@@ -1,4 +1,4 @@
-"""The bodies of the child processes, one file a process, and the compiler before them.
+"""The bodies of the child processes, one file a process.
 
 main.py      entry point of every stage
 agents.py    matcher, journaler, order entry
@@ -6,5 +6,4 @@ api.py       REST and WebSocket
 feed.py      a feed worker
 store.py     Postgres
 wiring.py    makes the agents from the settings
-compile.py   compiles everything before the first start
 """

@@ -102,6 +102,15 @@ def forget_literals(compiled: Any) -> None:
     compiled.get_call_template = get_call_template_without_literals
 
 
+def compile_for(function: Callable[..., Any], *arguments: Any) -> None:
+    """Compile ``function``, or read its code back, for arguments of these types; it does not run.
+
+    Nothing happens with the JIT disabled.
+    """
+    if not JIT_DISABLED:
+        cast(Any, function).compile(tuple(numba.typeof(each) for each in arguments))
+
+
 def jit(function: Function) -> Function:
     """Compile ``function`` in nopython mode, cached, without the interpreter lock."""
     return _compile(function)

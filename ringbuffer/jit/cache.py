@@ -178,6 +178,11 @@ def write(name: str, data: bytes) -> None:
             )
 
 
+def touch(name: str) -> None:
+    """Make the empty file ``name`` in the user's directory, as ``write`` does."""
+    write(name, b"")
+
+
 def prune(kept_days: int = _KEPT_DAYS) -> int:
     """Remove files that nobody has used for ``kept_days``; how many."""
     removed = 0

@@ -20,7 +20,7 @@ Decision PKG-7.
 from __future__ import annotations
 
 import typing
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar, cast
 
 import numba
@@ -245,10 +245,9 @@ class FunctionTable(Described):
         """Every function that has been decorated, by slot."""
         return sorted(self._functions, key=lambda name: self._functions[name].slot)
 
-    def compile(self, names: Sequence[str]) -> Iterator[str]:
-        """Compile, or read back, the functions ``names``; yields each before its turn."""
+    def compile(self, names: Sequence[str]) -> None:
+        """Compile, or read back, the functions ``names``."""
         for name in names:
-            yield name
             function = self._functions[name]
             if not self.addresses[function.slot]:
                 self.addresses[function.slot] = self._address(function)
@@ -275,8 +274,7 @@ class FunctionTable(Described):
         """Fill every slot. Raises RuntimeError when a slot stays empty."""
         if self._linked:
             return
-        for _ in self.compile(self.names()):
-            pass
+        self.compile(self.names())
         empty = [name for name, slot in self.slots.items() if not self.addresses[slot]]
         if empty:
             raise RuntimeError(f"the table {self.name} has no function for {', '.join(empty)}")

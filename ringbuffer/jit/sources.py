@@ -1,6 +1,6 @@
 """The sources that compiled code can depend on, and their hash.
 
-Who uses it: the compiler (``exchange/stages/compile.py``), whose stamp says that everything has
+Who uses it: the compiler (``exchange/compiler/stamps.py``), whose stamps say that everything has
 been compiled for these sources. Single functions have keys of their own (``cache_key.py``).
 
 Decision PKG-2.

@@ -28,6 +28,7 @@ from ringbuffer.region import SHARED_MEMORY_DIRECTORY, Region
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DATA = "data"  # in the folder: the exchange's data directory
+LOG = "daemon.log"  # in the folder: what the daemon writes
 LOCK = ".lock"
 START_DEADLINE_S = 600.0  # the first start of a source tree compiles
 STOP_DEADLINE_S = 120.0
@@ -74,13 +75,12 @@ def _remove_abandoned(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def running(folder: Path, settings: Path) -> Iterator[tuple[subprocess.Popen[bytes], RunState]]:
-    """Start ``exchange run`` with ``settings`` on the folder's data directory, wait until it runs.
+def started(folder: Path, settings: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Start ``exchange run`` with ``settings`` on the folder's data directory; its log: ``LOG``.
 
-    Stopped at the end of the block. Raises ExchangeFailed when it does not start.
+    Stopped at the end of the block. Raises ExchangeFailed when it leaves shared memory behind.
     """
-    log = folder / "daemon.log"
-    with log.open("wb") as output:
+    with (folder / LOG).open("wb") as output:
         process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "exchange.cli", "run"),
@@ -92,12 +92,22 @@ def running(folder: Path, settings: Path) -> Iterator[tuple[subprocess.Popen[byt
             preexec_fn=functools.partial(die_with_parent, os.getpid()),
         )
     try:
-        yield process, _wait_until_running(process, folder / DATA, log)
+        yield process
     finally:
         _stop(process)
     left = SHARED_MEMORY_DIRECTORY / region_name((folder / DATA).resolve())
     if left.exists():
         raise ExchangeFailed(f"the exchange left {left} behind")
+
+
+@contextlib.contextmanager
+def running(folder: Path, settings: Path) -> Iterator[tuple[subprocess.Popen[bytes], RunState]]:
+    """As ``started``; the block begins when all stages are ready.
+
+    Raises ExchangeFailed when that does not come.
+    """
+    with started(folder, settings) as process:
+        yield process, _wait_until_running(process, folder / DATA, folder / LOG)
 
 
 def _wait_until_running(process: subprocess.Popen[bytes], data: Path, log: Path) -> RunState:
@@ -112,6 +122,7 @@ def _wait_until_running(process: subprocess.Popen[bytes], data: Path, log: Path)
         if (
             state is not None
             and state.phase == "running"
+            and not state.compiling
             and all(stage.ready for stage in state.stages.values())
         ):
             return state

@@ -80,7 +80,7 @@ class Leg:
 LEGS = (
     Leg("lint", (PYTHON, "-m", "ruff", "check", ".")),
     Leg("format", (PYTHON, "-m", "ruff", "format", "--check", ".")),
-    Leg(COMPILED, (PYTHON, "-m", "exchange.stages.compile")),
+    Leg(COMPILED, (PYTHON, "-m", "exchange.compiler")),
     # while the compiler has one processor
     Leg("types", (PYTHON, "-m", "mypy")),
     Leg(

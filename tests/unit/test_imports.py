@@ -13,7 +13,7 @@ PACKAGES = ("ringbuffer", "journal", "exchange", "replay")  # each may import th
 # Programs: started by a user, by the daemon or by a script; nothing needs to import them.
 ENTRY_POINTS = {
     "exchange.cli",
-    "exchange.stages.compile",
+    "exchange.compiler.__main__",
     "exchange.daemon.daemon",
     "exchange.stages.main",
     "replay.cli",

@@ -460,7 +460,7 @@ def _words(array: np.ndarray) -> np.ndarray:
 
 
 def compile_accounts() -> None:
-    """Compile (or read back) all that an account model calls: ``exchange/stages/compile.py``."""
+    """Compile (or read back) all that an account model calls: ``exchange/compiler/units.py``."""
     two = AccountModelCapacity(
         accounts=2, sessions=2, instruments=2, positions=2, orders=2, fills=2
     )

@@ -373,7 +373,7 @@ class MarketModel:
 
 
 def compile_market() -> None:
-    """Compile (or read back) all that a market model calls: ``exchange/stages/compile.py``."""
+    """Compile (or read back) all that a market model calls: ``exchange/compiler/units.py``."""
     model = MarketModel(2)
     model.apply(np.zeros(1, EVENT))
     best_levels(model._arrays, 0, 0, model._levels)

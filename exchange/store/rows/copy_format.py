@@ -133,6 +133,11 @@ def _table(name: str, **columns: str) -> Table:
     return Table(name, tuple(columns.items()))
 
 
+def compile_rows() -> None:
+    """Compile (or read back) the writer of rows: ``exchange/compiler/units.py``."""
+    _table("nothing", number="int8").encode([np.zeros(1, np.int64)], Texts())
+
+
 ORDER_EVENTS = _table(
     "order_events",
     sequence="int8",

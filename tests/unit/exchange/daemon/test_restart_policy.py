@@ -120,6 +120,29 @@ def test_roles_of_the_configuration() -> None:
     assert names(feed={"workers": 2})[2:4] == ["feed_1", "feed_2"]
 
 
+def test_stages_that_need_the_compiler_start_when_it_has_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr(module, "time", clock)
+    children = FakeChildProcesses(clock)
+    told: list[str] = []
+    policy = RestartPolicy(children, settings(), lambda: told.append("changed"))  # type: ignore[arg-type]
+    policy.hold()
+    policy.launch()
+    policy.begin()
+    children.stages["order_entry"].ready = object()
+    assert children.launched == ["order_entry"] == children.specs_sent, "trading waits for nobody"
+    assert policy.held() == ["api", "store"]
+    clock.now_s += 3600.0
+    policy.work()
+    assert children.launched == ["order_entry"]
+    policy.let_go()
+    assert policy.held() == [] and told
+    policy.work()
+    assert children.launched == ["order_entry", "api", "store"] == children.specs_sent
+
+
 def test_niceness_is_the_configuration_s() -> None:
     found = roles_of(settings(api={"nice": 5}, store={"nice": 7}))
     assert [(role.name, role.nice) for role in found] == [

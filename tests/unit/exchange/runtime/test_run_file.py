@@ -22,6 +22,7 @@ def write(directory: Path, **changes: Any) -> RunFile:
         "day": 20261120,
         "restarts": {"core": 0, "api": 2},
         "stages": {"matcher": StageState(pid=7, cpus=[1], ready=True, started=1.5)},
+        "compiling": ["api"],
     }
     file.write(**(fields | changes))
     return file
@@ -33,7 +34,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert state is not None
     assert (state.pid, state.phase, state.day) == (os.getpid(), "running", 20261120)
     assert state.stages["matcher"] == StageState(pid=7, cpus=[1], ready=True, started=1.5)
-    assert state.restarts == {"core": 0, "api": 2}
+    assert state.restarts == {"core": 0, "api": 2} and state.compiling == ["api"]
 
 
 def test_programs_read_it_as_json(tmp_path: Path) -> None:
@@ -54,6 +55,7 @@ def test_the_start_stays_when_it_is_written_again(tmp_path: Path) -> None:
         day=0,
         restarts={},
         stages={},
+        compiling=[],
     )
     second = read_run_file(tmp_path)
     assert first is not None and second is not None
@@ -76,5 +78,5 @@ def test_a_broken_file_is_no_file(tmp_path: Path, content: bytes) -> None:
 
 def test_a_directory_that_cannot_be_written_does_not_raise(tmp_path: Path) -> None:
     file = RunFile(tmp_path / "gone")
-    file.write(phase="", name="", order_entry="", addresses={}, day=0, restarts={}, stages={})
+    file.write(phase="", name="", order_entry="", addresses={}, day=0, restarts={}, stages={}, compiling=[])
     assert read_run_file(tmp_path / "gone") is None

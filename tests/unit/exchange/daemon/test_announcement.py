@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from exchange.daemon.daemon import ready_lines
+from exchange.daemon.announcement import ready_lines
 
 DATA = Path("/data")
 

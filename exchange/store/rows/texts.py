@@ -44,7 +44,8 @@ class Texts:
     def arrays(self) -> tuple[np.ndarray, np.ndarray]:
         """(all texts joined, their places), see ``kernel.write_rows``."""
         if len(self._places) != len(self._parts) + 1:
-            self._joined = np.frombuffer(b"".join(self._parts), np.uint8)
+            # writable, as the empty array is: the kernel is compiled for one type
+            self._joined = np.frombuffer(bytearray(b"".join(self._parts)), np.uint8)
             self._places = np.zeros(len(self._parts) + 1, np.int64)
             np.cumsum([len(part) for part in self._parts], out=self._places[1:])
         return self._joined, self._places

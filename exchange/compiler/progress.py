@@ -43,7 +43,8 @@ class Progress(msgspec.Struct, frozen=True):
 class ProgressDisplay:
     """A bar on a terminal; without one a line now and then, through ``say``."""
 
-    def __init__(self, say: Callable[[str], None], output: TextIO = sys.stderr) -> None:
+    def __init__(self, say: Callable[[str], None], output: TextIO | None = None) -> None:
+        output = output or sys.stderr
         self._say = say
         self._bar: Any = None
         self._said_s = 0.0

@@ -81,8 +81,7 @@ __all__ = ["OrderEntryAgent", "OrderEntryIdle", "OrderEntryParameters"]
 
 _ACCEPTS_PER_PASS = 64
 _ACCEPT_RETRY_NS = 100 * MILLISECOND_NS
-# Duty cycles without a return to the interpreter: some milliseconds when each is full.
-CYCLES = 64
+CYCLES = 64  # without a return to the interpreter: some milliseconds when each is full
 
 
 class OrderEntryAgent:

@@ -27,7 +27,7 @@ def test_a_stream_hands_over_whole_lines(
     tmp_path: Path, written: list[str], expected: bytes
 ) -> None:
     sink = FileSink(tmp_path / "file")
-    stream = QueuedStream(LineWriter(sink))
+    stream = QueuedStream(LineWriter(sink), 2)
     for text in written:
         stream.write(text)
     stream.flush()

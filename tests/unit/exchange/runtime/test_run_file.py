@@ -78,5 +78,7 @@ def test_a_broken_file_is_no_file(tmp_path: Path, content: bytes) -> None:
 
 def test_a_directory_that_cannot_be_written_does_not_raise(tmp_path: Path) -> None:
     file = RunFile(tmp_path / "gone")
-    file.write(phase="", name="", order_entry="", addresses={}, day=0, restarts={}, stages={}, compiling=[])
+    file.write(
+        phase="", name="", order_entry="", addresses={}, day=0, restarts={}, stages={}, compiling=[]
+    )
     assert read_run_file(tmp_path / "gone") is None

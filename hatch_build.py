@@ -8,7 +8,7 @@ tested with the page, or nothing.
     hatch_build.py --check       exit status 0 if the file is in place
     hatch_build.py WHEEL         takes it out of the wheel
 
-Decision PAG-1.
+Decisions PAG-1 and PKG-9.
 """
 
 from __future__ import annotations
@@ -16,11 +16,13 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import sys
+import sysconfig
 import zipfile
 from pathlib import Path
 from typing import Any
 
 IN_WHEEL = "lightweight_charts/js/lightweight-charts.js"
+COMPILED = "ringbuffer/jit/shipped"  # compiled code that the wheel carries (scripts/build)
 IN_PACKAGE = "exchange/web/static/vendor/lightweight-charts.js"
 SHA256 = "a7d4221516c7ea0bb0cc17d605df8848c1c748517a2ca43c2ce1a95ddb159006"
 
@@ -56,13 +58,25 @@ def from_environment() -> bytes:
     return (Path(package.submodule_search_locations[0]).parent / IN_WHEEL).read_bytes()
 
 
+def compiled_tag() -> str:
+    """The tag of a wheel that carries code compiled by this Python on this machine."""
+    python = f"cp{sys.version_info[0]}{sys.version_info[1]}"
+    return f"{python}-none-{sysconfig.get_platform().replace('-', '_').replace('.', '_')}"
+
+
 class CustomBuildHook(BuildHookInterface):  # type: ignore[misc]
     """Called by hatchling before a wheel (also an editable one) is made."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Put the file where the wheel, or the checkout, has its static files."""
+        """Put the file where the wheel, or the checkout, has its static files.
+
+        A wheel with compiled code in it is for one Python version and one kind of machine.
+        """
         if not in_place(Path(self.root)):
             put(Path(self.root), from_environment())
+        if (Path(self.root) / COMPILED).is_dir():
+            build_data["pure_python"] = False
+            build_data["tag"] = compiled_tag()
 
 
 def main(arguments: list[str]) -> int:

@@ -169,9 +169,9 @@ def _run(options: argparse.Namespace) -> int:
 
 def _demo(options: argparse.Namespace) -> int:
     from exchange.demo import run
-    from exchange.settings import ROOT
+    from exchange.settings import SHIPPED
 
-    config = options.config or ROOT / "config" / "demo" / "exchange.toml"
+    config = options.config or SHIPPED / "demo" / "exchange.toml"
     beside = Path(sys.executable).with_name("exchange")  # of the virtual environment
     here = os.path.relpath(beside) if beside.exists() else "exchange"
     return run.run(options.data_dir, config, seed=options.seed, command=here)

@@ -39,6 +39,7 @@ from exchange.settings.toml_file import convert, problem, read_toml
 __all__ = [
     "DEFAULT_FILE",
     "ROOT",
+    "SHIPPED",
     "Account",
     "Configuration",
     "CpuSection",
@@ -61,7 +62,13 @@ __all__ = [
 ]
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-DEFAULT_FILE = ROOT / "config" / "exchange.toml"
+# in a checkout the folder that people read, in an installed package its data
+SHIPPED = next(
+    folder
+    for folder in (Path(__file__).resolve().parent / "shipped", ROOT / "config")
+    if folder.is_dir()
+)
+DEFAULT_FILE = SHIPPED / "exchange.toml"
 FINEST_DECIMALS = 8
 
 

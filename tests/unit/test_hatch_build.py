@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import re
+import sys
+import tomllib
 import zipfile
 from pathlib import Path
 from types import ModuleType
@@ -59,3 +61,17 @@ def test_build_and_set_up_take_the_same_version() -> None:
         (ROOT / "pyproject.toml").read_text() + (ROOT / "requirements-page.txt").read_text(),
     )
     assert len(pinned) == 2 and len(set(pinned)) == 1
+
+
+def test_the_package_pins_what_was_tested():
+    """Direct dependencies in the package have the versions of requirements.txt."""
+    lines = (ROOT / "requirements.txt").read_text().splitlines()
+    tested = dict(line.split("==") for line in lines if "==" in line)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    pinned = dict(each.replace("[binary]", "").split("==") for each in project["dependencies"])
+    assert pinned == {name: tested[name] for name in pinned}
+
+
+def test_a_wheel_with_compiled_code_is_for_one_python(hook):
+    version = f"{sys.version_info[0]}{sys.version_info[1]}"
+    assert hook.compiled_tag().startswith(f"cp{version}-none-linux_")

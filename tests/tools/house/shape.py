@@ -124,7 +124,7 @@ def modules_without_test() -> list[Place]:
     found = []
     for source in product():
         folder, _, file = source.path.rpartition("/")
-        mirrored = f"tests/unit/{folder}/test_{file.removeprefix('_')}"
+        mirrored = f"tests/unit/{folder}/test_{file.strip('_').replace('__.py', '.py')}"
         has_code = any(isinstance(node, Function) for node in ast.walk(source.tree))
         if has_code and file != "__init__.py" and mirrored not in paths:
             found.append(source.place(1, f"no {mirrored}"))

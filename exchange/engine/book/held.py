@@ -49,7 +49,7 @@ def hold_order(view: Any, slot: int) -> None:
     """Put a new order, which has its slot and all its words, at the tail of the list: HELD.
 
     What it has open is its whole open quantity (an iceberg hides nothing yet). What it still needs
-    once it is released is in its cold words: minimum quantity, display quantity, stop price.
+    once it is approved is in its cold words: minimum quantity, display quantity, stop price.
     """
     scalars = view.scalars
     tail = get(scalars, HELD_TAIL)

@@ -126,7 +126,9 @@ def freeze_at(view: Any, holding: Holding, side: int, price: int, quantity: int)
 
 
 @jit_inline_internal
-def release_at(view: Any, holding: Holding, side: int, price: int, before: int, after: int) -> None:
+def unfreeze_at(
+    view: Any, holding: Holding, side: int, price: int, before: int, after: int
+) -> None:
     """A live order's open quantity shrinks: return what it no longer needs; at 0 it is gone."""
     adjust_at(view, holding, side, price, before, after)
     if after == 0:
@@ -143,10 +145,10 @@ def holding_of(view: Any, slot: int) -> Holding:
 
 
 @jit_inline_internal
-def release_order(view: Any, slot: int, before: int, after: int) -> None:
-    """As ``release_at``, of the live order in ``slot``."""
+def unfreeze_order(view: Any, slot: int, before: int, after: int) -> None:
+    """As ``unfreeze_at``, of the live order in ``slot``."""
     holding = holding_of(view, slot)
-    release_at(view, holding, order_side(view, slot), order_price(view, slot), before, after)
+    unfreeze_at(view, holding, order_side(view, slot), order_price(view, slot), before, after)
 
 
 @jit_inline_internal

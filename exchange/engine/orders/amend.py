@@ -10,7 +10,7 @@ from exchange.engine.book.live_order import account_of_order, executed_of, whole
 from exchange.engine.book.order_pool import give_back_slot
 from exchange.engine.book.tokens import token_key, token_probe
 from exchange.engine.money.cancel_ratio import count_cancel
-from exchange.engine.money.clearing import Holding, adjust_at, holding_of, release_order
+from exchange.engine.money.clearing import Holding, adjust_at, holding_of, unfreeze_order
 from exchange.engine.orders.risk import may_short, position_limit
 from exchange.engine.state.events import emit_cancel_rejected, emit_order_report
 from exchange.engine.state.functions import engine_function
@@ -54,7 +54,7 @@ def live_order(view: Any, hashed: int, token_0: int, tail: int, session: int) ->
 @jit_inline_internal
 def _cancel_at_once(view: Any, slot: int, reason: int) -> None:
     whole = whole_open(view, slot)
-    release_order(view, slot, whole, 0)
+    unfreeze_order(view, slot, whole, 0)
     level = remove_order(view, slot)
     emit_order_report(view, EventKind.CANCELED, reason, slot, level, whole, 0)
     give_back_slot(view, slot)
@@ -100,7 +100,7 @@ def apply_cancel(view: Any, slot: int, total: int, is_user: bool) -> None:
             count_cancel(view, account)
         return
     reduce_open(view, slot, before - kept)
-    release_order(view, slot, before, kept)
+    unfreeze_order(view, slot, before, kept)
     level = told_level(view, slot)
     emit_order_report(
         view, EventKind.CANCELED, CancelReason.USER, slot, level, before - kept, kept

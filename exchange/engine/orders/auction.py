@@ -26,7 +26,7 @@ from exchange.engine.book.book import book_of, remove_order
 from exchange.engine.book.levels import level_of, next_worse_key
 from exchange.engine.book.live_order import add_executed, whole_open
 from exchange.engine.book.order_pool import give_back_slot, order_id_place
-from exchange.engine.money.clearing import Party, holding_of, release_at, settle_at
+from exchange.engine.money.clearing import Party, holding_of, settle_at, unfreeze_at
 from exchange.engine.orders.breaker import breaker_auction
 from exchange.engine.state.control_events import emit_auction
 from exchange.engine.state.events import (
@@ -256,10 +256,10 @@ def _clear_pair(view: Any, bid: int, ask: int, price: int, quantity: int) -> Non
         Party(seller.account_at, seller.position_at, fee_ppm), price, quantity,
     )  # fmt: skip
     before = whole_open(view, bid)
-    release_at(view, buyer, Side.BUY, order_price(view, bid), before, before - quantity)
+    unfreeze_at(view, buyer, Side.BUY, order_price(view, bid), before, before - quantity)
     before = whole_open(view, ask)
     side = order_side(view, ask)
-    release_at(view, seller, side, order_price(view, ask), before, before - quantity)
+    unfreeze_at(view, seller, side, order_price(view, ask), before, before - quantity)
 
 
 @jit_inline_internal

@@ -18,8 +18,8 @@ from exchange.engine.money.clearing import (
     Party,
     adjust_at,
     count_live_at,
-    release_order,
     settle_at,
+    unfreeze_order,
 )
 from exchange.engine.money.positions import position_find
 from exchange.engine.orders.breaker import breaker_trade
@@ -130,7 +130,7 @@ def _decrement(view: Any, resting: int, quantity: int, aggressor: Aggressor) -> 
     level = order_level(view, resting)
     prevented = min(quantity, shown)
     rest = whole - prevented
-    release_order(view, resting, whole, rest)
+    unfreeze_order(view, resting, whole, rest)
     if rest == 0:
         remove_order(view, resting)
     else:
@@ -160,7 +160,7 @@ def prevent(view: Any, mode: int, resting: int, quantity: int, aggressor: Aggres
     if mode != SelfTradePrevention.CANCEL_INCOMING:
         whole = whole_open(view, resting)
         level = order_level(view, resting)
-        release_order(view, resting, whole, 0)
+        unfreeze_order(view, resting, whole, 0)
         remove_order(view, resting)
         _tell_resting(view, resting, level, whole, 0, prevented, aggressor.order_id)
         give_back_slot(view, resting)

@@ -1,4 +1,4 @@
-"""An order that has lived already enters the market: a stop that triggers, a held order released.
+"""An order that has lived already enters the market: a stop that triggers, a held order approved.
 
 It has its slot, its place in the table of order ids, its expiry and its frozen funds, and is in no
 list. It trades as the aggressor under its own order id and token; then it rests or ends.
@@ -14,7 +14,7 @@ from exchange.engine.book.levels import can_rest
 from exchange.engine.book.live_order import account_of_order, add_executed
 from exchange.engine.book.order_pool import give_back_slot
 from exchange.engine.book.stops import look_for_due_stops
-from exchange.engine.money.clearing import release_order
+from exchange.engine.money.clearing import unfreeze_order
 from exchange.engine.orders.matching import PREVENTED, TRIPPED, could_trade, match
 from exchange.engine.state.events import aggressor_of, emit_order_event, emit_order_report
 from exchange.engine.state.functions import engine_function
@@ -45,7 +45,7 @@ from ringbuffer.jit import jit_inline_internal
 @engine_function
 def end_order(view: Any, slot: int, whole: int, left: int, reason: int) -> None:
     """Cancel what is ``left`` of an order in no list whose funds are frozen for ``whole``."""
-    release_order(view, slot, whole, 0)
+    unfreeze_order(view, slot, whole, 0)
     emit_order_report(view, EventKind.CANCELED, reason, slot, 0, left, 0)
     forget_order(view, slot)
     give_back_slot(view, slot)
@@ -58,14 +58,14 @@ def _rest(view: Any, slot: int, book: int, key: int, whole: int, left: int) -> N
         end_order(view, slot, whole, left, CancelReason.SYSTEM)
         return
     if left != whole:
-        release_order(view, slot, whole, left)
+        unfreeze_order(view, slot, whole, left)
     level = join_book(view, slot, book, key, left)
     emit_order_event(view, EventKind.RESTED, slot, level, order_open(view, slot), left)
 
 
 @jit_inline_internal
 def _may_trade(view: Any, slot: int, book: int, key: int, whole: int) -> bool:
-    """Whether a released order goes on to match; if not, it has rested or ended here."""
+    """Whether an approved order goes on to match; if not, it has rested or ended here."""
     limit_key = ASK_MIRROR - key
     minimum = order_minimum_quantity(view, slot)
     if in_auction(view, order_instrument(view, slot) * INSTRUMENT_WORDS):
@@ -95,9 +95,9 @@ def _rests(view: Any, slot: int) -> bool:
 
 @engine_function
 def re_enter(view: Any, slot: int, triggered: bool) -> None:
-    """A stop that has ``triggered``, from Rule continuous-matching on, or a held order released.
+    """A stop that has ``triggered``, from Rule continuous-matching on, or a held order approved.
 
-    The released order goes on from Rule auction-rest.
+    The approved order goes on from Rule auction-rest.
     """
     instrument = order_instrument(view, slot)
     whole = order_open(view, slot)
@@ -113,7 +113,7 @@ def re_enter(view: Any, slot: int, triggered: bool) -> None:
     end = get(view.scalars, MATCH_END)
     traded = get(view.scalars, MATCH_TRADED)
     if left == 0 or end == PREVENTED:
-        release_order(view, slot, whole, 0)
+        unfreeze_order(view, slot, whole, 0)
         forget_order(view, slot)
         give_back_slot(view, slot)
     elif end == TRIPPED:

@@ -12,7 +12,7 @@ from exchange.engine.book.book import remove_order
 from exchange.engine.book.live_order import whole_open
 from exchange.engine.book.order_pool import give_back_slot
 from exchange.engine.book.tokens import token_hash, token_insert, token_key, token_probe
-from exchange.engine.money.clearing import release_order
+from exchange.engine.money.clearing import unfreeze_order
 from exchange.engine.orders.amend import cancel_whole
 from exchange.engine.orders.checks import (
     check_access,
@@ -65,7 +65,7 @@ def replaced_of(view: Any, slot: int) -> Replaced:
 @jit_inline_internal
 def _take_out(view: Any, slot: int, whole: int) -> None:
     """REMOVED: the order in ``slot``, ``whole`` open, leaves its place to another."""
-    release_order(view, slot, whole, 0)
+    unfreeze_order(view, slot, whole, 0)
     level = remove_order(view, slot)
     emit_order_event(view, EventKind.REMOVED, slot, level, whole, 0)
     give_back_slot(view, slot)

@@ -81,7 +81,7 @@ from exchange.records import (
 from journal import xxh64
 from ringbuffer.idle import wake
 from ringbuffer.jit import jit_inline_internal
-from ringbuffer.ring import maximum_batch, publish
+from ringbuffer.ring import maximum_batch, publish, room
 
 CHECKPOINT_INTERVAL = 4096
 IDENTITY_MASK = ~(
@@ -179,11 +179,12 @@ def wait_for_room(view: Any) -> None:
         publish(cursors, EVENT_PUBLISHED, event)
         wake(cursors, _JOURNALER_SLEEPING, get(view.wakeups, _JOURNALER))
     waited = False
+    capacity = get(scalars, EVENT_MASK) + 1
     while True:
-        # acquire: the journaler has finished reading the slots before we reuse them
-        limit = get_acquire(view.cursors, EVENT_RELEASED) + get(scalars, EVENT_MASK)
-        put(scalars, EVENT_LIMIT, min(limit, event + maximum_batch(get(scalars, EVENT_MASK) + 1)))
-        if event < limit:
+        # the last slot stays free
+        free = room(cursors, EVENT_RELEASED, event, capacity) - 1
+        put(scalars, EVENT_LIMIT, event + min(free, maximum_batch(capacity)))
+        if free > 0:
             return
         if get(scalars, ABORTED) != 0:
             return

@@ -1,7 +1,8 @@
 """Events as rows: ``order_events`` (all of them), ``trades``, and what they define.
 
 Who uses it: the encoder and the check. Everything here follows from the events alone; names and
-accounts come from the definitions among them (``StoreNames``), which never change once they are made.
+accounts come from the definitions among them (``StoreNames``), which never change once they are
+made.
 Columns are built with numpy, rows by compiled code: 0.3 us an event.
 """
 

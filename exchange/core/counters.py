@@ -152,6 +152,9 @@ class Counter(IntEnum):
     FEED_4_LOG_LINES_LOST = 104
     STORE_LOG_LINES_LOST = 105
 
+    # Order entry gateway (order entry).
+    CONNECTIONS_THROTTLED = 106  # gauge: their bytes wait for their session's rate
+
 
 # refused: what is in the database is not this exchange's; data error: it refuses a row of ours
 STORE_STATES = (

@@ -78,6 +78,7 @@ TIMER_NS = 9  # when the clocks were looked at last
 CONNECTIONS_USED = 10  # connections from this number on have never been used
 WOKEN = 12  # 1: our eventfd was written since the last cycle returned
 VERDICT = 13  # 1: a password has been checked; set by the checking thread before it wakes us
+THROTTLED = 14  # connections whose bytes wait for their session's rate, in the latest pass
 WORDS = 16
 
 # Words of `limits` (int64): set once.

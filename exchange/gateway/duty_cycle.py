@@ -22,6 +22,7 @@ from exchange.gateway.arrays import (
     LIMIT_STALL_NS,
     LIMIT_TIMER_NS,
     NOTICES,
+    THROTTLED,
     TIMER_NS,
     VERDICT,
     WOKEN,
@@ -29,7 +30,12 @@ from exchange.gateway.arrays import (
     Notice,
 )
 from exchange.gateway.delivery import encode_released, send_waiting
-from exchange.gateway.intake import poll_sockets, publish_disconnects, receive_ready
+from exchange.gateway.intake import (
+    THROTTLE_MS,
+    poll_sockets,
+    publish_disconnects,
+    receive_ready,
+)
 from exchange.gateway.notices import ending_notice
 from exchange.gateway.output_buffers import mark_dirty
 from exchange.gateway.protocol import soupbintcp
@@ -127,6 +133,7 @@ def duty_cycle(duty: DutyState, limit: int, intake: bool, timeout_ms: int) -> in
     if now_ns - words[TIMER_NS] >= duty.limits[LIMIT_TIMER_NS]:
         words[TIMER_NS] = now_ns
         set_value(duty.counters, Counter.ORDER_ENTRY_HEARTBEAT_NS, now_ns)
+        set_value(duty.counters, Counter.CONNECTIONS_THROTTLED, words[THROTTLED])
         check_timers(duty, now_ns)
     work += send_waiting(duty, now_ns)
     work += words[NOTICES] + words[HANDOVER] + words[WOKEN]
@@ -169,7 +176,8 @@ def serve(duty: DutyState, limit: int, timeout_ms: int, cycles: int) -> int:
         total += work
         woken = 1
         if work == 0 and not needs_python(duty):
-            woken = poll_sockets(duty, timeout_ms)
+            throttled = duty.words[THROTTLED] != 0
+            woken = poll_sockets(duty, min(timeout_ms, THROTTLE_MS) if throttled else timeout_ms)
         cancel_sleep(duty.cursors, _OWN_SLEEPING)
         # a timeout, or a signal: its handler is Python's
         if woken == 0 or needs_python(duty):

@@ -341,7 +341,9 @@ def encode_live(events: np.ndarray, count: int, streams: Streams, midnight_ns: i
             if not right:
                 result[ENCODED_STATUS] = STATUS_MISMATCH
                 return i
-        elif kind >= EventKind.INSTRUMENT_DEFINED and kind <= EventKind.DAY_ENDED:
+        elif (
+            kind >= EventKind.INSTRUMENT_DEFINED and kind <= EventKind.DAY_ENDED
+        ) or kind == EventKind.PARAMETER_SET:
             result[ENCODED_STATUS] = STATUS_CONTROL
             return i
     return count

@@ -10,8 +10,9 @@ import os
 import numpy as np
 
 from exchange.core import pipeline
+from exchange.gateway.arrays import THROTTLED
 from exchange.gateway.connections import Connections
-from exchange.gateway.intake import poll_sockets
+from exchange.gateway.intake import THROTTLE_MS, poll_sockets
 from ringbuffer.atomics import load_acquire
 from ringbuffer.idle import announce_sleep, cancel_sleep
 
@@ -38,6 +39,8 @@ class OrderEntryIdle:
         timeout_ms = self._timeout_ms
         if self._connections.sockets:
             timeout_ms = min(timeout_ms, self._connections.parameters.timer_interval_ms)
+        if self._connections.duty.words[THROTTLED]:
+            timeout_ms = min(timeout_ms, THROTTLE_MS)
         if load_acquire(self._cursors, pipeline.STOP_INTAKE) != 0:
             timeout_ms = 1  # the end of the last command wakes nobody if it has no events
         poll_sockets(self._connections.duty, timeout_ms)

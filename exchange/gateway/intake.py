@@ -5,10 +5,14 @@ once that a socket became readable or writable, and the connection's row remembe
 socket says EAGAIN. So nothing is polled for that a full ring or a full buffer could not take, and
 back-pressure costs no wake-ups.
 
+A session sends messages of every kind at most at its rate: the bytes of one that is faster wait in
+its socket, where TCP holds the client. A pass over all ready connections tries them again, and
+while some wait the duty cycle sleeps for no longer than THROTTLE_MS.
+
 This process is the ring's only producer. A DISCONNECT goes into the ring before anything is read
 again (``queue_disconnect`` in arrays.py).
 
-Decision GTW-3.
+Decisions GTW-3 and GTW-5.
 """
 
 from __future__ import annotations
@@ -33,6 +37,7 @@ from exchange.gateway.arrays import (
     READABLE_END,
     READY_COUNT,
     READY_HEAD,
+    THROTTLED,
     WOKEN,
     DutyState,
     Notice,
@@ -46,6 +51,7 @@ from exchange.gateway.decoder import (
     DECODED_SKIP,
     DECODED_SLOTS,
     DECODED_STOP,
+    FRAME_SIZE_MAXIMUM,
     CommandSlots,
     ReceivedBytes,
     clear_command,
@@ -68,7 +74,10 @@ from exchange.gateway.session import (
     CONNECTION_STATE,
     CONNECTION_TAIL,
     CONNECTION_WRITABLE,
+    SESSION_ARRIVAL_NS,
     SESSION_DISCONNECT,
+    SESSION_INTERVAL_NS,
+    SESSION_SLACK_NS,
     STATE_CATCH_UP,
     STATE_CONNECTED,
     STATE_LINGERING,
@@ -97,6 +106,9 @@ _EPOLLOUT = 0x004
 _EPOLLERR = 0x008
 _EPOLLHUP = 0x010
 _EPOLLRDHUP = 0x2000
+THROTTLE_MS = 2  # how long bytes wait at least for their session's rate
+UNLIMITED = 1 << 40  # messages
+_MESSAGE_BYTES = 64  # heartbeats and debug packets count by their bytes
 RING_RESERVE = 64  # slots: below this, or half of it, the ingress ring counts as full
 
 _PUBLISHED = pipeline.ingress_published(pipeline.IngressRing.ORDER_ENTRY)
@@ -162,11 +174,36 @@ def poll_sockets(duty: DutyState, timeout_ms: int) -> int:
 
 
 @jit_borrowed
-def _receive(duty: DutyState, connection: int, free: int, now_ns: int) -> int:
+def messages_allowed(duty: DutyState, connection: int, now_ns: int) -> int:
+    """How many messages the rate of the connection's session lets through now, int64; 0: none.
+
+    ``connection``: its row in ``duty.connections``; ``now_ns``: monotonic, nanoseconds.
+    """
+    row = duty.sessions[duty.connections[connection, CONNECTION_SESSION]]
+    interval_ns = row[SESSION_INTERVAL_NS]
+    if interval_ns == 0:
+        return UNLIMITED
+    early_ns = max(row[SESSION_ARRIVAL_NS], now_ns) - now_ns
+    if early_ns > row[SESSION_SLACK_NS]:
+        return 0
+    return (row[SESSION_SLACK_NS] - early_ns) // interval_ns + 1
+
+
+@jit_borrowed
+def _count_messages(duty: DutyState, connection: int, messages: int, now_ns: int) -> None:
+    """Count ``messages`` (int64) for the rate of the connection's session."""
+    row = duty.sessions[duty.connections[connection, CONNECTION_SESSION]]
+    arrival_ns = max(row[SESSION_ARRIVAL_NS], now_ns)
+    row[SESSION_ARRIVAL_NS] = arrival_ns + messages * row[SESSION_INTERVAL_NS]
+
+
+@jit_borrowed
+def _receive(duty: DutyState, connection: int, free: int, allowed: int, now_ns: int) -> int:
     """Receive once from ``connection``, decode into at most ``free`` slots of the ring, publish.
 
     ``connection``: its row in ``duty.connections`` (int64[connections, CONNECTION_WORDS]);
-    ``now_ns``: monotonic, nanoseconds. Returns the bytes received, int64.
+    ``allowed``: about so many messages, at least 1; ``now_ns``: monotonic, nanoseconds. Returns
+    the bytes received, int64.
     """
     connections = duty.connections
     words = duty.words
@@ -177,7 +214,8 @@ def _receive(duty: DutyState, connection: int, free: int, now_ns: int) -> int:
     for i in range(carried):
         buffer[i] = duty.carry[carry_base + i]
     # never more bytes than the ring has room for, so no decoded message waits here
-    want = min(np.int64(buffer.shape[0]), free * BYTES_PER_SLOT_MINIMUM) - carried
+    want = min(np.int64(buffer.shape[0]), free * BYTES_PER_SLOT_MINIMUM)
+    want = min(want, allowed * FRAME_SIZE_MAXIMUM) - carried  # what is carried is shorter than that
     count = recv(
         np.int32(connections[connection, CONNECTION_FD]),
         buffer.ctypes.data + carried,
@@ -209,6 +247,8 @@ def _receive(duty: DutyState, connection: int, free: int, now_ns: int) -> int:
         publish(duty.cursors, _PUBLISHED, words[NEXT_SEQUENCE])
         wake(duty.cursors, _MATCHER_SLEEPING, duty.descriptors[FD_MATCHER])
     add(duty.counters, Counter.MESSAGES_RECEIVED, decoded[DECODED_MESSAGES])
+    messages = max(decoded[DECODED_MESSAGES], count // _MESSAGE_BYTES)
+    _count_messages(duty, connection, messages, now_ns)
     consumed = decoded[DECODED_OFFSET]
     connections[connection, CONNECTION_MESSAGES_IN] += decoded[DECODED_MESSAGES]
     connections[connection, CONNECTION_BYTES_IN] += consumed
@@ -272,6 +312,7 @@ def receive_ready(duty: DutyState, now_ns: int) -> int:
     # at most half: the matcher wakes us when it takes from a ring that is at least half full
     reserve = min(RING_RESERVE, capacity // 2)
     total = np.int64(0)
+    words[THROTTLED] = 0
     for _ in range(words[READY_COUNT]):
         connection = duty.ready[words[READY_HEAD]]
         state = connections[connection, CONNECTION_STATE]
@@ -286,7 +327,11 @@ def receive_ready(duty: DutyState, now_ns: int) -> int:
         words[READY_COUNT] -= 1
         connections[connection, CONNECTION_READY] = 0
         if (state in (STATE_LIVE, STATE_CATCH_UP)) and readable:
-            total += _receive(duty, connection, free, now_ns)
+            allowed = messages_allowed(duty, connection, now_ns)
+            if allowed > 0:
+                total += _receive(duty, connection, free, allowed, now_ns)
+            else:
+                words[THROTTLED] += 1
             if connections[connection, CONNECTION_READABLE] != 0:
                 push_ready(duty, connection)
     return total

@@ -70,8 +70,9 @@ from exchange.gateway.session import (
     STATE_FREE,
     STATE_LIVE,
     STATE_VERIFYING,
+    MessageRates,
 )
-from exchange.gateway.session_index import INDEX_INTERVAL_EVENTS, SessionStreams
+from exchange.gateway.session_index import INDEX_INTERVAL_EVENTS, SessionStreams, first_event
 from exchange.gateway.symbols import add_instrument
 from exchange.records import word_text
 from ringbuffer.atomics import load_acquire
@@ -91,8 +92,9 @@ class OrderEntryAgent:
     ingress ring 1; ``event_ring``: EVENT. ``password_hashes``: username -> scrypt string.
     ``eventfd``: our own, ``matcher_eventfd``: the matcher's (-1: nobody to wake). ``listener``: a
     bound, listening socket, otherwise host and port are bound in ``on_start`` (PortInUse).
-    ``known_instruments``: id -> (symbol, price_decimals), and ``known_sessions``: id -> username,
-    are needed only where the archive no longer reaches back to their definitions.
+    ``known_instruments``: id -> (symbol, price_decimals), ``known_sessions``: id -> username, and
+    ``known_rates``: id -> orders a second and burst (0: of those defined later) are needed only
+    where the archive no longer reaches back to their definitions.
     """
 
     name = "order_entry"
@@ -112,6 +114,7 @@ class OrderEntryAgent:
         listener: socket.socket | None = None,
         known_instruments: Mapping[int, tuple[str, int]] | None = None,
         known_sessions: Mapping[int, str] | None = None,
+        known_rates: Mapping[int, tuple[int, int]] | None = None,
     ) -> None:
         self.parameters = parameters
         self._cursors = cursors
@@ -140,6 +143,7 @@ class OrderEntryAgent:
         )
         self._rows = self.duty.connections
         self._sessions = self.duty.sessions
+        self._rates = MessageRates(self._sessions, parameters.messages_per_order, known_rates)
         set_limits(self.duty, parameters, INDEX_INTERVAL_EVENTS)
         self.duty.descriptors[FD_OWN] = eventfd
         self.duty.descriptors[FD_MATCHER] = matcher_eventfd
@@ -159,8 +163,7 @@ class OrderEntryAgent:
         self._accept_after_ns = 0
         self._stopping = False
 
-    # --- start and end
-    # -----------------------------------------------------------------------------------
+    # --- start and end --------------------------------------------------------------------------
 
     @property
     def port(self) -> int:
@@ -290,21 +293,9 @@ class OrderEntryAgent:
     def _recover(self) -> None:
         """Consume every released event: instruments, sessions, the day, all counters."""
         released = load_acquire(self._cursors, pipeline.EVENT_RELEASED)
-        self._words[EVENT_NEXT] = self._first_event(released)
+        self._words[EVENT_NEXT] = first_event(self._archive, released)
         while self._words[EVENT_NEXT] < released:
             self._consume_archive(released, self.parameters.batch_events)
-
-    def _first_event(self, released: int) -> int:
-        """Where to begin: event 0, or where old segments were removed the first start of a day."""
-        sequence = min(self._archive.oldest(), released)
-        while 0 < sequence < released:
-            view = self._archive.view(sequence, released - sequence)
-            assert len(view) > 0, f"event {sequence} is released and not in the archive"
-            starts = np.nonzero(view["kind"] == EventKind.DAY_STARTED)[0]
-            if len(starts):
-                return sequence + int(starts[0])
-            sequence += len(view)
-        return sequence
 
     def _know_session(self, session: int, username: str) -> None:
         """A name keeps its first session: a journal of an older build may have it twice."""
@@ -326,6 +317,9 @@ class OrderEntryAgent:
                 )
         elif kind == EventKind.SESSION_DEFINED:
             self._know_session(int(event["session"]), word_text(event["token_0"]))
+            self._rates.defined(int(event["session"]))
+        elif kind == EventKind.PARAMETER_SET:
+            self._rates.learn(event)
         elif kind == EventKind.DAY_STARTED:
             self._streams.day_number = int(event["price"])
             self._streams.day_open = True

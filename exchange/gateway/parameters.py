@@ -26,4 +26,5 @@ class OrderEntryParameters(NamedTuple):
     linger_ms: int = 1_000  # how long a closing connection may take to take its last bytes
     timer_interval_ms: int = 100
     password_threads: int = 1
+    messages_per_order: int = 0  # what a session's rate of orders allows of all messages; 0 = all
     batch_events: int = 4_096  # encoded in one duty cycle, and scanned for one resuming client

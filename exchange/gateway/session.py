@@ -16,13 +16,20 @@ so that the last bytes are not lost to a reset.
 
 Output: a connection owns ``output[base : base + size]``. ``[HEAD, TAIL)`` are bytes to be sent;
 TAIL is always the end of a whole frame.
+
+Decision GTW-5.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
+
+from exchange.codes import Parameter
+
+SECOND_NS = 1_000_000_000
 
 # Words of a connection's row (int64).
 CONNECTION_STATE = 0
@@ -64,7 +71,10 @@ STATE_LINGERING = 6
 SESSION_NUMBER = 0  # number of messages so far: last session sequence seen
 SESSION_CONNECTION = 1  # number of its connection + 1, 0 = none
 SESSION_DISCONNECT = 2  # 1 while it is in the queue of disconnects
-SESSION_WORDS = 3
+SESSION_ARRIVAL_NS = 3  # CLOCK_MONOTONIC: when its messages so far were due at its rate
+SESSION_INTERVAL_NS = 4  # between two messages at its rate, 0 = no limit
+SESSION_SLACK_NS = 5  # what may be due later than now: (burst - 1) intervals
+SESSION_WORDS = 6
 
 
 class OutputQueue(NamedTuple):
@@ -89,6 +99,14 @@ def create_sessions(capacity: int) -> np.ndarray:
     return np.zeros((capacity, SESSION_WORDS), np.int64)
 
 
+def set_message_rate(sessions: np.ndarray, session: int, rate: int, burst: int) -> None:
+    """Let ``session`` send ``rate`` messages a second, ``burst`` at once; rate 0: no limit."""
+    interval_ns = SECOND_NS // rate if rate else 0
+    sessions[session, SESSION_INTERVAL_NS] = interval_ns
+    sessions[session, SESSION_SLACK_NS] = max(burst - 1, 0) * interval_ns
+    sessions[session, SESSION_ARRIVAL_NS] = 0
+
+
 def create_output_queue(capacity: int, output_size_bytes: int) -> OutputQueue:
     """Empty buffers of ``output_size_bytes`` for ``capacity`` connections."""
     return OutputQueue(
@@ -97,3 +115,43 @@ def create_output_queue(capacity: int, output_size_bytes: int) -> OutputQueue:
         np.zeros(capacity, np.int64),
         np.zeros(2, np.int64),
     )
+
+
+class MessageRates:
+    """How many messages of every kind each session may send, as its rate of orders says.
+
+    The rate of orders is the matcher's (Parameter SESSION_RATE), which refuses single orders; this
+    one holds for cancels, changes and nonsense too, and makes the client wait instead (intake.py).
+
+    ``sessions``: int64[sessions, SESSION_WORDS]. ``per_order``: messages for each order, 0: all.
+
+    ``known``: session -> orders a second and burst, session 0 for those defined later.
+    """
+
+    def __init__(
+        self,
+        sessions: np.ndarray,
+        per_order: int,
+        known: Mapping[int, tuple[int, int]] | None = None,
+    ) -> None:
+        self._sessions = sessions
+        self._per_order = per_order
+        self._default = (0, 0)
+        for session, (rate, burst) in (known or {}).items():
+            self._set(session, rate, burst)
+
+    def defined(self, session: int) -> None:
+        """A session has been defined: it begins with the default."""
+        self._set(session, *self._default)
+
+    def learn(self, event: Any) -> None:
+        """Take a PARAMETER_SET event."""
+        if int(event["parameter"]) == Parameter.SESSION_RATE:
+            self._set(int(event["session"]), int(event["price"]), int(event["quantity"]))
+
+    def _set(self, session: int, rate: int, burst: int) -> None:
+        if session == 0:
+            self._default = (rate, burst)
+            return
+        per_order = self._per_order
+        set_message_rate(self._sessions, session, per_order * rate, per_order * burst)

@@ -10,6 +10,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from exchange.codes import EventKind
+from exchange.core.event_archive import EventArchive
+
 INDEX_INTERVAL_EVENTS = 65_536
 
 
@@ -55,3 +58,16 @@ class SessionStreams:
         self.day_number = 0  # YYYYMMDD; 0: no day has ever been started
         self.day_open = False
         self.day_end_event = 0  # sequence of the DAY_ENDED of the current, ended day
+
+
+def first_event(archive: EventArchive, released: int) -> int:
+    """Where to begin: event 0, or where old segments were removed the first start of a day."""
+    sequence = min(archive.oldest(), released)
+    while 0 < sequence < released:
+        view = archive.view(sequence, released - sequence)
+        assert len(view) > 0, f"event {sequence} is released and not in the archive"
+        starts = np.nonzero(view["kind"] == EventKind.DAY_STARTED)[0]
+        if len(starts):
+            return sequence + int(starts[0])
+        sequence += len(view)
+    return sequence

@@ -226,6 +226,7 @@ class RiskSection(Section, frozen=True, kw_only=True):
     burst: Burst
     session_orders_per_second: Rate
     session_burst: Burst
+    messages_per_order: Annotated[int, Meta(ge=0, le=1_000)]
     cancel_ratio_percent: Decimal
     cancel_ratio_window_s: WindowSeconds
     cancel_ratio_minimum: OrderCount

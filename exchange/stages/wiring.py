@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from exchange.codes import FLAG_LONG
+from exchange.codes import FLAG_LONG, Parameter
 from exchange.core import pipeline
 from exchange.core.capacity import EngineCapacity
 from exchange.core.counters import Counter, Histogram
@@ -222,6 +222,17 @@ def build_journaler(
     )
 
 
+def _order_rates(facts: EngineFacts | None) -> dict[int, tuple[int, int]]:
+    """Orders a second and burst of each session; 0: of those defined later."""
+    if facts is None:
+        return {}
+    of_sessions = {number: session.parameters for number, session in facts.sessions.items()}
+    return {
+        number: parameters[Parameter.SESSION_RATE][:2]
+        for number, parameters in (of_sessions | {0: facts.defaults}).items()
+    }
+
+
 def build_order_entry(
     data_directory: Path,
     settings: Settings,
@@ -257,6 +268,7 @@ def build_order_entry(
             linger_ms=section.linger_ms,
             timer_interval_ms=section.timer_interval_ms,
             password_threads=section.password_threads,
+            messages_per_order=settings.risk.messages_per_order,
             batch_events=section.batch_events,
         ),
         cursors=arrays["cursors"],
@@ -272,4 +284,5 @@ def build_order_entry(
             i: (facts.terms.symbol, facts.terms.price_decimals) for i, facts in instruments.items()
         },
         known_sessions={i: facts.username for i, facts in sessions.items()},
+        known_rates=_order_rates(facts),
     )

@@ -55,6 +55,16 @@ class TokenBuckets:
         return 0
 
 
+def too_many(wait_ns: int, whose: str) -> ApiError:
+    """RATE_LIMITED: ``whose`` limit has been reached, for ``wait_ns`` more nanoseconds."""
+    seconds = -(-wait_ns // NANOSECONDS)  # rounded up: at least 1
+    return ApiError(
+        ErrorCode.RATE_LIMITED,
+        f"too many requests from this {whose}: try again in {seconds} s",
+        headers={"Retry-After": str(seconds)},
+    )
+
+
 class RateLimits:
     """The buckets that a request must pass: its address's, later its key's.
 
@@ -90,12 +100,7 @@ class RateLimits:
     @staticmethod
     def _check(wait_ns: int, whose: str) -> None:
         if wait_ns:
-            seconds = -(-wait_ns // NANOSECONDS)  # rounded up: at least 1
-            raise ApiError(
-                ErrorCode.RATE_LIMITED,
-                f"too many requests from this {whose}: try again in {seconds} s",
-                headers={"Retry-After": str(seconds)},
-            )
+            raise too_many(wait_ns, whose)
 
     def client_address(self, request: web.BaseRequest) -> str:
         """The client's address: the connection's, or the one that trusted proxies report.

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from exchange.access.session_name import api_username
+from exchange.api.access.rate_limit import too_many
 from exchange.api.errors import ApiError, ErrorCode
 from exchange.api.orders import amendments
 from exchange.api.orders.errors import (
@@ -56,6 +57,7 @@ from ringbuffer.atomics import load_acquire
 from ringbuffer.counters import COUNTER_STRIDE
 
 if TYPE_CHECKING:
+    from exchange.api.access.rate_limit import TokenBuckets
     from exchange.read_model.accounts.model import AccountModel
     from exchange.read_model.accounts.types import Order
     from exchange.read_model.market.model import MarketModel
@@ -69,6 +71,7 @@ _COMMANDS = int(Counter.API_COMMANDS) * COUNTER_STRIDE
 class OrderGateway:
     """``ring``: COMMAND[capacity] of the API; ``matcher_eventfd``: wakes the matcher.
 
+    ``commands``: how many an account may send, of all kinds; None: any number.
     ``market`` and ``accounts``: the models that the pump keeps; ``clock_ns``: UTC; ``outcome_ns``:
     histogram of the time from a command written to its outcome known.
     """
@@ -84,6 +87,7 @@ class OrderGateway:
         *,
         outcome_timeout_s: float = OUTCOME_TIMEOUT_S,
         outcome_ns: Array | None = None,
+        commands: TokenBuckets | None = None,
         clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._producer = IngressProducer(ring, cursors, pipeline.IngressRing.API, matcher_eventfd)
@@ -92,6 +96,7 @@ class OrderGateway:
         self._market = market
         self._accounts = accounts
         self._clock_ns = clock_ns
+        self._commands = commands
         self._outcomes = OrderOutcomes(
             cursors,
             counters,
@@ -375,6 +380,11 @@ class OrderGateway:
         # acquire: orders nothing; the daemon waits for what is published after its stop word
         if self._closed or load_acquire(self._cursors, pipeline.STOP_INTAKE):
             raise unavailable("the exchange is stopping")
+        if self._commands is not None:
+            # before it is written: what the matcher refuses is in the journal for ever
+            wait_ns = self._commands.take(str(sent.account), time.monotonic_ns())
+            if wait_ns:
+                raise too_many(wait_ns, "account (cancels and changes count too)")
         if not self._producer.write(record):
             raise unavailable("too many orders are under way")
         sent.end = self._producer.next_sequence

@@ -12,7 +12,7 @@ from exchange.access.keys import KeyStore
 from exchange.api.access.auth import Authenticator
 from exchange.api.access.nonces import FILE as NONCE_FILE
 from exchange.api.access.nonces import NonceFile
-from exchange.api.access.rate_limit import RateLimits
+from exchange.api.access.rate_limit import RateLimits, TokenBuckets
 from exchange.api.base.event_pump import EventPump
 from exchange.api.base.health import HealthWatch
 from exchange.api.base.service import ApiService, Counters
@@ -30,9 +30,11 @@ from exchange.read_model.market.model import MarketModel
 from exchange.runtime.data_directory import load_capacity
 from exchange.runtime.service import ServiceStage
 from exchange.settings import Settings
+from exchange.settings.sections import RiskSection
 from ringbuffer.counters import HISTOGRAM_WORDS
 
 MILLISECONDS_PER_SECOND = 1000
+BUCKETS = 65_536  # accounts whose commands are counted at one time
 
 
 def capacity_in_use(data_directory: Path) -> EngineCapacity:
@@ -75,6 +77,13 @@ def make_watch(stage: ServiceStage) -> HealthWatch:
     )
 
 
+def _command_buckets(risk: RiskSection) -> TokenBuckets:
+    """How many commands an account may send, as over order entry (``messages_per_order``)."""
+    rate = risk.session_orders_per_second * risk.messages_per_order
+    burst = max(risk.session_burst * risk.messages_per_order, 1)
+    return TokenBuckets(rate, burst, BUCKETS)
+
+
 def _make_gateway(stage: ServiceStage, market: MarketModel, accounts: AccountModel) -> OrderGateway:
     """The gateway of the API's orders, which writes into the API's ingress ring."""
     first = int(Histogram.API_OUTCOME_NS) * HISTOGRAM_WORDS
@@ -87,6 +96,7 @@ def _make_gateway(stage: ServiceStage, market: MarketModel, accounts: AccountMod
         accounts,
         outcome_timeout_s=stage.settings.api.outcome_timeout_ms / MILLISECONDS_PER_SECOND,
         outcome_ns=stage.arrays["histograms"][first : first + HISTOGRAM_WORDS],
+        commands=_command_buckets(stage.settings.risk),
     )
 
 

@@ -261,6 +261,8 @@ CAPACITY_CODES = b"APRO"
 CROSS_NONE = b"N "  # continuous trading
 
 OPTION_REPRICE = 1  # continuation.options: post-only moves its price instead of being rejected
+# continuation.options of a REPLACE: whatever is wrong with it, the order stays, and keeps its token
+OPTION_AMEND = 2
 MASS_CANCEL_ANY_SIDE = 255  # command.side of MASS_CANCEL
 
 FLAG_LONG = 1  # command.flags: the next slot continues this command

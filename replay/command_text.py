@@ -16,6 +16,7 @@ import numpy as np
 from exchange.codes import (
     FLAG_WIRE_PRICE,
     MASS_CANCEL_ANY_SIDE,
+    OPTION_AMEND,
     OPTION_REPRICE,
     WIRE_PRICE_DECIMALS,
     CommandKind,
@@ -115,7 +116,8 @@ def _order(fields: dict[str, Any], command: Any, continuation: Any, directory: D
         else:
             fields["price_minor_units"] = int(command["price"])
         if second is not None:
-            fields["replacement_token"] = token_text(second)
+            if not int(second["options"]) & OPTION_AMEND:  # an amended order keeps its token
+                fields["replacement_token"] = token_text(second)
             if kind == CommandKind.REPLACE_BY_ORDER_ID:
                 fields["order_id"] = int(second["order_id"])
     fields["order_type"] = code_name(OrderType, int(command["order_type"]))

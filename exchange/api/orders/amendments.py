@@ -1,8 +1,8 @@
 """Checks an amendment before it is sent, and whether a repeated request is the same one.
 
-Who uses it: the order gateway. The matcher cancels an order whose replacement has invalid details
-(Rule replace-details in docs/matching.md): a client that mistypes a price must not lose its order,
-so what can be known here is refused here, with the matcher's own number.
+Who uses it: the order gateway. What can be known here is refused here, with the matcher's own
+number; what only the matcher knows it refuses itself, and the order stays (Rule amendment in
+docs/matching.md).
 
 Decision API-4.
 """
@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from exchange.api.orders.errors import change_refused
 from exchange.api.orders.json import STATUS_REJECTED
-from exchange.api.orders.terms import SIDES, TYPES, NewOrder, invalid
-from exchange.codes import OrderType, Reject, Side
+from exchange.api.orders.records import replace_command
+from exchange.api.orders.terms import SIDES, TYPES, Amendment, NewOrder, invalid
+from exchange.codes import OrderType, Reject
 
 if TYPE_CHECKING:
     from exchange.read_model.accounts.types import Order
@@ -26,7 +27,10 @@ Describe = Callable[["Order"], dict[str, Any]]
 
 
 class NewTerms(NamedTuple):
-    """Terms after an amendment: open quantity, limit price (0: none), stop price (0: none)."""
+    """Terms after an amendment: open quantity, limit price (0: none), stop price (0: none).
+
+    ``open`` 0: what is left is to be cancelled.
+    """
 
     open: int
     price: int
@@ -39,23 +43,37 @@ def current_terms(order: Order) -> NewTerms:
     return NewTerms(order.open, price, order.stop_price)
 
 
-def new_terms(
-    order: Order, quantity: int | None, price: int | None, stop_price: int | None
-) -> NewTerms:
+def new_terms(order: Order, asked: Amendment) -> NewTerms:
     """The terms that the amendment asks for. Raises ApiError (INVALID_FIELD)."""
     now = current_terms(order)
+    quantity, price, stop_price = asked.quantity, asked.price, asked.stop_price
     if quantity is None and price is None and stop_price is None:
         raise invalid("body", "at least one of quantity, price and stop_price is needed")
     if price is not None and not now.price:
         raise invalid("price", "a market or stop order has none")
     if stop_price is not None and not now.stop_price:
         raise invalid("stop_price", "only a stop or stop_limit order has one")
-    new_open = now.open if quantity is None else quantity - order.filled
-    if new_open <= 0:
-        raise invalid(
-            "quantity", f"must be above filled_quantity ({order.filled}); DELETE cancels the order"
-        )
+    new_open = now.open if quantity is None else max(quantity - order.filled, 0)
     return NewTerms(new_open, price or now.price, stop_price or now.stop_price)
+
+
+def replacement_of(now_ns: int, session: int, order: Order, terms: NewTerms, total: int) -> bytes:
+    """The command that gives ``order`` other ``terms``; ``total``: what its chain has in all."""
+    all_or_none = order.time_in_force == 0 and order.minimum_quantity == order.quantity
+    return replace_command(
+        now_ns,
+        session,
+        order.order_id,
+        price=terms.price,
+        quantity=total,
+        time_in_force=order.time_in_force,
+        minimum_quantity=terms.open if all_or_none else order.minimum_quantity,
+        display=ord(order.display),
+        order_type=order.order_type,
+        stop_price=terms.stop_price,
+        # an iceberg that would show all of what is left is none
+        display_quantity=order.display_quantity if order.display_quantity < terms.open else 0,
+    )
 
 
 def check(terms: NewTerms, order: Order, instrument: Instrument, describe: Describe) -> None:
@@ -94,7 +112,7 @@ def is_same(found: Order, symbol: str, asked: NewOrder) -> bool:
     same = (
         symbol == asked.symbol
         and found.order_type == TYPES[asked.type]
-        and (found.side == Side.BUY) == (SIDES[asked.side] == Side.BUY)
+        and found.side == SIDES[asked.side]
         and (found.display == "P") == asked.post_only
         and (asked.reprice or asked.price is None or found.price == asked.price)
         and (found.quantity == asked.quantity or _was_lowered(found, asked.quantity))

@@ -39,10 +39,10 @@ from exchange.api.orders.records import (
     cancel_command,
     enter_command,
     mass_cancel_command,
-    replace_command,
 )
 from exchange.api.orders.terms import (
     MAXIMUM_ORDER_ID,
+    Amendment,
     NewOrder,
     client_order_id_of,
     random_token,
@@ -170,20 +170,14 @@ class OrderGateway:
         sent = self._reduce(account, order, 0)
         return await self._order_of(sent)
 
-    async def amend(
-        self,
-        account: int,
-        order_id: int,
-        quantity: int | None = None,
-        price: int | None = None,
-        stop_price: int | None = None,
-    ) -> Order:
+    async def amend(self, account: int, order_id: int, asked: Amendment) -> Order:
         """The order with its new terms: the same one when only its quantity was lowered.
 
-        Otherwise it is a new order (``replaces``) at the end of its level's queue. ``quantity``:
-        what the order is to have in all, with what it has filled. Raises ApiError.
+        Otherwise it is a new order (``replaces``) at the end of its level's queue, with the same
+        client order id. A quantity of what is filled or less cancels the rest. Raises ApiError; the
+        order is then as it was.
         """
-        sent = self._amend(account, order_id, quantity, price, stop_price)
+        sent = self._amend(account, order_id, asked)
         if sent is None:
             return self.live_order(account, order_id)
         return await self._order_of(sent)
@@ -297,20 +291,15 @@ class OrderGateway:
         self._send(sent, cancel_command(self._clock_ns(), session, order.order_id, total))
         return sent
 
-    def _amend(
-        self,
-        account: int,
-        order_id: int,
-        quantity: int | None,
-        price: int | None,
-        stop_price: int | None,
-    ) -> SentCommand | None:
+    def _amend(self, account: int, order_id: int, asked: Amendment) -> SentCommand | None:
         """The command under way; None when the amendment changes nothing."""
         order = self.live_order(account, order_id)
         now = amendments.current_terms(order)
-        terms = amendments.new_terms(order, quantity, price, stop_price)
+        terms = amendments.new_terms(order, asked)
         if terms == now:
             return None
+        if terms.open == 0:
+            return self._reduce(account, order, 0)
         amendments.check(terms, order, self._market.instruments[order.instrument], self.describe)
         if terms.open < now.open and terms[1:] == now[1:]:
             return self._reduce(account, order, terms.open)
@@ -325,23 +314,10 @@ class OrderGateway:
                 "replace it; here it can be cancelled and its quantity lowered",
                 data=self.describe(order),
             )
-        token = random_token()
-        record = replace_command(
-            self._clock_ns(),
-            session,
-            order.order_id,
-            token,
-            price=terms.price,
-            quantity=order.filled + terms.open,
-            time_in_force=order.time_in_force,
-            display=ord(order.display),
-            order_type=order.order_type,
-            stop_price=terms.stop_price,
-            # an iceberg that would show all of what is left is none
-            display_quantity=order.display_quantity if order.display_quantity < terms.open else 0,
-        )
+        total = order.filled + terms.open
+        record = amendments.replacement_of(self._clock_ns(), session, order, terms, total)
         sent = SentCommand(CommandKind.REPLACE_BY_ORDER_ID, account, session)
-        sent.order_id, sent.token = order.order_id, token
+        sent.order_id, sent.filled_most = order.order_id, total
         self._send(sent, record)
         return sent
 

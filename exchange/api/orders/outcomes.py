@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from exchange.api.orders.errors import (
 )
 from exchange.api.orders.json import CLOSED_STATUSES
 from exchange.api.orders.waiting import Barrier, Outcome, SentCommand, SentCommands
-from exchange.codes import MASS_CANCEL_ANY_SIDE, CancelReason, CommandKind, EventKind, Side
+from exchange.codes import MASS_CANCEL_ANY_SIDE, CancelReason, CommandKind, EventKind, Reject, Side
 from exchange.core import pipeline
 from exchange.records import (
     EVENT,
@@ -57,11 +57,32 @@ _WANTED = np.zeros(256, np.bool_)
 _WANTED[sorted(_WANTED_KINDS)] = True
 # Batches of up to so many events are read as bytes; each numpy call costs as much as an event.
 _FEW_EVENTS = 64
-# in the order of _learn_one's parameters
+
+
+class _Event(NamedTuple):
+    """What an outcome needs of an event, in the order of the record."""
+
+    command: int
+    order_id: int
+    token: bytes
+    session: int
+    kind: int
+    reason: int
+    replaced: int  # contra_order_id: REPLACED
+    remaining: int
+
+
 _FIELDS = record_struct(
-    EVENT, "command_sequence", "order_id", "token", "session", "kind", "reason", "remaining"
-)
+    EVENT, "command_sequence", "order_id", "token", "session", "kind", "reason", "contra_order_id",
+    "remaining",
+)  # fmt: skip
 _SESSION_AT, _KIND_AT = EVENT_SESSION.offset, EVENT_KIND.offset
+
+
+def _unchanged(reason: int) -> ApiError:
+    """The matcher refused to change or cancel an order."""
+    name = Reject(reason).name.lower().replace("_", " ")
+    return rejected(reason, f"rejected: {name}; the order has not changed")
 
 
 class OrderOutcomes:
@@ -153,46 +174,46 @@ class OrderOutcomes:
             if raw[at + _KIND_AT] in _WANTED_KINDS:
                 session = raw[at + _SESSION_AT] | raw[at + _SESSION_AT + 1] << 8
                 if session in self._watched or self._mass_cancels:
-                    self._learn_one(*_FIELDS.unpack_from(raw, at))
+                    self._learn_one(_Event._make(_FIELDS.unpack_from(raw, at)))
         self._finish_ready(int(events["command_sequence"][-1]))
         self._queue.settle(self._silent)
 
-    def _learn_one(
-        self,
-        command: int,
-        order_id: int,
-        token: bytes,
-        session: int,
-        kind: int,
-        reason: int,
-        remaining: int,
-    ) -> None:
-        if kind in (EventKind.ACCEPTED, EventKind.REPLACED, EventKind.REJECTED):
-            sent = self._by_token.get((session, token))
+    def _learn_one(self, event: _Event) -> None:
+        kind = event.kind
+        if kind == EventKind.REPLACED:
+            for asked in self._by_order.get(event.replaced, ()):
+                if asked.kind == CommandKind.REPLACE_BY_ORDER_ID:
+                    self._known(event.command, asked, Outcome(event.order_id))
+                    return
+            return
+        if kind in (EventKind.ACCEPTED, EventKind.REJECTED):
+            sent = self._by_token.get((event.session, event.token))
             if sent is not None:
-                self._known(command, sent, Outcome(order_id))
+                self._known(event.command, sent, Outcome(event.order_id))
             return
         if kind == EventKind.CANCELED:
-            if reason != CancelReason.USER:
+            if event.reason != CancelReason.USER:
                 return  # the order closed by itself; ``settle`` answers a cancel under way
-            if remaining == 0 and self._mass_cancels:
-                self._count_mass_cancels(order_id)
-        queue = self._by_order.get(order_id)
+            if event.remaining == 0 and self._mass_cancels:
+                self._count_mass_cancels(event.order_id)
+        queue = self._by_order.get(event.order_id)
         if queue:
-            self._learn_of_order(kind, command, queue[0], order_id, reason, remaining)
+            self._learn_of_order(event, queue[0])
 
-    def _learn_of_order(
-        self, kind: int, command: int, sent: SentCommand, order_id: int, reason: int, remaining: int
-    ) -> None:
-        if kind == EventKind.CANCEL_REJECTED:
-            self._known(command, sent, Outcome(order_id, rejected(reason)))
+    def _learn_of_order(self, event: _Event, sent: SentCommand) -> None:
+        command, order_id = event.command, event.order_id
+        if event.kind == EventKind.CANCEL_REJECTED:
+            self._known(command, sent, Outcome(order_id, _unchanged(event.reason)))
         elif sent.kind == CommandKind.CANCEL_BY_ORDER_ID:
-            if remaining <= sent.remaining:
+            if event.remaining <= sent.remaining:
                 self._known(command, sent, Outcome(order_id))
-        elif remaining == 0:
-            message = "the new terms were refused by then, and the order was cancelled"
-            error = ApiError(ErrorCode.ORDER_CLOSED, message)
-            self._known(command, sent, Outcome(order_id, error))
+        elif event.remaining == 0:
+            order = self._accounts.order(order_id)
+            if order is not None and order.filled >= sent.filled_most:
+                self._known(command, sent, Outcome(order_id))  # it was to have no more than that
+            else:
+                error = ApiError(ErrorCode.ORDER_CLOSED, "the order was cancelled meanwhile")
+                self._known(command, sent, Outcome(order_id, error))
 
     def _count_mass_cancels(self, order_id: int) -> None:
         order = self._accounts.order(order_id)

@@ -10,6 +10,7 @@ from exchange.api.orders.terms import SIDES, TYPES, NewOrder
 from exchange.codes import (
     DISPLAY_POST_ONLY,
     FLAG_LONG,
+    OPTION_AMEND,
     OPTION_REPRICE,
     CommandKind,
     OrderType,
@@ -131,17 +132,20 @@ def replace_command(
     now_ns: int,
     session: int,
     order_id: int,
-    token: bytes,
     *,
     price: int,
     quantity: int,
     time_in_force: int,
+    minimum_quantity: int,
     display: int,
     order_type: int,
     stop_price: int,
     display_quantity: int,
 ) -> bytes:
-    """REPLACE_BY_ORDER_ID; ``quantity`` counts what the whole chain has executed."""
+    """REPLACE_BY_ORDER_ID that leaves the order as it is if it is refused, and its token anyway.
+
+    ``quantity`` counts what the whole chain has executed.
+    """
     return _command(
         CommandKind.REPLACE_BY_ORDER_ID,
         now_ns,
@@ -149,10 +153,11 @@ def replace_command(
         price=price,
         quantity=quantity,
         time_in_force=time_in_force,
+        minimum_quantity=minimum_quantity,
         display=display,
         flags=FLAG_LONG,
         order_type=order_type,
-    ) + _CONTINUATION.pack(stop_price, display_quantity, 0, token, order_id)
+    ) + _CONTINUATION.pack(stop_price, display_quantity, OPTION_AMEND, NO_TOKEN, order_id)
 
 
 def mass_cancel_command(now_ns: int, session: int, instrument: int, side: int) -> bytes:

@@ -53,6 +53,7 @@ TIMES_IN_FORCE: Mapping[str, int] = {
 }
 
 Quantity = Annotated[int, Meta(ge=1, le=MAXIMUM_QUANTITY)]
+NewQuantity = Annotated[int, Meta(ge=0, le=MAXIMUM_QUANTITY)]
 Price = Annotated[int, Meta(ge=1, le=MAXIMUM_PRICE)]
 ExpireSeconds = Annotated[int, Meta(ge=1, le=TIME_IN_FORCE_MAXIMUM_SECONDS)]
 MinimumQuantity = Annotated[int, Meta(ge=1, le=MAXIMUM_MINIMUM_QUANTITY)]
@@ -123,9 +124,12 @@ class NewOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
 
 class Amendment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What is to change of an order; what is not named stays."""
+    """What is to change of an order; what is not named stays.
 
-    quantity: Quantity | None = None
+    ``quantity``: in all; what is filled or less cancels the rest.
+    """
+
+    quantity: NewQuantity | None = None
     price: Price | None = None
     stop_price: Price | None = None
 

@@ -101,6 +101,7 @@ class SentCommand:
         "account",
         "done",
         "end",
+        "filled_most",
         "instrument",
         "kind",
         "order_id",
@@ -122,6 +123,7 @@ class SentCommand:
         self.token = b""  # of the order that it makes
         self.terms: Any = None  # NewOrder of an ENTER
         self.remaining = 0  # CANCEL_BY_ORDER_ID: open quantity that is wanted
+        self.filled_most = 0  # REPLACE_BY_ORDER_ID: once so much is filled nothing may be left
         self.instrument = 0  # MASS_CANCEL, 0: any
         self.side = 0  # MASS_CANCEL
         self.order_ids: list[int] = []  # MASS_CANCEL: those that are gone

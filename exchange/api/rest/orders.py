@@ -41,10 +41,8 @@ async def delete_order(call: Call) -> dict[str, Any]:
 
 async def patch_order(call: Call) -> dict[str, Any]:
     """`PATCH /orders/{order_id}`: change quantity or price of an order."""
-    terms: Amendment = call.body
-    order = await call.gateway.amend(
-        call.account, order_id_of(call), terms.quantity, terms.price, terms.stop_price
-    )
+    asked: Amendment = call.body
+    order = await call.gateway.amend(call.account, order_id_of(call), asked)
     return call.gateway.describe(order)
 
 

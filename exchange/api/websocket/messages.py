@@ -351,7 +351,7 @@ class Amend(Action, tag="amend"):
     """Change an order: the fields of ``PATCH /orders/{id}``."""
 
     order_id: OrderId
-    quantity: terms.Quantity | None = None
+    quantity: terms.NewQuantity | None = None
     price: terms.Price | None = None
     stop_price: terms.Price | None = None
 

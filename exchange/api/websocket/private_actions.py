@@ -19,7 +19,7 @@ from msgspec import UNSET, UnsetType
 from exchange.access.keys import READ, TRADE
 from exchange.api.access.auth import Authenticator, require
 from exchange.api.errors import ApiError, ErrorCode, internal_error
-from exchange.api.orders.terms import NewOrder
+from exchange.api.orders.terms import Amendment, NewOrder
 from exchange.api.websocket import messages
 from exchange.api.websocket.messages import frame
 from exchange.api.websocket.private_channel import Member, PrivateChannel
@@ -131,13 +131,10 @@ class PrivateActions:
                     ErrorCode.INVALID_FIELD, "quantity, price or stop_price: one must be there"
                 )
             received = messages.Received("amend", "received", order_id=action.order_id)
-            self._start(
-                connection,
-                action,
-                gateway.amend(
-                    account, action.order_id, action.quantity, action.price, action.stop_price
-                ),
+            asked = Amendment(
+                quantity=action.quantity, price=action.price, stop_price=action.stop_price
             )
+            self._start(connection, action, gateway.amend(account, action.order_id, asked))
         elif isinstance(action, messages.MassCancel):
             received = messages.Received("mass_cancel", "received")
             self._start(

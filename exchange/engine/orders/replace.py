@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from exchange.codes import CancelReason, EventKind
+from exchange.codes import OPTION_AMEND, CancelReason, EventKind
 from exchange.engine.book.book import remove_order
 from exchange.engine.book.live_order import whole_open
 from exchange.engine.book.order_pool import give_back_slot
 from exchange.engine.book.tokens import token_hash, token_insert, token_key, token_probe
 from exchange.engine.money.clearing import unfreeze_order
-from exchange.engine.orders.amend import cancel_whole
+from exchange.engine.orders.amend import apply_cancel, cancel_whole
 from exchange.engine.orders.checks import (
     check_access,
     check_instrument,
@@ -29,8 +29,12 @@ from exchange.engine.orders.placing import (
     place_reject,
 )
 from exchange.engine.orders.risk import Replaced, afforded
-from exchange.engine.orders.terms import identity_of, replace_terms
-from exchange.engine.state.commands import command_price, command_quantity
+from exchange.engine.orders.terms import Terms, identity_of, replace_terms
+from exchange.engine.state.commands import (
+    command_price,
+    command_quantity,
+    continuation_options,
+)
 from exchange.engine.state.events import (
     Subject,
     emit_cancel_rejected,
@@ -71,27 +75,52 @@ def _take_out(view: Any, slot: int, whole: int) -> None:
     give_back_slot(view, slot)
 
 
+@jit_inline_internal
+def _reject_token(view: Any, command_at: int, terms: Terms, reject: int) -> None:
+    """Rule replacement-token: REJECTED with the replacement token; the order stays."""
+    subject = Subject(
+        get(view.scalars, COMMAND_SEQUENCE), command_price(view, command_at),
+        command_quantity(view, command_at), terms.token_0, terms.token_word, identity_of(terms),
+    )  # fmt: skip
+    emit_rejected(view, subject, reject)
+
+
+@jit_inline_internal
+def _check_details(view: Any, terms: Terms) -> int:
+    """Rule replace-details."""
+    return terms.reject if terms.reject != 0 else checked(view, terms)
+
+
+@jit_inline_internal
+def _refuse(view: Any, slot: int, amends: bool, reject: int) -> None:
+    """A replacement that may not be: an amendment leaves the order, a Replace of OUCH ends it."""
+    if amends:
+        emit_cancel_rejected(view, slot, reject)
+    else:
+        cancel_whole(view, slot, CancelReason.USER)
+
+
 @engine_function
 def apply_replace(view: Any, command_at: int, continuation_at: int, slot: int) -> None:
     """REPLACE and REPLACE_BY_ORDER_ID of the live order in ``slot`` (0 = none)."""
     if slot == 0:
         return
+    amends = continuation_options(view, continuation_at) & OPTION_AMEND != 0
     terms = replace_terms(view, command_at, continuation_at, slot)
+    if amends and command_quantity(view, command_at) <= terms.executed:
+        apply_cancel(view, slot, 0, True)
+        return
     key_1 = token_key(terms.token_word, terms.session)
     hashed = token_hash(view, terms.token_0, key_1)
     place = token_probe(view, hashed, terms.token_0, key_1)
-    if place > 0:
+    # the token of an amended order is that of its replacement, any other must be new
+    if (place > 0) != amends:
         return
-    reject = token_form_reject(terms)
-    if reject == 0:
+    reject = 0 if amends else token_form_reject(terms)
+    if reject == 0 and not amends:
         reject = token_space_reject(view, terms.session)
     if reject != 0:
-        sequence = get(view.scalars, COMMAND_SEQUENCE)
-        price = command_price(view, command_at)
-        total = command_quantity(view, command_at)
-        identity = identity_of(terms)
-        subject = Subject(sequence, price, total, terms.token_0, terms.token_word, identity)
-        emit_rejected(view, subject, reject)
+        _reject_token(view, command_at, terms, reject)
         return
     account = session_account(view, terms.session)
     reject = check_access(view, terms.session, account * ACCOUNT_WORDS)
@@ -100,11 +129,9 @@ def apply_replace(view: Any, command_at: int, continuation_at: int, slot: int) -
     if reject != 0:
         emit_cancel_rejected(view, slot, reject)
         return
-    reject = terms.reject
-    if reject == 0:
-        reject = checked(view, terms)
+    reject = _check_details(view, terms)
     if reject != 0:
-        cancel_whole(view, slot, CancelReason.USER)
+        _refuse(view, slot, amends, reject)
         return
     old = replaced_of(view, slot)
     holding = holding_if_any(view, account, terms.instrument)
@@ -114,9 +141,12 @@ def apply_replace(view: Any, command_at: int, continuation_at: int, slot: int) -
         emit_cancel_rejected(view, slot, reject)
         return
     order = incoming_of(view, terms, holding, account, limit)
-    if place_reject(view, terms, order, False) != 0:
-        cancel_whole(view, slot, CancelReason.USER)
+    reject = place_reject(view, terms, order, False)
+    if reject != 0:
+        _refuse(view, slot, amends, reject)
         return
     _take_out(view, slot, old.open)
-    entry = token_insert(view, -1 - place, hashed, terms.token_0, key_1)
+    entry = place
+    if not amends:
+        entry = token_insert(view, -1 - place, hashed, terms.token_0, key_1)
     place_order(view, EventKind.REPLACED, terms, order, entry, old)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from exchange.codes import (
     FLAG_LONG,
     FLAG_WIRE_PRICE,
+    OPTION_AMEND,
     OPTION_REPRICE,
     WIRE_PRICE_DECIMALS,
     OrderType,
@@ -45,6 +46,8 @@ from exchange.engine.state.rows import (
     order_firm,
     order_instrument,
     order_side,
+    order_token_0,
+    order_token_tail,
 )
 from exchange.records import (
     EVENT_DISPLAY,
@@ -175,7 +178,8 @@ def enter_terms(view: Any, command_at: int, continuation_at: int) -> Terms:
 def replace_terms(view: Any, command_at: int, continuation_at: int, slot: int) -> Terms:
     """The terms of a REPLACE of the live order in ``slot``, whose side and codes go on.
 
-    ``quantity``: what the command's intended total leaves open, 0 if that has been traded.
+    ``quantity``: what the command's intended total leaves open, 0 if that has been traded. Its
+    token is the command's replacement token, or that of the order if the command amends it.
     """
     order_type = command_order_type(view, command_at)
     instrument = order_instrument(view, slot)
@@ -189,7 +193,11 @@ def replace_terms(view: Any, command_at: int, continuation_at: int, slot: int) -
     executed = executed_of(view, slot)
     # numba wants no branch within a call of so many fields
     quantity = max(command_quantity(view, command_at) - executed, 0)
+    token_0 = continuation_token_0(view, continuation_at)
     tail = continuation_token_tail(view, continuation_at)
+    if continuation_options(view, continuation_at) & OPTION_AMEND != 0:
+        token_0 = order_token_0(view, slot)
+        tail = order_token_tail(view, slot)
     return Terms(
         session=command_session(view, command_at),
         instrument=instrument,
@@ -209,7 +217,7 @@ def replace_terms(view: Any, command_at: int, continuation_at: int, slot: int) -
         cross_type=order_cross_type(view, slot),
         firm=order_firm(view, slot),
         executed=executed,
-        token_0=continuation_token_0(view, continuation_at),
+        token_0=token_0,
         token_word=tail | (instrument << EVENT_INSTRUMENT.shift),
         reject=command_reject(view, command_at),
     )

@@ -129,6 +129,8 @@ def _order_words(event: np.ndarray, kind: EventKind, order_ids: dict[str, int]) 
     raw = event.tobytes()
     token = _word(raw[64:78])
     words = [token, _side(event["side"])]
+    if kind == EventKind.REPLACED:
+        assert event["contra_order_id"] == order_ids[_word(raw[104:118])]
     if kind in _ENTRY or kind == EventKind.REJECTED:
         assert event["order_id"] == event["command_sequence"]
         if kind in _ENTRY:
@@ -158,9 +160,7 @@ def _order_words(event: np.ndarray, kind: EventKind, order_ids: dict[str, int]) 
     elif event["remaining"]:
         words.append(f"left={event['remaining']}")
     if kind == EventKind.REPLACED:
-        contra = _word(raw[104:118])
-        assert event["contra_order_id"] == order_ids[contra]
-        words.append(f"was {contra}")
+        words.append(f"was {_word(raw[104:118])}")
     elif kind == EventKind.SELF_TRADE_PREVENTED:
         names = {number: name for name, number in order_ids.items()}
         words.append(f"prevented={event['prevented']} {chr(event['liquidity'])}")

@@ -14,6 +14,7 @@ import numpy as np
 
 from exchange.engine.invariants.check import check_state
 from exchange.engine.state.layout import ACCOUNT_BALANCES, ACCOUNT_WORDS, POSITION_WORDS
+from tests.model.cases import amendments as case_table_amendments
 from tests.model.cases import auction as case_table_auction
 from tests.model.cases import breaker as case_table_breaker
 from tests.model.cases import cancels as case_table_cancels
@@ -38,6 +39,7 @@ TABLES = {
     "rules": case_table.CASES,
     "money": case_table_money.CASES,
     "orders": case_table_orders.CASES,
+    "amendments": case_table_amendments.CASES,
     "stops": case_table_stops.CASES,
     "held": case_table_held.CASES,
     "breaker": case_table_breaker.CASES,

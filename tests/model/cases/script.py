@@ -9,6 +9,7 @@ Commands (times in seconds since START, default: the time of the command before)
                                             session it is that client's, without the operator's
     > 1 replace a b 100 @ 51                existing token, new token, new total of the chain
     > 1 replace-id :a b 100 @ 51            the same by order id
+    > 1 amend :a 100 @ 51                   the same, but the order stays if it is refused
     > 1 modify a S 50                       | > 1 modify-id :a S 50
     > review :a yes | review :a no          approve or refuse a held order
     > state HALTED instrument=1 until=5     also group=2; neither: the market
@@ -31,6 +32,7 @@ import numpy as np
 from exchange.codes import (
     FLAG_LONG,
     MASS_CANCEL_ANY_SIDE,
+    OPTION_AMEND,
     CommandKind,
     InstrumentState,
     OrderType,
@@ -154,6 +156,11 @@ class Script:
         self._replace(slots, ["", *words[1:]], keys)
         slots["kind"][0] = CommandKind.REPLACE_BY_ORDER_ID
         slots[1:].view(ORDER_CONTINUATION)["order_id"] = self._order_id(words[0])
+        return 2
+
+    def _amend(self, slots: np.ndarray, words: list[str], keys: dict[str, str]) -> int:
+        self._replace_id(slots, [words[0], "unused", *words[1:]], keys)
+        slots[1:].view(ORDER_CONTINUATION)["options"] |= OPTION_AMEND
         return 2
 
     def _cancel(self, slots: np.ndarray, words: list[str], keys: dict[str, str]) -> int:

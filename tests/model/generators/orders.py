@@ -17,6 +17,7 @@ import numpy as np
 from exchange.codes import (
     FLAG_LONG,
     FLAG_WIRE_PRICE,
+    OPTION_AMEND,
     OPTION_REPRICE,
     CommandKind,
     OrderType,
@@ -182,6 +183,7 @@ class Generator:
         terms = np.zeros(count, ORDER_CONTINUATION)
         is_long = self._quotes(rows, terms, profile) & creates | is_replace
         self._malform(rows, terms, token, replacement, profile)
+        terms["options"][is_replace & (creator // 8 % 3 == 0)] |= OPTION_AMEND
         wire_price = self._wire_prices(rows, is_replace & (creator // 8 % 4 == 0), creator)
         rows.view(np.uint8).reshape(count, 64)[:, 24:38] = token
         terms_bytes = terms.view(np.uint8).reshape(count, 64)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from exchange.codes import FLAG_WIRE_PRICE, CancelReason, EventKind, Reject, Side
+from exchange.codes import FLAG_WIRE_PRICE, OPTION_AMEND, CancelReason, EventKind, Reject, Side
 from tests.model.naive.book import BUY, SELL, Order, book_side
 from tests.model.naive.checks import is_valid_token
 from tests.model.naive.command import Command, Continuation
@@ -84,6 +84,9 @@ class Amending(Entering):
     def replace_order(self, existing: Order | None, command: Command, terms: Continuation) -> None:
         if existing is None:
             return
+        if terms.options & OPTION_AMEND:
+            self.amend_order(existing, command, terms)
+            return
         token, key = terms.token, (command.session, terms.token)
         if key in self.used_tokens:
             return
@@ -123,11 +126,43 @@ class Amending(Entering):
             self.cancel_whole(existing, CancelReason.USER)
             return
         self.use_token(*key)
+        self.change_places(existing, order)
+
+    def change_places(self, existing: Order, order: Order) -> None:
+        """Rule replacement-entered."""
         self.take_out(existing)
         quantity, existing.open = existing.open, 0
         self.lose(existing, quantity)
         self.emit_order(EventKind.REMOVED, existing, quantity, with_level=True, reported=False)
         self.accept(order, EventKind.REPLACED, existing)
+
+    def amend_order(self, existing: Order, command: Command, terms: Continuation) -> None:
+        """OPTION_AMEND: Rule amendment."""
+        instrument = self.instruments[existing.instrument]
+        quantity = command.quantity - existing.executed
+        if quantity <= 0:
+            self.cancel_order(existing, 0, is_operator=False)
+            return
+        if command.flags & FLAG_WIRE_PRICE:
+            scaled = command.price * 10**instrument.price_decimals
+            command = command._replace(price=0 if scaled % 10_000 else scaled // 10_000)
+        reason = (
+            self.check_access(command.session)
+            or self.state_reject(existing.instrument)
+            or command.reject
+            or self.check_type(command)
+            or self.check_quantity(quantity, instrument)
+            or self.check_terms(command, terms, instrument, quantity)
+        )
+        if reason:
+            self.refuse_cancel(existing, reason)
+            return
+        order = self.new_order(command, terms, existing.token, existing)
+        reason = self.check_replacement(order, existing) or self.check_post_only(order, instrument)
+        if reason:
+            self.refuse_cancel(existing, reason)
+        else:
+            self.change_places(existing, order)
 
     def check_replacement(self, order: Order, existing: Order) -> int:
         """Rule replace-limits: as if the existing order were gone."""

@@ -12,6 +12,7 @@ from exchange import commands as operators
 from exchange.codes import (
     FLAG_LEVEL,
     FLAG_LONG,
+    OPTION_AMEND,
     OPTION_REPRICE,
     CommandKind,
     EventKind,
@@ -239,6 +240,11 @@ def test_terms_of_an_order() -> None:
     continuation["order_id"] = 77
     fields = command_fields(9, slots[0], slots[1], NAMES)
     assert fields["order_id"] == 77 and fields["stop_price_minor_units"] == 1050
+    assert "replacement_token" in fields
+    continuation["options"] = OPTION_AMEND
+    fields = command_fields(9, slots[0], slots[1], NAMES)
+    assert "replacement_token" not in fields
+    assert set(fields) <= set(COMMAND_COLUMNS)
     terms = event(EventKind.TERMS, instrument=7, price=1060, contra_order_id=1050, remaining=40)
     assert terms["price"] == "10.60" and terms["stop_price"] == "10.50"
     assert terms["display_quantity"] == 40

@@ -17,7 +17,7 @@ from exchange.api.orders.records import (
     replace_command,
 )
 from exchange.api.orders.terms import NewOrder, client_order_id_of, random_token, token_of
-from exchange.codes import FLAG_LONG, OPTION_REPRICE, CommandKind, OrderType, Side
+from exchange.codes import FLAG_LONG, OPTION_AMEND, OPTION_REPRICE, CommandKind, OrderType, Side
 from exchange.records import COMMAND, EVENT, ORDER_CONTINUATION
 
 TOKEN = b"abcdefgh123456"
@@ -108,10 +108,10 @@ def test_replace():
         7,
         3,
         1 << 50,
-        TOKEN,
         price=30,
         quantity=40,
         time_in_force=99_998,
+        minimum_quantity=9,
         display=ord("P"),
         order_type=OrderType.STOP,
         stop_price=31,
@@ -126,11 +126,13 @@ def test_replace():
         "session": 3,
         "kind": CommandKind.REPLACE_BY_ORDER_ID,
         "time_in_force": 99_998,
+        "minimum_quantity": 9,
         "flags": FLAG_LONG,
         "display": ord("P"),
         "order_type": OrderType.STOP,
     }
-    assert fields(rest) == token_fields(TOKEN) | {
+    assert fields(rest) == {
+        "options": OPTION_AMEND,
         "stop_price": 31,
         "display_quantity": 10,
         "order_id": 1 << 50,
@@ -213,6 +215,7 @@ def test_the_gateway_reads_events_as_they_are_laid_out():
         "session": 65_000,
         "kind": 4,
         "reason": 7,
+        "contra_order_id": 1 << 43,
         "remaining": 1 << 42,
     }
     for name, value in (values | token_fields(TOKEN)).items():
@@ -225,5 +228,6 @@ def test_the_gateway_reads_events_as_they_are_laid_out():
         65_000,
         4,
         7,
+        1 << 43,
         1 << 42,
     )

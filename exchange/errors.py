@@ -11,13 +11,14 @@ The tree::
      +- SharedMemoryUnavailable      no room or no permission for the region in /dev/shm
      +- DataDirectoryUnavailable     the data directory cannot be created, opened or written
      +- ArchiveCorrupt               the archive lacks an event, or has another one
+     +- SnapshotInvalid              a snapshot file cannot be used
      +- RestartLimitReached          a stage keeps dying
      +- StageFailed                  a stage could not start, or died of a bug
      +- StopTimedOut                 a graceful stop did not finish within its bound
      +- Refused                      the exchange answered a client command with a refusal
 
-A failed write or a damaged file of the journal is an error of ``journal.errors``;
-``exchange.runtime.channel.exit_status`` gives each its status.
+A failed write or a damaged file of the journal is an error of ``journal.errors``; ``exit_status``
+says which status ends a process for any of them.
 
 Rejects of orders are not errors (``codes.Reject``), and a bug is an ``assert``: neither is here.
 The numbers of ``ExitStatus`` are listed in ``docs/operations.md``; they are never renumbered.
@@ -107,6 +108,12 @@ class ArchiveCorrupt(ExchangeError):
     status = ExitStatus.JOURNAL_CORRUPT
 
 
+class SnapshotInvalid(ExchangeError):
+    """A snapshot file cannot be used; the text says why."""
+
+    status = ExitStatus.JOURNAL_CORRUPT
+
+
 class RestartLimitReached(ExchangeError):
     """A stage died more often than ``supervision.restart_limit`` allows."""
 
@@ -129,3 +136,23 @@ class Refused(ExchangeError):
     """The running exchange answered with a refusal (a login or an order that was rejected)."""
 
     status = ExitStatus.REFUSED
+
+
+def exit_status(error: BaseException) -> int:
+    """The exit status that stands for ``error``: of a stage, and of ``exchange-replay``."""
+    # Here and not above: these packages bring the compiler, and the command line starts without it.
+    from journal.errors import FatalJournalError, JournalCorrupt
+    from ringbuffer.errors import RegionError
+
+    if isinstance(error, ExchangeError):
+        return int(error.status)
+    if isinstance(error, FatalJournalError):
+        return int(ExitStatus.JOURNAL_FAILED)
+    if isinstance(error, JournalCorrupt):
+        return int(ExitStatus.JOURNAL_CORRUPT)
+    if isinstance(error, RegionError):
+        return int(ExitStatus.SHARED_MEMORY_UNAVAILABLE)
+    if isinstance(error, OSError):
+        # outside the journal's own checks: a file of the data directory
+        return int(ExitStatus.DATA_DIRECTORY_UNAVAILABLE)
+    return int(ExitStatus.BUG)

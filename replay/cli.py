@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from exchange.codes import CommandKind, EventKind
-from exchange.errors import DataDirectoryUnavailable, ExchangeError, ExitStatus
+from exchange.errors import ExchangeError, ExitStatus, exit_status
 
 DEFAULT_DATA_DIRECTORY = Path("data")
 DEFAULT_TABLE_ROWS = 100
@@ -458,8 +458,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit status."""
     options = build_parser().parse_args(arguments)
-    from exchange.engine.state.snapshot import SnapshotInvalid
-    from journal.errors import JournalCorrupt
+    from journal.errors import JournalError
 
     def fail(error: Exception, status: int) -> int:
         print(f"exchange-replay: {error}", file=sys.stderr)
@@ -471,17 +470,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(status)
     except UsageError as error:
         return fail(error, ExitStatus.USAGE)
-    except ExchangeError as error:
-        return fail(error, error.status)
-    except (JournalCorrupt, SnapshotInvalid) as error:
-        return fail(error, ExitStatus.JOURNAL_CORRUPT)
     except BrokenPipeError:
         # The reader of our output (head, less) has gone. Nothing is known to be well: a comparison
         # was not finished. Python would complain once more when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return int(ExitStatus.OUTPUT_CLOSED)
-    except OSError as error:
-        return fail(error, DataDirectoryUnavailable.status)
+    except (ExchangeError, JournalError, OSError) as error:
+        return fail(error, exit_status(error))
     except KeyboardInterrupt:
         return int(ExitStatus.INTERRUPTED)
 

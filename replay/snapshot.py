@@ -26,11 +26,10 @@ import numpy as np
 from exchange.codes import EventKind
 from exchange.engine.state.layout import NEXT_EVENT
 from exchange.engine.state.snapshot import (
-    SnapshotInvalid,
     read_snapshot,
     write_snapshot,
 )
-from exchange.errors import ArchiveCorrupt
+from exchange.errors import ArchiveCorrupt, SnapshotInvalid
 from exchange.records import COMMAND_LAYOUT, EVENT_LAYOUT, EVENT_SIZE_BYTES
 from exchange.recovery.archive_check import ArchiveCheck, ArchiveDiffers
 from exchange.recovery.rebuild import rebuild

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from exchange.engine.state.layout import NEXT_COMMAND, EngineState
-from exchange.engine.state.snapshot import SnapshotInvalid, list_snapshots, read_snapshot
+from exchange.engine.state.snapshot import list_snapshots, read_snapshot
+from exchange.errors import SnapshotInvalid
 
 
 class Snapshot(NamedTuple):

@@ -1,4 +1,4 @@
-"""A stage's channel to the daemon, and the status with which a failure ends a stage.
+"""A stage's channel to the daemon, and a failure in one line.
 
 Who uses it: ``stages/main.py`` and the bodies of the stages.
 """
@@ -9,26 +9,8 @@ import os
 
 import msgspec
 
-from exchange.errors import ExchangeError, ExitStatus
+from exchange.errors import ExchangeError
 from exchange.runtime.spec import StageMessage
-from journal.errors import FatalJournalError, JournalCorrupt
-from ringbuffer.errors import RegionError
-
-
-def exit_status(error: BaseException) -> int:
-    """The exit status that stands for ``error``."""
-    if isinstance(error, ExchangeError):
-        return int(error.status)
-    if isinstance(error, FatalJournalError):
-        return int(ExitStatus.JOURNAL_FAILED)
-    if isinstance(error, JournalCorrupt):
-        return int(ExitStatus.JOURNAL_CORRUPT)
-    if isinstance(error, RegionError):
-        return int(ExitStatus.SHARED_MEMORY_UNAVAILABLE)
-    if isinstance(error, OSError):
-        # outside the journal's own checks: a file of the data directory
-        return int(ExitStatus.DATA_DIRECTORY_UNAVAILABLE)
-    return int(ExitStatus.BUG)
 
 
 class DaemonChannel:

@@ -21,8 +21,9 @@ from exchange.core import pipeline
 from exchange.core.counters import LOG_LINES_LOST
 from exchange.core.region import AGENTS, RingCapacities, core_sections
 from exchange.core.stage_names import StageName
+from exchange.errors import exit_status
 from exchange.recovery.facts import EngineFacts
-from exchange.runtime.channel import DaemonChannel, exit_status, explain
+from exchange.runtime.channel import DaemonChannel, explain
 from exchange.runtime.logs import lost_lines
 from exchange.runtime.spec import ListenerName, StageMessage, StageSpec
 from exchange.stages.wiring import build_journaler, build_matcher, build_order_entry, recover_engine

@@ -22,9 +22,9 @@ from pathlib import Path
 import msgspec
 
 from exchange.core.stage_names import FEED_STAGES, StageName
-from exchange.errors import ExitStatus
+from exchange.errors import ExitStatus, exit_status
 from exchange.runtime import logs
-from exchange.runtime.channel import DaemonChannel, exit_status, explain
+from exchange.runtime.channel import DaemonChannel, explain
 from exchange.runtime.output import shield
 from exchange.runtime.process import die_with_parent
 from exchange.runtime.signals import HARMLESS, STOPPING, ignore

@@ -23,6 +23,7 @@ import numpy as np
 from exchange.engine.state import layout
 from exchange.engine.state.chain_hash import chain_digest
 from exchange.engine.state.layout import EngineState
+from exchange.errors import SnapshotInvalid
 from exchange.records import COMMAND, EVENT
 from journal import xxh64
 from journal.layout import layout_hash
@@ -37,10 +38,6 @@ _HEADER = struct.Struct("<8sIIQqqQQQQ")
 _CHECKSUM_OFFSET = 64
 _LENGTHS_OFFSET = 128
 _STEP_BYTES = 8 << 20
-
-
-class SnapshotInvalid(Exception):
-    """A snapshot file cannot be used; the text says why."""
 
 
 def state_layout_hash() -> int:

@@ -9,8 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from exchange.errors import ExitStatus
-from exchange.runtime.channel import exit_status
+from exchange.errors import ExitStatus, exit_status
 from journal.errors import FatalJournalError
 from journal.layout import (
     HEADER_BYTES,

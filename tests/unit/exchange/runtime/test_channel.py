@@ -1,4 +1,4 @@
-"""A stage's messages on the pipe, and which exit status stands for which failure."""
+"""A stage's messages on the pipe, and a failure in one line."""
 
 from __future__ import annotations
 
@@ -6,30 +6,10 @@ import os
 import threading
 
 import msgspec
-import pytest
 
-from exchange.errors import ConfigurationError, ExitStatus, StageFailed
-from exchange.runtime.channel import DaemonChannel, exit_status, explain
+from exchange.errors import StageFailed
+from exchange.runtime.channel import DaemonChannel, explain
 from exchange.runtime.spec import StageMessage
-from journal.errors import FatalJournalError, Finding, JournalCorrupt
-from ringbuffer.errors import RegionError
-
-
-@pytest.mark.parametrize(
-    ("error", "status"),
-    [
-        (StageFailed("late"), ExitStatus.STAGE_FAILED),
-        (ConfigurationError("no"), ExitStatus.CONFIGURATION),
-        (FatalJournalError("fdatasync", 5, "wal", 0, 0, 1), ExitStatus.JOURNAL_FAILED),
-        (JournalCorrupt(Finding.FOREIGN_FILE, "wal", 3, 7, "detail"), ExitStatus.JOURNAL_CORRUPT),
-        (RegionError("no room"), ExitStatus.SHARED_MEMORY_UNAVAILABLE),
-        (PermissionError(13, "denied"), ExitStatus.DATA_DIRECTORY_UNAVAILABLE),
-        (ValueError("never"), ExitStatus.BUG),
-        (AssertionError(), ExitStatus.BUG),
-    ],
-)
-def test_exit_status(error: Exception, status: ExitStatus) -> None:
-    assert exit_status(error) == status
 
 
 def test_an_operational_error_is_explained_by_its_own_line() -> None:

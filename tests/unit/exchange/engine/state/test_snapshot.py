@@ -15,12 +15,12 @@ from exchange.engine.state.create import create_state
 from exchange.engine.state.layout import NEXT_COMMAND
 from exchange.engine.state.snapshot import (
     HEADER_BYTES,
-    SnapshotInvalid,
     list_snapshots,
     read_snapshot,
     state_layout_hash,
     write_snapshot,
 )
+from exchange.errors import SnapshotInvalid
 from exchange.records import Field
 from journal import xxh64
 from tests.harness.small_engine import Exchange

@@ -4,6 +4,7 @@
     exchange status        stages, cursors, lag, rates
     exchange stop          graceful stop of a running daemon
     exchange day           start or end the trading day (roll = "manual", or early)
+    exchange clock         the exchange's clock and the system's; accept what the system's says
     exchange order         a small client: log in, send one order, print the answers
     exchange cancel        operator: cancel an order by its order id
     exchange demo          an exchange with bots that trade, to look at
@@ -121,6 +122,16 @@ def _add_control(command: AddCommand) -> None:
     _data_directory(day)
     day.add_argument("action", choices=("start", "end"))
     day.add_argument("--number", type=int, metavar="YYYYMMDD", help="day to start")
+
+    clock = command("clock", "Show the exchange's clock and how it stands to the system's.")
+    _data_directory(clock)
+    clock.add_argument(
+        "action",
+        nargs="?",
+        choices=("accept",),
+        help="the system's clock is right: days and phases go by it from now on",
+    )
+    clock.add_argument("--json", action="store_true", help="one JSON object")
 
     cancel = command("cancel", "Cancel an order by its order id (operators).")
     _data_directory(cancel)
@@ -250,6 +261,12 @@ def _day(options: argparse.Namespace) -> int:
     return ExitStatus.OK
 
 
+def _clock(options: argparse.Namespace) -> int:
+    from exchange.admin.clock import show_clock
+
+    return show_clock(options)
+
+
 def _cancel(options: argparse.Namespace) -> int:
     from exchange.admin.send import submit
     from exchange.commands import cancel_by_order_id
@@ -296,6 +313,7 @@ _COMMANDS = {
     "status": _status,
     "stop": _stop,
     "day": _day,
+    "clock": _clock,
     "cancel": _cancel,
     "admin": _admin,
     "store": _store,

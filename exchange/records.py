@@ -18,11 +18,12 @@ Command, 64 bytes, one cache line::
     56 display | 57 capacity | 58 intermarket_sweep | 59 cross_type |
     60 customer_type | 61 flags | 62 reject | 63 order_type            (u1 each)
 
-``timestamp_ns``: in an ingress ring the time the bytes were received, in the command ring and the
-journal the matcher's stamp (UTC, never goes backwards). ``price``: minor units of the instrument
-(0 for a market order; the order id for CANCEL_BY_ORDER_ID). ``reject``: order entry's verdict about
-a field that cannot be expressed here (for example a price between two ticks of the wire format);
-the matcher turns it into the reject event. ``token`` bytes are as on the wire.
+``timestamp_ns``: in an ingress ring CLOCK_MONOTONIC when the bytes were received (for the histogram
+MATCHING_NS), in the command ring and the journal the matcher's stamp (UTC of the exchange's clock,
+never goes backwards). ``price``: minor units of the instrument (0 for a market order; the order id
+for CANCEL_BY_ORDER_ID). ``reject``: order entry's verdict about a field that cannot be expressed
+here (for example a price between two ticks of the wire format); the matcher turns it into the
+reject event. ``token`` bytes are as on the wire.
 
 Event, 128 bytes, two cache lines::
 

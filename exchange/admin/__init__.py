@@ -7,6 +7,7 @@ names.py        symbols, user names and codes behind numbers, asked of the runni
 send.py         commands: one record to the daemon, answered when it is durable
 look.py         shows and lists: from the journal, also while no exchange runs
 key.py          API keys: make, list, revoke
+clock.py        ``exchange clock``: the exchange's clock and the wall clock
 status.py       ``exchange status``: stages, cursors, lag, rates
 order.py        ``exchange order``: one order over the network
 """

@@ -6,6 +6,7 @@ They come from the daemon (a request) or from a rebuilt state. A number may stan
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -25,17 +26,22 @@ class KnownInstrument(NamedTuple):
 
 
 class Names:
-    """Currencies: number -> (code, decimals); sessions: number -> (user name, account)."""
+    """Currencies: number -> (code, decimals); sessions: number -> (user name, account).
+
+    ``time_ns``: the exchange's time, ns since 1970 (UTC), which need not be the wall clock's.
+    """
 
     def __init__(
         self,
         currencies: Mapping[int, Sequence[Any]],
         instruments: Mapping[int, Sequence[Any]],
         sessions: Mapping[int, Sequence[Any]],
+        time_ns: int = 0,
     ) -> None:
         self.currencies = {int(n): (str(c[0]), int(c[1])) for n, c in currencies.items()}
         self.instruments = {int(n): KnownInstrument(*i) for n, i in instruments.items()}
         self.sessions = {int(n): (str(s[0]), int(s[1])) for n, s in sessions.items()}
+        self.time_ns = time_ns or time.time_ns()
 
     @classmethod
     def of_daemon(cls, data_directory: Path) -> Names:
@@ -43,7 +49,12 @@ class Names:
         answer = ask(data_directory, Request(command="names"))
         if not answer.get("ok"):
             raise Refused(str(answer.get("error")))
-        return cls(answer["currencies"], answer["instruments"], answer["sessions"])
+        return cls(
+            answer["currencies"],
+            answer["instruments"],
+            answer["sessions"],
+            int(answer.get("time_ns", 0)),
+        )
 
     @classmethod
     def of_facts(cls, facts: EngineFacts) -> Names:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import decimal
 import json
+import secrets
 import time
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -99,7 +100,7 @@ def send_order(options: argparse.Namespace, password: str) -> int:
     """Send the order of ``options``. Raises Refused, NotRunning, ConfigurationError."""
     order = parse_order(options.arguments)
     time_in_force = _time_in_force(options.time_in_force)
-    token = options.token or f"{time.time_ns() // 1_000_000:014d}"[-14:]
+    token = options.token or secrets.token_hex(7)
     if not 1 <= len(token) <= 14 or not token.isascii() or not token.isprintable():
         raise ConfigurationError("--token has 1 to 14 printable characters")
     try:

@@ -11,7 +11,6 @@ import base64
 import datetime
 import json
 import secrets
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -154,7 +153,7 @@ def _instrument_state(options: argparse.Namespace, names: Names) -> Record:
 def _state(options: argparse.Namespace, names: Names) -> Record:
     state = STATES[options.admin_command]
     seconds = getattr(options, "seconds", None)
-    until_ns = time.time_ns() + seconds * NANOSECONDS if seconds else 0
+    until_ns = names.time_ns + seconds * NANOSECONDS if seconds else 0
     if options.group and options.group > 255:
         raise ConfigurationError("--group is 1 to 255")
     return records.set_state(

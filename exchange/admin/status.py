@@ -101,9 +101,12 @@ class Observer:
             "order_entry": state.order_entry,
             "addresses": state.addresses,
             "day": state.day,
-            "uptime_seconds": round(time.time() - state.started, 3),
+            "uptime_seconds": round(
+                time.clock_gettime(time.CLOCK_BOOTTIME) - state.started_boot_s, 3
+            ),
             "restarts": state.restarts,
             "time": time.time(),
+            "monotonic_seconds": time.monotonic(),
             "stages": stages,
         }
 
@@ -147,7 +150,8 @@ class Observer:
 
     @staticmethod
     def _rates(before: dict[str, Any], after: dict[str, Any]) -> dict[str, float]:
-        elapsed_s = max(after["time"] - before["time"], 1e-6)
+        clock = "monotonic_seconds" if "monotonic_seconds" in before else "time"
+        elapsed_s = max(after[clock] - before[clock], 1e-6)
         rates = {}
         for name in _RATES:
             values = [s.get("cursors", {}) | s.get("counters", {}) for s in (before, after)]

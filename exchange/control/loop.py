@@ -9,13 +9,13 @@ Decision CTL-3.
 
 from __future__ import annotations
 
-import datetime
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from exchange.commands import Record
+from exchange.control.clock import ExchangeClock
 from exchange.control.door import Door
 from exchange.control.key_requests import COMMANDS as KEY_COMMANDS
 from exchange.control.key_requests import ApiKeys
@@ -23,14 +23,18 @@ from exchange.control.operators import FOLLOWED, DaemonNames, Operators
 from exchange.control.producer import ControlProducer
 from exchange.control.socket import Client, Request
 from exchange.control.trading import TradingControl
+from exchange.core.clock_state import SECOND_NS
+from exchange.core.counters import Counter
 from exchange.core.follower import EventFollower
-from exchange.core.pipeline import IngressRing
+from exchange.core.pipeline import CLOCK_OFFSET, IngressRing
 from exchange.core.region import Core
 from exchange.records import EVENT, EVENT_LAYOUT, KIND_OFFSET
 from exchange.recovery.facts import EngineFacts
 from exchange.runtime.data_directory import archive_directory, load_capacity
 from exchange.settings import Configuration
 from journal.archive_reader import ArchiveReader
+from ringbuffer.counters import set_value
+from ringbuffer.ring import publish
 
 EXPIRY_POLL_S = 0.01
 ANSWER_POLL_S = 0.0005  # while an operator waits for an answer
@@ -41,7 +45,7 @@ FOLLOW_BUDGET_S = 0.005  # for the steps of one turn
 
 
 class ControlLoop:
-    """``facts``: the matcher's, after recovery."""
+    """``facts``: the matcher's, after recovery. ``clock``: the daemon's, over all cores."""
 
     def __init__(
         self,
@@ -50,13 +54,16 @@ class ControlLoop:
         data_directory: Path,
         facts: EngineFacts,
         matcher_eventfd: int,
+        clock: ExchangeClock,
     ) -> None:
         arrays = core.region.arrays
+        self._cursors, self._counters = core.cursors, arrays["counters"]
+        self._clock = clock
         self._facts = facts
         self._producer = ControlProducer(
             arrays[IngressRing.CONTROL.section], core.cursors, matcher_eventfd
         )
-        self._trading = TradingControl(configuration)
+        self._trading = TradingControl(configuration, clock)
         capacity = load_capacity(data_directory)
         assert capacity is not None, "the matcher has fixed the capacities"
         self._door = Door(facts, capacity, [group.id for group in configuration.groups])
@@ -89,7 +96,10 @@ class ControlLoop:
 
     def begin(self) -> None:
         """Send what the configuration and the clock ask for after recovery."""
+        self._clock.recovered(self._facts.last_timestamp_ns)
+        self._show_clock()
         self._trading.recovered(self._facts, self._producer)
+        self._show_clock()  # a day that was started may have moved it
 
     def settled(self) -> bool:
         """Whether everything that was sent is applied, durable and released."""
@@ -110,12 +120,14 @@ class ControlLoop:
 
     def follow_schedule(self) -> None:
         """Send the changes of state that are due now."""
-        self._trading.follow_schedule(self._producer, datetime.datetime.now(datetime.UTC))
+        self._trading.follow_schedule(self._producer, self._clock.calendar())
 
     def work(self) -> float | None:
         """One turn of all parts. Returns in how many seconds it must be called again at most."""
-        due = self._producer.expire(int(time.time()))
-        self._trading.roll(self._producer, datetime.datetime.now(datetime.UTC))
+        self._clock.look()
+        self._trading.roll(self._producer, self._clock.calendar())
+        self._show_clock()
+        due = self._producer.expire(self._clock.time_ns // SECOND_NS)
         seen = self._follower.next_sequence
         caught_up = self.follow()
         if caught_up:
@@ -127,12 +139,29 @@ class ControlLoop:
             return EXPIRY_POLL_S
         return BUSY_POLL_S if self._follower.next_sequence - seen >= BUSY_EVENTS else None
 
+    def until_next_second_s(self) -> float:
+        """Seconds until the next full second of the time of commands, when expiries are due."""
+        return (SECOND_NS - self._clock.time_ns % SECOND_NS) / SECOND_NS
+
+    def _show_clock(self) -> None:
+        """Give the matcher its time, and everybody the clock's gauges."""
+        clock = self._clock
+        # release: orders nothing; the matcher looks at it before each batch
+        publish(self._cursors, CLOCK_OFFSET, clock.matcher_offset_ns)
+        for counter, value in (
+            (Counter.CLOCK_STEPS, clock.steps),
+            (Counter.CLOCK_STEP_NS, clock.step_ns),
+            (Counter.CLOCK_AHEAD_NS, clock.ahead_ns),
+            (Counter.CLOCK_CALENDAR, clock.state),
+        ):
+            set_value(self._counters, int(counter), int(value))
+
     def handle(
         self, request: Request, client: Client, reply: Callable[[dict[str, Any]], None]
     ) -> dict[str, Any] | None:
         """Answer a request of the control socket; None: ``reply`` is called later."""
         if request.command == "start_day":
-            now = datetime.datetime.now(datetime.UTC)
+            now = self._clock.calendar()
             started = self._trading.start_day(self._producer, now, request.day)
             return {"ok": started, "day": self._trading.day_number} | (
                 {} if started else {"error": "a day is open, or that day has been traded"}
@@ -140,8 +169,14 @@ class ControlLoop:
         if request.command == "end_day":
             ended = self._trading.end_day(self._producer)
             return {"ok": ended} | ({} if ended else {"error": "no day is open"})
+        if request.command in ("clock", "accept_clock"):
+            if request.command == "accept_clock":
+                self._clock.accept()
+                self._trading.enter_phases_anew()
+            self._clock.look()
+            return {"ok": True, "clock": self._clock.description()}
         if request.command == "names":
-            return self._operators.names.answer()
+            return self._operators.names.answer() | {"time_ns": self._clock.time_ns}
         if request.command == "submit" and request.record is not None:
             return self._operators.submit(request.record, client.name, client.uid, reply)
         if request.command in KEY_COMMANDS:

@@ -37,7 +37,7 @@ class ControlProducer:
         first = producer.next_sequence
         while self._waiting:
             record = self._waiting[0]
-            record["timestamp_ns"][0] = time.time_ns()
+            record["timestamp_ns"][0] = time.monotonic_ns()
             if not producer.write(record.tobytes()):
                 break
             self._waiting.popleft()

@@ -31,6 +31,7 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One line from a client.
 
     command: "stop", "start_day" (day: YYYYMMDD), "end_day", "names",
+    "clock", "accept_clock",
     "submit" (record: a command's one or two slots, hexadecimal),
     "key_make" (account, label, read_only), "key_list" (account or none), "key_revoke" (key_id).
     """

@@ -15,6 +15,7 @@ from typing import Any
 
 from exchange.codes import EventKind, InstrumentState, Parameter, StateReason
 from exchange.commands import end_of_day, set_operator, set_parameter, set_state, start_of_day
+from exchange.control.clock import ExchangeClock
 from exchange.control.differences import differences
 from exchange.control.producer import ControlProducer
 from exchange.control.schedule import GroupTimes, Schedule
@@ -28,7 +29,9 @@ log = logging.getLogger(__name__)
 class TradingControl:
     """Decides which commands the configuration and the clock ask for."""
 
-    def __init__(self, configuration: Configuration) -> None:
+    def __init__(self, configuration: Configuration, clock: ExchangeClock | None = None) -> None:
+        """``clock``: the daemon's; None: the moments that are given are also the commands'."""
+        self._clock = clock
         self._configuration = configuration
         self._timezone = zoneinfo.ZoneInfo(configuration.settings.day.timezone)
         self._roll = roll_time(configuration.settings)
@@ -71,7 +74,7 @@ class TradingControl:
             self._schedule.know(number, instrument.terms.group, instrument.state)
         self.day_open = facts.day_open
         self.day_number = facts.day_number
-        now = datetime.datetime.now(datetime.UTC)
+        now = self._clock.calendar() if self._clock else datetime.datetime.now(datetime.UTC)
         if not self.day_open:
             self.start_day(producer, now)
         self.roll(producer, now)
@@ -106,6 +109,10 @@ class TradingControl:
             self.end_day(producer)
             self.start_day(producer, now)
 
+    def enter_phases_anew(self) -> None:
+        """The calendar was set: every group enters the phase that it has now."""
+        self._schedule.begin()
+
     def end_day(self, producer: ControlProducer) -> bool:
         """End the day, if one is open."""
         if not self.day_open:
@@ -129,6 +136,10 @@ class TradingControl:
             log.info("no new day", extra={"fields": {"day": number, "last": self.day_number}})
             return False
         log.info("start of day", extra={"fields": {"day": number}})
+        # timestamps count from a midnight of their own clock, so that none is negative
+        if self._clock is not None:
+            self._clock.adopt()
+            now = self._clock.time()
         producer.send(start_of_day(number, midnight_ns(now, self._timezone)))
         self.day_open, self.day_number = True, number
         self._schedule.begin()

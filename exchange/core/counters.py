@@ -155,6 +155,12 @@ class Counter(IntEnum):
     # Order entry gateway (order entry).
     CONNECTIONS_THROTTLED = 106  # gauge: their bytes wait for their session's rate
 
+    # The exchange's clock, exchange/control/clock.py (daemon).
+    CLOCK_STEPS = 107  # steps of the wall clock that were found
+    CLOCK_STEP_NS = 108  # gauge: the latest; negative: backwards
+    CLOCK_AHEAD_NS = 109  # gauge: the time of commands minus the wall clock
+    CLOCK_CALENDAR = 110  # gauge, CalendarState: days and phases follow the wall clock or not
+
 
 # refused: what is in the database is not this exchange's; data error: it refuses a row of ours
 STORE_STATES = (

@@ -13,6 +13,7 @@ Who writes what (single writer each):
     ingress_published(i)      producer i      commands that producer i has put into its ingress ring
     ingress_consumed(i)       matcher         ... that the matcher has taken out; gates that ring
     sleeping(agent)           that agent (1), its wakers (0): it blocks on its eventfd
+    CLOCK_OFFSET              daemon          see below
     word(...)                 see below
 
 Cursors start where recovery ended, not at 0: a record's sequence is its position in the journal
@@ -65,7 +66,10 @@ NEXT_EXPIRY_SECOND = 7 * CURSOR_STRIDE
 _INGRESS_FIRST = 8
 _SLEEPING_FIRST = _INGRESS_FIRST + 2 * INGRESS_RINGS
 _CONSUMER_FIRST = _SLEEPING_FIRST + AGENTS
-CURSOR_COUNT = _CONSUMER_FIRST + AGENTS
+# daemon: the exchange's time minus CLOCK_MONOTONIC, ns (exchange/control/clock.py); 0 = nobody
+# keeps a clock (one process alone: a test, a benchmark), and the matcher reads CLOCK_REALTIME
+CLOCK_OFFSET = (_CONSUMER_FIRST + AGENTS) * CURSOR_STRIDE
+CURSOR_COUNT = _CONSUMER_FIRST + AGENTS + 1
 CURSOR_WORDS = CURSOR_COUNT * CURSOR_STRIDE
 
 

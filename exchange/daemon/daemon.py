@@ -30,7 +30,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from exchange.control.clock import ExchangeClock
 from exchange.control.socket import Client, ControlSocket, Request
+from exchange.core.clock_state import SECOND_NS
 from exchange.core.stage_names import CORE_STAGES, StageName
 from exchange.daemon.announcement import ready_lines
 from exchange.daemon.child_processes import ChildProcesses
@@ -138,6 +140,9 @@ class Daemon:
             self._run_file = RunFile(self._data_directory)
             stack.callback(self._run_file.remove)
             self._signals = SignalWatch(self._selector, stack)
+            self._clock = ExchangeClock(
+                self._settings.day.follow_step_s * SECOND_NS, self._data_directory
+            )
             self._control_socket = ControlSocket(
                 self._data_directory, self._selector, self._handle_request
             )
@@ -244,13 +249,13 @@ class Daemon:
         self._children.send_spec(StageName.JOURNALER)
         self._wait_ready(StageName.JOURNALER)
         facts = self._facts()
-        self._count_recovery(facts)
         self._control = control = ControlLoop(
             core,
             self._configuration,
             self._data_directory,
             facts,
             self._eventfds[StageName.MATCHER],
+            self._clock,
         )
         control.begin()
         self._wait(control.settled, "control commands to be durable")
@@ -295,7 +300,9 @@ class Daemon:
 
         ready = self._children.stages[StageName.MATCHER].ready
         assert ready is not None
-        return msgspec.json.decode(ready.facts, type=EngineFacts)
+        facts = msgspec.json.decode(ready.facts, type=EngineFacts)
+        self._count_recovery(facts)
+        return facts
 
     def _count_recovery(self, facts: EngineFacts) -> None:
         from exchange.core.counters import Counter
@@ -321,7 +328,7 @@ class Daemon:
             self._write_run_file()  # whoever reads the day reads it there
         # expiries are due at full seconds: wake up right after each begins
         interval_s = self._settings.supervision.status_interval_ms / 1000
-        timeout_s = interval_s - time.time() % interval_s
+        timeout_s = min(interval_s, self._control.until_next_second_s())
         if control_due_s is not None:
             timeout_s = min(timeout_s, control_due_s)
         if self._restart_due_s is not None:

@@ -3,7 +3,7 @@
 One duty cycle::
 
     ingress rings, round robin, at most ``limit`` slots each
-        -> command ring, stamped with one clock reading
+        -> command ring, stamped with one reading of the exchange's clock
            publish COMMAND_PUBLISHED, wake the journaler
         -> apply_commands
            publish EVENT_PUBLISHED and COMMAND_APPLIED, wake the journaler
@@ -12,7 +12,10 @@ One duty cycle::
 The single writer of the cursors above and of ``ingress_consumed``. A long command is taken only
 when its second slot has been published too, and never split over two publications.
 
-Decision RNG-1.
+The exchange's clock is CLOCK_MONOTONIC plus CLOCK_OFFSET, which the daemon keeps: so a step of the
+wall clock moves no timestamp, and what counts from timestamps (rates, expiries, halts) goes on.
+
+Decisions RNG-1 and CTL-9.
 """
 
 from __future__ import annotations
@@ -30,6 +33,7 @@ from exchange.core.pipeline import (
     AGENT_JOURNALER,
     AGENT_MATCHER,
     AGENT_ORDER_ENTRY,
+    CLOCK_OFFSET,
     COMMAND_APPLIED,
     COMMAND_DURABLE,
     COMMAND_PUBLISHED,
@@ -190,7 +194,7 @@ def take(sequencer: Any, number: int, limit: int, sequence: int, now_ns: int, ta
 @jit
 def record_latencies(sequencer: Any, count: int) -> None:
     """Count publication minus receive time of each command of the batch, runs of equals at once."""
-    now_ns = clock_ns(CLOCK_REALTIME, sequencer.clock)
+    now_ns = clock_ns(CLOCK_MONOTONIC, sequencer.clock)
     number = 0
     while number < count:
         received_ns = sequencer.received[number]
@@ -220,9 +224,8 @@ def timer_second(scalars: np.ndarray) -> int:
 @jit
 def duty_cycle(state: Any, sequencer: Any, limit: int) -> int:
     """One pass over all ingress rings; the number of slots taken, 0 when there was nothing."""
-    set_value(
-        sequencer.counters, Counter.MATCHER_HEARTBEAT_NS, clock_ns(CLOCK_MONOTONIC, sequencer.clock)
-    )
+    now_ns = clock_ns(CLOCK_MONOTONIC, sequencer.clock)
+    set_value(sequencer.counters, Counter.MATCHER_HEARTBEAT_NS, now_ns)
     if sequencer.words[_STOPPED] != 0:
         return 0
     scalars = state.scalars
@@ -230,7 +233,13 @@ def duty_cycle(state: Any, sequencer: Any, limit: int) -> int:
     sequence = first
     # the journaler has written the slots to the journal before we reuse them
     free = room(sequencer.cursors, COMMAND_DURABLE, first, sequencer.command_ring.shape[0])
-    now_ns = max(scalars[LAST_TIMESTAMP_NS], clock_ns(CLOCK_REALTIME, sequencer.clock))
+    # acquire: orders nothing, but makes this a look at memory every time
+    clock_offset_ns = load_acquire(sequencer.cursors, CLOCK_OFFSET)
+    if clock_offset_ns != 0:
+        now_ns += clock_offset_ns
+    else:
+        now_ns = clock_ns(CLOCK_REALTIME, sequencer.clock)
+    now_ns = max(scalars[LAST_TIMESTAMP_NS], now_ns)
     ring_count = len(sequencer.ingress)
     for step in range(ring_count):
         number = (sequencer.words[_NEXT_RING] + step) % ring_count

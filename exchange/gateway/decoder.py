@@ -72,7 +72,7 @@ class ReceivedBytes(NamedTuple):
     start: int
     end: int
     session: int  # session id of the connection
-    timestamp_ns: int  # UTC, when the bytes were received
+    timestamp_ns: int  # CLOCK_MONOTONIC, when the bytes were received
 
 
 class CommandSlots(NamedTuple):

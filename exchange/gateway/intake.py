@@ -89,7 +89,7 @@ from ringbuffer.idle import wake
 from ringbuffer.jit import jit_borrowed
 from ringbuffer.ring import claim, publish, room
 from ringbuffer.system_calls import (
-    CLOCK_REALTIME,
+    CLOCK_MONOTONIC,
     EAGAIN,
     EINTR,
     EPOLL_EVENT_SIZE_BYTES,
@@ -236,7 +236,7 @@ def _receive(duty: DutyState, connection: int, free: int, allowed: int, now_ns: 
     end = carried + count
     skip = min(connections[connection, CONNECTION_SKIP], end)
     connections[connection, CONNECTION_SKIP] -= skip
-    received_ns = clock_ns(CLOCK_REALTIME, duty.clock)
+    received_ns = clock_ns(CLOCK_MONOTONIC, duty.clock)
     first = words[NEXT_SEQUENCE]
     session = connections[connection, CONNECTION_SESSION]
     received = ReceivedBytes(buffer, skip, end, session, received_ns)
@@ -283,7 +283,7 @@ def publish_disconnects(duty: DutyState) -> int:
         add(duty.counters, Counter.INGRESS_FULL, 1)
     if count <= 0:
         return 0
-    now_ns = clock_ns(CLOCK_REALTIME, duty.clock)
+    now_ns = clock_ns(CLOCK_MONOTONIC, duty.clock)
     for _ in range(count):
         session = duty.disconnects[words[DISCONNECT_HEAD]]
         words[DISCONNECT_HEAD] = (words[DISCONNECT_HEAD] + 1) % duty.disconnects.shape[0]

@@ -58,6 +58,7 @@ class EngineFacts(msgspec.Struct, frozen=True, kw_only=True):
     snapshot_sequence: int
     next_command: int
     next_event: int
+    last_timestamp_ns: int = 0  # of the latest command; 0: there is none
     day_open: bool
     day_number: int
     market_state: int
@@ -187,6 +188,7 @@ def describe_engine(
         snapshot_sequence=snapshot_sequence,
         next_command=int(scalars[engine.NEXT_COMMAND]),
         next_event=int(scalars[engine.NEXT_EVENT]),
+        last_timestamp_ns=int(scalars[engine.LAST_TIMESTAMP_NS]),
         day_open=bool(scalars[engine.DAY_OPEN]),
         day_number=int(scalars[engine.DAY_NUMBER]),
         market_state=int(scalars[engine.MARKET_STATE]),

@@ -27,6 +27,8 @@ class StageState(msgspec.Struct, frozen=True, kw_only=True):
 class RunState(msgspec.Struct, frozen=True, kw_only=True):
     """The daemon and its stages. order_entry: address:port. day: YYYYMMDD or 0.
 
+    started: Unix seconds; started_boot_s: the same moment on CLOCK_BOOTTIME, which nobody sets.
+
     addresses: name -> address:port of every listener ("order_entry", "api", "health", "feed").
     compiling: stages that start when the compiler has ended (first start).
     """
@@ -41,6 +43,7 @@ class RunState(msgspec.Struct, frozen=True, kw_only=True):
     restarts: dict[str, int]
     stages: dict[str, StageState]
     compiling: list[str] = []
+    started_boot_s: float = 0.0
 
 
 class RunFile:
@@ -49,6 +52,7 @@ class RunFile:
     def __init__(self, data_directory: Path) -> None:
         self._path = data_directory / FILE
         self._started = time.time()
+        self._started_boot_s = time.clock_gettime(time.CLOCK_BOOTTIME)
 
     def write(
         self,
@@ -74,6 +78,7 @@ class RunFile:
             restarts=restarts,
             stages=stages,
             compiling=compiling,
+            started_boot_s=self._started_boot_s,
         )
         temporary = self._path.with_suffix(".new")
         try:

@@ -53,6 +53,8 @@ class DaySection(Section, frozen=True, kw_only=True):
     roll: Literal["daily", "manual"]
     timezone: str
     roll_time: TimeOfDay
+    follow_step_s: Annotated[int, Meta(ge=0, le=1_000_000_000)]
+    late_auction_s: Annotated[int, Meta(ge=0, le=86_400)]
 
 
 class CapacitySection(Section, frozen=True, kw_only=True):

@@ -17,6 +17,7 @@ import numpy as np
 from aiohttp import web
 
 from exchange.core import pipeline
+from exchange.core.clock_state import SECOND_NS, TOLD_NS, CalendarState
 from exchange.core.counters import HEARTBEATS, STORE_STATES, Counter
 from exchange.core.stage_names import CORE_STAGES
 from exchange.runtime.run_file import read_run_file
@@ -31,7 +32,8 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     """``problems``: text for people, empty = healthy. ``heartbeat_age_ms``: stage -> age in ms.
 
     ``warnings``: what does not stop trading and needs somebody to look, as text. ``store``: one of
-    STORE_STATES.
+    STORE_STATES. ``clock``: steps of the wall clock since the start and the latest one (ms), by how
+    much the time of commands is ahead of it (ms), and the calendar: "follows", "stands" or "apart".
     """
 
     healthy: bool
@@ -42,6 +44,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     day: int
     warnings: list[str] = []
     store: str = STORE_STATES[0]
+    clock: dict[str, int | str] = {}
 
 
 class Observed(Protocol):
@@ -119,6 +122,7 @@ class HealthWatch:
                 problems.append(f"the API is {lag['api_events']:,} events behind")
         state = int(self._counters[Counter.STORE_STATE * COUNTER_STRIDE])
         store = STORE_STATES[min(state, len(STORE_STATES) - 1)]
+        clock = self._clock()
         return Health(
             healthy=not problems,
             phase=phase,
@@ -126,9 +130,21 @@ class HealthWatch:
             heartbeat_age_ms=ages,
             lag=lag,
             day=self._day,
-            warnings=store_warnings(store),
+            warnings=store_warnings(store) + clock_warnings(clock),
             store=store,
+            clock=clock,
         )
+
+    def _clock(self) -> dict[str, int | str]:
+        def gauge(counter: Counter) -> int:
+            return int(self._counters[counter * COUNTER_STRIDE])
+
+        return {
+            "steps": gauge(Counter.CLOCK_STEPS),
+            "last_step_ms": _milliseconds(gauge(Counter.CLOCK_STEP_NS)),
+            "ahead_ms": _milliseconds(gauge(Counter.CLOCK_AHEAD_NS)),
+            "calendar": CalendarState(gauge(Counter.CLOCK_CALENDAR)).name.lower(),
+        }
 
     def _lag(self, service: Observed) -> dict[str, int]:
         word = self._cursors
@@ -156,6 +172,28 @@ def store_warnings(store: str) -> list[str]:
     if store == "refused":
         return ["the database is not this exchange's as it stands, and gets nothing; see the log"]
     return ["Postgres is away; it is tried again"] if store == "retrying" else []
+
+
+def _milliseconds(time_ns: int) -> int:
+    """To the nearest millisecond."""
+    return (time_ns + MILLISECOND_NS // 2) // MILLISECOND_NS
+
+
+def clock_warnings(clock: dict[str, int | str]) -> list[str]:
+    """What there is to say of ``clock`` (see ``Health``); nothing while it is as it should be."""
+    ahead_s = int(clock["ahead_ms"]) / 1_000
+    warnings = []
+    if clock["calendar"] == "apart":
+        warnings.append(
+            f"the wall clock was stepped by {int(clock['last_step_ms']) / 1_000:+,.3f} s, and days "
+            "and phases do not follow it; see `exchange clock`"
+        )
+    elif clock["calendar"] == "stands":
+        warnings.append("the wall clock has gone back: days and phases wait until it has caught up")
+    if abs(ahead_s) >= TOLD_NS / SECOND_NS:
+        side = "ahead of" if ahead_s > 0 else "behind"
+        warnings.append(f"timestamps are {abs(ahead_s):,.3f} s {side} the wall clock")
+    return warnings
 
 
 def health_response(health: Health) -> web.Response:

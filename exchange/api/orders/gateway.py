@@ -88,7 +88,7 @@ class OrderGateway:
         outcome_timeout_s: float = OUTCOME_TIMEOUT_S,
         outcome_ns: Array | None = None,
         commands: TokenBuckets | None = None,
-        clock_ns: Callable[[], int] = time.time_ns,
+        clock_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._producer = IngressProducer(ring, cursors, pipeline.IngressRing.API, matcher_eventfd)
         self._cursors = cursors

@@ -354,6 +354,7 @@ class HealthAnswer(Struct, kw_only=True, forbid_unknown_fields=True):
     """problems: what is wrong, in words. Ages and lags of the core's stages.
 
     warnings: what does not stop trading, in words. store: the state of the writer to Postgres.
+    clock: how it stands to the wall clock.
     """
 
     healthy: bool
@@ -364,3 +365,4 @@ class HealthAnswer(Struct, kw_only=True, forbid_unknown_fields=True):
     day: Count
     warnings: list[str]
     store: str
+    clock: dict[str, int | str]

@@ -136,3 +136,25 @@ def test_while_it_starts_and_stops(core: Core) -> None:
     assert core.watch.look(core.service).problems == ["starting: 1,234 events are still to be read"]
     core.service.ready, core.service.stopping = True, True
     assert core.watch.look(core.service).problems == ["the exchange is stopping"]
+
+
+@pytest.mark.parametrize(
+    ("gauges", "said"),
+    [
+        ({}, []),
+        ({"CLOCK_STEPS": 1, "CLOCK_STEP_NS": 5 * MS, "CLOCK_AHEAD_NS": 999 * MS}, []),
+        ({"CLOCK_AHEAD_NS": 2_500 * MS}, ["2.500 s ahead of"]),
+        ({"CLOCK_AHEAD_NS": -3_600_000 * MS}, ["3,600.000 s behind"]),
+        ({"CLOCK_CALENDAR": 1}, ["gone back"]),
+        ({"CLOCK_CALENDAR": 2, "CLOCK_STEP_NS": -86_400_000 * MS}, ["-86,400.000 s"]),
+    ],
+)
+def test_a_clock_that_is_off_is_a_warning_and_no_problem(
+    tmp_path: Path, gauges: dict[str, int], said: list[str]
+) -> None:
+    core = Core(tmp_path)
+    for name, value in gauges.items():
+        core.counters[Counter[name] * COUNTER_STRIDE] = value
+    health = core.watch.look(core.service)
+    assert health.healthy and len(health.warnings) == len(said)
+    assert all(part in text for part, text in zip(said, health.warnings, strict=True))

@@ -29,6 +29,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from exchange.errors import ConfigurationError, ExchangeError, ExitStatus, NotRunning, Refused
 from exchange.runtime.output import reader_gone, shield
@@ -51,13 +52,13 @@ def _data_directory(
     )
 
 
-def _config_file(target: argparse.ArgumentParser) -> None:
+def _config_file(target: Any) -> None:
     target.add_argument(
         "--config",
         type=Path,
         default=None,
         metavar="FILE",
-        help="configuration over the shipped defaults (default: config/exchange.toml)",
+        help="your configuration, over the shipped defaults; its other files lie beside it",
     )
 
 
@@ -86,7 +87,13 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _add_run(command: AddCommand) -> None:
     run = command("run", "Run the exchange in the foreground.")
-    _config_file(run)
+    whose = run.add_mutually_exclusive_group()
+    _config_file(whose)
+    whose.add_argument(
+        "--demo",
+        action="store_true",
+        help="the shipped demonstration's configuration: published passwords, made-up money",
+    )
     _data_directory(run)
     run.add_argument(
         "--rebuild-archive",
@@ -169,6 +176,11 @@ def _run(options: argparse.Namespace) -> int:
     def announce(line: str) -> None:
         print(line, flush=True)
 
+    if options.config is None and not options.demo:
+        raise ConfigurationError(
+            "whose exchange? `--config FILE` names its configuration; `--demo` takes the shipped "
+            "demonstration's, whose passwords are published"
+        )
     Daemon(
         load(options.config),
         options.data_dir,

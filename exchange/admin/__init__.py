@@ -6,6 +6,7 @@ parameters.py   parameters in people's units: percent, basis points, currency un
 names.py        symbols, user names and codes behind numbers, asked of the running daemon
 send.py         commands: one record to the daemon, answered when it is durable
 look.py         shows and lists: from the journal, also while no exchange runs
+configuration.py  what the configuration files would change, shown or applied as a whole
 key.py          API keys: make, list, revoke
 clock.py        ``exchange clock``: the exchange's clock and the wall clock
 status.py       ``exchange status``: stages, cursors, lag, rates

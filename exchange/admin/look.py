@@ -17,15 +17,12 @@ from typing import Any, NamedTuple
 
 from exchange.admin.names import Names
 from exchange.admin.parameters import NAME_OF, readable
-from exchange.admin.send import made_up_key, submit, time_text
+from exchange.admin.send import time_text
 from exchange.codes import InstrumentState, OrderType, Parameter, Side
-from exchange.commands import KEYED_KINDS, key_of, set_key
-from exchange.control.differences import Difference, differences
 from exchange.engine.state import layout as engine
 from exchange.engine.state.layout import EngineState
-from exchange.errors import ConfigurationError, ExitStatus, Refused
+from exchange.errors import ExitStatus, Refused
 from exchange.recovery.facts import EngineFacts, Parameters, describe_engine
-from exchange.settings import load
 from exchange.settings.exact import unscaled
 
 Shown = dict[str, Any]
@@ -279,62 +276,3 @@ def _print(shown: Shown, indent: str = "") -> None:
                 print(f"{indent}  {name}: {_line(fields)}")
         else:
             print(f"{indent}{key}: {value}")
-
-
-# --- configuration --------------------------------------------------------------------------------
-
-
-def _shown(difference: Difference) -> Shown:
-    return {
-        "subject": difference.subject,
-        "what": difference.what,
-        "configured": difference.configured,
-        "running": difference.running,
-        "can_be_applied": bool(difference.commands),
-    }
-
-
-def _difference_line(difference: Difference) -> str:
-    what = f" {difference.what}" if difference.what else ""
-    fixed = "" if difference.commands else " (cannot be changed)"
-    return (
-        f"{difference.subject}{what}: configured {difference.configured}, "
-        f"running {difference.running}{fixed}"
-    )
-
-
-def config_diff(options: argparse.Namespace) -> int:
-    """Show the differences. Returns status 0 when there are none, otherwise DIFFERENT."""
-    found = differences(load(options.config), rebuilt(options.data_dir).facts)
-    if options.json:
-        print(json.dumps({"differences": [_shown(difference) for difference in found]}))
-    else:
-        for difference in found:
-            print(_difference_line(difference))
-        print(f"{len(found)} differences" if found else "as configured")
-    return ExitStatus.DIFFERENT if found else ExitStatus.OK
-
-
-def config_apply(options: argparse.Namespace) -> int:
-    """Apply the differences that can be changed, in order; stops at the first refusal."""
-    if not options.yes:
-        raise ConfigurationError("config apply changes the running exchange: say --yes")
-    found = differences(load(options.config), rebuilt(options.data_dir).facts)
-    applied: list[Shown] = []
-    for difference in found:
-        for record in difference.commands:
-            if int(record["kind"][0]) in KEYED_KINDS and not key_of(record[0]):
-                set_key(record, made_up_key())
-            try:
-                submit(options.data_dir, record)
-            except Refused as refusal:
-                raise Refused(f"{_difference_line(difference)}: {refusal}") from None
-        applied.append(_shown(difference))
-        if not options.json:
-            verb = "applied" if difference.commands else "left"
-            print(f"{verb}: {_difference_line(difference)}")
-    if options.json:
-        print(json.dumps({"differences": applied}))
-    elif not found:
-        print("as configured")
-    return ExitStatus.OK

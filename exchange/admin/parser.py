@@ -87,10 +87,15 @@ def add_admin(commands: Any, data_directory: Path) -> None:
     config = builder.group("config", "Compare the configuration with the exchange, or apply it.")
     for name, help_text in (
         ("diff", "Show where the running exchange is not as configured; status 1 if anywhere."),
-        ("apply", "Send what `diff` shows and can be changed."),
+        ("apply", "Send what `diff` shows and can be changed: all of it, or nothing."),
     ):
         parser = config.change(name, help_text) if name == "apply" else config.look(name, help_text)
-        parser.add_argument("--config", type=Path, metavar="FILE", help="as of `exchange run`")
+        parser.add_argument(
+            "--config",
+            type=Path,
+            metavar="FILE",
+            help="configuration (default: that of the running exchange)",
+        )
         if name == "apply":
             parser.add_argument("--yes", action="store_true", help="really do it")
 

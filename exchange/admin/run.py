@@ -9,9 +9,9 @@ def run(options: argparse.Namespace) -> int:
     """Run the command of ``options``. Returns its exit status; raises ExchangeError."""
     action = getattr(options, "action", None)
     if options.admin_command == "config":
-        from exchange.admin import look
+        from exchange.admin import configuration
 
-        return look.config_apply(options) if action == "apply" else look.config_diff(options)
+        return configuration.apply(options) if action == "apply" else configuration.diff(options)
     if options.admin_command == "key":
         from exchange.admin import key
 

@@ -69,14 +69,19 @@ REFUSALS = {
 }
 
 
+def refused_by(answer: dict[str, Any]) -> Refused:
+    """The error about an answer that is a refusal."""
+    reject = answer.get("reject")
+    # the door's sentence names what is wrong; a reject of the matcher is a number
+    meaning = answer.get("sentence") or (REFUSALS.get(Reject(int(reject))) if reject else None)
+    return Refused(f"{answer.get('error')}{': ' if meaning else ''}{meaning or ''}")
+
+
 def submit(data_directory: Path, record: Record) -> dict[str, Any]:
     """Send one record. Returns the daemon's answer; raises Refused, NotRunning."""
     answer = ask(data_directory, Request(command="submit", record=record.tobytes().hex()))
     if not answer.get("ok"):
-        reject = answer.get("reject")
-        # the door's sentence names what is wrong; a reject of the matcher is a number
-        meaning = answer.get("sentence") or (REFUSALS.get(Reject(int(reject))) if reject else None)
-        raise Refused(f"{answer.get('error')}{': ' if meaning else ''}{meaning or ''}")
+        raise refused_by(answer)
     return answer
 
 

@@ -10,7 +10,7 @@ Decision CTL-8.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from exchange.codes import CommandKind, EventKind, Reject
@@ -31,17 +31,41 @@ from exchange.records import ADMIN_CONTINUATION, INSTRUMENT_CONTINUATION, text_w
 from exchange.recovery.facts import EngineFacts
 
 
+class _Names(dict[int, str]):
+    """Number -> name; ``numbers`` is the other way round."""
+
+    def __init__(self, names: Mapping[int, str]) -> None:
+        super().__init__(names)
+        self.numbers = {name: number for number, name in reversed(list(names.items()))}
+
+    def add(self, number: int, name: str) -> None:
+        """Number ``number`` has ``name``."""
+        self[number] = name
+        self.numbers.setdefault(name, number)
+
+    def remove(self, number: int) -> None:
+        """Number ``number`` has no name, if it had one."""
+        name = self.pop(number, None)
+        if name is not None and self.numbers.get(name) == number:
+            del self.numbers[name]
+
+
 class _Known(NamedTuple):
     """What is defined, by number."""
 
-    currencies: dict[int, tuple[str, int]]  # code, decimals
-    instruments: dict[int, str]
+    codes: _Names
+    decimals: dict[int, int]
+    symbols: _Names
     accounts: set[int]
-    sessions: dict[int, str]
+    usernames: _Names
 
     def copy(self) -> _Known:
         return _Known(
-            dict(self.currencies), dict(self.instruments), set(self.accounts), dict(self.sessions)
+            _Names(self.codes),
+            dict(self.decimals),
+            _Names(self.symbols),
+            set(self.accounts),
+            _Names(self.usernames),
         )
 
 
@@ -61,10 +85,11 @@ class Door:
         self._capacity = capacity
         self._groups = set(groups)
         self._released = _Known(
-            {n: (code, decimals) for n, (code, decimals, _) in facts.currencies.items()},
-            {n: instrument.terms.symbol for n, instrument in facts.instruments.items()},
+            _Names({n: code for n, (code, _, _) in facts.currencies.items()}),
+            {n: decimals for n, (_, decimals, _) in facts.currencies.items()},
+            _Names({n: instrument.terms.symbol for n, instrument in facts.instruments.items()}),
             set(facts.accounts),
-            {n: session.username for n, session in facts.sessions.items()},
+            _Names({n: session.username for n, session in facts.sessions.items()}),
         )
         self._known = self._released.copy()  # and what is on its way
 
@@ -103,16 +128,15 @@ class Door:
         currency, group = int(rest["currency"][0]), int(rest["group"][0])
         capacity = self._capacity.instruments
         yield from number_problem(number, capacity, "instruments", Reject.INSTRUMENT_OUT_OF_RANGE)
-        if number in known.instruments:
-            what = f"is that of {known.instruments[number]!r} already"
+        if number in known.symbols:
+            what = f"is that of {known.symbols[number]!r} already"
             yield Refusal("id", what, Reject.INSTRUMENT_EXISTS)
-        symbols = {symbol: n for n, symbol in known.instruments.items()}
-        codes = [code for code, _ in known.currencies.values()]
-        yield from symbol_problems(number, _text(record["token_0"][0]), symbols, codes)
+        symbol = _text(record["token_0"][0])
+        yield from symbol_problems(number, symbol, known.symbols.numbers, known.codes.numbers)
         if group and group not in self._groups:
             what = f"{group} is not the id of a [[group]] of the configuration"
             yield Refusal("group", what, Reject.INVALID_INSTRUMENT)
-        if currency not in known.currencies:
+        if currency not in known.codes:
             yield Refusal("currency", f"{currency} is not defined", Reject.UNKNOWN_CURRENCY)
             return
         terms = InstrumentTerms(
@@ -126,18 +150,18 @@ class Door:
             currency=currency,
             group=group,
         )
-        yield from range_problems(terms, *known.currencies[currency])
+        yield from range_problems(terms, known.codes[currency], known.decimals[currency])
 
     def _session(self, number: int, record: Record) -> Iterator[Refusal]:
         known, account = self._known, int(record["quantity"][0])
         yield from number_problem(
             number, self._capacity.sessions, "sessions", Reject.SESSION_OUT_OF_RANGE
         )
-        if number in known.sessions:
-            what = f"is that of {known.sessions[number]!r} already"
+        if number in known.usernames:
+            what = f"is that of {known.usernames[number]!r} already"
             yield Refusal("id", what, Reject.SESSION_EXISTS)
-        usernames = {username: n for n, username in known.sessions.items()}
-        yield from username_problems(number, _text(record["token_0"][0]), usernames)
+        username = _text(record["token_0"][0])
+        yield from username_problems(number, username, known.usernames.numbers)
         if account not in known.accounts:
             what = f"{account} is not open: `exchange admin account open {account}` opens it"
             yield Refusal("account", what, Reject.UNKNOWN_ACCOUNT)
@@ -147,9 +171,8 @@ class Door:
         yield from number_problem(
             number, MAXIMUM_CURRENCIES, "currencies", Reject.CURRENCY_OUT_OF_RANGE
         )
-        codes = {code: n for n, (code, _) in known.currencies.items()}
         code = _text(rest["value_0"][0])
-        yield from code_problems(number, code, codes, known.instruments.values())
+        yield from code_problems(number, code, known.codes.numbers, known.symbols.numbers)
         if not 0 <= int(rest["value_1"][0]) <= MAXIMUM_DECIMALS:
             what = f"must be from 0 to {MAXIMUM_DECIMALS}"
             yield Refusal("decimals", what, Reject.INVALID_CURRENCY)
@@ -161,12 +184,13 @@ class Door:
         """A definition is on its way to the matcher."""
         kind, number, known = int(record["kind"][0]), _number(record), self._known
         if kind == CommandKind.INSTRUMENT:
-            known.instruments[number] = _text(record["token_0"][0])
+            known.symbols.add(number, _text(record["token_0"][0]))
         elif kind == CommandKind.SESSION:
-            known.sessions[number] = _text(record["token_0"][0])
-        elif kind == CommandKind.CURRENCY and number not in known.currencies:
+            known.usernames.add(number, _text(record["token_0"][0]))
+        elif kind == CommandKind.CURRENCY and number not in known.codes:
             rest = record[1:].view(ADMIN_CONTINUATION)
-            known.currencies[number] = (_text(rest["value_0"][0]), int(rest["value_1"][0]))
+            known.codes.add(number, _text(rest["value_0"][0]))
+            known.decimals[number] = int(rest["value_1"][0])
         elif kind == CommandKind.ACCOUNT:
             known.accounts.add(number)
 
@@ -178,28 +202,29 @@ class Door:
             return
         for known in (self._released, self._known):
             if kind == EventKind.INSTRUMENT_DEFINED:
-                known.instruments[int(event["instrument"])] = text
+                known.symbols.add(int(event["instrument"]), text)
             elif kind == EventKind.SESSION_DEFINED:
-                known.sessions[int(event["session"])] = text
+                known.usernames.add(int(event["session"]), text)
             elif kind == EventKind.CURRENCY_DEFINED:
-                known.currencies[int(event["currency"])] = (text, int(event["display"]))
+                known.codes.add(int(event["currency"]), text)
+                known.decimals[int(event["currency"])] = int(event["display"])
             elif kind == EventKind.ACCOUNT_DEFINED:
                 known.accounts.add(int(event["account"]))
 
     def _rejected(self, event: Any) -> None:
         """The matcher refused: what was on its way under that number is not."""
         kind, released, known = int(event["order_type"]), self._released, self._known
-        if kind == CommandKind.ACCOUNT and int(event["account"]) not in released.accounts:
-            known.accounts.discard(int(event["account"]))
-        elif kind == CommandKind.CURRENCY and int(event["currency"]) not in released.currencies:
-            known.currencies.pop(int(event["currency"]), None)
-        elif kind == 0:  # INSTRUMENT or SESSION: they say no kind
-            for number, names, there in (
-                (int(event["instrument"]), known.instruments, released.instruments),
-                (int(event["session"]), known.sessions, released.sessions),
-            ):
-                if number not in there:
-                    names.pop(number, None)
+        account = int(event["account"])
+        if kind == CommandKind.ACCOUNT and account not in released.accounts:
+            known.accounts.discard(account)
+        for names, there, field in (
+            (known.codes, released.codes, "currency" if kind == CommandKind.CURRENCY else ""),
+            # INSTRUMENT and SESSION: their refusal says no kind
+            (known.symbols, released.symbols, "" if kind else "instrument"),
+            (known.usernames, released.usernames, "" if kind else "session"),
+        ):
+            if field and int(event[field]) not in there:
+                names.remove(int(event[field]))
 
 
 def _number(record: Record) -> int:

@@ -60,6 +60,7 @@ class ControlLoop:
         self._cursors, self._counters = core.cursors, arrays["counters"]
         self._clock = clock
         self._facts = facts
+        self._configuration_file = configuration.file
         self._producer = ControlProducer(
             arrays[IngressRing.CONTROL.section], core.cursors, matcher_eventfd
         )
@@ -179,6 +180,10 @@ class ControlLoop:
             return self._operators.names.answer() | {"time_ns": self._clock.time_ns}
         if request.command == "submit" and request.record is not None:
             return self._operators.submit(request.record, client.name, client.uid, reply)
+        if request.command == "apply" and request.records is not None:
+            return self._operators.apply(request.records, client.name, client.uid, reply)
+        if request.command == "configuration":
+            return {"ok": True, "file": self._configuration_file}
         if request.command in KEY_COMMANDS:
             return self._keys.handle(request, client, reply)
         return {"ok": False, "error": f"unknown or incomplete request: {request.command}"}

@@ -5,14 +5,14 @@ INSTRUMENT or SESSION under its number) until CONTROL_DONE, the definition or CO
 released: the answer is durable. Nothing here blocks. When a core dies, the client does not know the
 outcome of a command that waited, and may repeat it with the same key.
 
-Decision CTL-2.
+Decisions CTL-2 and CTL-10.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -100,6 +100,38 @@ class DaemonNames:
         }
 
 
+class _Plan:
+    """Commands that are sent together; ``reply`` gets one answer when the last is carried out.
+
+    ``names``: what waits, as in ``Operators``.
+    """
+
+    def __init__(self, names: set[str], reply: Reply) -> None:
+        self._waiting = names
+        self._count = len(names)
+        self._reply = reply
+        self._refused: list[str] = []
+
+    def part(self, name: str) -> Reply:
+        """Where the answer to one of them goes."""
+
+        def take(answer: dict[str, Any]) -> None:
+            self._waiting.discard(name)
+            if not answer["ok"]:
+                self._refused.append(f"{name}: {answer['error']}")
+            if not self._waiting:
+                self._reply(self._answer() | {"elapsed_ns": answer.get("elapsed_ns", 0)})
+
+        return take
+
+    def _answer(self) -> dict[str, Any]:
+        applied = self._count - len(self._refused)
+        if not self._refused:
+            return {"ok": True, "applied": applied}
+        # the exchange has changed since the plan was made
+        return _refusal(f"{applied} of {self._count} carried out; {'; '.join(self._refused[:10])}")
+
+
 class Operators:
     """Submits operators' commands and answers them. ``send``: writes a record for the matcher.
 
@@ -126,39 +158,62 @@ class Operators:
         ``encoded``: the slots, hexadecimal; the operator's fields are written here.
         """
         asked_ns = time.monotonic_ns()
-        try:
-            raw = bytes.fromhex(encoded)
-        except ValueError:
-            raw = b""
-        if len(raw) not in (COMMAND_SIZE_BYTES, 2 * COMMAND_SIZE_BYTES):
-            return _refusal("a command has one or two slots of 64 bytes")
-        record = np.frombuffer(bytearray(raw), COMMAND)
-        kind = int(record["kind"][0])
-        is_long = len(record) == 2
-        if kind not in OPERATOR_KINDS or is_long != (kind != CommandKind.SESSION):
-            return _refusal(f"not an operator's command: kind {kind}, {len(record)} slots")
-        if kind == CommandKind.MASS_CANCEL and record["session"][0]:
-            return _refusal("an operator's mass cancel comes from no session")
-        record["flags"][0] = FLAG_LONG if is_long else 0
-        record["reject"][0] = 0
+        record = _decoded(encoded)
+        refusal = self._refusal_of(record)
+        if refusal:
+            return _refusal(refusal)
         set_operator(record, operator, uid)
-        if kind == CommandKind.CANCEL_BY_ORDER_ID:
+        if int(record["kind"][0]) == CommandKind.CANCEL_BY_ORDER_ID:
             self._send(record)  # an unknown order causes no event, so there is nothing to wait for
             return {"ok": True}
         name = self._name(record)
-        if not name:
-            return _refusal("an operator's command needs an idempotency key")
         if name in self._pending:
             return _refusal("a command with this key, or about this number, is under way")
         refused = self._door.pass_through([record])
         if refused is not None:
             return refusal_of(refused)
-        self._pending[name] = Pending(reply, asked_ns)
+        self._go(record, name, Pending(reply, asked_ns), operator, uid)
+        return None
+
+    def apply(
+        self, encoded: Sequence[str], operator: str, uid: int, reply: Reply
+    ) -> dict[str, Any] | None:
+        """Send a plan: all of its commands, or none when one of them cannot be.
+
+        Returns the answer if nothing is sent; otherwise it comes when all have been carried out.
+        """
+        asked_ns = time.monotonic_ns()
+        records = [_decoded(each) for each in encoded]
+        names: dict[str, Record] = {}
+        for number, record in enumerate(records, start=1):
+            refusal = self._refusal_of(record)
+            if not refusal:
+                name = self._name(record)
+                if not name:
+                    refusal = "a plan cancels no orders"
+                elif name in self._pending or name in names:
+                    refusal = "a command with this key, or about this number, is under way"
+                names[name] = record
+            if refusal:
+                return _refusal(f"command {number} of {len(records)}: {refusal}")
+        refused = self._door.pass_through(records)
+        if refused is not None:
+            return refusal_of(refused)
+        if not names:
+            return {"ok": True, "applied": 0}
+        plan = _Plan(set(names), reply)
+        for name, record in names.items():
+            set_operator(record, operator, uid)
+            self._go(record, name, Pending(plan.part(name), asked_ns), operator, uid)
+        return None
+
+    def _go(self, record: Record, name: str, pending: Pending, operator: str, uid: int) -> None:
+        self._pending[name] = pending
         log.info(
             "operator's command",
             extra={
                 "fields": {
-                    "kind": CommandKind(kind).name,
+                    "kind": CommandKind(int(record["kind"][0])).name,
                     "operator": operator,
                     "uid": uid,
                     "waits_as": name,
@@ -166,7 +221,22 @@ class Operators:
             },
         )
         self._send(record)
-        return None
+
+    def _refusal_of(self, record: Record) -> str:
+        """Why a client's record is no operator's command; "": it is one, made ready to be sent."""
+        if len(record) not in (1, 2):
+            return "a command has one or two slots of 64 bytes"
+        kind = int(record["kind"][0])
+        is_long = len(record) == 2
+        if kind not in OPERATOR_KINDS or is_long != (kind != CommandKind.SESSION):
+            return f"not an operator's command: kind {kind}, {len(record)} slots"
+        if kind == CommandKind.MASS_CANCEL and record["session"][0]:
+            return "an operator's mass cancel comes from no session"
+        record["flags"][0] = FLAG_LONG if is_long else 0
+        record["reject"][0] = 0
+        if kind != CommandKind.CANCEL_BY_ORDER_ID and not self._name(record):
+            return "an operator's command needs an idempotency key"
+        return ""
 
     @staticmethod
     def _name(record: Record) -> str:
@@ -174,6 +244,8 @@ class Operators:
         if kind in KEYED_KINDS:
             key = key_of(record[0])
             return f"key {key}" if key else ""
+        if kind == CommandKind.CANCEL_BY_ORDER_ID:
+            return ""
         if kind == CommandKind.INSTRUMENT:
             return f"instrument {int(record['instrument'][0])}"
         return f"session {int(record['session'][0])}"
@@ -283,6 +355,16 @@ class Operators:
                 _refusal("the core restarted: repeat the command with the same --key to be sure")
             )
         self._pending.clear()
+
+
+def _decoded(encoded: str) -> Record:
+    """The slots that a client sent, none where they are not whole."""
+    try:
+        raw = bytes.fromhex(encoded)
+    except ValueError:
+        raw = b""
+    whole = len(raw) % COMMAND_SIZE_BYTES == 0
+    return np.frombuffer(bytearray(raw if whole else b""), COMMAND)
 
 
 def refusal_of(refused: Refused) -> dict[str, Any]:

@@ -23,22 +23,24 @@ import msgspec
 from exchange.errors import DataDirectoryUnavailable, NotRunning
 
 FILE = "control.sock"
-MAXIMUM_REQUEST_BYTES = 4096
+MAXIMUM_REQUEST_BYTES = 1 << 26  # a plan has every command of a whole configuration
+RECEIVE_BYTES = 1 << 18
 ANSWER_TIMEOUT_S = 30.0
 
 
 class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One line from a client.
 
-    command: "stop", "start_day" (day: YYYYMMDD), "end_day", "names",
+    command: "stop", "start_day" (day: YYYYMMDD), "end_day", "names", "configuration",
     "clock", "accept_clock",
-    "submit" (record: a command's one or two slots, hexadecimal),
+    "submit" (record: a command's one or two slots, hexadecimal), "apply" (records: of a plan),
     "key_make" (account, label, read_only), "key_list" (account or none), "key_revoke" (key_id).
     """
 
     command: str
     day: int | None = None
     record: str | None = None
+    records: list[str] | None = None
     account: int | None = None
     label: str | None = None
     read_only: bool = False
@@ -136,20 +138,20 @@ class ControlSocket:
 
     def _read(self, client: Client) -> None:
         try:
-            chunk = client.connection.recv(MAXIMUM_REQUEST_BYTES)
+            chunk = client.connection.recv(RECEIVE_BYTES)
         except BlockingIOError:
             return
         except OSError:
             chunk = b""
         received = client.received
         received += chunk
-        whole = b"\n" in received
+        whole = b"\n" in chunk
         if not chunk or (not whole and len(received) >= MAXIMUM_REQUEST_BYTES):
             # it has closed, or sends no request; a command that it sent before is carried out
             self._close(client)
         elif whole and not client.asked:
             client.asked = True
-            answer = self._answer_line(client, bytes(received).split(b"\n")[0])
+            answer = self._answer_line(client, bytes(received).split(b"\n", 1)[0])
             if answer is not None:
                 self.reply(client, answer)
 

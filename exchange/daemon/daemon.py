@@ -49,6 +49,7 @@ from exchange.daemon.signal_watch import SignalWatch
 from exchange.daemon.watchdog import Watchdog, read_process
 from exchange.errors import ExitStatus, RestartLimitReached, StageFailed, StopTimedOut
 from exchange.runtime import logs
+from exchange.runtime.configured import remember_configuration
 from exchange.runtime.process import (
     DataDirectoryLock,
     check_platform,
@@ -134,6 +135,7 @@ class Daemon:
         with contextlib.ExitStack() as stack:
             lock = DataDirectoryLock(self._data_directory)
             stack.callback(lock.release)
+            remember_configuration(self._data_directory, self._configuration.file)
             stack.callback(self._selector.close)
             self._listeners = Listeners(self._settings)
             stack.callback(self._listeners.close)

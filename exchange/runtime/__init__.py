@@ -8,5 +8,6 @@ logs.py             logs as JSON lines
 output.py           output that nobody waits for
 signals.py          which signals a process of the exchange ignores
 run_file.py         run.json: what runs
+configured.py       with which configuration an exchange was started
 data_directory.py   what lies where in a data directory
 """

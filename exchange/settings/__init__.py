@@ -70,10 +70,11 @@ SHIPPED = next(
 )
 DEFAULT_FILE = SHIPPED / "exchange.toml"
 FINEST_DECIMALS = 8
+FILE_KEYS = ("accounts_file", "instruments_file", "sessions_file")  # of [exchange]
 
 
 class Configuration(Struct, frozen=True, kw_only=True):
-    """Everything the daemon starts with. ``file`` is where it came from."""
+    """Everything the daemon starts with. ``file`` is where it came from, an absolute path."""
 
     file: str
     settings: Settings
@@ -117,21 +118,28 @@ def load_settings(path: Path | None) -> Settings:
 
 
 def load(path: Path | None) -> Configuration:
-    """The whole configuration. Raises ConfigurationError about the first thing that is wrong."""
+    """The whole configuration; None: the shipped demonstration's.
+
+    The files of accounts, instruments and sessions are those that [exchange] names, beside
+    ``path``. Nothing stands in for one that is missing: whose venue would it be? Raises
+    ConfigurationError about the first thing that is wrong.
+    """
     settings = load_settings(path)
-    file = DEFAULT_FILE if path is None else path
-    folder = file.resolve().parent
-
-    def beside(name: str) -> Path:
-        # a file that names only what differs may stand anywhere: the shipped lists are the default
-        own = folder / name
-        return own if own.exists() or Path(name).is_absolute() else DEFAULT_FILE.parent / name
-
+    file = (DEFAULT_FILE if path is None else path).resolve()
     capacity, files, risk = settings.capacity, settings.exchange, settings.risk
-    accounts_file = beside(files.accounts_file)
+    named = {key: file.parent / getattr(files, key) for key in FILE_KEYS}
+    for key, each in named.items():
+        if not each.exists():
+            text, _ = read_toml(file)
+            what = (
+                f"{each} does not exist; it must lie beside the configuration or be named with its "
+                "path (nothing of the demonstration stands in for it)"
+            )
+            raise problem(file, text, "exchange", key, what)
+    accounts_file = named["accounts_file"]
     currencies, accounts = load_accounts(accounts_file, capacity.accounts, risk)
     groups, instruments = load_instruments(
-        beside(files.instruments_file),
+        named["instruments_file"],
         capacity.instruments,
         currencies,
         risk,
@@ -146,7 +154,7 @@ def load(path: Path | None) -> Configuration:
         groups=groups,
         instruments=instruments,
         sessions=load_sessions(
-            beside(files.sessions_file), capacity.sessions, {account.id for account in accounts}
+            named["sessions_file"], capacity.sessions, {account.id for account in accounts}
         ),
     )
 

@@ -38,7 +38,13 @@ def add_store(commands: Any, default_data_directory: Path) -> None:
     ):
         verb = verbs.add_parser(name, help=text, description=text)
         verb.add_argument("--data-dir", type=Path, default=default_data_directory, metavar="DIR")
-        verb.add_argument("--config", type=Path, default=None, metavar="FILE")
+        verb.add_argument(
+            "--config",
+            type=Path,
+            default=None,
+            metavar="FILE",
+            help="configuration (default: that of the exchange's last start)",
+        )
         if name == "rebuild":
             verb.add_argument(
                 "--keep-old",
@@ -53,9 +59,10 @@ def run(options: argparse.Namespace) -> int:
     """Run one command. Returns its exit status."""
     import psycopg
 
-    from exchange.settings import load
+    from exchange.runtime.configured import configuration_in_use
+    from exchange.settings import load_settings
 
-    settings = load(options.config).settings
+    settings = load_settings(configuration_in_use(options.data_dir, options.config))
     if settings.store.dsn == OFF:
         raise ConfigurationError('[store] dsn is "off": there is no database')
     try:

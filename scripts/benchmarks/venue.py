@@ -14,6 +14,7 @@ import orjson
 
 from exchange.gateway.passwords import hash_password
 from exchange.runtime.run_file import read_run_file
+from exchange.settings import DEFAULT_FILE
 from scripts.benchmarks import own_exchange
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -143,11 +144,11 @@ def running(
     """
     with own_exchange.own_folder(PREFIX, directory) as folder:
         settings = folder / "bench.toml"
-        own_instruments = "" if instruments is None else 'instruments_file = "instruments.toml"\n'
-        if instruments is not None:
-            (folder / "instruments.toml").write_text(instruments)
+        if instruments is None:
+            instruments = (DEFAULT_FILE.parent / "instruments.toml").read_text()
+        (folder / "instruments.toml").write_text(instruments)
         settings.write_text(
-            f'[exchange]\nsessions_file = "bench_sessions.toml"\n{own_instruments}'
+            f'[exchange]\nsessions_file = "bench_sessions.toml"\n'
             f'accounts_file = "bench_accounts.toml"\n[day]\nroll = "manual"\n'
             f"[order_entry]\nport = 0\nclient_timeout_ms = {CLIENT_TIMEOUT_MS}\n"
             f"{CONTROLS_ON if controls else CONTROLS_OFF}{without_web(overrides)}{overrides}"

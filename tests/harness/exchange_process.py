@@ -17,6 +17,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -216,6 +217,7 @@ class RunningExchange:
         write_settings(self.config_file, merged)
         write_sessions(directory / "sessions.toml", sessions, session_keys)
         write_accounts(directory / "accounts.toml", sessions, account_keys, stock)
+        shutil.copyfile(ROOT / "config" / "instruments.toml", directory / "instruments.toml")
         self._environment = dict(environment or {})
         self._process: subprocess.Popen[bytes] | None = None
         self._seen_pids: set[int] = set()

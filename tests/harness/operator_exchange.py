@@ -32,6 +32,7 @@ from exchange.runtime.data_directory import archive_directory, load_capacity
 from exchange.settings import Configuration, load
 from exchange.stages.wiring import build_journaler, build_matcher, recover_engine
 from journal.archive_reader import ArchiveReader
+from tests.harness.files import copy_shipped
 
 UID = 4711
 
@@ -80,6 +81,7 @@ class OperatorExchange:
     def __init__(self, directory: Path, settings: str = "") -> None:
         self.config_file = directory / "exchange.toml"
         self.config_file.write_text(settings or small_settings())
+        copy_shipped(directory)
         self.data_directory = directory / "data"
         self.data_directory.mkdir(exist_ok=True)
         self.now: datetime.datetime | None = None
@@ -167,6 +169,10 @@ class OperatorExchange:
         answers: list[dict[str, Any]] = []
         if request.command == "names":
             answer: dict[str, Any] | None = self.operators.names.answer()
+        elif request.command == "configuration":
+            answer = {"ok": True, "file": self.configuration.file}
+        elif request.command == "apply" and request.records is not None:
+            answer = self.operators.apply(request.records, "tester", UID, answers.append)
         elif request.command in KEY_COMMANDS:
             answer = self.keys.handle(request, TESTER, answers.append)
         else:

@@ -32,6 +32,7 @@ def exchange(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Operat
     made = OperatorExchange(tmp_path)
     monkeypatch.setattr("exchange.admin.names.ask", made.ask)
     monkeypatch.setattr("exchange.admin.send.ask", made.ask)
+    monkeypatch.setattr("exchange.admin.configuration.ask", made.ask)
     yield made
     made.stop()
 

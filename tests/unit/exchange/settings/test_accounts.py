@@ -13,7 +13,7 @@ from exchange.settings import (
     load_accounts,
     load_settings,
 )
-from tests.harness.files import written
+from tests.harness.files import copy_shipped, written
 
 RISK = load_settings(None).risk
 
@@ -71,6 +71,7 @@ def test_bad_accounts(tmp_path: Path, text: str, expected: str) -> None:
     ],
 )
 def test_bad_stock(tmp_path: Path, stock: str, expected: str) -> None:
+    copy_shipped(tmp_path)
     shipped = (DEFAULT_FILE.parent / "accounts.toml").read_text()
     written(tmp_path, "accounts.toml", f"{shipped}\n[[account]]\nid = 5\nstock = {stock}\n")
     with pytest.raises(ConfigurationError) as caught:

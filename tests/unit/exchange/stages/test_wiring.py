@@ -10,7 +10,7 @@ import pytest
 from exchange.runtime.data_directory import load_capacity
 from exchange.settings import load
 from exchange.stages.wiring import engine_capacity, recover_engine
-from tests.harness.files import written
+from tests.harness.files import copy_shipped, written
 from tests.harness.operator_exchange import small_settings
 
 
@@ -25,6 +25,7 @@ def test_every_capacity_is_a_setting() -> None:
 
 
 def test_the_first_starts_capacities_stay(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    copy_shipped(tmp_path)
     first = load(written(tmp_path, "a.toml", small_settings())).settings
     (tmp_path / "data").mkdir()
     state, facts = recover_engine(tmp_path / "data", first, False, None)

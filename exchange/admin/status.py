@@ -220,7 +220,7 @@ def _interfaces(status: dict[str, Any]) -> list[Text]:
     if StageName.STORE in status["stages"]:
         state = STORE_STATES[min(counters["store_state"], len(STORE_STATES) - 1)]
         lines.append(Text(f"store: {state}, {counters['store_rows']:,} rows written"))
-    lost = {str(name): counters[c.name.lower()] for name, c in LOG_LINES_LOST.items()}
+    lost = {str(name): counters.get(c.name.lower(), 0) for name, c in LOG_LINES_LOST.items()}
     if any(lost.values()):
         of_each = ", ".join(f"{name} {count:,}" for name, count in lost.items() if count)
         lines.append(Text(f"log lines lost (repeated too often, or not read): {of_each}"))

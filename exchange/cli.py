@@ -4,6 +4,7 @@
     exchange status        stages, cursors, lag, rates
     exchange stop          graceful stop of a running daemon
     exchange day           start or end the trading day (roll = "manual", or early)
+    exchange schedule      what opens and closes on the next days
     exchange clock         the exchange's clock and the system's; accept what the system's says
     exchange order         a small client: log in, send one order, print the answers
     exchange cancel        operator: cancel an order by its order id
@@ -20,6 +21,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import datetime
 import getpass
 import json
 import os
@@ -139,6 +141,18 @@ def _add_control(command: AddCommand) -> None:
         help="the system's clock is right: days and phases go by it from now on",
     )
     clock.add_argument("--json", action="store_true", help="one JSON object")
+
+    schedule = command("schedule", "Show what opens and closes on the next trading days.")
+    _config_file(schedule)
+    schedule.add_argument("--days", type=int, default=10, metavar="N", help="default: 10")
+    schedule.add_argument(
+        "--from",
+        type=datetime.date.fromisoformat,
+        dest="start",
+        metavar="YYYY-MM-DD",
+        help="default: the trading date now",
+    )
+    schedule.add_argument("--json", action="store_true", help="one JSON object")
 
     cancel = command("cancel", "Cancel an order by its order id (operators).")
     _data_directory(cancel)
@@ -273,6 +287,12 @@ def _day(options: argparse.Namespace) -> int:
     return ExitStatus.OK
 
 
+def _schedule(options: argparse.Namespace) -> int:
+    from exchange.admin.schedule import show_schedule
+
+    return show_schedule(options)
+
+
 def _clock(options: argparse.Namespace) -> int:
     from exchange.admin.clock import show_clock
 
@@ -326,6 +346,7 @@ _COMMANDS = {
     "stop": _stop,
     "day": _day,
     "clock": _clock,
+    "schedule": _schedule,
     "cancel": _cancel,
     "admin": _admin,
     "store": _store,

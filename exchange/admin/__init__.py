@@ -9,6 +9,7 @@ look.py         shows and lists: from the journal, also while no exchange runs
 configuration.py  what the configuration files would change, shown or applied as a whole
 key.py          API keys: make, list, revoke
 clock.py        ``exchange clock``: the exchange's clock and the wall clock
+schedule.py     ``exchange schedule``: what opens and closes on the next days
 status.py       ``exchange status``: stages, cursors, lag, rates
 order.py        ``exchange order``: one order over the network
 """

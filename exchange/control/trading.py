@@ -18,7 +18,7 @@ from exchange.commands import end_of_day, set_operator, set_parameter, set_state
 from exchange.control.clock import ExchangeClock
 from exchange.control.differences import differences
 from exchange.control.producer import ControlProducer
-from exchange.control.schedule import GroupTimes, Schedule
+from exchange.control.schedule import Schedule, group_times
 from exchange.control.trading_day import day_number, midnight_ns, trading_date
 from exchange.recovery.facts import EngineFacts
 from exchange.settings import Configuration, roll_time
@@ -36,8 +36,13 @@ class TradingControl:
         self._timezone = zoneinfo.ZoneInfo(configuration.settings.day.timezone)
         self._roll = roll_time(configuration.settings)
         self._daily = configuration.settings.day.roll == "daily"
-        groups = [GroupTimes(group.id, group.times()) for group in configuration.groups]
-        self._schedule = Schedule(groups, self._timezone, self._roll)
+        self._schedule = Schedule(
+            group_times(configuration),
+            self._timezone,
+            self._roll,
+            configuration.settings.day.late_auction_s,
+        )
+        self._schedule.begin(new_day=False)
         self.day_open = False
         self.day_number = 0
 
@@ -111,13 +116,20 @@ class TradingControl:
 
     def enter_phases_anew(self) -> None:
         """The calendar was set: every group enters the phase that it has now."""
-        self._schedule.begin()
+        self._schedule.begin(new_day=False)
 
     def end_day(self, producer: ControlProducer) -> bool:
         """End the day, if one is open."""
         if not self.day_open:
             return False
         log.info("end of day", extra={"fields": {"day": self.day_number}})
+        for group, state in self._schedule.unfinished():
+            log.warning(
+                "group %d: the day ends while it is %s; its close was passed over",
+                group,
+                state.name,
+                extra={"fields": {"day": self.day_number}},
+            )
         producer.send(end_of_day())
         self.day_open = False
         return True

@@ -1,5 +1,8 @@
 """Which trading day a moment belongs to, and from which midnight its timestamps count.
 
+A day that begins at noon or later has the next calendar date, one that begins earlier the same: so
+most of a day lies on the date that it is called by.
+
 Who uses it: ``trading.py``, which starts and ends days, and ``schedule.py``, whose phases count
 from the start of a day. All arithmetic is on the wall clock of ``day.timezone``; the matcher reads
 no clock, it gets the numbers in START_OF_DAY. Decision CTL-7.
@@ -13,6 +16,7 @@ import datetime
 import zoneinfo
 
 NANOSECONDS = 1_000_000_000
+NOON = datetime.time(12)
 
 
 def day_number(date: datetime.date) -> int:
@@ -33,14 +37,30 @@ def moment_of(
 def day_start(
     date: datetime.date, timezone: zoneinfo.ZoneInfo, roll: datetime.time
 ) -> datetime.datetime:
-    """The moment (UTC) at which the trading day ``date`` begins: ``roll`` of the date before."""
-    return moment_of(date - datetime.timedelta(days=1), roll, timezone)
+    """The moment (UTC) at which the trading day ``date`` begins."""
+    return moment_of(_first_date(date, roll), roll, timezone)
+
+
+def time_on(
+    date: datetime.date,
+    time: datetime.time,
+    timezone: zoneinfo.ZoneInfo,
+    roll: datetime.time,
+) -> datetime.datetime:
+    """The moment (UTC) at which the wall clock shows ``time`` in the trading day ``date``."""
+    first = _first_date(date, roll)
+    return moment_of(first if time >= roll else first + datetime.timedelta(days=1), time, timezone)
+
+
+def _first_date(date: datetime.date, roll: datetime.time) -> datetime.date:
+    """The calendar date on which the trading day ``date`` begins."""
+    return date - datetime.timedelta(days=1) if roll >= NOON else date
 
 
 def trading_date(
     moment: datetime.datetime, timezone: zoneinfo.ZoneInfo, roll: datetime.time
 ) -> datetime.date:
-    """The trading date of ``moment`` (aware): from ``roll`` on it is the next calendar date.
+    """The trading date of ``moment`` (aware).
 
     It never goes back, also where clocks do.
     """

@@ -10,6 +10,7 @@ names the file, the line, the section and the key, and says what is allowed.
     sections.py     exchange.toml
     accounts.py     accounts.toml: currencies and accounts
     instruments.py  instruments.toml: groups with their schedule, and instruments
+    calendars.py    on which dates a group trades
     sessions.py     sessions.toml
     parameters.py   limits as the engine's parameters
 

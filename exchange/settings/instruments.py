@@ -9,7 +9,7 @@ import datetime
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
@@ -24,6 +24,7 @@ from exchange.definitions import (
 )
 from exchange.errors import ConfigurationError
 from exchange.settings.accounts import Currency
+from exchange.settings.calendars import WEEKDAYS, Calendar
 from exchange.settings.exact import scaled
 from exchange.settings.parameters import LimitError, instrument_parameters, overlaid
 from exchange.settings.sections import (
@@ -38,13 +39,12 @@ from exchange.settings.toml_file import convert, problem, read_toml, refuse_doub
 
 PHASE_KEYS = ("opening_auction", "open", "closing_auction", "close")  # in the order of a day
 DAY_S = 86_400
+Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 
 
-class Group(Section, frozen=True, kw_only=True):
-    """One ``[[group]]``: instruments that open and close together; without times always open."""
+class Times(Section, frozen=True, kw_only=True):
+    """When the phases of a day begin; each may be left out."""
 
-    id: Annotated[int, Meta(ge=1, le=MAXIMUM_GROUP)]
-    name: Annotated[str, Meta(pattern=GROUP_PATTERN)]
     opening_auction: TimeOfDay | None = None
     open: TimeOfDay | None = None
     closing_auction: TimeOfDay | None = None
@@ -54,6 +54,33 @@ class Group(Section, frozen=True, kw_only=True):
         """The times that are given, by key, in the order of a day."""
         given = {key: getattr(self, key) for key in PHASE_KEYS}
         return {key: datetime.time.fromisoformat(text) for key, text in given.items() if text}
+
+
+class HalfDay(Times, frozen=True, kw_only=True):
+    """One ``[[group.half_day]]``: all times of a trading date, in place of the group's."""
+
+    date: datetime.date
+
+
+class Group(Times, frozen=True, kw_only=True):
+    """One ``[[group]]``: instruments that open and close together; without times always open.
+
+    ``weekend``, ``holidays``: weekdays and trading dates on which they stay closed.
+    """
+
+    id: Annotated[int, Meta(ge=1, le=MAXIMUM_GROUP)]
+    name: Annotated[str, Meta(pattern=GROUP_PATTERN)]
+    weekend: list[Weekday] = field(default_factory=list)
+    holidays: list[datetime.date] = field(default_factory=list)
+    half_day: list[HalfDay] = field(default_factory=list)
+
+    def calendar(self) -> Calendar:
+        """On which trading dates the group trades."""
+        return Calendar(
+            frozenset(map(WEEKDAYS.index, self.weekend)),
+            frozenset(self.holidays),
+            {day.date: day.times() for day in self.half_day},
+        )
 
 
 class Instrument(Section, frozen=True, kw_only=True):
@@ -97,18 +124,38 @@ def _check_groups(path: Path, text: str, groups: list[Group], roll: datetime.tim
     refuse_doubles(path, text, "group", groups, "id")
     refuse_doubles(path, text, "group", groups, "name")
     for index, group in enumerate(groups):
-        before, after_roll = "", -1
-        for key, time in group.times().items():
-            # a day begins at the roll: a session may cross midnight
-            offset = (_seconds(time) - _seconds(roll)) % DAY_S
-            if offset <= after_roll:
-                what = f"must be after {before}, counted from day.roll_time ({roll})"
-                raise problem(path, text, "group", key, what, index)
-            before, after_roll = key, offset
-        for auction, end in (("opening_auction", "open"), ("closing_auction", "close")):
-            if getattr(group, auction) and not getattr(group, end):
-                what = f"missing; an auction that begins at {auction} ends at it"
-                raise problem(path, text, "group", end, what, index)
+        for key, what in (*_wrong_times(group, roll), *_wrong_dates(group, roll)):
+            raise problem(path, text, "group", key, what, index)
+
+
+def _wrong_times(given: Times, roll: datetime.time) -> Iterator[tuple[str, str]]:
+    """(key, what is wrong) with the times of a group or of a half day."""
+    before, after_roll = "", -1
+    for key, time in given.times().items():
+        # a day begins at the roll: a session may cross midnight
+        offset = (_seconds(time) - _seconds(roll)) % DAY_S
+        if offset <= after_roll:
+            yield key, f"must be after {before}, counted from day.roll_time ({roll})"
+        before, after_roll = key, offset
+    for auction, end in (("opening_auction", "open"), ("closing_auction", "close")):
+        if getattr(given, auction) and not getattr(given, end):
+            yield end, f"missing; an auction that begins at {auction} ends at it"
+
+
+def _wrong_dates(group: Group, roll: datetime.time) -> Iterator[tuple[str, str]]:
+    """(key, what is wrong) with the calendar of a group."""
+    dates = [day.date for day in group.half_day]
+    for date in sorted({date for date in dates if dates.count(date) > 1}):
+        yield "half_day", f"{date} is there twice"
+    for date in sorted(set(dates) & set(group.holidays)):
+        yield "half_day", f"{date} is also in holidays"
+    for day in group.half_day:
+        if not day.times():
+            yield "half_day", f"{day.date} has no times; a day without trading is in holidays"
+        for key, what in _wrong_times(day, roll):
+            yield "half_day", f"{day.date}: {key}: {what}"
+    if len(set(group.weekend)) == len(WEEKDAYS):
+        yield "weekend", "leaves no day to trade"
 
 
 def load_instruments(

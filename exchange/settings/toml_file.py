@@ -72,9 +72,9 @@ def problem(
 
 
 def _kind_at(kind: Any, path: list[str]) -> Any:
-    for name in path:
+    for place, name in enumerate(path, 1):
         kind = {field.name: field.type for field in msgspec.structs.fields(kind)}[name]
-        if getattr(kind, "__origin__", None) is list and len(path) > 1 and name == path[0]:
+        if getattr(kind, "__origin__", None) is list and place < len(path):
             kind = kind.__args__[0]
     return kind
 
@@ -99,6 +99,8 @@ def _allowed(kind: Any) -> str:
         return f"a list; each item {_allowed(kind.__args__[0])}"
     if isinstance(described, msgspec.inspect.DecimalType):
         return "a number"
+    if isinstance(described, msgspec.inspect.DateType):
+        return "a date such as 2026-12-25"
     if isinstance(described, msgspec.inspect.BoolType):
         return "true or false"
     if isinstance(described, msgspec.inspect.DictType):
@@ -131,6 +133,8 @@ def convert(path: Path, text: str, tree: dict[str, Any], kind: type[Decoded]) ->
             what = f"missing; must be {_allowed(_kind_at(kind, names))}"
         else:
             what = f"must be {_allowed(_kind_at(kind, names))}, not {_shown(value)}"
+        if len(names) > 2 and isinstance(tree.get(names[0]), list):
+            what = f"{'.'.join(names[2:])}: {what}"  # of a table inside a [[table]]
         is_section = len(names) == 1 and isinstance(tree.get(names[0]), dict | list)
         section, key = (names[0], names[1]) if len(names) > 1 else ("", names[0] if names else "")
         if is_section:

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import base64
-import datetime
 import hashlib
 import hmac
 import json
@@ -57,11 +56,13 @@ def session_hash() -> str:
     )
 
 
+DAILY = 'roll = "daily"\nroll_time = "00:00:00"\ntimezone = "{}"'
+
+
 def exchange_settings(roll: str) -> str:
     """TOML of exchange.toml: everything small, every port free. ``roll``: lines of [day]."""
     return f"""\
 [day]
-timezone = "UTC"
 {roll}
 [capacity]
 instruments = 8
@@ -406,16 +407,14 @@ def record(exchange: Exchange) -> None:
     """The day: morning, a snapshot, a restart that ends it, and the beginning of the next."""
     choices = random.Random(SEED)
     settings = exchange.directory / "exchange.toml"
-    now = datetime.datetime.now(datetime.UTC)
-    if not datetime.time(0, 10) < now.time() < datetime.time(23, 40):
-        raise RuntimeError("too near to midnight UTC to record an end of day")
-    settings.write_text(exchange_settings('roll = "daily"\nroll_time = "23:59:59"'))
+    # the second start finds itself on a later date: 26 hours further east
+    settings.write_text(exchange_settings(DAILY.format("Etc/GMT+12")))
     with exchange.running():
         trade(exchange, choices, 500)
         special_orders(exchange)
         operators(exchange)
     exchange.replay("snapshot", "--now")
-    settings.write_text(exchange_settings('roll = "daily"\nroll_time = "00:00:01"'))
+    settings.write_text(exchange_settings(DAILY.format("Etc/GMT-14")))
     with exchange.running():
         trade(exchange, choices, 250)
     settings.write_text(exchange_settings('roll = "manual"'))

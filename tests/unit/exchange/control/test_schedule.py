@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exchange.codes import InstrumentState
-from exchange.control.schedule import Change, GroupTimes, Schedule, phase_at
+from exchange.control.schedule import Change, GroupTimes, Schedule
+from exchange.control.trading_day import trading_date
 
 NEW_YORK = zoneinfo.ZoneInfo("America/New_York")
 EVENING = datetime.time(20)
@@ -24,6 +25,20 @@ def at(text: str, fold: int = 0) -> datetime.datetime:
 
 def times(**given: str) -> dict[str, datetime.time]:
     return {key: datetime.time.fromisoformat(text) for key, text in given.items()}
+
+
+def phase_at(
+    moment: datetime.datetime,
+    given: dict[str, datetime.time],
+    timezone: zoneinfo.ZoneInfo,
+    roll: datetime.time,
+) -> InstrumentState | None:
+    """The state in which instruments of a group with the times ``given`` should be."""
+    group = GroupTimes(1, given)
+    if not group.scheduled:
+        return None
+    phases = group.phases(trading_date(moment, timezone, roll), timezone, roll)
+    return [p.state for i, p in enumerate(phases) if i == 0 or p.start <= moment][-1]
 
 
 STOCKS = times(

@@ -154,18 +154,18 @@ def _instrument(fields: dict[str, Any], command: Any, continuation: Any, _: Dire
         _asked(fields, command, second, key=False)
 
 
-def _session(fields: dict[str, Any], command: Any, _: Any, __: Directory) -> None:
+def _session(fields: dict[str, Any], command: Any, *_: Any) -> None:
     fields["session"] = word_text(command["token_0"])
     fields["session_id"] = int(command["session"])
     fields["account"] = int(command["quantity"])
 
 
-def _start_of_day(fields: dict[str, Any], command: Any, _: Any, __: Directory) -> None:
+def _start_of_day(fields: dict[str, Any], command: Any, *_: Any) -> None:
     fields["day_number"] = int(command["price"])
     fields["midnight_ns"] = int(command["quantity"])
 
 
-def _nothing_else(fields: dict[str, Any], command: Any, _: Any, __: Directory) -> None:
+def _nothing_else(fields: dict[str, Any], command: Any, *_: Any) -> None:
     """A kind that has only its time."""
 
 

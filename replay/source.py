@@ -61,9 +61,9 @@ class CommandChunk(NamedTuple):
         numbers: np.ndarray = self.first_sequence + self.starts
         return numbers
 
-    def continuation(self, i: int) -> np.void | None:
-        """Second slot of the ``i``-th command, or None if it has none."""
-        start = int(self.starts[i])
+    def continuation(self, index: int) -> np.void | None:
+        """Second slot of the command with this index, or None if it has none."""
+        start = int(self.starts[index])
         if int(self.slots[start]["flags"]) & FLAG_LONG and start + 1 < len(self.slots):
             second: np.void = self.slots[start + 1]
             return second

@@ -88,84 +88,62 @@ WORKLOADS = {
 
 
 @jit
-def drive(
-    state: Any,
-    commands: np.ndarray,
-    first: int,
-    end: int,
-    events: np.ndarray,
-    cursors: np.ndarray,
-    wakeups: np.ndarray,
-    links: np.ndarray,
-) -> int:
+def drive(state: Any, rings: Rings, first: int, end: int) -> int:
     """Apply [first, end) in calls of CALL_COMMANDS, releasing events after each; events."""
     emitted = 0
-    rings = Rings(commands, events, 0, cursors, wakeups, links)
     while first < end:
         last = min(first + CALL_COMMANDS, end)
         emitted += apply_commands(state, rings, first, last)
         first = state.scalars[layout.NEXT_COMMAND]
-        cursors[pipeline.EVENT_RELEASED] = state.scalars[layout.NEXT_EVENT]
+        rings.cursors[pipeline.EVENT_RELEASED] = state.scalars[layout.NEXT_EVENT]
     return emitted
 
 
 @jit
 def drive_timed(
-    state: Any,
-    commands: np.ndarray,
-    first: int,
-    end: int,
-    events: np.ndarray,
-    cursors: np.ndarray,
-    wakeups: np.ndarray,
-    links: np.ndarray,
-    times: np.ndarray,
-    clock: np.ndarray,
+    state: Any, rings: Rings, first: int, end: int, times: np.ndarray, clock: np.ndarray
 ) -> None:
-    """Apply one command a call; ``times[i]`` = ns of command i."""
+    """Apply one command a call; ``times[i]`` (int64) = ns of command i. ``clock``: int64[2]."""
     # an empty call sets the view up for the ones below
-    rings = Rings(commands, events, 0, cursors, wakeups, links)
     apply_commands(state, rings, first, first)
     view = make_view(state, rings)
     before = clock_ns(CLOCK_MONOTONIC, clock)
     for i in range(end - first):
         apply_view(view, first + i, first + i + 1)
-        cursors[pipeline.EVENT_RELEASED] = state.scalars[layout.NEXT_EVENT]
+        rings.cursors[pipeline.EVENT_RELEASED] = state.scalars[layout.NEXT_EVENT]
         after = clock_ns(CLOCK_MONOTONIC, clock)
         times[i] = after - before
         before = after
 
 
 class Runner:
-    """A state, its rings and cursors."""
+    """A state, its rings and cursors. ``commands``: COMMAND[power of two], the command ring."""
 
-    def __init__(self, state: EngineState) -> None:
+    def __init__(self, state: EngineState, commands: np.ndarray) -> None:
         self.state = state
-        self.events = np.zeros(EVENT_RING, EVENT)
-        prefault(self.events)
-        self.cursors = np.zeros(pipeline.CURSOR_WORDS, np.int64)
-        self.cursors[pipeline.EVENT_RELEASED] = state.scalars[layout.NEXT_EVENT]
-        self.wakeups = np.full(pipeline.AGENTS, -1, np.int64)
-        self.links = make_links()
+        events = np.zeros(EVENT_RING, EVENT)
+        prefault(events)
+        cursors = np.zeros(pipeline.CURSOR_WORDS, np.int64)
+        cursors[pipeline.EVENT_RELEASED] = state.scalars[layout.NEXT_EVENT]
+        wakeups = np.full(pipeline.AGENTS, -1, np.int64)
+        self.rings = Rings(commands, events, 0, cursors, wakeups, make_links())
 
     @property
     def next_command(self) -> int:
         return int(self.state.scalars[layout.NEXT_COMMAND])
 
-    def run(self, ring: np.ndarray, end: int) -> int:
-        """Apply the commands of ``ring`` up to sequence ``end``; events emitted."""
-        return int(
-            drive(
-                self.state,
-                ring,
-                self.next_command,
-                end,
-                self.events,
-                self.cursors,
-                self.wakeups,
-                self.links,
-            )
-        )
+    def run(self, end: int) -> int:
+        """Apply the commands of the ring up to sequence ``end``; events emitted."""
+        return int(drive(self.state, self.rings, self.next_command, end))
+
+    def feed(self, commands: np.ndarray) -> None:
+        """Write commands of one slot each into the ring, and apply them."""
+        put_into(self.rings.commands, self.next_command, commands)
+        self.run(self.next_command + len(commands))
+
+    def result(self) -> tuple[int, int]:
+        """What two runs of the same commands must agree in: number of events and chain hash."""
+        return int(self.state.scalars[layout.NEXT_EVENT]), chain_digest(self.state)
 
 
 def token_words(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -315,78 +293,104 @@ def copy_state(state: EngineState) -> EngineState:
     return fresh
 
 
+class Prepared(NamedTuple):
+    """A workload: ``commands``, the ring with all of them, of which [first, end) are measured."""
+
+    state: EngineState  # before command ``first``
+    commands: np.ndarray  # COMMAND[power of two]
+    first: int
+    end: int
+    expected: tuple[int, int]  # the result of whoever applies them
+    made: EngineState  # after command ``end - 1``, where they were generated
+
+    def runner(self) -> Runner:
+        """Somebody who can apply the commands once more."""
+        return Runner(copy_state(self.state), self.commands)
+
+
+def prepare(name: str, workload: Workload, controls: Collection[str]) -> Prepared:
+    """Generate the commands of a workload, and check what they lead to."""
+    size = 1 << (workload.commands + workload.resting + (1 << 16)).bit_length()
+    ring = np.zeros(size, COMMAND)
+    runner = Runner(create_state(CAPACITY, 1), ring)
+    state = runner.state
+    generator = Generator(workload, runner, seed=11)
+    first_slots = opening(workload, controls)
+    ring[: len(first_slots)] = first_slots
+    runner.run(len(first_slots))
+    check(
+        int(state.scalars[layout.NEXT_EVENT]) > 0 and problems_of(state) == [],
+        f"{name}: the opening is wrong",
+    )
+    while generator.tokens < workload.resting:
+        count = min(1 << 16, workload.resting - generator.tokens)
+        runner.feed(generator.enters(count, np.zeros(count, bool), 0.0))
+    for _ in range(64 if workload.resting < 100_000 else 1):
+        runner.feed(generator.chunk(workload.chunk))
+    before = copy_state(state)
+    first = runner.next_command
+    while (left := first + workload.commands - runner.next_command) > 0:
+        runner.feed(generator.chunk(min(workload.chunk, left)))
+    check_state(state)
+    wrong = problems_of(state)
+    check(not wrong, f"{name}: {wrong[:1]}")
+    rejects = int(state.scalars[layout.REJECTS])
+    check(rejects == 0, f"{name}: {rejects} orders were refused")
+    trades = int(state.scalars[layout.TRADES] - before.scalars[layout.TRADES])
+    check(trades > 0, f"{name}: nothing traded")
+    live = int(state.scalars[layout.LIVE_ORDERS])
+    check(
+        0.5 * workload.resting < live < 1.6 * workload.resting,
+        f"{name}: {live:,} live orders at the end, {workload.resting:,} aimed at",
+    )
+    return Prepared(before, ring, first, runner.next_command, runner.result(), state)
+
+
+def fastest_s(name: str, prepared: Prepared) -> float:
+    """Seconds for all commands in large calls: the faster of two runs, both checked."""
+    best = float("inf")
+    for _ in range(2):
+        again = prepared.runner()
+        start = time.perf_counter()
+        again.run(prepared.end)
+        best = min(best, time.perf_counter() - start)
+        found = again.result()
+        check(found == prepared.expected, f"{name}: {found} and {prepared.expected} differ")
+    return best
+
+
+def each_ns(name: str, prepared: Prepared) -> np.ndarray:
+    """Nanoseconds of each command, applied alone: int64[commands]."""
+    alone = prepared.runner()
+    times = np.zeros(prepared.end - prepared.first, np.int64)
+    drive_timed(
+        alone.state, alone.rings, prepared.first, prepared.end, times, np.zeros(2, np.int64)
+    )
+    check(alone.result() == prepared.expected, f"{name}: the timed run differs")
+    return times
+
+
 def measure(
     name: str, workload: Workload, controls: Collection[str], *, timed: bool = True
 ) -> dict[str, Any]:
     """Generate, check and time one workload with ``controls``; ``timed``: percentiles too."""
     progress(f"{name}: generating")
-    size = 1 << (workload.commands + workload.resting + (1 << 16)).bit_length()
-    ring = np.zeros(size, COMMAND)
-    runner = Runner(create_state(CAPACITY, 1))
-    generator = Generator(workload, runner, seed=11)
-
-    def feed(commands: np.ndarray) -> None:
-        put_into(ring, runner.next_command, commands)
-        runner.run(ring, runner.next_command + len(commands))
-
-    first_slots = opening(workload, controls)
-    ring[: len(first_slots)] = first_slots
-    runner.run(ring, len(first_slots))
-    check(
-        int(runner.state.scalars[layout.NEXT_EVENT]) > 0 and problems_of(runner.state) == [],
-        f"{name}: the opening is wrong",
-    )
-    while generator.tokens < workload.resting:
-        count = min(1 << 16, workload.resting - generator.tokens)
-        feed(generator.enters(count, np.zeros(count, bool), 0.0))
-    for _ in range(64 if workload.resting < 100_000 else 1):
-        feed(generator.chunk(workload.chunk))
-    prepared = copy_state(runner.state)
-    first = runner.next_command
-    while runner.next_command < first + workload.commands:
-        feed(generator.chunk(min(workload.chunk, first + workload.commands - runner.next_command)))
-    end = runner.next_command
-    expected = (int(runner.state.scalars[layout.NEXT_EVENT]), chain_digest(runner.state))
-    trades = int(runner.state.scalars[layout.TRADES] - prepared.scalars[layout.TRADES])
-    live = int(runner.state.scalars[layout.LIVE_ORDERS])
-    check_state(runner.state)
-    wrong = problems_of(runner.state)
-    check(not wrong, f"{name}: {wrong[:1]}")
-    rejects = int(runner.state.scalars[layout.REJECTS])
-    check(rejects == 0, f"{name}: {rejects} orders were refused")
-    best = float("inf")
-    for _ in range(2):
-        again = Runner(copy_state(prepared))
-        start = time.perf_counter()
-        again.run(ring, end)
-        best = min(best, time.perf_counter() - start)
-        found = (int(again.state.scalars[layout.NEXT_EVENT]), chain_digest(again.state))
-        check(found == expected, f"{name}: two runs differ: {found} and {expected}")
-    check(trades > 0, f"{name}: nothing traded")
-    check(
-        0.5 * workload.resting < live < 1.6 * workload.resting,
-        f"{name}: {live:,} live orders at the end, {workload.resting:,} aimed at",
-    )
+    prepared = prepare(name, workload, controls)
+    speed = (prepared.end - prepared.first) / fastest_s(name, prepared)
     if not timed:
-        return {"commands_per_s": (end - first) / best}
-    alone = Runner(copy_state(prepared))
-    times = np.zeros(end - first, np.int64)
-    drive_timed(
-        alone.state, ring, first, end, alone.events, alone.cursors, alone.wakeups,
-        alone.links, times,
-        np.zeros(2, np.int64),
-    )  # fmt: skip
-    check(chain_digest(alone.state) == expected[1], f"{name}: the timed run differs")
+        return {"commands_per_s": speed}
+    times = each_ns(name, prepared)
     p50, p99, p999 = (float(p) for p in np.percentile(times, (50, 99, 99.9)))
+    before, after = prepared.state.scalars, prepared.made.scalars
     result: dict[str, Any] = {
-        "commands_per_s": (end - first) / best,
+        "commands_per_s": speed,
         "ns_p50": p50,
         "ns_p99": p99,
         "ns_p999": p999,
-        "trades": trades,
-        "events": expected[0] - int(prepared.scalars[layout.NEXT_EVENT]),
-        "live_orders": live,
-        "positions": int(runner.state.scalars[layout.POSITIONS_USED]),
+        "trades": int(after[layout.TRADES] - before[layout.TRADES]),
+        "events": int(after[layout.NEXT_EVENT] - before[layout.NEXT_EVENT]),
+        "live_orders": int(after[layout.LIVE_ORDERS]),
+        "positions": int(after[layout.POSITIONS_USED]),
     }
     if name == "sweep":
         result["p999_over_p50"] = p999 / p50

@@ -27,7 +27,7 @@ from exchange.core import pipeline
 from exchange.engine.matcher import apply_commands
 from exchange.engine.state import layout
 from exchange.engine.state.create import create_state
-from exchange.engine.state.pointers import Rings, make_links
+from exchange.engine.state.pointers import make_links
 from exchange.read_model.accounts.model import AccountModel
 from exchange.read_model.accounts.types import AccountModelCapacity
 from exchange.read_model.checkpoint import load_newest, save
@@ -58,9 +58,9 @@ class Recorder:
     """The matcher, and every event that it made."""
 
     def __init__(self, slots: int) -> None:
-        self.runner = Runner(create_state(CAPACITY, 1))
-        self.runner.events = np.zeros(EVENT_BUFFER, EVENT)
         self.ring = np.zeros(slots, COMMAND)
+        self.runner = Runner(create_state(CAPACITY, 1), self.ring)
+        self.events = np.zeros(EVENT_BUFFER, EVENT)
         self.parts: list[bytes] = []
         self.count = 0
 
@@ -70,13 +70,12 @@ class Recorder:
         while runner.next_command < end:
             first = runner.next_command
             base = int(state.scalars[layout.NEXT_EVENT])
-            rings = Rings(
-                self.ring, runner.events, base, runner.cursors, runner.wakeups, make_links()
-            )
+            # every call writes its events from the buffer's start on
+            rings = runner.rings._replace(events=self.events, event_base=base, links=make_links())
             apply_commands(state, rings, first, min(first + 4_096, end))
             made = int(state.scalars[layout.NEXT_EVENT]) - base
-            runner.cursors[pipeline.EVENT_RELEASED] = base + made
-            self.parts.append(runner.events[:made].tobytes())
+            rings.cursors[pipeline.EVENT_RELEASED] = base + made
+            self.parts.append(self.events[:made].tobytes())
             self.count += made
 
     def feed(self, commands: np.ndarray) -> None:

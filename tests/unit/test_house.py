@@ -16,12 +16,10 @@ from tests.tools.house.source import Source
 
 # What is not named here must be zero.
 MAXIMUM = {
-    "long_functions": 1,
-    "many_parameters": 4,
+    "many_parameters": 2,
     "long_files": 9,
     "modules_without_test": 142,
-    "short_parameters": 12,
-    "unresolved_names": 2,
+    "short_parameters": 6,
 }
 
 

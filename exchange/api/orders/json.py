@@ -53,15 +53,15 @@ def _second_text(second: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
 
 
-def time_text(ns: int) -> str:
+def time_text(timestamp_ns: int) -> str:
     """Nanoseconds since 1970 as ``2026-11-21T09:30:00.123456Z``."""
-    second, rest = divmod(ns, 1_000_000_000)
+    second, rest = divmod(timestamp_ns, 1_000_000_000)
     return f"{_second_text(second)}.{rest // 1000:06d}Z"
 
 
-def time_text_or_none(ns: int) -> str | None:
+def time_text_or_none(timestamp_ns: int) -> str | None:
     """``time_text``, None for 0."""
-    return time_text(ns) if ns else None
+    return time_text(timestamp_ns) if timestamp_ns else None
 
 
 def time_in_force_name(time_in_force: int, quantity: int, minimum_quantity: int) -> str:

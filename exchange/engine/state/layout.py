@@ -335,7 +335,7 @@ assert max(INSTRUMENT_NET_STOCK, INSTRUMENT_PENDING_NEXT, INSTRUMENT_LIVE_ORDERS
 assert ACCOUNT_RATIO_MINIMUM < ACCOUNT_BALANCES
 assert ACCOUNT_BALANCES + 2 * MAX_CURRENCIES == ACCOUNT_WORDS
 assert POSITION_OPEN_SHORTS.word < POSITION_WORDS and SCRATCH_KIND.word < SCRATCH_WORDS
-# a group is applied four steps after it was gathered (prefetch.py), in the scratch of its own
+# a group is applied four steps after it was gathered (engine/prefetch.py), in its own scratch
 assert GROUPS > 4 and GROUPS & (GROUPS - 1) == 0
 assert ORDER_FLAGS.mask >= ORDER_MARKET_HOURS, "an order's flags fit their byte"
 

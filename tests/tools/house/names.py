@@ -193,7 +193,7 @@ def _missing_files(text: str, where: str) -> Iterator[tuple[int, str]]:
 def _is_known(name: str) -> bool:
     if name in _words() or name in FOREIGN or _EXAMPLE.fullmatch(name):
         return True
-    # the common end of several names: ``_half``
+    # the common end of several names: ``_sequence``
     return name.startswith("_") and any(word.endswith(name) for word in _words())
 
 

@@ -38,7 +38,7 @@ def test_exit_status(error: Exception, status: ExitStatus) -> None:
 
 
 def tree() -> dict[str, type[ExchangeError]]:
-    """The operational errors that ``exchange.errors`` defines, by name, in the order of the file."""
+    """The operational errors of ``exchange.errors`` by name, in the order of the file."""
     return {
         name: each
         for name, each in vars(errors).items()

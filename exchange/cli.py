@@ -3,6 +3,7 @@
     exchange run           the daemon, in the foreground
     exchange status        stages, cursors, lag, rates
     exchange stop          graceful stop of a running daemon
+    exchange reload        read passwords and limits from the configuration again
     exchange day           start or end the trading day (roll = "manual", or early)
     exchange schedule      what opens and closes on the next days
     exchange clock         the exchange's clock and the system's; accept what the system's says
@@ -127,6 +128,10 @@ def _add_control(command: AddCommand) -> None:
     _data_directory(stop)
     stop.add_argument("--timeout", type=float, default=60.0, metavar="SECONDS")
 
+    _data_directory(
+        command("reload", "Read passwords and limits from the configuration files again.")
+    )
+
     day = command("day", "Start or end the trading day.")
     _data_directory(day)
     day.add_argument("action", choices=("start", "end"))
@@ -199,6 +204,7 @@ def _run(options: argparse.Namespace) -> int:
         load(options.config),
         options.data_dir,
         announce=announce,
+        load=lambda: load(options.config),
         rebuild_archive=options.rebuild_archive,
     ).run()
     return ExitStatus.OK
@@ -282,6 +288,11 @@ def _stop(options: argparse.Namespace) -> int:
     return ExitStatus.OK
 
 
+def _reload(options: argparse.Namespace) -> int:
+    print(_ask(options.data_dir, command="reload")["text"])
+    return ExitStatus.OK
+
+
 def _day(options: argparse.Namespace) -> int:
     _ask(options.data_dir, command=f"{options.action}_day", day=options.number)
     return ExitStatus.OK
@@ -344,6 +355,7 @@ _COMMANDS = {
     "check-config": _check_config,
     "status": _status,
     "stop": _stop,
+    "reload": _reload,
     "day": _day,
     "clock": _clock,
     "schedule": _schedule,

@@ -18,6 +18,7 @@ Decision JRN-1.
 
 from __future__ import annotations
 
+import logging
 import mmap
 import os
 import threading
@@ -43,6 +44,8 @@ from journal.layout import (
 PREPARING_NAME = "next.preparing"
 PREPARED_NAME = "next.prepared"
 _ZEROS = bytes(1 << 20)
+_passed_over: set[str] = set()  # a warning for each, once
+log = logging.getLogger(__name__)
 # The zeros are synced in steps, so that a commit's fdatasync queues behind one step at most.
 # Measured beside 4 KiB commits (p50 157, p99.9 1,000 µs alone): steps of 128 KiB 195 and 1,170 µs
 # at 300 MB/s, of 1 MiB 487 and 33,800 µs at 800 MB/s. When the writer waits for the file there is
@@ -72,7 +75,9 @@ def make_directory(directory: Path) -> None:
 def list_segments(directory: Path, suffix: str) -> list[tuple[int, Path]]:
     """(first sequence, path) of every segment file, ascending.
 
-    A file that the journal did not make is refused: somebody may have renamed a segment.
+    What cannot be a segment (``lost+found``, somebody's notes) is passed over with a warning. A
+    segment under another name is refused, for somebody may have renamed it; so is what has the
+    name of a segment and is no file.
     """
     found: list[tuple[int, Path]] = []
     with os.scandir(directory) as entries:
@@ -80,12 +85,33 @@ def list_segments(directory: Path, suffix: str) -> list[tuple[int, Path]]:
             if entry.name in (PREPARING_NAME, PREPARED_NAME):
                 continue
             first_sequence = parse_segment_name(entry.name, suffix)
-            if first_sequence is None or not entry.is_file(follow_symlinks=False):
+            is_file = entry.is_file(follow_symlinks=False)
+            if first_sequence is not None and is_file:
+                found.append((first_sequence, Path(entry.path)))
+            elif first_sequence is not None or (is_file and _begins_as_segment(entry.path)):
                 raise JournalCorrupt(
                     Finding.FOREIGN_FILE, entry.path, -1, -1, f"only *{suffix} segments belong here"
                 )
-            found.append((first_sequence, Path(entry.path)))
+            else:
+                pass_over(entry.path, "segment")
     return sorted(found)
+
+
+def pass_over(path: str, wanted: str) -> None:
+    """Say, once in this process, that ``path`` is not of the kind ``wanted`` and left alone."""
+    if path not in _passed_over:
+        _passed_over.add(path)
+        log.warning("%s is no %s: passed over", path, wanted)
+
+
+def _begins_as_segment(path: str) -> bool:
+    """Whether a file has the content of a segment. One that we may not read, we did not write."""
+    try:
+        with open(path, "rb") as file:
+            magic = int.from_bytes(file.read(8), "little")
+    except OSError:
+        return False
+    return magic in (JOURNAL_MAGIC, ARCHIVE_MAGIC)
 
 
 def read_header(path: Path, magic: int, record_size: int, dtype_hash: int) -> SegmentHeader:

@@ -10,7 +10,8 @@ authenticated with it, so editing the file cannot move a key to another account.
 key's secret is erased. Both files have mode 0600 and are replaced atomically.
 
 Invariants: a file that is damaged or does not belong to the master key is never used in part;
-``KeysDamaged`` says what is wrong, and no client can sign in until the file is repaired.
+``KeysDamaged`` says what is wrong, and no client can sign in until the file is repaired. At the
+start ``check_at_start`` says whether the master key can be used.
 
 Decision API-8.
 """
@@ -41,6 +42,8 @@ LABEL_CHARACTERS = 64
 NONCE_BYTES = 12  # of AES-GCM
 KEYS_PER_ACCOUNT = 100  # live ones
 FILE_BYTES = 64 << 20  # a larger file is not a file of keys
+WRITABLE_BY_OTHERS = 0o022
+READABLE_BY_ALL = 0o004
 _CHECK = b"open exchange core: master key"
 
 Permission = Literal["read", "trade"]
@@ -52,6 +55,10 @@ class KeysDamaged(ExchangeError):
     """keys.json or the master key cannot be used. The text names the file and the remedy."""
 
     status = ExitStatus.CONFIGURATION
+
+
+class KeysUnreadable(KeysDamaged):
+    """A file could not be read this time: no descriptor was left, or the disk failed."""
 
 
 class TooManyKeys(ExchangeError):
@@ -117,9 +124,9 @@ def read_master_key(path: Path) -> AESGCM | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise KeysDamaged(f"master key {path}: cannot be read: {error.strerror}") from None
-    if mode & 0o037:
-        raise KeysDamaged(f"master key {path}: others may use it: `chmod 600 {path}`")
+        raise KeysUnreadable(f"master key {path}: cannot be read: {error.strerror}") from None
+    if mode & WRITABLE_BY_OTHERS:
+        raise KeysDamaged(f"master key {path}: others may change it: `chmod 600 {path}`")
     try:
         raw = bytes.fromhex(text.decode("ascii").strip())
     except ValueError:
@@ -129,6 +136,30 @@ def read_master_key(path: Path) -> AESGCM | None:
     return AESGCM(raw)
 
 
+def check_at_start(data_directory: Path, master_key_file: Path | None = None) -> list[str]:
+    """What an operator should know of the secrets' files before clients come: a line each.
+
+    A master key that all users may read is accepted (container platforms mount secrets so), one
+    that others may change is not. Raises KeysDamaged when the master key cannot be used: with it no
+    signature would ever be right. Keys that are damaged are a line: everything else goes on.
+    """
+    notes = []
+    master_path = master_key_file or data_directory / MASTER_KEY_FILE
+    master = read_master_key(master_path)
+    for path in (master_path, data_directory / FILE):
+        if path.exists() and path.stat().st_mode & READABLE_BY_ALL:
+            notes.append(f"{path}: every user of this machine may read it; mode 600 is enough")
+    if data_directory.stat().st_mode & WRITABLE_BY_OTHERS:
+        notes.append(f"{data_directory}: others may change what is in it: `chmod 700`")
+    try:
+        contents = _read_contents(data_directory / FILE)
+    except KeysDamaged as problem:
+        return [*notes, f"nobody can sign in: {problem}"]
+    if contents is not None:
+        _check_belongs(contents, data_directory / FILE, master, master_path)
+    return notes
+
+
 def _read_contents(path: Path) -> _Contents | None:
     try:
         with path.open("rb") as stream:
@@ -136,7 +167,7 @@ def _read_contents(path: Path) -> _Contents | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise KeysDamaged(f"{path}: cannot be read: {error.strerror}") from None
+        raise KeysUnreadable(f"{path}: cannot be read: {error.strerror}") from None
     try:
         contents = msgspec.json.decode(text, type=_Contents)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -160,7 +191,13 @@ def _open_contents(path: Path, master_path: Path) -> tuple[_Contents, AESGCM] | 
     contents = _read_contents(path)
     if contents is None:
         return None
-    master = read_master_key(master_path)
+    return contents, _check_belongs(contents, path, read_master_key(master_path), master_path)
+
+
+def _check_belongs(
+    contents: _Contents, path: Path, master: AESGCM | None, master_path: Path
+) -> AESGCM:
+    """The master key with which ``contents`` of ``path`` were written. Raises KeysDamaged."""
     if master is None:
         raise KeysDamaged(
             f"master key {master_path}: is missing, and {path} cannot be read without it; "
@@ -168,7 +205,7 @@ def _open_contents(path: Path, master_path: Path) -> tuple[_Contents, AESGCM] | 
         )
     if _decrypt(master, contents.check, b"check") != _CHECK:
         raise KeysDamaged(f"master key {master_path}: is not the one that {path} was written with")
-    return contents, master
+    return master
 
 
 class _Live(NamedTuple):
@@ -205,6 +242,9 @@ class KeyStore:
             self._live, self._problem = {}, None
             try:
                 self._live = self._load()
+            except KeysUnreadable as problem:
+                self._problem = problem
+                self._identity = None  # the next use tries again: the files may not change
             except KeysDamaged as problem:
                 self._problem = problem
         if self._problem is not None:

@@ -17,6 +17,7 @@ from collections.abc import Callable
 import msgspec
 
 from exchange.compiler.progress import Progress, ProgressDisplay
+from exchange.runtime.output import shield
 from exchange.runtime.process import die_with_parent
 from exchange.runtime.signals import HARMLESS, STOPPING, ignore
 
@@ -58,6 +59,7 @@ def main() -> int:
     """Compile everything. Returns the exit status."""
     if len(sys.argv) > 1:  # a daemon's: its pid
         ignore((*HARMLESS, *STOPPING, signal.SIGHUP))  # the daemon decides when this ends
+        shield(only_errors=True)
         die_with_parent(int(sys.argv[1]))
         compile_everything(_send)
         return 0

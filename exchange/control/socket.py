@@ -26,12 +26,13 @@ FILE = "control.sock"
 MAXIMUM_REQUEST_BYTES = 1 << 26  # a plan has every command of a whole configuration
 RECEIVE_BYTES = 1 << 18
 ANSWER_TIMEOUT_S = 30.0
+CLIENTS = 64  # at one time; the daemon has descriptors for them (runtime/descriptors.py)
 
 
 class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One line from a client.
 
-    command: "stop", "start_day" (day: YYYYMMDD), "end_day", "names", "configuration",
+    command: "stop", "reload", "start_day" (day: YYYYMMDD), "end_day", "names", "configuration",
     "clock", "accept_clock",
     "submit" (record: a command's one or two slots, hexadecimal), "apply" (records: of a plan),
     "key_make" (account, label, read_only), "key_list" (account or none), "key_revoke" (key_id).
@@ -122,7 +123,10 @@ class ControlSocket:
         try:
             connection, _ = self._socket.accept()
         except OSError:
-            return  # the client has closed already
+            return  # the client has closed already, or no descriptor is left
+        if len(self._clients) >= CLIENTS:
+            connection.close()
+            return
         connection.setblocking(False)
         client = Client(connection)
         self._clients.add(client)

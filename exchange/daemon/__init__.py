@@ -10,5 +10,8 @@ signal_watch.py      what signals ask for
 watchdog.py          which stages hang
 shutdown.py          the graceful stop
 listeners.py         the listening sockets
+reload.py            what SIGHUP changes
+preflight.py         what is checked before anything starts
+counts.py            recoveries and restarts as counters
 placement.py         which stage runs on which CPU
 """

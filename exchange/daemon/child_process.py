@@ -2,8 +2,8 @@
 
 Who uses it: ``child_processes.py``, in the daemon's one thread. A stage is started before the core
 exists, so that its imports overlap with the daemon's; it waits on its standard input for a
-``StageSpec`` (one JSON object, then end of file). It answers with ``StageMessage``, one JSON object
-a line, on a pipe. The kernel kills it when the daemon dies.
+``StageSpec`` (a JSON line), and later takes changes of the configuration from it. It answers with
+``StageMessage``, one JSON object a line, on a pipe. The kernel kills it when the daemon dies.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from collections.abc import Sequence
 import msgspec
 
 from exchange.core.stage_names import StageName
+from exchange.runtime.output import DescriptorSink, LineWriter
 from exchange.runtime.spec import StageMessage, StageSpec
-from exchange.settings import ROOT
+from exchange.settings import ROOT, Configuration
 
 
 class ChildProcess:
@@ -39,6 +40,7 @@ class ChildProcess:
         self.last_message_s = time.monotonic()
         self.cpus: list[int] = []
         self._partial = b""
+        self._pipe: LineWriter | None = None  # to its standard input
         messages, child_end = os.pipe2(os.O_CLOEXEC)
         try:
             self._process = subprocess.Popen(
@@ -75,14 +77,18 @@ class ChildProcess:
     def send(self, spec: StageSpec) -> None:
         """Send the specification; the stage then begins its work."""
         self.cpus = spec.cpus
-        pipe = self._process.stdin
-        assert pipe is not None
-        # the stage may have died already: its end is noticed through the pidfd
-        with contextlib.suppress(BrokenPipeError):
-            pipe.write(msgspec.json.encode(spec))
-            pipe.flush()
-        with contextlib.suppress(BrokenPipeError):
-            pipe.close()
+        self._write(msgspec.json.encode(spec))
+
+    def send_update(self, configuration: Configuration) -> None:
+        """Send a changed configuration to a stage that has its specification."""
+        self._write(msgspec.json.encode(configuration))
+
+    def _write(self, line: bytes) -> None:
+        """Write a line, in a thread: a stage that hangs, or has died, holds up nobody."""
+        if self._pipe is None:
+            assert self._process.stdin is not None
+            self._pipe = LineWriter(DescriptorSink(self._process.stdin.fileno()), maximum=1 << 30)
+        self._pipe.put(line + b"\n")
 
     def receive(self) -> list[StageMessage]:
         """Read the messages that have come; sets ``ready`` and ``fatal``."""
@@ -126,6 +132,8 @@ class ChildProcess:
         """Kill it if it runs, and close the daemon's descriptors of it. Idempotent."""
         self.kill()
         self.receive_rest()
+        if self._pipe is not None:
+            self._pipe.close()  # nobody can read it any more: its thread does not wait
         pipe = self._process.stdin
         if pipe is not None and not pipe.closed:
             with contextlib.suppress(BrokenPipeError):

@@ -51,6 +51,7 @@ class ChildProcesses:
     ) -> None:
         self.stages: dict[StageName, ChildProcess] = {}
         self.plan: Mapping[str, Placement] = {}
+        self._told: set[StageName] = set()  # those that have their specification
         self._selector = selector
         self._configuration = configuration
         self._data_directory = data_directory
@@ -75,6 +76,7 @@ class ChildProcesses:
         """Send ``role``, which has been launched, its specification: it begins its work."""
         from exchange.core.region import region_name
 
+        self._told.add(role)
         placed = self.plan[role]
         matcher = self.stages.get(StageName.MATCHER)
         self.stages[role].send(
@@ -92,6 +94,13 @@ class ChildProcesses:
             )
         )
         self._changed()
+
+    def update(self, configuration: Configuration) -> None:
+        """Send ``configuration`` to every stage that runs, and to those that start later."""
+        self._configuration = configuration
+        for role in self._told:
+            if role in self.stages:
+                self.stages[role].send_update(configuration)
 
     def ready(self, role: StageName) -> bool:
         """Whether ``role`` runs and has said that it is ready."""
@@ -121,6 +130,7 @@ class ChildProcesses:
     def remove(self, role: StageName) -> None:
         """Kill ``role`` if it runs, and remove it from the selector and from ``stages``."""
         stage = self.stages.pop(role)
+        self._told.discard(role)
         for descriptor in (stage.pidfd, stage.messages_descriptor):
             with contextlib.suppress(KeyError, ValueError):
                 self._selector.unregister(descriptor)

@@ -38,6 +38,8 @@ from exchange.daemon.announcement import ready_lines
 from exchange.daemon.child_processes import ChildProcesses
 from exchange.daemon.compiler_process import CompilerProcess
 from exchange.daemon.listeners import Listeners
+from exchange.daemon.preflight import check_secrets, check_system
+from exchange.daemon.reload import reload_files
 from exchange.daemon.restart_policy import (
     FATAL_STATUSES,
     RestartPolicy,
@@ -47,12 +49,16 @@ from exchange.daemon.restart_policy import (
 )
 from exchange.daemon.signal_watch import SignalWatch
 from exchange.daemon.watchdog import Watchdog, read_process
-from exchange.errors import ExitStatus, RestartLimitReached, StageFailed, StopTimedOut
+from exchange.errors import (
+    ExitStatus,
+    RestartLimitReached,
+    StageFailed,
+    StopTimedOut,
+)
 from exchange.runtime import logs
 from exchange.runtime.configured import remember_configuration
 from exchange.runtime.process import (
     DataDirectoryLock,
-    check_platform,
     notify_systemd,
     prepare_data_directory,
     watchdog_interval_s,
@@ -89,13 +95,16 @@ class Daemon:
         data_directory: Path,
         *,
         announce: Callable[[str], None],
+        load: Callable[[], Configuration],
         rebuild_archive: bool = False,
     ) -> None:
         """``announce`` is called with each line for people when the exchange is ready.
 
+        ``load``: reads the configuration again, for a reload. Raises ConfigurationError.
         ``rebuild_archive``: replace archived events that the journal does not cause.
         """
         self._announce = announce
+        self._load = load
         self._rebuild_archive = rebuild_archive
         self._configuration = configuration
         self._settings = configuration.settings
@@ -124,7 +133,7 @@ class Daemon:
 
     def run(self) -> None:
         """Run until a stop is requested. Raises ExchangeError; its status is the daemon's."""
-        check_platform()
+        check_system(self._settings)
         self._data_directory = prepare_data_directory(self._data_directory)
         log_file = self._settings.log.file
         logs.configure(
@@ -137,6 +146,7 @@ class Daemon:
             stack.callback(lock.release)
             remember_configuration(self._data_directory, self._configuration.file)
             stack.callback(self._selector.close)
+            check_secrets(self._settings, self._data_directory)
             self._listeners = Listeners(self._settings)
             stack.callback(self._listeners.close)
             self._run_file = RunFile(self._data_directory)
@@ -250,7 +260,7 @@ class Daemon:
         self._wait_ready(StageName.MATCHER)
         self._children.send_spec(StageName.JOURNALER)
         self._wait_ready(StageName.JOURNALER)
-        facts = self._facts()
+        facts = self._facts(core)
         self._control = control = ControlLoop(
             core,
             self._configuration,
@@ -297,29 +307,15 @@ class Daemon:
             # nothing that was not durable was acknowledged: the next start recovers the rest
             raise StageFailed(f"the core died while stopping: {death}") from None
 
-    def _facts(self) -> EngineFacts:
+    def _facts(self, core: Core) -> EngineFacts:
+        from exchange.daemon.counts import count_recovery
         from exchange.recovery.facts import EngineFacts
 
         ready = self._children.stages[StageName.MATCHER].ready
         assert ready is not None
         facts = msgspec.json.decode(ready.facts, type=EngineFacts)
-        self._count_recovery(facts)
+        count_recovery(core, facts)
         return facts
-
-    def _count_recovery(self, facts: EngineFacts) -> None:
-        from exchange.core.counters import Counter
-        from ringbuffer.counters import set_value
-
-        assert self._core is not None and facts.recovery is not None
-        counters = self._core.region.arrays["counters"]
-        for counter, value in (
-            (Counter.RECOVERED_COMMANDS, facts.replayed_commands),
-            (Counter.RECOVERED_EVENTS, facts.replayed_events),
-            (Counter.RECOVERY_DURATION_NS, facts.duration_ns),
-            (Counter.RECOVERY_SNAPSHOT_SEQUENCE, facts.snapshot_sequence),
-            (Counter.RECOVERY_TORN_BYTES, facts.recovery.torn_bytes),
-        ):
-            set_value(counters, int(counter), value)
 
     def _run_once(self) -> None:
         """One turn of the event loop while everything runs."""
@@ -365,7 +361,7 @@ class Daemon:
         for key, mask in self._selector.select(timeout_s):
             key.data(mask)
         if self._signals.take_reload():
-            log.info("log files are looked up by their names before each line")
+            self._reload()
         for role in CORE_STAGES:
             stage = self._children.stages.get(role)
             status = None if stage is None else stage.exit_status()
@@ -446,22 +442,14 @@ class Daemon:
         self._phase = phase
         self._write_run_file()
 
-    def _count_restarts(self) -> None:
-        from exchange.core.counters import Counter
-        from ringbuffer.counters import set_value
-
-        assert self._core is not None
-        counters = self._core.region.arrays["counters"]
-        for counter, value in (
-            (Counter.CORE_RESTARTS, self._core_restarts.count),
-            (Counter.STAGE_RESTARTS, sum(self._restart_policy.restarts().values())),
-            (Counter.STAGES_HUNG, self._hung_count),
-        ):
-            set_value(counters, int(counter), value)
-
     def _write_run_file(self) -> None:
+        restarts = self._restart_policy.restarts()
         if self._core is not None:
-            self._count_restarts()
+            from exchange.daemon.counts import count_restarts
+
+            count_restarts(
+                self._core, self._core_restarts.count, sum(restarts.values()), self._hung_count
+            )
         if self._control is not None:
             self._day_number = self._control.day_number
         addresses = self._listeners.addresses()
@@ -471,10 +459,15 @@ class Daemon:
             order_entry=addresses[ListenerName.ORDER_ENTRY],
             addresses=dict(addresses),
             day=self._day_number,
-            restarts={"core": self._core_restarts.count} | self._restart_policy.restarts(),
+            restarts={"core": self._core_restarts.count} | restarts,
             stages=self._children.states(),
             compiling=self._restart_policy.held(),
         )
+
+    def _reload(self) -> dict[str, Any]:
+        self._configuration, answer = reload_files(self._configuration, self._load)
+        self._children.update(self._configuration)
+        return answer
 
     def _handle_request(self, request: Request, client: Client) -> dict[str, Any] | None:
         """Answer one request of the control socket; None: the answer comes later."""
@@ -482,6 +475,8 @@ class Daemon:
             log.info("stop requested")
             self._signals.stop = True
             return {"ok": True}
+        if request.command == "reload":
+            return self._reload()
         if self._phase != "running" or self._control is None:
             return {"ok": False, "error": f"the exchange is {self._phase}"}
         answer = self._control.handle(

@@ -211,6 +211,10 @@ class OrderEntryAgent:
         compile_for(batch_room, self.duty, 0, 0)
         self._catch_up.compile()
 
+    def set_passwords(self, password_hashes: dict[str, str]) -> None:
+        """From now on logins are checked against these; who is logged in stays."""
+        self._password_checks.replace(password_hashes)
+
     def on_close(self) -> None:
         """Close every socket."""
         self._password_checks.close()

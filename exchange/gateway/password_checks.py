@@ -41,19 +41,23 @@ class PasswordChecks:
         threads: int = 1,
         verdict_word: np.ndarray | None = None,
     ) -> None:
-        costs = [parse_hash(text) for text in password_hashes.values()]
-        self._hashes = dict(password_hashes)
         self._eventfd = eventfd
         self._verdict_word = np.zeros(1, np.int64) if verdict_word is None else verdict_word
+        self.replace(password_hashes)
+        self._verdicts: collections.deque[Verdict] = collections.deque()
+        self._pending: dict[tuple[int, int], Future[None]] = {}  # our own thread's only
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="password")
+
+    def replace(self, password_hashes: dict[str, str]) -> None:
+        """Check against these from the next check on. Raises ValueError, and changes nothing."""
+        costs = [parse_hash(text) for text in password_hashes.values()]
         worst = max(costs, key=lambda cost: cost.n * cost.r * cost.p, default=None)
         salt = bytes(16)
         if worst is None:
             self._decoy = hash_password("", n=2, salt=salt)
         else:
             self._decoy = hash_password("", n=worst.n, r=worst.r, p=worst.p, salt=salt)
-        self._verdicts: collections.deque[Verdict] = collections.deque()
-        self._pending: dict[tuple[int, int], Future[None]] = {}  # our own thread's only
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="password")
+        self._hashes = dict(password_hashes)
 
     def submit(self, connection: int, generation: int, request: LoginRequest) -> None:
         """Check ``request`` in a worker thread."""

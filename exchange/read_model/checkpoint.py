@@ -36,7 +36,7 @@ import numpy as np
 from exchange.core.event_archive import EventArchive
 from exchange.runtime.process import die_with_parent
 from journal import xxh64
-from journal.segment import make_directory, sync_directory
+from journal.segment import make_directory, pass_over, sync_directory
 
 MAGIC = b"EXCHREAD"
 VERSION = 1
@@ -100,6 +100,8 @@ def list_checkpoints(directory: Path) -> list[tuple[int, Path]]:
         stem = path.name.removesuffix(SUFFIX)
         if path.name.endswith(SUFFIX) and len(stem) == 20 and stem.isascii() and stem.isdigit():
             found.append((int(stem), path))
+        elif SUFFIX not in path.name:
+            pass_over(str(path), "checkpoint")
     return sorted(found)
 
 

@@ -2,10 +2,12 @@
 
 spec.py             the messages between them
 channel.py          a stage's channel to the daemon, and its exit status
+updates.py          changes of the configuration while a stage runs
 service.py          what the stages that follow released events have in common
 process.py          platform, lock, parent, systemd
 logs.py             logs as JSON lines
 output.py           output that nobody waits for
+descriptors.py      the limit of open files
 signals.py          which signals a process of the exchange ignores
 run_file.py         run.json: what runs
 configured.py       with which configuration an exchange was started

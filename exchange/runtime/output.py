@@ -110,14 +110,20 @@ def _lost_lines(count: int) -> bytes:
 class LineWriter:
     """A bounded queue of lines, and the thread that writes them to ``sink``.
 
-    ``tell_lost``: makes the line that says how many were dropped. ``lost``: how many in all, also
-    those that the sink refused.
+    ``maximum``: bytes in the queue. ``tell_lost``: makes the line that says how many were dropped.
+    ``lost``: how many in all, also those that the sink refused.
     """
 
-    def __init__(self, sink: Sink, tell_lost: Callable[[int], bytes] = _lost_lines) -> None:
+    def __init__(
+        self,
+        sink: Sink,
+        tell_lost: Callable[[int], bytes] = _lost_lines,
+        maximum: int = QUEUE_BYTES,
+    ) -> None:
         self.lost = 0
         self._sink = sink
         self._tell_lost = tell_lost
+        self._maximum = maximum
         self._untold = 0
         self._lines: deque[bytes] = deque()
         self._bytes = 0
@@ -133,7 +139,7 @@ class LineWriter:
         if os.getpid() != self._process:
             return False  # a forked child: it has the queue, and not the thread
         with self._changed:
-            room = len(self._lines) < QUEUE_LINES and self._bytes + len(line) <= QUEUE_BYTES
+            room = len(self._lines) < QUEUE_LINES and self._bytes + len(line) <= self._maximum
             if not room or self._closed:
                 self._lose(1)
                 return False
@@ -263,8 +269,10 @@ def _is(stream: object, descriptor: int) -> bool:
         return False
 
 
-def shield() -> None:
+def shield(*, only_errors: bool = False) -> None:
     """Put queues before standard output and error of this process. Idempotent.
+
+    ``only_errors``: standard output is a pipe to somebody who always reads.
 
     Called once at the start of a process that must not wait for its readers. What is still queued
     at the end of the process is written in EXIT_PATIENCE_S, or lost.
@@ -272,7 +280,7 @@ def shield() -> None:
     if isinstance(sys.stderr, QueuedStream):
         return
     open_standard_descriptors()
-    if _is(sys.stdout, 1):
+    if _is(sys.stdout, 1) and not only_errors:
         sys.stdout = QueuedStream(_writer_of(1), 1)
     if _is(sys.stderr, 2):
         sys.stderr = QueuedStream(_writer_of(2), 2)

@@ -31,8 +31,9 @@ from exchange.errors import ExitStatus
 from exchange.records import EVENT, EVENT_LAYOUT, KIND_OFFSET
 from exchange.runtime.channel import DaemonChannel
 from exchange.runtime.data_directory import archive_directory
-from exchange.runtime.logs import lost_lines
+from exchange.runtime.logs import lost_lines, set_level
 from exchange.runtime.spec import ListenerName, StageMessage, StageSpec
+from exchange.runtime.updates import Updates
 from exchange.settings import Configuration, Settings
 from journal.archive_reader import ArchiveReader
 from ringbuffer.atomics import load_acquire
@@ -54,10 +55,13 @@ class ServiceStage:
     """One of these stages, attached to the core's region.
 
     ``arrays``: the region's sections by name. ``agent``: its number (core/pipeline.py). ``eventfd``
-    and ``sleeping_word``: for the protocol of ringbuffer/idle.py.
+    and ``sleeping_word``: for the protocol of ringbuffer/idle.py. ``on_update``: called with the
+    settings after a reload.
     """
 
-    def __init__(self, spec: StageSpec, channel: DaemonChannel) -> None:
+    def __init__(
+        self, spec: StageSpec, channel: DaemonChannel, updates: Updates | None = None
+    ) -> None:
         self.role = spec.role
         self.configuration: Configuration = spec.configuration
         self.settings: Settings = spec.configuration.settings
@@ -68,6 +72,8 @@ class ServiceStage:
         # the ring of this core holds nothing older
         self._ring_first = msgspec.json.decode(spec.facts, type=_Facts).next_event
         self._listeners = spec.listeners
+        self._updates = updates or Updates()
+        self.on_update: Callable[[Settings], None] = lambda settings: None
         self._channel = channel
         rings = RingCapacities(**msgspec.structs.asdict(self.settings.rings))
         self.region = Region.attach(spec.region, core_sections(rings))
@@ -98,7 +104,11 @@ class ServiceStage:
         self._channel.send(StageMessage(kind="ready"))
 
     def heartbeat(self) -> None:
-        """Report that this process is alive."""
+        """Report that this process is alive; take over what a reload has changed."""
+        update = self._updates.take()
+        if update is not None:
+            set_level(update.settings.log.level)
+            self.on_update(update.settings)
         set_value(self.counters, self._heartbeat, time.monotonic_ns())
         set_value(self.counters, self._log_lines_lost, lost_lines())
 

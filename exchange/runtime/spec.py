@@ -1,7 +1,8 @@
 """What daemon and stage send each other: ``StageSpec`` to the stage, ``StageMessage`` back.
 
-Who writes: the daemon writes one StageSpec (JSON, then end of file) to a stage's standard input;
-the stage writes StageMessages, a JSON line each, to a pipe. Neither side imports the other.
+Who writes: the daemon writes one StageSpec (a JSON line) to a stage's standard input, and later the
+changes of the configuration (updates.py); the stage writes StageMessages, a JSON line each, to a
+pipe. Neither side imports the other.
 """
 
 from __future__ import annotations

@@ -24,8 +24,10 @@ from exchange.core.stage_names import StageName
 from exchange.errors import exit_status
 from exchange.recovery.facts import EngineFacts
 from exchange.runtime.channel import DaemonChannel, explain
-from exchange.runtime.logs import lost_lines
+from exchange.runtime.logs import lost_lines, set_level
 from exchange.runtime.spec import ListenerName, StageMessage, StageSpec
+from exchange.runtime.updates import Updates
+from exchange.settings import Configuration
 from exchange.stages.wiring import build_journaler, build_matcher, build_order_entry, recover_engine
 from ringbuffer.agent import Agent, AgentRunner, ServingAgent
 from ringbuffer.atomics import load_acquire
@@ -92,7 +94,12 @@ def _progress(channel: DaemonChannel) -> Callable[[int, int], None]:
     return progress
 
 
-def run(spec: StageSpec, channel: DaemonChannel) -> int:
+def password_hashes(configuration: Configuration) -> dict[str, str]:
+    """User name -> scrypt string, of every session in the configuration."""
+    return {session.username: session.password for session in configuration.sessions}
+
+
+def run(spec: StageSpec, channel: DaemonChannel, updates: Updates) -> int:
     """Build the agent of ``spec`` on the core's region and run it. Returns its exit status."""
     settings = spec.configuration.settings
     data_directory = Path(spec.data_directory)
@@ -120,7 +127,7 @@ def run(spec: StageSpec, channel: DaemonChannel) -> int:
         facts = None
     else:
         listener = socket.socket(fileno=spec.listeners[ListenerName.ORDER_ENTRY])
-        hashes = {s.username: s.password for s in spec.configuration.sessions}
+        hashes = password_hashes(spec.configuration)
         known = msgspec.json.decode(spec.facts, type=EngineFacts | None)
         agent = build_order_entry(
             data_directory, settings, arrays, spec.eventfds, hashes, listener, known
@@ -132,6 +139,11 @@ def run(spec: StageSpec, channel: DaemonChannel) -> int:
         channel.send(StageMessage(kind="ready", facts=encoded))
 
     def should_stop() -> bool:
+        update = updates.take()
+        if update is not None:
+            set_level(update.settings.log.level)
+            if spec.role == StageName.ORDER_ENTRY:
+                agent.set_passwords(password_hashes(update))
         arrays["counters"][LOG_LINES_LOST[spec.role] * COUNTER_STRIDE] = lost_lines()
         return bool(load_acquire(cursors, pipeline.STOP)) or bool(getattr(agent, "finished", False))
 

@@ -15,19 +15,21 @@ from exchange.api.server.wiring import (
     capacity_in_use,
     make_api_service,
     make_market,
+    take_over,
 )
 from exchange.read_model.accounts.model import AccountModel
 from exchange.runtime.channel import DaemonChannel
+from exchange.runtime.descriptors import PROBES
 from exchange.runtime.service import ServiceStage, run_asyncio
 from exchange.runtime.spec import ListenerName, StageSpec
+from exchange.runtime.updates import Updates
 
 OUTCOME_POLL_S = 0.005
-PROBES = 256  # connections to the health port
 
 
-def run(spec: StageSpec, channel: DaemonChannel) -> int:
+def run(spec: StageSpec, channel: DaemonChannel, updates: Updates) -> int:
     """Run the stage. Returns its exit status."""
-    stage = ServiceStage(spec, channel)
+    stage = ServiceStage(spec, channel, updates)
     return run_asyncio(stage, lambda: _serve(stage))
 
 
@@ -44,6 +46,7 @@ async def _serve(stage: ServiceStage) -> None:
     )
     service = make_api_service(stage, market, accounts)
     limits = ConnectionLimits(settings.api.connections, settings.api.connections_per_ip)
+    stage.on_update = lambda changed: take_over(service, changed, limits)
     # probes are answered also when the API has no room
     of_probes = ConnectionLimits(PROBES, PROBES)
     lifecycle = Lifecycle(

@@ -14,7 +14,7 @@ from exchange.api.base.service import ApiService, Counters
 from exchange.api.server.application import make_feed_application
 from exchange.api.server.connections import ConnectionLimits
 from exchange.api.server.lifecycle import Lifecycle, WebServer, load_models
-from exchange.api.server.wiring import capacity_in_use, make_market, make_watch
+from exchange.api.server.wiring import capacity_in_use, make_market, make_watch, take_over
 from exchange.api.websocket.hub import Hub
 from exchange.api.websocket.settings import websocket_parameters
 from exchange.core.counters import WEB_COUNTERS
@@ -23,11 +23,12 @@ from exchange.read_model.market.model import MarketModel
 from exchange.runtime.channel import DaemonChannel
 from exchange.runtime.service import ServiceStage, run_asyncio
 from exchange.runtime.spec import ListenerName, StageSpec
+from exchange.runtime.updates import Updates
 
 
-def run(spec: StageSpec, channel: DaemonChannel) -> int:
+def run(spec: StageSpec, channel: DaemonChannel, updates: Updates) -> int:
     """Run the stage. Returns its exit status."""
-    stage = ServiceStage(spec, channel)
+    stage = ServiceStage(spec, channel, updates)
     return run_asyncio(stage, lambda: _serve(stage))
 
 
@@ -65,6 +66,7 @@ async def _serve(stage: ServiceStage) -> None:
     (market,), checkpoints = load_models(stage, "feed", lambda: [make_market(settings, capacity)])
     service = _make_service(stage, market)
     limits = ConnectionLimits(settings.feed.connections, settings.api.connections_per_ip)
+    stage.on_update = lambda changed: take_over(service, changed, limits)
     lifecycle = Lifecycle(
         stage,
         service,

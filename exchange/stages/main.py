@@ -29,10 +29,11 @@ from exchange.runtime.output import shield
 from exchange.runtime.process import die_with_parent
 from exchange.runtime.signals import HARMLESS, STOPPING, ignore
 from exchange.runtime.spec import StageMessage, StageSpec
+from exchange.runtime.updates import Updates, read_lines
 
 log = logging.getLogger(__name__)
 
-Body = Callable[[StageSpec, DaemonChannel], int]
+Body = Callable[[StageSpec, DaemonChannel, Updates], int]
 
 
 def body_of(role: StageName) -> Body:
@@ -66,7 +67,8 @@ def main() -> int:
     os.set_inheritable(descriptor, False)
     channel = DaemonChannel(descriptor)
     body = body_of(role)
-    encoded = sys.stdin.buffer.read()
+    lines = read_lines(sys.stdin.fileno())
+    encoded = next(lines, b"")
     if not encoded:
         return ExitStatus.OK  # the daemon has ended or removed this stage before it was needed
     spec = msgspec.json.decode(encoded, type=StageSpec)
@@ -77,7 +79,7 @@ def main() -> int:
         role, settings.log.level, Path(spec.data_directory) / log_file if log_file else None
     )
     try:
-        return body(spec, channel)
+        return body(spec, channel, Updates(lines))
     except Exception as error:
         status = exit_status(error)
         log.critical("%s", explain(error), exc_info=status == ExitStatus.BUG)

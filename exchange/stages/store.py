@@ -14,6 +14,7 @@ from exchange.errors import ExitStatus
 from exchange.runtime.channel import DaemonChannel
 from exchange.runtime.service import ServiceStage
 from exchange.runtime.spec import StageSpec
+from exchange.runtime.updates import Updates
 from exchange.store.checkpoints import Checkpoints, state_at
 from exchange.store.connection import ConnectionParameters
 from exchange.store.postgres import EmbeddedPostgres
@@ -94,9 +95,9 @@ class StageSurroundings:
             set_value(counters, int(counter), int(value))
 
 
-def run(spec: StageSpec, channel: DaemonChannel) -> int:
+def run(spec: StageSpec, channel: DaemonChannel, updates: Updates) -> int:
     """Run the stage. Returns its exit status."""
-    stage = ServiceStage(spec, channel)
+    stage = ServiceStage(spec, channel, updates)
     settings = stage.settings.store
     server = None
     if settings.dsn == EMBEDDED:

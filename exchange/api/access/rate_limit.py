@@ -31,13 +31,17 @@ class TokenBuckets:
 
     def __init__(self, rate: int, burst: int, capacity: int) -> None:
         assert rate >= 0 and burst >= 1 and capacity >= 1
-        self._interval_ns = NANOSECONDS // rate if rate else 0
-        self._slack_ns = (burst - 1) * self._interval_ns
         self._capacity = capacity
+        self.change(rate, burst)
         self._arrival_ns: OrderedDict[str, int] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._arrival_ns)
+
+    def change(self, rate: int, burst: int) -> None:
+        """Count with another rate and burst from now on."""
+        self._interval_ns = NANOSECONDS // rate if rate else 0
+        self._slack_ns = (burst - 1) * self._interval_ns
 
     def take(self, name: str, now_ns: int) -> int:
         """Take a token. Returns 0, or in how many nanoseconds there will be one."""
@@ -87,6 +91,14 @@ class RateLimits:
         self._keys = TokenBuckets(per_key, burst, key_capacity)
         self._trusted: list[Network] = [ipaddress.ip_network(text) for text in trusted_proxies]
         self._clock_ns = clock_ns
+
+    def change(
+        self, *, per_address: int, per_key: int, burst: int, trusted_proxies: Sequence[str]
+    ) -> None:
+        """Other rates and proxies from now on; what was counted stays counted."""
+        self._addresses.change(per_address, burst)
+        self._keys.change(per_key, burst)
+        self._trusted = [ipaddress.ip_network(text) for text in trusted_proxies]
 
     def take_address(self, request: web.BaseRequest) -> None:
         """Count a request of the client's address. Raises ApiError RATE_LIMITED."""

@@ -85,14 +85,18 @@ class HealthWatch:
         self._cursors = cursors
         self._counters = counters
         self._data_directory = data_directory
-        self._stale_ns = stale_ms * MILLISECOND_NS
-        self._lag_ns = lag_ms * MILLISECOND_NS
+        self.change(stale_ms=stale_ms, lag_ms=lag_ms)
         self._clock_ns = clock_ns
         self._durable = _Progress()
         self._own = _Progress()
         self._phase = "unknown"
         self._day = 0
         self._phase_ns: int | None = None
+
+    def change(self, *, stale_ms: int, lag_ms: int) -> None:
+        """Judge by other limits from now on."""
+        self._stale_ns = stale_ms * MILLISECOND_NS
+        self._lag_ns = lag_ms * MILLISECOND_NS
 
     def look(self, service: Observed) -> Health:
         """The health as of now."""

@@ -89,6 +89,10 @@ class ApiService:
         self._released = released
         self._watch = watch
 
+    def change_health(self, *, stale_ms: int, lag_ms: int) -> None:
+        """Judge the health by other limits from now on."""
+        self._watch.change(stale_ms=stale_ms, lag_ms=lag_ms)
+
     def clock(self) -> int:
         """Unix nanoseconds: for timestamps of answers and for signatures, never for models."""
         return time.time_ns()

@@ -208,10 +208,18 @@ def _serve(route: Route) -> Callable[[web.Request], Awaitable[web.Response]]:
     return serve
 
 
+def _pattern(request: web.Request) -> str:
+    resource = request.match_info.route.resource
+    return "" if resource is None else resource.canonical
+
+
 async def _preflight(request: web.Request) -> web.Response:
     """Answer OPTIONS, which a browser sends before the request of a page of another origin."""
     service = request.app[SERVICE]
     allowed = service.allowed_origins
+    if not allowed:
+        methods = [route.method for route in ROUTES if PREFIX + route.path == _pattern(request)]
+        raise web.HTTPMethodNotAllowed(request.method, methods)
     return web.Response(status=204, headers=preflight_headers(request, allowed))
 
 
@@ -224,10 +232,9 @@ def add_routes(app: web.Application) -> None:
     """Register every route, and /openapi.json."""
     for route in ROUTES:
         app.router.add_route(route.method, PREFIX + route.path, _serve(route))
-    if app[SERVICE].allowed_origins:
-        for path in {route.path for route in ROUTES}:
-            app.router.add_route("OPTIONS", PREFIX + path, _preflight)
-        app.on_response_prepare.append(_add_cors)
+    for path in {route.path for route in ROUTES}:  # also where no origin is allowed: a reload may
+        app.router.add_route("OPTIONS", PREFIX + path, _preflight)
+    app.on_response_prepare.append(_add_cors)
     document = openapi.document(PREFIX, ROUTES)
 
     async def get_openapi(request: web.Request) -> web.Response:

@@ -51,6 +51,10 @@ class ConnectionLimits:
         """Connections that are open and within the limits."""
         return len(self._open)
 
+    def change(self, per_address: int) -> None:
+        """Another limit of one address from now on; nobody who is connected is closed."""
+        self._per_address = per_address
+
     def attach(self, server: web.Server) -> None:
         """Enforce the limits on the connections of ``server``."""
         made, lost = server.connection_made, server.connection_lost

@@ -30,6 +30,7 @@ from exchange.api.server.connections import ConnectionLimits
 from exchange.core.stage_names import StageName
 from exchange.read_model.checkpoint import CheckpointWriter, load_newest
 from exchange.runtime.data_directory import read_model_directory
+from exchange.runtime.descriptors import ACCEPTED_AT_ONCE
 from exchange.runtime.service import ServiceStage
 from exchange.runtime.spec import ListenerName
 
@@ -134,7 +135,9 @@ class Lifecycle:
         malformed_http.attach(runner.server)
         server.limits.attach(runner.server)
         listener = self._stage.listener(server.listener)
-        await web.SockSite(runner, listener, backlog=self._backlog).start()
+        # asyncio accepts as many at once as it is told to let wait: one number for two things
+        await web.SockSite(runner, listener, backlog=ACCEPTED_AT_ONCE).start()
+        listener.listen(self._backlog)
         return runner
 
     async def _serve(self, end: asyncio.Event, drain: Callable[[], Awaitable[None]]) -> None:

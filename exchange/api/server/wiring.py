@@ -17,6 +17,7 @@ from exchange.api.base.event_pump import EventPump
 from exchange.api.base.health import HealthWatch
 from exchange.api.base.service import ApiService, Counters
 from exchange.api.orders.gateway import OrderGateway
+from exchange.api.server.connections import ConnectionLimits
 from exchange.api.websocket.hub import Hub
 from exchange.api.websocket.private_actions import PrivateActions
 from exchange.api.websocket.private_channel import PrivateChannel
@@ -100,6 +101,22 @@ def _make_gateway(stage: ServiceStage, market: MarketModel, accounts: AccountMod
     )
 
 
+def take_over(service: ApiService, settings: Settings, limits: ConnectionLimits) -> None:
+    """What a reload changes in a process with a web server, see daemon/reload.py."""
+    api, health = settings.api, settings.health
+    if service.limits is not None:
+        service.limits.change(
+            per_address=api.requests_per_second_per_ip,
+            per_key=api.requests_per_second_per_key,
+            burst=api.burst,
+            trusted_proxies=api.trusted_proxies,
+        )
+    limits.change(api.connections_per_ip)
+    service.allowed_origins = tuple(api.allowed_origins)
+    service.change_health(stale_ms=health.stale_ms, lag_ms=health.lag_ms)
+    service.hub.parameters = websocket_parameters(settings, service.role)
+
+
 def make_api_service(
     stage: ServiceStage, market: MarketModel, accounts: AccountModel
 ) -> ApiService:
@@ -141,6 +158,8 @@ def make_api_service(
         keys=keys,
         limits=limits,
         authenticator=authenticator,
+        allowed_origins=api.allowed_origins,
+        body_bytes=api.body_bytes,
     )
     service.hub = Hub(
         market,

@@ -31,6 +31,7 @@ from exchange.api.websocket.asyncapi import document
 from exchange.api.websocket.channels import ORDERS, ChannelKey, UnknownChannel, resolve, shortened
 from exchange.api.websocket.frames import CloseCode, close_frame, pong_frame
 from exchange.api.websocket.messages import frame
+from exchange.api.websocket.parameters import WebSocketParameters
 from exchange.api.websocket.private_actions import PrivateAction, PrivateActions
 from exchange.api.websocket.subscriber import Subscriber
 from exchange.read_model.market.model import INTERVALS
@@ -79,9 +80,12 @@ class WebSocketEndpoint:
         self.private = private
         self._limits = limits
         self._check_ready = check_ready
-        self._parameters = hub.parameters
         self._numbers = itertools.count(1)
         self._of_address: Counter[str] = Counter()
+
+    @property
+    def _parameters(self) -> WebSocketParameters:
+        return self.hub.parameters  # a reload replaces them; they count for new connections
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """One socket, from its handshake to its end. Raises ApiError instead of a handshake."""

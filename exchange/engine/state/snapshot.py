@@ -27,7 +27,7 @@ from exchange.errors import SnapshotInvalid
 from exchange.records import COMMAND, EVENT
 from journal import xxh64
 from journal.layout import layout_hash
-from journal.segment import sync_directory
+from journal.segment import pass_over, sync_directory
 
 MAGIC = b"EXCHSNAP"
 VERSION = 2
@@ -133,6 +133,8 @@ def list_snapshots(directory: Path) -> list[tuple[int, Path]]:
         stem = path.name.removesuffix(SUFFIX)
         if path.name.endswith(SUFFIX) and len(stem) == 20 and stem.isascii() and stem.isdigit():
             found.append((int(stem), path))
+        elif SUFFIX not in path.name:
+            pass_over(str(path), "snapshot")
     return sorted(found)
 
 

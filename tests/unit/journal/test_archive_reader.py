@@ -103,7 +103,7 @@ def test_a_truncated_or_foreign_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(JournalCorrupt) as caught:
         reader_of(tmp_path).read(0, 1000)
     assert caught.value.finding == Finding.TRUNCATED_FILE
-    (tmp_path / "notes.txt").write_text("mine")
+    (tmp_path / "notes.txt").write_bytes((tmp_path / segment_name(0, ".evt")).read_bytes())
     with pytest.raises(JournalCorrupt) as caught:
         reader_of(tmp_path).last()
     assert caught.value.finding == Finding.FOREIGN_FILE

@@ -256,9 +256,10 @@ def test_a_missing_segment_is_refused(tmp_path: Path, gone: int) -> None:
         f"{9:021d}.wal",
     ],
 )
-def test_a_foreign_file_is_refused(tmp_path: Path, name: str) -> None:
-    Built(tmp_path, [[1, 2]])
-    (tmp_path / name).write_bytes(b"")
+def test_a_segment_under_another_name_is_refused(tmp_path: Path, name: str) -> None:
+    """What cannot be a segment is passed over: tests/faults/test_foreign_files.py."""
+    built = Built(tmp_path, [[1, 2]])
+    (tmp_path / name).write_bytes(built.paths[0].read_bytes())
     assert outcome(tmp_path)[0] == "FOREIGN_FILE"
 
 

@@ -122,7 +122,7 @@ DAMAGE = {
     "wrong master key": (_write(keys.MASTER_KEY_FILE, "ab" * 32), "is not the one"),
     "short master key": (_write(keys.MASTER_KEY_FILE, "ab"), "64 hexadecimal"),
     "binary master key": (_write(keys.MASTER_KEY_FILE, "\x00é" * 32), "64 hexadecimal"),
-    "open master key": (lambda d: (d / keys.MASTER_KEY_FILE).chmod(0o644), "chmod 600"),
+    "open master key": (lambda d: (d / keys.MASTER_KEY_FILE).chmod(0o666), "chmod 600"),
 }
 
 

@@ -26,7 +26,7 @@ import json, os, sys
 role, parent, descriptor, nice = sys.argv[1:5]
 def say(**message): os.write(int(descriptor), json.dumps(message).encode() + b"\\n")
 say(kind="progress", text=f"{role} {parent} {nice}")
-spec = sys.stdin.read()
+spec = sys.stdin.readline()
 if not spec: sys.exit(7)
 say(kind="ready", text=json.loads(spec)["region"])
 say(kind="fatal", status=74, text="disk")
@@ -95,7 +95,7 @@ def test_a_message_may_come_in_pieces(make: Make) -> None:
         "import os, sys\n"
         "descriptor = int(sys.argv[3])\n"
         'os.write(descriptor, b\'{"kind": "rea\')\n'
-        "sys.stdin.read()\n"
+        "sys.stdin.readline()\n"
         "os.write(descriptor, b'dy\"}\\n')"
     )
     select.select([child.messages_descriptor], [], [], 30.0)

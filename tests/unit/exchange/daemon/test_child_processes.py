@@ -24,7 +24,7 @@ PROGRAM = """
 import json, os, sys
 role, parent, descriptor, nice = sys.argv[1:5]
 def say(**message): os.write(int(descriptor), json.dumps(message).encode() + b"\\n")
-spec = json.loads(sys.stdin.read())
+spec = json.loads(sys.stdin.readline())
 say(kind="progress", text="half")
 if spec["role"] == "matcher": say(kind="ready", facts={"next_event": 5})
 else: say(kind="ready", text=json.dumps([spec["facts"], spec["cpus"], spec["idle"]]))

@@ -50,6 +50,7 @@ class Core:
             day=20261121,
             restarts={},
             stages={},
+            compiling=[],
         )
 
     def beat(self, *stages: str) -> None:

@@ -1,0 +1,37 @@
+"""What is checked before anything starts; tests/faults has the cases of each check."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from exchange.access.keys import MASTER_KEY_FILE, KeysDamaged
+from exchange.daemon.preflight import check_secrets, check_system
+from exchange.settings import load_settings
+
+
+def test_this_machine_runs_an_exchange() -> None:
+    settings = load_settings(None)
+    few = msgspec.structs.replace(settings.api, connections=100)
+    check_system(msgspec.structs.replace(settings, api=few))
+
+
+def test_secrets_matter_only_to_the_api(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    settings = load_settings(None)
+    off = msgspec.structs.replace(
+        settings, api=msgspec.structs.replace(settings.api, enabled=False)
+    )
+    tmp_path.chmod(0o700)
+    master = tmp_path / MASTER_KEY_FILE
+    master.write_text("00" * 32)
+    master.chmod(0o644)
+    with caplog.at_level(logging.WARNING):
+        check_secrets(settings, tmp_path)
+    assert len(caplog.records) == 1
+    master.chmod(0o666)
+    check_secrets(off, tmp_path)
+    with pytest.raises(KeysDamaged):
+        check_secrets(settings, tmp_path)

@@ -78,7 +78,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     _add_run(command)
     _add_demo(command)
-    _config_file(command("check-config", "Check a configuration and say what is wrong."))
+    _add_check_config(command)
     _add_control(command)
     add_admin(commands, DEFAULT_DATA_DIRECTORY)
     add_store(commands, DEFAULT_DATA_DIRECTORY)
@@ -102,6 +102,21 @@ def _add_run(command: AddCommand) -> None:
         "--rebuild-archive",
         action="store_true",
         help="replace archived events that differ from what the journal causes",
+    )
+
+
+def _add_check_config(command: AddCommand) -> None:
+    check = command("check-config", "Check a configuration and say everything that is wrong.")
+    whose = check.add_mutually_exclusive_group()
+    _config_file(whose)
+    whose.add_argument("--demo", action="store_true", help="the shipped demonstration's")
+    check.add_argument(
+        "--data-dir",
+        type=Path,
+        default=None,
+        metavar="DIR",
+        help="also what would stop the next start of the exchange there (without --config: of the "
+        "configuration that it was started with)",
     )
 
 
@@ -190,7 +205,7 @@ def _add_order(command: AddCommand) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     from exchange.daemon.daemon import Daemon
-    from exchange.settings import load
+    from exchange.runtime.configured import load_own
 
     def announce(line: str) -> None:
         print(line, flush=True)
@@ -201,10 +216,10 @@ def _run(options: argparse.Namespace) -> int:
             "demonstration's, whose passwords are published"
         )
     Daemon(
-        load(options.config),
+        load_own(options.config, options.data_dir),
         options.data_dir,
         announce=announce,
-        load=lambda: load(options.config),
+        load=lambda: load_own(options.config, options.data_dir),
         rebuild_archive=options.rebuild_archive,
     ).run()
     return ExitStatus.OK
@@ -221,15 +236,9 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _check_config(options: argparse.Namespace) -> int:
-    from exchange.settings import load
+    from exchange.admin.check_config import run
 
-    configuration = load(options.config)
-    print(
-        f"{configuration.file}: correct; {len(configuration.currencies)} currencies, "
-        f"{len(configuration.accounts)} accounts, {len(configuration.instruments)} instruments, "
-        f"{len(configuration.sessions)} sessions"
-    )
-    return ExitStatus.OK
+    return run(options)
 
 
 def _status(options: argparse.Namespace) -> int:

@@ -7,6 +7,7 @@ names.py        symbols, user names and codes behind numbers, asked of the runni
 send.py         commands: one record to the daemon, answered when it is durable
 look.py         shows and lists: from the journal, also while no exchange runs
 configuration.py  what the configuration files would change, shown or applied as a whole
+check_config.py  what is wrong in a configuration, all of it
 key.py          API keys: make, list, revoke
 clock.py        ``exchange clock``: the exchange's clock and the wall clock
 schedule.py     ``exchange schedule``: what opens and closes on the next days

@@ -65,7 +65,7 @@ def diff(options: argparse.Namespace) -> int:
     """Show the differences. Returns status 0 when there are none, otherwise DIFFERENT."""
     looked = rebuilt(options.data_dir)
     file = configuration_file(options)
-    found = differences(load(file), looked.facts)
+    found = differences(load(file, elsewhere=None), looked.facts)
     if options.json:
         shown = [_shown(difference) for difference in found]
         print(json.dumps({"file": str(file), "differences": shown}))
@@ -85,7 +85,7 @@ def apply(options: argparse.Namespace) -> int:
             "say --yes"
         )
     looked = rebuilt(options.data_dir)
-    found = differences(load(file), looked.facts)
+    found = differences(load(file, elsewhere=None), looked.facts)
     plan: list[Record] = []
     for difference in found:
         for record in difference.commands:

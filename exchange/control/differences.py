@@ -197,7 +197,6 @@ class _Comparison:
 
     def add_deposits(self) -> None:
         configuration = self.configuration
-        by_symbol = {instrument.symbol: instrument for instrument in configuration.instruments}
         for account in configuration.accounts:
             if account.id in self.facts.accounts and not self.deposits:
                 continue  # made when the account was opened, or never
@@ -212,17 +211,29 @@ class _Comparison:
                 )
                 self._deposit(account.id, f"{units} {code}", record)
             for symbol, quantity in account.stock.items():
-                instrument = by_symbol[symbol]
-                reference = instrument.reference_price
-                record = move_stock(
-                    CommandKind.DEPOSIT,
-                    account.id,
-                    instrument.id,
-                    quantity,
-                    0 if reference is None else instrument.minor_units(reference),
-                    deposit_key(account.id, symbol, instrument.id),
-                )
-                self._deposit(account.id, f"{quantity} {symbol}", record)
+                self._stock_deposit(account.id, symbol, quantity)
+
+    def _stock_deposit(self, account: int, symbol: str, quantity: int) -> None:
+        """An opening deposit of an instrument, of the files or one that an operator has added."""
+        configuration, what = self.configuration, f"{quantity} {symbol}"
+        number = reference = 0
+        for instrument in configuration.instruments:
+            if instrument.symbol == symbol:
+                number, price = instrument.id, instrument.reference_price
+                reference = 0 if price is None else instrument.minor_units(price)
+        if not number:
+            for added, known in self.facts.instruments.items():
+                if known.terms.symbol == symbol:
+                    number = added
+                    reference = known.parameters.get(Parameter.REFERENCE_PRICE, (0, 0, 0))[0]
+        if not number:
+            subject = f"account {account}"
+            there = f"there is no instrument {symbol}"
+            self.found.append(Difference(subject, "opening deposit", what, there, []))
+            return
+        key = deposit_key(account, symbol, number)
+        record = move_stock(CommandKind.DEPOSIT, account, number, quantity, reference, key)
+        self._deposit(account, what, record)
 
     def _deposit(self, account: int, what: str, record: Record) -> None:
         self.found.append(

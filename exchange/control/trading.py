@@ -11,6 +11,7 @@ import datetime
 import logging
 import os
 import zoneinfo
+from pathlib import Path
 from typing import Any
 
 from exchange.codes import EventKind, InstrumentState, Parameter, StateReason
@@ -21,7 +22,7 @@ from exchange.control.producer import ControlProducer
 from exchange.control.schedule import Schedule, group_times
 from exchange.control.trading_day import day_number, midnight_ns, trading_date
 from exchange.recovery.facts import EngineFacts
-from exchange.settings import Configuration, roll_time
+from exchange.settings import Configuration, load, roll_time
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +54,9 @@ class TradingControl:
         is not complete.
         """
         first_start = facts.day_number == 0
+        if first_start:
+            # an interrupted one: nobody can have added what the files name and do not define
+            load(Path(self._configuration.file))
         for difference in differences(self._configuration, facts, first_start=first_start):
             if first_start:
                 for record in difference.commands:

@@ -10,8 +10,10 @@ import os
 from pathlib import Path
 
 from exchange.errors import ConfigurationError, DataDirectoryUnavailable
+from exchange.settings import NOTHING, Configuration, load
 
 CONFIGURATION_FILE = "configuration"
+BEGUN = ("engine.json", "journal")  # what the first start makes
 
 
 def remember_configuration(data_dir: Path, file: str) -> None:
@@ -43,3 +45,17 @@ def configuration_in_use(data_dir: Path, given: Path | None) -> Path:
             "say --config FILE"
         ) from None
     return Path(os.fsdecode(data.rstrip(b"\n")))
+
+
+def has_begun(data_dir: Path) -> bool:
+    """Whether an exchange has been started here before."""
+    return any((Path(data_dir) / name).exists() for name in BEGUN)
+
+
+def load_own(file: Path | None, data_dir: Path) -> Configuration:
+    """The configuration that an exchange starts with; None: the demonstration's.
+
+    Where it has begun, operators may have added what the files name; only the journal knows.
+    Raises ConfigurationError.
+    """
+    return load(file, elsewhere=None if has_begun(data_dir) else NOTHING)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +11,7 @@ from msgspec import Meta, field
 
 from exchange.definitions import CURRENCY_PATTERN, MAXIMUM_CURRENCIES, MAXIMUM_DECIMALS
 from exchange.settings.exact import scaled
+from exchange.settings.findings import Findings, doubles, good_entries
 from exchange.settings.parameters import LimitError, account_parameters, overlaid
 from exchange.settings.sections import (
     Burst,
@@ -23,7 +24,7 @@ from exchange.settings.sections import (
     Section,
     WindowSeconds,
 )
-from exchange.settings.toml_file import convert, problem, read_toml, refuse_doubles
+from exchange.settings.toml_file import problem, read_toml
 
 AccountId = Annotated[int, Meta(ge=1, le=(1 << 20) - 1)]
 AMOUNT_MAXIMUM = 1 << 56
@@ -69,58 +70,72 @@ class _AccountsFile(Section, frozen=True, kw_only=True):
 
 
 def load_accounts(
-    path: Path, capacity: int, risk: RiskSection
+    path: Path, capacity: int, risk: RiskSection, found: Findings | None = None
 ) -> tuple[list[Currency], list[Account]]:
     """Currencies and accounts of ``path``; ids of accounts are below ``capacity`` (records).
 
     ``check_stock`` checks the deposits of stock once the instruments are known.
     """
-    text, tree = read_toml(path)
-    file = convert(path, text, tree, _AccountsFile)
-    refuse_doubles(path, text, "currency", file.currency, "id")
-    refuse_doubles(path, text, "currency", file.currency, "code")
-    refuse_doubles(path, text, "account", file.account, "id")
-    accounts = {account.id for account in file.account}
-    for index, currency in enumerate(file.currency):
-        if currency.fee_account not in accounts:
-            what = "must be the id of an [[account]]"
-            raise problem(path, text, "currency", "fee_account", what, index)
-    decimals = {currency.code: currency.decimals for currency in file.currency}
+    found = found or Findings()
+    text, tables = found.tables(path, _AccountsFile)
+    currencies: dict[int, Currency] = tables["currency"]
+    accounts: dict[int, Account] = tables["account"]
+
+    def refuse(section: str, index: int, key: str, what: str) -> None:
+        found.add(problem(path, text, section, key, what, index))
+
+    for section, key in (("currency", "id"), ("currency", "code"), ("account", "id")):
+        for index, what in doubles(tables[section], key):
+            refuse(section, index, key, what)
+    numbers = {account.id for account in accounts.values()}
+    for index, currency in currencies.items():
+        if currency.fee_account not in numbers:
+            refuse("currency", index, "fee_account", "must be the id of an [[account]]")
+    decimals = {currency.code: currency.decimals for currency in currencies.values()}
     deposits = 0
-    for index, account in enumerate(file.account):
+    for index, account in accounts.items():
         if account.id >= capacity:
-            what = f"must be below capacity.accounts ({capacity})"
-            raise problem(path, text, "account", "id", what, index)
-        for code, units in account.money.items():
-            if code not in decimals:
-                what = f"unknown currency {code}; must be of {', '.join(sorted(decimals))}"
-                raise problem(path, text, "account", "money", what, index)
-            try:
-                minor = scaled(units, decimals[code])
-            except ValueError as error:
-                raise problem(path, text, "account", "money", f"{code}: {error}", index) from None
-            if not 0 < minor <= AMOUNT_MAXIMUM:
-                what = f"{code}: must be positive and at most 2^56 minor units"
-                raise problem(path, text, "account", "money", what, index)
+            refuse("account", index, "id", f"must be below capacity.accounts ({capacity})")
+        for what in _wrong_money(account, decimals):
+            refuse("account", index, "money", what)
         try:
             account_parameters(overlaid(risk, account))
         except LimitError as error:
-            raise problem(path, text, "account", error.key, str(error), index) from None
+            refuse("account", index, error.key, str(error))
         deposits += len(account.money) + len(account.stock)
         if deposits > DEPOSITS_MAXIMUM:
-            what = f"more than {DEPOSITS_MAXIMUM} opening deposits in all"
-            raise problem(path, text, "account", "", what, index)
-    return file.currency, file.account
+            refuse("account", index, "", f"more than {DEPOSITS_MAXIMUM} opening deposits in all")
+            break
+    return list(currencies.values()), list(accounts.values())
 
 
-def check_stock(path: Path, accounts: Sequence[Account], symbols: Collection[str]) -> None:
-    """Raise ConfigurationError about an impossible opening deposit of stock."""
-    text, _ = read_toml(path)
-    for index, account in enumerate(accounts):
+def _wrong_money(account: Account, decimals: Mapping[str, int]) -> Iterator[str]:
+    """What is wrong with the opening deposits of money. ``decimals``: code -> decimals."""
+    for code, units in account.money.items():
+        if code not in decimals:
+            yield f"unknown currency {code}; must be of {', '.join(sorted(decimals))}"
+            continue
+        try:
+            minor = scaled(units, decimals[code])
+        except ValueError as error:
+            yield f"{code}: {error}"
+            continue
+        if not 0 < minor <= AMOUNT_MAXIMUM:
+            yield f"{code}: must be positive and at most 2^56 minor units"
+
+
+def check_stock(path: Path, symbols: Collection[str] | None, found: Findings | None = None) -> None:
+    """Refuse an impossible opening deposit of stock in ``path``, whose accounts have been loaded.
+
+    ``symbols``: of the instruments; None: any, because an operator may have added it.
+    """
+    found = found or Findings()
+    text, tree = read_toml(path)
+    for index, account in good_entries(tree.get("account"), Account).items():
         for symbol, quantity in account.stock.items():
-            if symbol not in symbols:
+            if symbols is not None and symbol not in symbols:
                 what = f"unknown instrument {symbol}; must be a symbol of the instruments' file"
-                raise problem(path, text, "account", "stock", what, index)
-            if not 0 < quantity <= STOCK_MAXIMUM:
+                found.add(problem(path, text, "account", "stock", what, index))
+            elif not 0 < quantity <= STOCK_MAXIMUM:
                 what = f"{symbol}: must be from 1 to 2^40"
-                raise problem(path, text, "account", "stock", what, index)
+                found.add(problem(path, text, "account", "stock", what, index))

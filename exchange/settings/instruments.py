@@ -6,7 +6,7 @@ Prices are as written, in currency units; ``Instrument.minor_units`` makes integ
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
@@ -22,10 +22,10 @@ from exchange.definitions import (
     range_problems,
     symbol_problems,
 )
-from exchange.errors import ConfigurationError
 from exchange.settings.accounts import Currency
 from exchange.settings.calendars import WEEKDAYS, Calendar
 from exchange.settings.exact import scaled
+from exchange.settings.findings import Findings, doubles
 from exchange.settings.parameters import LimitError, instrument_parameters, overlaid
 from exchange.settings.sections import (
     Count,
@@ -35,7 +35,7 @@ from exchange.settings.sections import (
     TimeOfDay,
     WindowSeconds,
 )
-from exchange.settings.toml_file import convert, problem, read_toml, refuse_doubles
+from exchange.settings.toml_file import problem
 
 PHASE_KEYS = ("opening_auction", "open", "closing_auction", "close")  # in the order of a day
 DAY_S = 86_400
@@ -120,14 +120,6 @@ def _seconds(time: datetime.time) -> int:
     return time.hour * 3600 + time.minute * 60 + time.second
 
 
-def _check_groups(path: Path, text: str, groups: list[Group], roll: datetime.time) -> None:
-    refuse_doubles(path, text, "group", groups, "id")
-    refuse_doubles(path, text, "group", groups, "name")
-    for index, group in enumerate(groups):
-        for key, what in (*_wrong_times(group, roll), *_wrong_dates(group, roll)):
-            raise problem(path, text, "group", key, what, index)
-
-
 def _wrong_times(given: Times, roll: datetime.time) -> Iterator[tuple[str, str]]:
     """(key, what is wrong) with the times of a group or of a half day."""
     before, after_roll = "", -1
@@ -164,44 +156,63 @@ def load_instruments(
     currencies: Sequence[Currency],
     risk: RiskSection,
     roll: datetime.time,
+    found: Findings | None = None,
 ) -> tuple[list[Group], list[Instrument]]:
     """Groups and instruments of ``path``; ids of instruments are below ``capacity`` (records)."""
-    text, tree = read_toml(path)
-    file = convert(path, text, tree, _InstrumentsFile)
-    _check_groups(path, text, file.group, roll)
-    instruments = file.instrument
-    refuse_doubles(path, text, "instrument", instruments, "id")
-    refuse_doubles(path, text, "instrument", instruments, "symbol")
+    found = found or Findings()
+    text, tables = found.tables(path, _InstrumentsFile)
+    groups: dict[int, Group] = tables["group"]
+    instruments: dict[int, Instrument] = tables["instrument"]
+
+    def refuse(section: str, index: int, key: str, what: str) -> None:
+        found.add(problem(path, text, section, key, what, index))
+
+    for section, key in (("group", "id"), ("group", "name"), ("instrument", "id"),
+                         ("instrument", "symbol")):  # fmt: skip
+        for index, what in doubles(tables[section], key):
+            refuse(section, index, key, what)
+    for index, group in groups.items():
+        for key, what in (*_wrong_times(group, roll), *_wrong_dates(group, roll)):
+            refuse("group", index, key, what)
     by_code = {currency.code: currency for currency in currencies}
-    groups = {group.name: group.id for group in file.group}
-    for index, instrument in enumerate(instruments):
-
-        def refuse(key: str, what: str, index: int = index) -> ConfigurationError:
-            return problem(path, text, "instrument", key, what, index)
-
-        if instrument.id >= capacity:
-            raise refuse("id", f"must be below capacity.instruments ({capacity})")
-        if instrument.currency not in by_code:
-            raise refuse("currency", f"must be one of {_list(by_code)}")
-        if instrument.group and instrument.group not in groups:
-            raise refuse("group", f"must be the name of a [[group]]: {_list(groups)}")
-        currency = by_code[instrument.currency]
-        for key, what in _check_numbers(instrument, currency, groups.get(instrument.group, 0)):
-            raise refuse(key, what)
-        for refusal in symbol_problems(instrument.id, instrument.symbol, {}, by_code):
-            raise refuse(refusal.key, refusal.what)
+    by_name = {group.name: group.id for group in groups.values()}
+    for index, instrument in instruments.items():
+        for key, what in _wrong(instrument, capacity, by_code, by_name):
+            refuse("instrument", index, key, what)
+        currency = by_code.get(instrument.currency)
         try:
-            instrument_parameters(overlaid(risk, instrument), currency.decimals)
+            decimals = MAXIMUM_DECIMALS if currency is None else currency.decimals
+            instrument_parameters(overlaid(risk, instrument), decimals)
         except LimitError as error:
-            raise refuse(error.key, str(error)) from None
-    return file.group, instruments
+            refuse("instrument", index, error.key, str(error))
+    return list(groups.values()), list(instruments.values())
+
+
+def _wrong(
+    instrument: Instrument,
+    capacity: int,
+    currencies: Mapping[str, Currency],
+    groups: Mapping[str, int],
+) -> Iterator[tuple[str, str]]:
+    """(key, what is wrong) with ``instrument``; ``currencies`` by code, ``groups`` by name."""
+    if instrument.id >= capacity:
+        yield "id", f"must be below capacity.instruments ({capacity})"
+    if instrument.group and instrument.group not in groups:
+        yield "group", f"must be the name of a [[group]]: {_list(groups)}"
+    for refusal in symbol_problems(instrument.id, instrument.symbol, {}, currencies):
+        yield refusal.key, refusal.what
+    if instrument.currency not in currencies:
+        yield "currency", f"must be one of {_list(currencies)}"
+    else:
+        currency = currencies[instrument.currency]
+        yield from _wrong_numbers(instrument, currency, groups.get(instrument.group, 0))
 
 
 def _list(names: object) -> str:
     return ", ".join(sorted(names)) or "(none is defined)"  # type: ignore[call-overload]
 
 
-def _check_numbers(
+def _wrong_numbers(
     instrument: Instrument, currency: Currency, group: int
 ) -> Iterator[tuple[str, str]]:
     """(key, what is wrong) with the numbers of ``instrument``."""

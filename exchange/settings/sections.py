@@ -9,15 +9,14 @@ Decision ARC-4.
 from __future__ import annotations
 
 import ipaddress
+import re
 import zoneinfo
+from collections.abc import Iterator
 from decimal import Decimal
-from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
-
-from exchange.settings.toml_file import problem
 
 Count = Annotated[int, Meta(ge=1, le=1 << 40)]
 Milliseconds = Annotated[int, Meta(ge=1, le=86_400_000)]
@@ -36,6 +35,13 @@ Burst = Annotated[int, Meta(ge=1, le=1_000_000)]
 WindowSeconds = Annotated[int, Meta(ge=1, le=86_400)]
 OrderCount = Annotated[int, Meta(ge=1, le=(1 << 31) - 1)]
 PreventionMode = Literal["none", "cancel_resting", "cancel_incoming", "cancel_both", "decrement"]
+
+
+EVERY_ADDRESS = {"0.0.0.0", "::"}
+_HOST_NAME = re.compile(
+    r"^(?=.{1,253}\Z)[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+    r"(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*\Z"
+)
 
 
 class Section(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -258,7 +264,10 @@ class Settings(Section, frozen=True, kw_only=True):
     log: LogSection
 
 
-def _power_of_two(path: Path, text: str, settings: Settings) -> None:
+Wrong = tuple[str, str, str]  # section, key, what is wrong
+
+
+def _power_of_two(settings: Settings) -> Iterator[Wrong]:
     for section_name in Settings.__struct_fields__:
         section = getattr(settings, section_name)
         for field in msgspec.structs.fields(section):
@@ -266,34 +275,63 @@ def _power_of_two(path: Path, text: str, settings: Settings) -> None:
             if field.type == PowerOfTwo and value & (value - 1):
                 below = 1 << (value.bit_length() - 1)
                 what = f"must be a power of two, for example {below} or {2 * below}, not {value}"
-                raise problem(path, text, section_name, field.name, what)
+                yield section_name, field.name, what
 
 
-def check_settings(path: Path, text: str, settings: Settings) -> None:
-    """Checks that the type of one key cannot express."""
-    _power_of_two(path, text, settings)
+def listeners(settings: Settings) -> dict[str, Any]:
+    """Section -> what has its host and port, of everything that listens."""
+    found: dict[str, Any] = {"order_entry": settings.order_entry}
+    if settings.api.enabled:
+        found |= {"api": settings.api, "health": settings.health}
+    if settings.feed.workers:
+        found["feed"] = settings.feed
+    return found
+
+
+def is_host(text: str) -> bool:
+    """Whether ``text`` can be a host: an address, or a name that is not made of digits only."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return bool(_HOST_NAME.match(text)) and not text.replace(".", "").isdigit()
+    return True
+
+
+def _wrong_addresses(settings: Settings) -> Iterator[Wrong]:
+    """Hosts that cannot be, and ports that two would listen on."""
+    taken: dict[int, list[tuple[str, str]]] = {}
+    for name, section in listeners(settings).items():
+        if not is_host(section.host):
+            yield name, "host", f"{section.host!r} is neither an address nor the name of a host"
+        for other, host in taken.get(section.port, []) if section.port else []:
+            if host == section.host or {host, section.host} & EVERY_ADDRESS:
+                yield name, "port", f"{section.port} is also the port of [{other}]"
+        taken.setdefault(section.port, []).append((name, section.host))
+
+
+def wrong_settings(settings: Settings) -> Iterator[Wrong]:
+    """What is wrong in ``settings`` that the type of one key cannot express."""
+    yield from _power_of_two(settings)
+    yield from _wrong_addresses(settings)
     try:
         zoneinfo.ZoneInfo(settings.day.timezone)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
         what = f"not a time zone of this machine's database: {settings.day.timezone!r}"
-        raise problem(path, text, "day", "timezone", what) from None
+        yield "day", "timezone", what
     order_entry = settings.order_entry
     if order_entry.client_timeout_ms <= order_entry.heartbeat_interval_ms:
-        what = "must be greater than heartbeat_interval_ms"
-        raise problem(path, text, "order_entry", "client_timeout_ms", what)
-    if settings.journal.batch > settings.rings.commands:
-        what = f"must not exceed rings.commands ({settings.rings.commands})"
-        raise problem(path, text, "journal", "batch", what)
-    if settings.matcher.batch * 2 > settings.rings.commands:
-        what = f"must not exceed half of rings.commands ({settings.rings.commands})"
-        raise problem(path, text, "matcher", "batch", what)
+        yield "order_entry", "client_timeout_ms", "must be greater than heartbeat_interval_ms"
+    commands = settings.rings.commands
+    if settings.journal.batch > commands:
+        yield "journal", "batch", f"must not exceed rings.commands ({commands})"
+    if settings.matcher.batch * 2 > commands:
+        yield "matcher", "batch", f"must not exceed half of rings.commands ({commands})"
     for network in settings.api.trusted_proxies:
         try:
             ipaddress.ip_network(network)
         except ValueError as error:
             what = f"not an address or network such as 10.0.0.0/8: {error}"
-            raise problem(path, text, "api", "trusted_proxies", what) from None
+            yield "api", "trusted_proxies", what
     feed = settings.feed
     if feed.drop_bytes < feed.conflate_bytes:
-        what = f"must not be below conflate_bytes ({feed.conflate_bytes})"
-        raise problem(path, text, "feed", "drop_bytes", what)
+        yield "feed", "drop_bytes", f"must not be below conflate_bytes ({feed.conflate_bytes})"

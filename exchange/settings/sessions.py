@@ -10,8 +10,9 @@ from msgspec import Meta, field
 
 from exchange.definitions import USERNAME_PATTERN
 from exchange.settings.accounts import AccountId
+from exchange.settings.findings import Findings, doubles
 from exchange.settings.sections import Burst, Rate, Section, SmallCount
-from exchange.settings.toml_file import convert, problem, read_toml, refuse_doubles
+from exchange.settings.toml_file import problem
 
 
 class Session(Section, frozen=True, kw_only=True):
@@ -42,17 +43,29 @@ class _SessionsFile(Section, frozen=True, kw_only=True):
     session: list[Session] = field(default_factory=list)
 
 
-def load_sessions(path: Path, capacity: int, accounts: Collection[int]) -> list[Session]:
-    """The sessions of ``path``; ids below ``capacity`` (records), of one of ``accounts``."""
-    text, tree = read_toml(path)
-    sessions = convert(path, text, tree, _SessionsFile).session
-    refuse_doubles(path, text, "session", sessions, "id")
-    refuse_doubles(path, text, "session", sessions, "username")
-    for index, session in enumerate(sessions):
+def load_sessions(
+    path: Path, capacity: int, accounts: Collection[int] | None, found: Findings | None = None
+) -> list[Session]:
+    """The sessions of ``path``; ids below ``capacity`` (records), of one of ``accounts``.
+
+    ``accounts``: None: any, because an operator may have opened it.
+    """
+    found = found or Findings()
+    text, tables = found.tables(path, _SessionsFile)
+    sessions: dict[int, Session] = tables["session"]
+
+    def refuse(index: int, key: str, what: str) -> None:
+        found.add(problem(path, text, "session", key, what, index))
+
+    if not sessions and not found.errors:
+        found.add(problem(path, text, "", "", "there is no [[session]]: nobody could log in"))
+    for key in ("id", "username"):
+        for index, what in doubles(sessions, key):
+            refuse(index, key, what)
+    for index, session in sessions.items():
         if session.id >= capacity:
-            what = f"must be below capacity.sessions ({capacity})"
-            raise problem(path, text, "session", "id", what, index)
-        if session.account not in accounts:
-            what = "must be the id of an [[account]] of the accounts' file"
-            raise problem(path, text, "session", "account", what, index)
-    return sessions
+            refuse(index, "id", f"must be below capacity.sessions ({capacity})")
+        if accounts is not None and session.account not in accounts:
+            what = "must be the id of an [[account]] of the accounts' file, or of one that is open"
+            refuse(index, "account", what)
+    return list(sessions.values())

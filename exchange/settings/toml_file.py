@@ -113,35 +113,49 @@ def convert(path: Path, text: str, tree: dict[str, Any], kind: type[Decoded]) ->
     try:
         return msgspec.convert(tree, kind)
     except msgspec.ValidationError as error:
-        match = _PATH.match(str(error))
-        what, where = (match["what"], match["path"]) if match else (str(error), "")
-        parts = re.findall(r"\.([A-Za-z0-9_-]+)|\[(\d+|\.\.\.)\]", where)
-        names = [name for name, _ in parts if name]
-        entries = [int(index) for _, index in parts if index.isdigit()]
-        unknown, missing = _UNKNOWN_FIELD.search(what), _MISSING_FIELD.search(what)
-        value: Any = tree
-        for name, index in parts:
-            value = value[name] if name else value[int(index)] if index.isdigit() else value
-        if unknown:
-            allowed = _keys_at(kind, names)
-            close = difflib.get_close_matches(unknown["key"], allowed, n=1)
-            hint = f"; did you mean {close[0]}?" if close else ""
-            names.append(unknown["key"])
-            what = f"unknown key{hint} (allowed: {', '.join(allowed)})"
-        elif missing:
-            names.append(missing["key"])
-            what = f"missing; must be {_allowed(_kind_at(kind, names))}"
-        else:
-            what = f"must be {_allowed(_kind_at(kind, names))}, not {_shown(value)}"
-        if len(names) > 2 and isinstance(tree.get(names[0]), list):
-            what = f"{'.'.join(names[2:])}: {what}"  # of a table inside a [[table]]
-        is_section = len(names) == 1 and isinstance(tree.get(names[0]), dict | list)
-        section, key = (names[0], names[1]) if len(names) > 1 else ("", names[0] if names else "")
-        if is_section:
-            section, key = names[0], ""
-        # only [[tables]] have numbered entries; a list inside a section has none
-        entry = entries[0] if entries and isinstance(tree.get(names[0]), list) else None
-        raise problem(path, text, section, key, what, entry) from None
+        raise misfit(path, text, tree, kind, *place_of(error)) from None
+
+
+Parts = list[tuple[str, str]]  # (key, "") or ("", number of an entry)
+
+
+def place_of(error: msgspec.ValidationError) -> tuple[str, Parts]:
+    """What does not fit, and where below the value that was converted."""
+    match = _PATH.match(str(error))
+    what, where = (match["what"], match["path"]) if match else (str(error), "")
+    return what, re.findall(r"\.([A-Za-z0-9_-]+)|\[(\d+|\.\.\.)\]", where)
+
+
+def misfit(
+    path: Path, text: str, tree: dict[str, Any], kind: Any, what: str, parts: Parts
+) -> ConfigurationError:
+    """The error about the value at ``parts`` of ``tree``, which does not fit ``kind``."""
+    names = [name for name, _ in parts if name]
+    entries = [int(index) for _, index in parts if index.isdigit()]
+    unknown, missing = _UNKNOWN_FIELD.search(what), _MISSING_FIELD.search(what)
+    value: Any = tree
+    for name, index in parts:
+        value = value[name] if name else value[int(index)] if index.isdigit() else value
+    if unknown:
+        allowed = _keys_at(kind, names)
+        close = difflib.get_close_matches(unknown["key"], allowed, n=1)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        names.append(unknown["key"])
+        what = f"unknown key{hint} (allowed: {', '.join(allowed)})"
+    elif missing:
+        names.append(missing["key"])
+        what = f"missing; must be {_allowed(_kind_at(kind, names))}"
+    else:
+        what = f"must be {_allowed(_kind_at(kind, names))}, not {_shown(value)}"
+    if len(names) > 2 and isinstance(tree.get(names[0]), list):
+        what = f"{'.'.join(names[2:])}: {what}"  # of a table inside a [[table]]
+    is_section = len(names) == 1 and isinstance(tree.get(names[0]), dict | list)
+    section, key = (names[0], names[1]) if len(names) > 1 else ("", names[0] if names else "")
+    if is_section:
+        section, key = names[0], ""
+    # only [[tables]] have numbered entries; a list inside a section has none
+    entry = entries[0] if entries and isinstance(tree.get(names[0]), list) else None
+    return problem(path, text, section, key, what, entry)
 
 
 def _keys_at(kind: Any, names: list[str]) -> tuple[str, ...]:
@@ -154,14 +168,3 @@ def _keys_at(kind: Any, names: list[str]) -> tuple[str, ...]:
 
 def _shown(value: Any) -> str:
     return str(value) if isinstance(value, Decimal) else repr(value)
-
-
-def refuse_doubles(path: Path, text: str, section: str, entries: list[Any], key: str) -> None:
-    """Raise ConfigurationError when two entries of [[section]] have the same ``key``."""
-    seen: dict[object, int] = {}
-    for index, entry in enumerate(entries):
-        value = getattr(entry, key)
-        if value in seen:
-            what = f"{value!r} is already used by number {seen[value] + 1}"
-            raise problem(path, text, section, key, what, index)
-        seen[value] = index

@@ -6,6 +6,7 @@ read no configuration; only here do its names meet their parameters.
 
 from __future__ import annotations
 
+import json
 import logging
 import socket
 from collections.abc import Callable, Mapping
@@ -22,6 +23,7 @@ from exchange.core.region import AGENTS
 from exchange.core.stage_names import EVENT_CONSUMERS, StageName
 from exchange.engine.sequencer import MatcherAgent
 from exchange.engine.state.layout import EngineState
+from exchange.errors import DataDirectoryUnavailable
 from exchange.gateway.order_entry import OrderEntryAgent, OrderEntryParameters
 from exchange.records import (
     COMMAND_LAYOUT,
@@ -34,6 +36,7 @@ from exchange.records import (
 from exchange.recovery.facts import EngineFacts, describe_engine
 from exchange.recovery.rebuild import rebuild
 from exchange.runtime.data_directory import (
+    CAPACITY_FILE,
     archive_directory,
     journal_directory,
     load_capacity,
@@ -44,6 +47,8 @@ from journal.archive_reader import ArchiveReader
 from journal.archive_writer import ArchiveWriter
 from journal.duty_cycle import JournalerMetrics
 from journal.journaler import JournalerAgent, JournalerCursors
+from journal.layout import JOURNAL_SUFFIX
+from journal.segment import list_segments
 from journal.writer import JournalWriter
 from ringbuffer.counters import HISTOGRAM_WORDS
 
@@ -68,6 +73,20 @@ def engine_capacity(settings: Settings) -> EngineCapacity:
     )
 
 
+def _refuse_to_replace_capacity(data_directory: Path, configured: EngineCapacity) -> None:
+    """Raise DataDirectoryUnavailable where the capacities of the first start have been lost.
+
+    They decide which orders were refused: with others the same journal gives other events.
+    """
+    directory = journal_directory(data_directory)
+    if directory.is_dir() and list_segments(directory, JOURNAL_SUFFIX):
+        raise DataDirectoryUnavailable(
+            f"{data_directory / CAPACITY_FILE} is missing, and {directory} has a journal: put it "
+            "back from a backup. It has the capacities of the first start; if [capacity] has not "
+            f"changed since, they are {json.dumps(configured._asdict())}"
+        )
+
+
 def recover_engine(
     data_directory: Path, settings: Settings, rebuild_archive: bool, progress: Progress | None
 ) -> tuple[EngineState, EngineFacts]:
@@ -78,6 +97,7 @@ def recover_engine(
     configured = engine_capacity(settings)
     capacity = load_capacity(data_directory)
     if capacity is None:
+        _refuse_to_replace_capacity(data_directory, configured)
         capacity = configured
         save_capacity(data_directory, capacity)
     elif capacity != configured:

@@ -28,8 +28,9 @@ from exchange.core import pipeline
 from exchange.core.follower import EventFollower
 from exchange.core.region import RingCapacities, core_sections
 from exchange.records import COMMAND, EVENT, EVENT_LAYOUT, KIND_OFFSET
+from exchange.runtime.configured import load_own
 from exchange.runtime.data_directory import archive_directory, load_capacity
-from exchange.settings import Configuration, load
+from exchange.settings import Configuration
 from exchange.stages.wiring import build_journaler, build_matcher, recover_engine
 from journal.archive_reader import ArchiveReader
 from tests.harness.files import copy_shipped
@@ -91,7 +92,7 @@ class OperatorExchange:
 
     def start(self) -> None:
         """Recover and bring everything to where the daemon would let clients in."""
-        self.configuration: Configuration = load(self.config_file)
+        self.configuration: Configuration = load_own(self.config_file, self.data_directory)
         settings = self.configuration.settings
         capacities = RingCapacities(**msgspec.structs.asdict(settings.rings))
         self._eventfds = {n: os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK) for n in STAGES}

@@ -11,6 +11,7 @@ from exchange import errors
 from exchange.cli import build_parser, main
 from exchange.errors import ExchangeError, ExitStatus
 from exchange.gateway.passwords import verify_password
+from tests.harness.files import copy_shipped
 
 
 def every_error(base: type[ExchangeError] = ExchangeError) -> list[type[ExchangeError]]:
@@ -43,6 +44,7 @@ def test_check_config(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_check_config_names_the_mistake(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    copy_shipped(tmp_path)
     path = tmp_path / "bad.toml"
     path.write_text("[order_entry]\nport = -1\n")
     assert main(["check-config", "--config", str(path)]) == ExitStatus.CONFIGURATION

@@ -11,7 +11,7 @@ from msgspec import Meta, field
 
 from exchange.errors import ConfigurationError
 from exchange.settings.sections import Section
-from exchange.settings.toml_file import convert, problem, read_toml, refuse_doubles
+from exchange.settings.toml_file import convert, problem, read_toml
 from tests.harness.files import written
 
 
@@ -67,11 +67,3 @@ def test_a_problem_that_no_line_has_names_the_section(tmp_path: Path) -> None:
     assert str(error) == "f.toml:1: [a]: c: missing"
     error = problem(Path("f.toml"), "", "z", "c", "missing")
     assert str(error) == "f.toml: [z]: c: missing"
-
-
-def test_doubles(tmp_path: Path) -> None:
-    text = "[[row]]\nid = 1\n[[row]]\nid = 2\n[[row]]\nid = 1\n"
-    rows = decoded(tmp_path, text).row
-    with pytest.raises(ConfigurationError, match=r"f:6: .*number 3: id: 1 is already used by numb"):
-        refuse_doubles(Path("f"), text, "row", rows, "id")
-    refuse_doubles(Path("f"), text, "row", rows[:2], "id")

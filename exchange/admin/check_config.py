@@ -1,0 +1,149 @@
+"""``exchange check-config``: everything that is wrong in a configuration, before a start finds it.
+
+All errors of all files are told at once, with file and line. With ``--data-dir`` the files are also
+compared with what that exchange has journaled, and what would stop its next start is told. A check
+of something else is a function in ``CHECKS``. Exit statuses: 0 nothing is wrong, 78 something is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from exchange.errors import ExchangeError, ExitStatus
+from exchange.recovery.facts import EngineFacts
+from exchange.runtime.configured import configuration_in_use, has_begun
+from exchange.settings import (
+    DEFAULT_FILE,
+    NOTHING,
+    Configuration,
+    Elsewhere,
+    Findings,
+    Instrument,
+    Session,
+    load,
+)
+from exchange.settings.sections import is_host, listeners
+
+
+class Examined(NamedTuple):
+    """What a check looks at.
+
+    ``configuration``: what is right of it where ``errors`` (of its files) is not empty. ``facts``:
+    of the exchange in ``data_directory``, None before its first start and without a directory.
+    """
+
+    configuration: Configuration
+    errors: list[str]
+    data_directory: Path | None
+    facts: EngineFacts | None
+
+
+Check = Callable[[Examined], Iterator[str]]  # yields what is wrong
+
+
+def addresses(examined: Examined) -> Iterator[str]:
+    """Hosts that are no address of this machine."""
+    configuration = examined.configuration
+    for name, section in listeners(configuration.settings).items():
+        if not is_host(section.host):
+            continue  # told already
+        where = f"{configuration.file}: [{name}]: host: {section.host!r}"
+        try:
+            family, kind, _, _, address = socket.getaddrinfo(
+                section.host, 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            )[0]
+            with socket.socket(family, kind) as probe:
+                probe.bind(address)
+        except OSError as error:
+            yield f"{where} cannot be listened on: {error.strerror or error}"
+
+
+def journaled_names(examined: Examined) -> Iterator[str]:
+    """Definitions that the journal has under another number, or otherwise."""
+    configuration, facts = examined.configuration, examined.facts
+    if facts is None:
+        return
+    files = configuration.settings.exchange
+    symbols = {each.terms.symbol: number for number, each in facts.instruments.items()}
+    for instrument in configuration.instruments:
+        number = symbols.get(instrument.symbol, instrument.id)
+        if number != instrument.id:
+            yield _taken(files.instruments_file, "instrument", instrument, number)
+    usernames = {each.username: number for number, each in facts.sessions.items()}
+    for session in configuration.sessions:
+        number = usernames.get(session.username, session.id)
+        if number != session.id:
+            yield _taken(files.sessions_file, "session", session, number)
+    codes = {code: number for number, (code, _, _) in facts.currencies.items()}
+    for currency in configuration.currencies:
+        number = codes.get(currency.code, currency.id)
+        if number != currency.id:
+            what = f"id: {currency.id} is not that of {currency.code} in the journal, {number}"
+            yield f"{files.accounts_file}: [[currency]]: {what}"
+
+
+def _taken(file: str, section: str, entry: Instrument | Session, number: int) -> str:
+    name = entry.symbol if isinstance(entry, Instrument) else entry.username
+    what = f"id: {entry.id} is not that of {name} in the journal, {number}"
+    return f"{file}: [[{section}]]: {what}"
+
+
+def journaled_definitions(examined: Examined) -> Iterator[str]:
+    """What differs from the journal and never changes."""
+    from exchange.control.differences import differences
+
+    if examined.facts is None or examined.errors:
+        return
+    for difference in differences(examined.configuration, examined.facts):
+        if not difference.commands:
+            yield (
+                f"{examined.configuration.file}: {difference.subject}: {difference.what}: "
+                f"{difference.configured} differs from the journal's {difference.running}, which "
+                "cannot be changed"
+            )
+
+
+CHECKS: tuple[Check, ...] = (addresses, journaled_names, journaled_definitions)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print everything that is wrong, one line each. Returns the exit status."""
+    directory: Path | None = options.data_dir
+    file: Path = options.config or DEFAULT_FILE
+    if options.config is None and directory is not None and not options.demo:
+        file = configuration_in_use(directory, None)
+    errors: list[str] = []
+    facts: EngineFacts | None = None
+    if directory is not None and has_begun(directory):
+        from exchange.admin.look import rebuilt
+
+        try:
+            facts = rebuilt(directory).facts
+        except ExchangeError as error:
+            errors.append(str(error))
+    elsewhere = NOTHING
+    if facts is not None:
+        symbols = [each.terms.symbol for each in facts.instruments.values()]
+        elsewhere = Elsewhere(list(facts.accounts), symbols)
+    found = Findings(collect=True)
+    configuration = load(file, elsewhere=elsewhere, found=found)
+    errors += [str(error) for error in found.errors]
+    examined = Examined(configuration, list(errors), directory, facts)
+    for check in CHECKS:
+        errors += check(examined)
+    for line in errors:
+        print(f"exchange: {line}", file=sys.stderr)
+    if errors:
+        return ExitStatus.CONFIGURATION
+    whose = " (the shipped demonstration)" if Path(configuration.file) == DEFAULT_FILE else ""
+    print(
+        f"{configuration.file}{whose}: correct; {len(configuration.currencies)} currencies, "
+        f"{len(configuration.accounts)} accounts, {len(configuration.instruments)} instruments, "
+        f"{len(configuration.sessions)} sessions"
+    )
+    return ExitStatus.OK

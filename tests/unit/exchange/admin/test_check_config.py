@@ -1,0 +1,31 @@
+"""A check of somebody else's is a function in a table, and sees what is right of the files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from exchange.admin import check_config
+from exchange.cli import main
+from exchange.errors import ExitStatus
+from tests.harness.files import copy_shipped
+
+
+def test_a_further_check(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy_shipped(tmp_path)
+    (tmp_path / "exchange.toml").write_text("[api]\nport = -1\n")
+
+    def further(examined: check_config.Examined) -> Iterator[str]:
+        assert examined.facts is None and examined.data_directory is None
+        assert examined.configuration.settings.api.port == 8081, "the shipped one in its place"
+        yield f"something else, beside {len(examined.errors)}"
+
+    monkeypatch.setattr(check_config, "CHECKS", (*check_config.CHECKS, further))
+    status = main(["check-config", "--config", str(tmp_path / "exchange.toml")])
+    assert status == ExitStatus.CONFIGURATION
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2 and lines[1] == "exchange: something else, beside 1"

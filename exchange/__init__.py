@@ -18,6 +18,7 @@ The map, in the order of the flow; each package's docstring lists its modules:
     recovery/     the engine's state from snapshot and journal, at each start
     read_model/   what the released events say of the market and of accounts
     store/        the same in Postgres
+    backup/       copies of a data directory that start
     web/          the trading page
     client/       the library for bots
     demo/         an exchange with bots

@@ -83,6 +83,12 @@ class JournalReader:
         self._tail_checked = False
         self._words = np.zeros(0, np.int64)
 
+    @property
+    def place(self) -> tuple[Path, int]:
+        """Segment and byte behind the frame handed out last by ``frames``."""
+        assert self._path is not None, "nothing was read yet"
+        return self._path, int(self._cursor[POSITION]) * 8
+
     def frames(self) -> Iterator[tuple[int, np.ndarray]]:
         """(first sequence, records) of each frame up to the end so far; call again for more.
 

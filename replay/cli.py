@@ -26,6 +26,7 @@ from typing import Any
 
 from exchange.codes import CommandKind, EventKind
 from exchange.errors import ExchangeError, ExitStatus, exit_status
+from exchange.runtime.release import version_text
 
 DEFAULT_DATA_DIRECTORY = Path("data")
 DEFAULT_TABLE_ROWS = 100
@@ -148,6 +149,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="exchange-replay", description="Look into the journal of an exchange and replay it."
     )
+    parser.add_argument("--version", action="version", version=version_text("exchange-replay"))
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, (help_text, add_arguments) in _ARGUMENTS.items():
         target = commands.add_parser(name, help=help_text, description=help_text)

@@ -1,5 +1,6 @@
 # Sourced by scripts/up and scripts/test: the virtual environment with the pinned packages.
 #
+# answer_version ARGUMENTS                   for --version as the first of them
 # set_up_environment REQUIREMENTS_FILE ...   makes or updates .venv; sets PYTHON; puts the page's chart library in place
 #
 # Safe to run twice, also at the same time (a lock), as root and as an ordinary user. Wheels only: no
@@ -18,6 +19,14 @@ find_python() {
     echo "Python 3.11 or newer with its venv module was not found" \
         "(on Debian: apt-get install python3 python3-venv; or set EXCHANGE_PYTHON)" >&2
     return 1
+}
+
+# For --version as the first argument: says it and ends the script.
+answer_version() {
+    if [ "${1-}" = --version ]; then
+        echo "$(basename "$0") $(sed -n 's/^version = "\(.*\)"$/\1/p' "$(dirname "${BASH_SOURCE[0]}")/../pyproject.toml")"
+        exit 0
+    fi
 }
 
 set_up_environment() {

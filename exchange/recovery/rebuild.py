@@ -328,17 +328,37 @@ def _recover(
     After the replay: the reader has checked every frame up to ``replayed_sequence`` by the same
     rules, so only the last segment is looked at twice. ``whole``: that was all of the journal.
     """
-    report = recover(
-        journal_directory(data_dir),
-        COMMAND_LAYOUT,
-        repair=True,
-        from_sequence=replayed_sequence,
-        durable_sequence=durable_sequence,
-    )
+    try:
+        report = recover(
+            journal_directory(data_dir),
+            COMMAND_LAYOUT,
+            repair=True,
+            from_sequence=replayed_sequence,
+            durable_sequence=durable_sequence,
+        )
+    except JournalCorrupt as error:
+        raise _explained(error) from None
     assert report.next_sequence == replayed_sequence or not whole, (
         "replay and recovery disagree about the end of the journal"
     )
     return report
+
+
+def _explained(error: JournalCorrupt) -> JournalCorrupt:
+    """``error``, with the way out where two copies do not fit."""
+    if error.finding != Finding.ACKNOWLEDGED_LOST:
+        return error
+    return JournalCorrupt(
+        error.finding,
+        error.path,
+        error.offset,
+        error.sequence,
+        f"{error.detail}: the archive has its events. If both are copies, journal/ was copied "
+        "before archive/ and is older: take a copy of journal/ that is not older than archive/, "
+        "or one that `exchange backup` has made. Only if there is none, move archive/ and the "
+        "snapshots that are newer than this journal away and start: the exchange is then as this "
+        "journal says, and what was acknowledged after it is lost",
+    )
 
 
 def _slots_after(data_dir: Path, first_command: int) -> int:

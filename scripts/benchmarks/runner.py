@@ -17,6 +17,7 @@ from typing import Any, TextIO
 
 import orjson
 
+from exchange.runtime.release import version_text
 from scripts.benchmarks.result import BenchmarkFailed
 
 FOLDER = Path(__file__).resolve().parent
@@ -85,11 +86,12 @@ def main(argv: Sequence[str]) -> int:
         usage="%(prog)s NAME [--json] [options of NAME]",
         description="NAME is one of: " + ", ".join(names),
     )
+    parser.add_argument("--version", action="version", version=version_text("bench"))
     parser.add_argument("name", metavar="NAME", choices=names, help=", ".join(names))
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     module: Any = None
     named = next((argument for argument in argv if argument in names), None)
-    if named is None and "-h" not in argv and "--help" not in argv:
+    if named is None and not {"-h", "--help", "--version"}.intersection(argv):
         parser.error(parser.description or "")
     if named is not None:
         # Its own options are known only now.

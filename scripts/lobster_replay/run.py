@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from exchange.records import EVENT
+from exchange.runtime.release import version_text
 from scripts.lobster_replay import venue, wire
 from scripts.lobster_replay.compare import Comparison, Mismatch, compare
 from scripts.lobster_replay.day import Day, LobsterError, read_day
@@ -59,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Send a LOBSTER day through the exchange's order entry port and compare the"
         " book with the order book file, row by row, at every level.",
     )
+    parser.add_argument("--version", action="version", version=version_text("lobster"))
     parser.add_argument("file", type=Path, help="the zip of a day, or a folder with its two files")
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
     parser.add_argument("--host", help="an exchange that runs already (default: start one)")

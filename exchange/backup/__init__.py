@@ -1,0 +1,7 @@
+"""Copies of a data directory that start: made while the exchange runs, and put back.
+
+backup.py      ``exchange backup``: snapshots, archive, journal, in the order in which they fit
+restore.py     ``exchange restore``: into an empty data directory
+manifest.py    what a backup holds, with the checksum of each file
+copying.py     files as they are at one moment, durable
+"""

@@ -13,6 +13,7 @@
     exchange admin         operators: accounts, deposits, halts, kill switches, reviews, limits, ...
     exchange backup        copy the data directory, also while the exchange runs
     exchange restore       put such a copy into an empty data directory
+    exchange prune         show what takes the disk; remove what is old
     exchange store         the database: rebuild it, compare it with the archive, psql
     exchange check-config  decode the configuration and say what is wrong
     exchange hash-password a password's hash for sessions.toml
@@ -71,6 +72,7 @@ def _config_file(target: Any) -> None:
 def build_parser() -> argparse.ArgumentParser:
     """The argument parser with every command."""
     from exchange.admin.parser import add_admin
+    from exchange.backup.cli import add_backup
     from exchange.store.cli import add_store
 
     parser = argparse.ArgumentParser(prog="exchange", description="A stock exchange core.")
@@ -86,7 +88,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_control(command)
     add_admin(commands, DEFAULT_DATA_DIRECTORY)
     add_store(commands, DEFAULT_DATA_DIRECTORY)
-    _add_backup(command)
+    add_backup(commands, DEFAULT_DATA_DIRECTORY)
     _add_order(command)
     hash_password = command("hash-password", "Print a password's hash for sessions.toml.")
     hash_password.add_argument("password", nargs="?", help="default: asked for")
@@ -182,15 +184,6 @@ def _add_control(command: AddCommand) -> None:
     cancel = command("cancel", "Cancel an order by its order id (operators).")
     _data_directory(cancel)
     cancel.add_argument("order_id", type=int)
-
-
-def _add_backup(command: AddCommand) -> None:
-    backup = command("backup", "Copy the data directory, also while the exchange runs; verified.")
-    _data_directory(backup)
-    backup.add_argument("target", type=Path, metavar="DIR", help="a directory that is not there")
-    restore = command("restore", "Put a backup into an empty data directory.")
-    _data_directory(restore)
-    restore.add_argument("backup", type=Path, metavar="DIR", help="what `exchange backup` made")
 
 
 def _add_order(command: AddCommand) -> None:
@@ -344,33 +337,9 @@ def _cancel(options: argparse.Namespace) -> int:
 
 
 def _backup(options: argparse.Namespace) -> int:
-    from exchange.backup.backup import make_backup
-    from journal.errors import JournalCorrupt
+    from exchange.backup.cli import run
 
-    try:
-        made = make_backup(options.data_dir, options.target)
-    except JournalCorrupt as error:
-        _say(str(error))
-        return ExitStatus.JOURNAL_CORRUPT
-    size = sum(file.size_bytes for file in made.files)
-    print(
-        f"{options.target}: commands below {made.next_command:,}, events below "
-        f"{made.next_event:,}, day {made.day}, {len(made.files)} files, {size:,} bytes; verified. "
-        "The master key of the API is not in it: keep a copy elsewhere"
-    )
-    return ExitStatus.OK
-
-
-def _restore(options: argparse.Namespace) -> int:
-    from exchange.backup.restore import restore
-
-    made = restore(options.backup, options.data_dir)
-    was = f"; its configuration was {made.configuration}" if made.configuration else ""
-    print(
-        f"{options.data_dir}: as of {made.made}, commands below {made.next_command:,}, day "
-        f"{made.day}{was}. Put master.key beside keys.json, then start it with `exchange run`"
-    )
-    return ExitStatus.OK
+    return run(options)
 
 
 def _admin(options: argparse.Namespace) -> int:
@@ -414,7 +383,8 @@ _COMMANDS = {
     "schedule": _schedule,
     "cancel": _cancel,
     "backup": _backup,
-    "restore": _restore,
+    "restore": _backup,
+    "prune": _backup,
     "admin": _admin,
     "store": _store,
     "order": _order,

@@ -405,7 +405,8 @@ def _export(options: argparse.Namespace) -> int:
 
 
 def _snapshot(options: argparse.Namespace) -> int:
-    from replay.snapshot import make_snapshot, prune
+    from exchange.recovery.pruning import prunable, remove
+    from replay.snapshot import make_snapshot
     from replay.source import JournalView
 
     view = JournalView(options.data_dir)
@@ -414,14 +415,16 @@ def _snapshot(options: argparse.Namespace) -> int:
     removed = None
     if options.prune or options.prune_archive:
         keep_ns = int(options.keep_days * NANOSECONDS_A_DAY)
-        removed = prune(view, keep_ns=keep_ns, archive=options.prune_archive)
+        removed = prunable(view.data_dir, keep_ns=keep_ns, archive=options.prune_archive)
+        remove(removed)
     if options.json:
         fields: dict[str, Any] = {"snapshot": None, "removed": None}
         if made is not None:
             fields["snapshot"] = {**made._asdict(), "path": str(made.path)}
         if removed is not None:
             fields["removed"] = {
-                name: [str(path) for path in paths] for name, paths in removed._asdict().items()
+                name: [str(path) for path in getattr(removed, name)]
+                for name in ("journal", "archive", "snapshots")
             }
         _print_json(fields)
         return ExitStatus.OK
@@ -439,9 +442,9 @@ def _snapshot(options: argparse.Namespace) -> int:
     else:
         print(f"{made.path}: still the newest; nothing final after it")
     if removed is not None:
-        for path in (*removed.journal, *removed.archive, *removed.snapshots):
+        for path in removed.paths:
             print(f"removed {path}")
-        if not any(removed):
+        if not removed.paths:
             print("nothing to remove: too young, or not covered by two verified snapshots")
     return ExitStatus.OK
 

@@ -21,6 +21,7 @@ from exchange.core.pipeline import IngressRing
 from exchange.core.region import AGENTS, region_name
 from exchange.core.stage_names import EVENT_CONSUMERS, StageName
 from exchange.errors import NotRunning
+from exchange.runtime.disk_use import disk_use
 from exchange.runtime.process import running_pid
 from exchange.runtime.run_file import RunState, read_run_file
 from ringbuffer.counters import HISTOGRAM_WORDS, read_counters, summary
@@ -101,6 +102,7 @@ class Observer:
             "order_entry": state.order_entry,
             "addresses": state.addresses,
             "day": state.day,
+            "disk": disk_use(self._data_directory),
             "uptime_seconds": round(
                 time.clock_gettime(time.CLOCK_BOOTTIME) - state.started_boot_s, 3
             ),
@@ -178,6 +180,9 @@ def render(status: dict[str, Any]) -> Group:
         f"{status['name']}: {status['phase']}, day {status['day'] or 'none'}, "
         f"up {status['uptime_seconds']:.0f} s, restarts: {restarts or 'none'}\n{addresses}"
     )
+    if "disk" in status:
+        sizes = ", ".join(f"{name} {size >> 20:,}" for name, size in status["disk"].items())
+        head.append(f"\ndisk, MiB: {sizes}")
     stages = Table("stage", "pid", "state", "CPUs", "CPU %", "resident MiB", title="Stages")
     for role, stage in status["stages"].items():
         percent = rates.get(f"{role}_cpu_percent")

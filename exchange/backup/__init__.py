@@ -3,5 +3,6 @@
 backup.py      ``exchange backup``: snapshots, archive, journal, in the order in which they fit
 restore.py     ``exchange restore``: into an empty data directory
 manifest.py    what a backup holds, with the checksum of each file
+cli.py         the commands
 copying.py     files as they are at one moment, durable
 """

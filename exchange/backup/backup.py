@@ -70,7 +70,7 @@ def make_backup(data_dir: Path, target: Path, progress: Progress | None = None) 
 
     Raises DataDirectoryUnavailable, ``JournalCorrupt``, ``ArchiveDiffers``, OSError.
     """
-    _check_source(data_dir)
+    check_source(data_dir)
     target = _prepare(target)
     os.nice(NICENESS)
     _copy_snapshots(data_dir, target)
@@ -87,7 +87,8 @@ def make_backup(data_dir: Path, target: Path, progress: Progress | None = None) 
     return made
 
 
-def _check_source(data_dir: Path) -> None:
+def check_source(data_dir: Path) -> None:
+    """Raises DataDirectoryUnavailable when ``data_dir`` is not an exchange's."""
     if not (data_dir / CAPACITY_FILE).exists() or not journal_directory(data_dir).is_dir():
         raise DataDirectoryUnavailable(f"{data_dir}: no data directory of an exchange")
 

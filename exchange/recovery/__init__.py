@@ -2,6 +2,7 @@
 
 rebuild.py         newest valid snapshot, then the journal
 snapshots.py       the snapshots, with what is wrong with each
+pruning.py         which old files may go
 archive_check.py   compares the events with the archive and completes it
 facts.py           what the matcher knows after recovery, for the other stages
 ledger.py          who owns what, from the event stream alone

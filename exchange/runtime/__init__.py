@@ -7,6 +7,7 @@ service.py          what the stages that follow released events have in common
 process.py          platform, lock, parent, systemd
 logs.py             logs as JSON lines
 output.py           output that nobody waits for
+disk_use.py         what a data directory takes of its disk
 release.py          which release this is
 descriptors.py      the limit of open files
 signals.py          which signals a process of the exchange ignores

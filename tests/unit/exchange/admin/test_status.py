@@ -107,3 +107,10 @@ def test_without_a_region_only_the_stages_are_shown() -> None:
 def test_nothing_runs(tmp_path: Path) -> None:
     with pytest.raises(NotRunning, match="no exchange runs"):
         Observer(tmp_path).look()
+
+
+def test_the_disk_is_a_line_of_the_head() -> None:
+    console = Console(width=200)
+    with console.capture() as shown:
+        console.print(render(status(1.0, 5, 1.0) | {"disk": {"archive": 5 << 20, "free": 1 << 40}}))
+    assert "disk, MiB: archive 5, free 1,048,576" in shown.get()

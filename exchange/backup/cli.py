@@ -1,0 +1,127 @@
+"""``exchange backup``, ``restore``, ``prune``: the commands about files of a data directory.
+
+Who uses it: exchange/cli.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from exchange.errors import ExitStatus, exit_status
+
+MEBIBYTE = 1 << 20
+
+
+def add_backup(commands: Any, data_directory: Path) -> None:
+    """Add the three commands to the subparsers ``commands``."""
+
+    def command(name: str, help_text: str) -> argparse.ArgumentParser:
+        made: argparse.ArgumentParser = commands.add_parser(
+            name, help=help_text, description=help_text
+        )
+        made.add_argument(
+            "--data-dir",
+            type=Path,
+            default=data_directory,
+            metavar="DIR",
+            help=f"data directory (default: ./{data_directory})",
+        )
+        return made
+
+    backup = command("backup", "Copy the data directory, also while the exchange runs; verified.")
+    backup.add_argument("target", type=Path, metavar="DIR", help="a directory that is not there")
+    restore = command("restore", "Put a backup into an empty data directory.")
+    restore.add_argument("backup", type=Path, metavar="DIR", help="what `exchange backup` made")
+    prune = command("prune", "Show what takes the disk, and remove what is old and not needed.")
+    prune.add_argument("--yes", action="store_true", help="remove it; otherwise it is only shown")
+    prune.add_argument(
+        "--keep-days",
+        type=float,
+        default=7.0,
+        metavar="DAYS",
+        help="what is younger stays (default: 7)",
+    )
+    prune.add_argument(
+        "--archive",
+        action="store_true",
+        help="old archive segments too: read models and Postgres cannot be made anew without them",
+    )
+    prune.add_argument("--json", action="store_true", help="one JSON object")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run one of the three. Returns the exit status. Raises ExchangeError."""
+    from journal.errors import JournalError
+
+    handlers = {"backup": _backup, "restore": _restore, "prune": _prune}
+    try:
+        return handlers[options.command](options)
+    except (JournalError, OSError) as error:
+        if isinstance(error, BrokenPipeError):
+            raise
+        print(f"exchange: {error}", file=sys.stderr)
+        return exit_status(error)
+
+
+def _backup(options: argparse.Namespace) -> int:
+    from exchange.backup.backup import make_backup
+
+    made = make_backup(options.data_dir, options.target)
+    size = sum(file.size_bytes for file in made.files)
+    print(
+        f"{options.target}: commands below {made.next_command:,}, events below "
+        f"{made.next_event:,}, day {made.day}, {len(made.files)} files, {size:,} bytes; verified. "
+        "The master key of the API is not in it: keep a copy elsewhere"
+    )
+    return ExitStatus.OK
+
+
+def _restore(options: argparse.Namespace) -> int:
+    from exchange.backup.restore import restore
+
+    made = restore(options.backup, options.data_dir)
+    was = f"; its configuration was {made.configuration}" if made.configuration else ""
+    print(
+        f"{options.data_dir}: as of {made.made}, commands below {made.next_command:,}, day "
+        f"{made.day}{was}. Put master.key beside keys.json, then start it with `exchange run`"
+    )
+    return ExitStatus.OK
+
+
+def _prune(options: argparse.Namespace) -> int:
+    from exchange.backup.backup import check_source
+    from exchange.recovery.pruning import NANOSECONDS_A_DAY, prunable, remove
+    from exchange.runtime.disk_use import allocated_bytes, disk_use
+
+    data_dir: Path = options.data_dir
+    check_source(data_dir)
+    keep_ns = int(options.keep_days * NANOSECONDS_A_DAY)
+    found = prunable(data_dir, keep_ns=keep_ns, archive=options.archive)
+    used = disk_use(data_dir)
+    going = {path: allocated_bytes(path) for path in found.paths}
+    if options.yes:
+        remove(found)
+    if options.json:
+        answer = {
+            "disk": used,
+            "removed" if options.yes else "prunable": {str(p): size for p, size in going.items()},
+            "kept": found.kept,
+        }
+        print(json.dumps(answer))
+        return ExitStatus.OK
+    for name, size in used.items():
+        freed = sum(bytes_ for path, bytes_ in going.items() if path.parent.name == name)
+        what = "removed" if options.yes else "may go"
+        line = f"{name:12} {size / MEBIBYTE:10,.1f} MiB"
+        if name in found.kept:
+            line += f", {freed / MEBIBYTE:,.1f} MiB {what}; stays: {found.kept[name]}"
+        print(line)
+    for path in going:
+        print(f"{'removed' if options.yes else 'may go'}: {path}")
+    if going and not options.yes:
+        print("nothing was removed: `--yes` removes it")
+    return ExitStatus.OK

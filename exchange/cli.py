@@ -141,6 +141,8 @@ def _add_demo(command: AddCommand) -> None:
 
 def _add_control(command: AddCommand) -> None:
     """The commands for an exchange that runs."""
+    from exchange.admin.parser import add_person
+
     status = command("status", "Show stages, pids, CPUs, cursors, lag and rates.")
     _data_directory(status)
     status.add_argument("--json", action="store_true", help="one JSON object (default when piped)")
@@ -158,6 +160,7 @@ def _add_control(command: AddCommand) -> None:
     _data_directory(day)
     day.add_argument("action", choices=("start", "end"))
     day.add_argument("--number", type=int, metavar="YYYYMMDD", help="day to start")
+    add_person(day)
 
     clock = command("clock", "Show the exchange's clock and how it stands to the system's.")
     _data_directory(clock)
@@ -184,6 +187,7 @@ def _add_control(command: AddCommand) -> None:
     cancel = command("cancel", "Cancel an order by its order id (operators).")
     _data_directory(cancel)
     cancel.add_argument("order_id", type=int)
+    add_person(cancel)
 
 
 def _add_order(command: AddCommand) -> None:
@@ -310,7 +314,11 @@ def _reload(options: argparse.Namespace) -> int:
 
 
 def _day(options: argparse.Namespace) -> int:
-    _ask(options.data_dir, command=f"{options.action}_day", day=options.number)
+    person = {"operator": options.operator, "reason": options.reason}
+    answer = _ask(options.data_dir, command=f"{options.action}_day", day=options.number, **person)
+    day = answer["day"]
+    said = "has begun" if options.action == "start" else "has ended: what rested is cancelled"
+    print(f"trading day {day} {said}")
     return ExitStatus.OK
 
 
@@ -332,7 +340,8 @@ def _cancel(options: argparse.Namespace) -> int:
 
     if not 0 <= options.order_id < 1 << 62:
         raise ConfigurationError(f"{options.order_id} is not an order id")
-    submit(options.data_dir, cancel_by_order_id(options.order_id))
+    answer = submit(options, cancel_by_order_id(options.order_id))
+    print(f"order {options.order_id} is cancelled: {answer['cancelled_quantity']} units were open")
     return ExitStatus.OK
 
 

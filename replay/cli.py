@@ -228,7 +228,7 @@ def _print_json(value: Any) -> None:
 
 
 def _show(options: argparse.Namespace) -> int:
-    from replay.show import rows, show_json, show_table
+    from replay.show import PIPED_WIDTH, rows, show_json, show_table
     from replay.source import JournalView
 
     view = JournalView(options.data_dir)
@@ -243,7 +243,7 @@ def _show(options: argparse.Namespace) -> int:
 
     limit = DEFAULT_TABLE_ROWS if options.limit is None else options.limit
     # A table wider than a pipe's 80 columns is better unfolded.
-    console = Console(width=None if sys.stdout.isatty() else 250)
+    console = Console(width=None if sys.stdout.isatty() else PIPED_WIDTH)
     show_table(records, console, limit)
     return ExitStatus.OK
 

@@ -5,6 +5,7 @@ Reads only; constant memory: records are formatted chunk by chunk as they are fo
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any, BinaryIO
@@ -20,6 +21,7 @@ from replay.selection import Selection, selected_commands, selected_events
 from replay.source import JournalView
 
 # Columns of the table; everything else of a record goes into "details".
+PIPED_WIDTH = 10_000
 _LEADING = ("sequence", "time", "kind", "instrument", "session", "side", "price", "quantity")
 _HIDDEN = ("timestamp_ns",)
 _NUMBERS = ("sequence", "price", "quantity")
@@ -76,6 +78,11 @@ def show_table(records: Iterator[dict[str, Any]], console: Console, limit: int) 
     return shown
 
 
+def _console() -> Console:
+    """As wide as the terminal; a pipe or a file has no width that would cut a number."""
+    return Console(width=None if sys.stdout.isatty() else PIPED_WIDTH)
+
+
 def show_difference(found: dict[str, Any]) -> None:
     """Print both records of a first difference side by side."""
     table = Table(box=None, header_style="bold", title=f"event {found['sequence']}")
@@ -85,7 +92,7 @@ def show_difference(found: dict[str, Any]) -> None:
     for name in dict.fromkeys((*journal, *archive)):
         left, right = str(journal.get(name, "-")), str(archive.get(name, "-"))
         table.add_row(name, left, right, style="" if left == right else "bold")
-    Console().print(table)
+    _console().print(table)
 
 
 def show_book(fields: dict[str, Any]) -> None:
@@ -116,7 +123,7 @@ def show_book(fields: dict[str, Any]) -> None:
                 str(orders),
                 details,
             )
-    console = Console()
+    console = _console()
     console.print(table)
     for name in ("buy_stops", "sell_stops", "held"):
         orders = fields.get(name)
@@ -133,7 +140,7 @@ def show_book(fields: dict[str, Any]) -> None:
 
 def show_accounts(accounts: list[dict[str, Any]]) -> None:
     """Print accounts (``replay/accounts.py: account_fields``): money, then positions."""
-    console = Console()
+    console = _console()
     money = Table(box=None, header_style="bold", title="balances")
     for column in ("account", "sessions", "currency", "balance", "available", "frozen"):
         left = column in ("sessions", "currency")
@@ -166,7 +173,7 @@ def show_accounts(accounts: list[dict[str, Any]]) -> None:
 
 def show_stats(figures: dict[str, Any]) -> None:
     """Print the figures of ``replay/stats.py`` as tables."""
-    console = Console()
+    console = _console()
     for section in ("commands", "events", "files"):
         table = Table(box=None, show_header=False, title=section, title_justify="left")
         table.add_column()

@@ -97,7 +97,10 @@ def apply(options: argparse.Namespace) -> int:
         raise Refused("nothing was sent:\n" + "\n".join(problems))
     if plan:
         encoded = [record.tobytes().hex() for record in plan]
-        answer = ask(options.data_dir, Request(command="apply", records=encoded))
+        request = Request(
+            command="apply", records=encoded, operator=options.operator, reason=options.reason
+        )
+        answer = ask(options.data_dir, request)
         if not answer.get("ok"):
             raise refused_by(answer)
     _print(options, file, found)

@@ -37,6 +37,8 @@ def _make(options: argparse.Namespace) -> int:
             account=options.account,
             label=options.label,
             read_only=options.read_only,
+            operator=options.operator,
+            reason=options.reason,
         ),
     )
     key, secret = answer["key"], answer["secret"]
@@ -69,7 +71,15 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _revoke(options: argparse.Namespace) -> int:
-    answer = _ask(options, Request(command="key_revoke", key_id=options.key_id))
+    answer = _ask(
+        options,
+        Request(
+            command="key_revoke",
+            key_id=options.key_id,
+            operator=options.operator,
+            reason=options.reason,
+        ),
+    )
     if options.json:
         print(json.dumps(answer["key"]))
     else:

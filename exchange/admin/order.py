@@ -11,6 +11,7 @@ import decimal
 import json
 import secrets
 import time
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -78,8 +79,29 @@ def readable(message: Sequenced) -> dict[str, Any]:
     return fields
 
 
+def meaning(message: Sequenced) -> list[str]:
+    """The names of the reasons that a reject's or a cancel's letter stands for; one or several."""
+    names: Mapping[Any, str] = {}
+    if message.letter in ("J", "I"):
+        names = ouch.REJECT_LETTERS
+    elif message.letter in ("C", "D"):
+        names = ouch.CANCEL_REASON_LETTERS
+    letter = message.fields.get("reason")
+    return [reason.name for reason, each in names.items() if each == letter]
+
+
+def sentence(message: Sequenced) -> str:
+    """Why an order was refused, for people."""
+    reasons = [name.lower().replace("_", " ") for name in meaning(message)]
+    text = f"the order was refused: {' or '.join(reasons) or 'no reason is known'}"
+    names = ", ".join(meaning(message))
+    return f"{text} (reason {message.fields.get('reason')}: {names})"
+
+
 def _print(message: Sequenced, as_json: bool) -> None:
     fields = readable(message)
+    if reasons := meaning(message):
+        fields["reason_names" if as_json else "means"] = reasons if as_json else "|".join(reasons)
     if as_json:
         print(json.dumps(fields), flush=True)
         return
@@ -96,9 +118,17 @@ def _time_in_force(text: str) -> int:
     raise ConfigurationError("--time-in-force is day, ioc, fok or seconds from 1 to 99997")
 
 
+def _check_login(user: str, password: str) -> None:
+    """Raise ConfigurationError about what a login request has no room for."""
+    for name, text, most in (("--user", user, 6), ("the password", password, 10)):
+        if not 1 <= len(text) <= most or not text.isascii() or not text.isprintable():
+            raise ConfigurationError(f"{name} has 1 to {most} printable ASCII characters")
+
+
 def send_order(options: argparse.Namespace, password: str) -> int:
     """Send the order of ``options``. Raises Refused, NotRunning, ConfigurationError."""
     order = parse_order(options.arguments)
+    _check_login(options.user, password)
     time_in_force = _time_in_force(options.time_in_force)
     token = options.token or secrets.token_hex(7)
     if not 1 <= len(token) <= 14 or not token.isascii() or not token.isprintable():
@@ -134,6 +164,7 @@ def send_order(options: argparse.Namespace, password: str) -> int:
 def _answers(client: OrderEntryClient, token: str, options: argparse.Namespace) -> int:
     """Print messages until the order's answers have come; the exit status."""
     status = None
+    refusal: Sequenced | None = None
     deadline_s = time.monotonic() + options.timeout
     while time.monotonic() < deadline_s:
         wait_s = deadline_s - time.monotonic() if status is None else QUIET_S
@@ -143,7 +174,10 @@ def _answers(client: OrderEntryClient, token: str, options: argparse.Namespace) 
         _print(message, options.json)
         if str(message.fields.get("token", "")).strip() == token:
             status = ExitStatus.REFUSED if message.letter == "J" else status or ExitStatus.OK
+            refusal = message if message.letter == "J" else refusal
     if status is None:
         raise Refused(f"no answer within {options.timeout:g} s (was token {token} used before?)")
     client.logout()
+    if refusal is not None:
+        raise Refused(sentence(refusal))
     return status

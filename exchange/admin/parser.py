@@ -25,6 +25,19 @@ def _key(text: str) -> str:
     return text
 
 
+def add_person(parser: argparse.ArgumentParser) -> None:
+    """Who does it, and why: both are journaled."""
+    parser.add_argument(
+        "--as",
+        dest="operator",
+        metavar="NAME",
+        help="who does it, one of [exchange] operators (default: the Unix user)",
+    )
+    parser.add_argument(
+        "--reason", metavar="TEXT", help="why, for the journal: 120 printable ASCII characters"
+    )
+
+
 class _Builder:
     """Adds commands with the options that all of them have."""
 
@@ -51,8 +64,13 @@ class _Builder:
         parser.add_argument("--json", action="store_true", help="one JSON object")
         return parser
 
-    def change(self, name: str, help_text: str) -> argparse.ArgumentParser:
+    def act(self, name: str, help_text: str) -> argparse.ArgumentParser:
         parser = self.look(name, help_text)
+        add_person(parser)
+        return parser
+
+    def change(self, name: str, help_text: str) -> argparse.ArgumentParser:
+        parser = self.act(name, help_text)
         parser.add_argument(
             "--key",
             type=_key,
@@ -218,11 +236,11 @@ def _sessions(builder: _Builder) -> None:
 
 def _keys(builder: _Builder) -> None:
     key = builder.group("key", "API keys for REST and WebSocket: make, list, revoke.")
-    make = key.look("make", "Make a key for an account; its secret is shown only this once.")
+    make = key.act("make", "Make a key for an account; its secret is shown only this once.")
     make.add_argument("account", type=_positive)
     make.add_argument("--label", default="", metavar="TEXT", help="what it is for")
     make.add_argument("--read-only", action="store_true", help="it may look, not trade")
     list_parser = key.look("list", "List the keys, oldest first, also revoked ones.")
     list_parser.add_argument("account", type=_positive, nargs="?", help="only this account's")
-    revoke = key.look("revoke", "Revoke a key: from now on nothing accepts it.")
+    revoke = key.act("revoke", "Revoke a key: from now on nothing accepts it.")
     revoke.add_argument("key_id", metavar="ID")

@@ -12,7 +12,6 @@ import datetime
 import json
 import secrets
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -77,9 +76,18 @@ def refused_by(answer: dict[str, Any]) -> Refused:
     return Refused(f"{answer.get('error')}{': ' if meaning else ''}{meaning or ''}")
 
 
-def submit(data_directory: Path, record: Record) -> dict[str, Any]:
-    """Send one record. Returns the daemon's answer; raises Refused, NotRunning."""
-    answer = ask(data_directory, Request(command="submit", record=record.tobytes().hex()))
+def submit(options: argparse.Namespace, record: Record) -> dict[str, Any]:
+    """Send one record for the person of ``options``.
+
+    Returns the daemon's answer; raises Refused, NotRunning.
+    """
+    request = Request(
+        command="submit",
+        record=record.tobytes().hex(),
+        operator=options.operator,
+        reason=options.reason,
+    )
+    answer = ask(options.data_dir, request)
     if not answer.get("ok"):
         raise refused_by(answer)
     return answer
@@ -369,7 +377,7 @@ def run(options: argparse.Namespace) -> int:
         records.set_key(record, key)
     else:
         key = ""  # a definition can only be made once anyway
-    shown = answer_fields(submit(options.data_dir, record), key, names)
+    shown = answer_fields(submit(options, record), key, names)
     if options.json:
         print(json.dumps(shown))
     else:

@@ -9,6 +9,8 @@ clock.py          the time of commands, and that by which days and phases go
 trading_day.py    which trading day a moment belongs to
 schedule.py       which phase of the day a group of instruments is in
 socket.py         the control socket: requests of operators
+people.py         who asks through it, and why
 operators.py      their commands, answered when the events are released
+cancels.py        their cancels of single orders, and what became of them
 key_requests.py   their requests about API keys
 """

@@ -23,7 +23,8 @@ from exchange.access.keys import READ, TRADE, KeyFile, describe
 from exchange.access.session_name import api_username, is_api_username
 from exchange.codes import EventKind, Parameter, Reject
 from exchange.commands import Record, define_session, set_operator, set_parameter
-from exchange.control.socket import Client, Request
+from exchange.control.people import Person
+from exchange.control.socket import Request
 from exchange.errors import ExchangeError
 from exchange.records import word_text
 from exchange.recovery.facts import EngineFacts
@@ -39,7 +40,7 @@ class _Asked(NamedTuple):
     """A request for a key, waiting for the account's session."""
 
     request: Request
-    client: Client
+    person: Person
     reply: Reply
 
 
@@ -73,13 +74,13 @@ class ApiKeys:
         """Whether a request waits for its answer."""
         return bool(self._waiting)
 
-    def handle(self, request: Request, client: Client, reply: Reply) -> dict[str, Any] | None:
+    def handle(self, request: Request, person: Person, reply: Reply) -> dict[str, Any] | None:
         """Answer one of COMMANDS; None: ``reply`` is called later."""
         try:
             if request.command == "key_make":
-                return self._make(_Asked(request, client, reply))
+                return self._make(_Asked(request, person, reply))
             if request.command == "key_revoke":
-                return self._revoke(request, client)
+                return self._revoke(request, person)
             keys = self._file.list()
             if request.account is not None:
                 keys = [key for key in keys if key.account == request.account]
@@ -87,13 +88,13 @@ class ApiKeys:
         except ExchangeError as error:
             return _refusal(str(error))
 
-    def _revoke(self, request: Request, client: Client) -> dict[str, Any]:
+    def _revoke(self, request: Request, person: Person) -> dict[str, Any]:
         key = self._file.revoke(request.key_id or "", datetime.datetime.now(datetime.UTC))
         if key is None:
             return _refusal(f"no API key {request.key_id!r}; see `exchange admin key list`")
         log.info(
             "API key revoked",
-            extra={"fields": {"key": key.id, "account": key.account, "operator": client.name}},
+            extra={"fields": {"key": key.id, "account": key.account, "operator": person.name}},
         )
         return {"ok": True, "key": describe(key)}
 
@@ -121,7 +122,7 @@ class ApiKeys:
             self._send(define_session(number, username, account))
         if number not in self._waiting:
             record = set_parameter(Parameter.CANCEL_ON_DISCONNECT, number, (0, 0, 0))
-            set_operator(record, asked.client.name, asked.client.uid)
+            set_operator(record, asked.person.name, asked.person.uid)
             self._send(record)
         self._waiting.setdefault(number, []).append(asked)
         return None
@@ -134,7 +135,7 @@ class ApiKeys:
         return None
 
     def _write(self, asked: _Asked) -> dict[str, Any]:
-        request, client = asked.request, asked.client
+        request, person = asked.request, asked.person
         assert request.account is not None
         try:
             key, secret = self._file.make(
@@ -152,8 +153,8 @@ class ApiKeys:
                     "key": key.id,
                     "account": key.account,
                     "permissions": sorted(key.permissions),
-                    "operator": client.name,
-                    "uid": client.uid,
+                    "operator": person.name,
+                    "uid": person.uid,
                 }
             },
         )

@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from exchange.commands import Record
+from exchange.control.cancels import Cancels
 from exchange.control.clock import ExchangeClock
 from exchange.control.door import Door
 from exchange.control.key_requests import COMMANDS as KEY_COMMANDS
 from exchange.control.key_requests import ApiKeys
 from exchange.control.operators import FOLLOWED, DaemonNames, Operators
+from exchange.control.people import person_of
 from exchange.control.producer import ControlProducer
 from exchange.control.socket import Client, Request
 from exchange.control.trading import TradingControl
@@ -28,6 +30,7 @@ from exchange.core.counters import Counter
 from exchange.core.follower import EventFollower
 from exchange.core.pipeline import CLOCK_OFFSET, IngressRing
 from exchange.core.region import Core
+from exchange.errors import Refused
 from exchange.records import EVENT, EVENT_LAYOUT, KIND_OFFSET
 from exchange.recovery.facts import EngineFacts
 from exchange.runtime.data_directory import archive_directory, load_capacity
@@ -61,6 +64,7 @@ class ControlLoop:
         self._clock = clock
         self._facts = facts
         self._configuration_file = configuration.file
+        self._operator_names = configuration.settings.exchange.operators
         self._producer = ControlProducer(
             arrays[IngressRing.CONTROL.section], core.cursors, matcher_eventfd
         )
@@ -68,7 +72,6 @@ class ControlLoop:
         capacity = load_capacity(data_directory)
         assert capacity is not None, "the matcher has fixed the capacities"
         self._door = Door(facts, capacity, [group.id for group in configuration.groups])
-        self._operators = Operators(self._producer.send, DaemonNames(facts), self._door)
         master_key_file = configuration.settings.api.master_key_file
         self._keys = ApiKeys(
             self._send_own,
@@ -84,6 +87,8 @@ class ControlLoop:
             facts.next_event,
             FOLLOWED,
         )
+        cancels = Cancels(self._producer, core.cursors, self._follower)
+        self._operators = Operators(self._producer.send, DaemonNames(facts), self._door, cancels)
 
     def _send_own(self, record: Record) -> None:
         """Send a command that the daemon makes itself: its session is on its way, too."""
@@ -134,6 +139,7 @@ class ControlLoop:
         if caught_up:
             self.follow_schedule()  # it has seen every change of state
         waiting = not self._producer.pump()
+        self._operators.work()
         if self._operators.waiting or self._keys.waiting or not caught_up:
             return ANSWER_POLL_S
         if due or waiting:
@@ -161,15 +167,20 @@ class ControlLoop:
         self, request: Request, client: Client, reply: Callable[[dict[str, Any]], None]
     ) -> dict[str, Any] | None:
         """Answer a request of the control socket; None: ``reply`` is called later."""
+        try:
+            person = person_of(request, client, self._operator_names)
+        except Refused as refusal:
+            return {"ok": False, "error": str(refusal)}
         if request.command == "start_day":
             now = self._clock.calendar()
             started = self._trading.start_day(self._producer, now, request.day)
             return {"ok": started, "day": self._trading.day_number} | (
-                {} if started else {"error": "a day is open, or that day has been traded"}
+                {} if started else {"error": self._no_new_day(request.day)}
             )
         if request.command == "end_day":
             ended = self._trading.end_day(self._producer)
-            return {"ok": ended} | ({} if ended else {"error": "no day is open"})
+            answer = {"ok": ended, "day": self._trading.day_number}
+            return answer | ({} if ended else {"error": "no day is open"})
         if request.command in ("clock", "accept_clock"):
             if request.command == "accept_clock":
                 self._clock.accept()
@@ -179,14 +190,23 @@ class ControlLoop:
         if request.command == "names":
             return self._operators.names.answer() | {"time_ns": self._clock.time_ns}
         if request.command == "submit" and request.record is not None:
-            return self._operators.submit(request.record, client.name, client.uid, reply)
+            return self._operators.submit(request.record, *person[:2], reply, person.reason)
         if request.command == "apply" and request.records is not None:
-            return self._operators.apply(request.records, client.name, client.uid, reply)
+            return self._operators.apply(request.records, *person[:2], reply, person.reason)
         if request.command == "configuration":
             return {"ok": True, "file": self._configuration_file}
         if request.command in KEY_COMMANDS:
-            return self._keys.handle(request, client, reply)
+            return self._keys.handle(request, person, reply)
         return {"ok": False, "error": f"unknown or incomplete request: {request.command}"}
+
+    def _no_new_day(self, number: int | None) -> str:
+        trading = self._trading
+        if trading.day_open:
+            return f"trading day {trading.day_number} is open: `exchange day end` ends it"
+        asked = "that day" if number is None else f"day {number}"
+        return (
+            f"{asked} is not after {trading.day_number}, which has been traded: --number says one"
+        )
 
     def abandon(self) -> None:
         """The core has ended: answer every request that still waits."""

@@ -25,7 +25,9 @@ from exchange.commands import (
     key_of,
     set_operator,
 )
+from exchange.control.cancels import Cancels
 from exchange.control.door import Door, Refused
+from exchange.control.people import Person
 from exchange.records import COMMAND, COMMAND_SIZE_BYTES, word_text
 from exchange.recovery.facts import EngineFacts
 
@@ -138,9 +140,16 @@ class Operators:
     ``door``: looks at each of them first.
     """
 
-    def __init__(self, send: Callable[[Record], None], names: DaemonNames, door: Door) -> None:
+    def __init__(
+        self,
+        send: Callable[[Record], object],
+        names: DaemonNames,
+        door: Door,
+        cancels: Cancels | None = None,
+    ) -> None:
         self._send = send
         self._door = door
+        self._cancels = cancels
         self.names = names
         self._pending: dict[str, Pending] = {}
         self._command = -1
@@ -150,39 +159,46 @@ class Operators:
     @property
     def waiting(self) -> bool:
         """Whether a command waits for its answer."""
-        return bool(self._pending)
+        return bool(self._pending) or (self._cancels is not None and self._cancels.waiting)
 
-    def submit(self, encoded: str, operator: str, uid: int, reply: Reply) -> dict[str, Any] | None:
+    def submit(
+        self, encoded: str, operator: str, uid: int, reply: Reply, reason: str = ""
+    ) -> dict[str, Any] | None:
         """Send a command. Returns the answer if it is refused at once; otherwise it comes later.
 
         ``encoded``: the slots, hexadecimal; the operator's fields are written here.
         """
         asked_ns = time.monotonic_ns()
+        person = Person(operator, uid, reason)
         record = _decoded(encoded)
         refusal = self._refusal_of(record)
         if refusal:
             return _refusal(refusal)
         set_operator(record, operator, uid)
         if int(record["kind"][0]) == CommandKind.CANCEL_BY_ORDER_ID:
-            self._send(record)  # an unknown order causes no event, so there is nothing to wait for
-            return {"ok": True}
+            if self._cancels is None:
+                self._send(record)
+                return {"ok": True}
+            self._cancels.submit(record, reply)
+            return None
         name = self._name(record)
         if name in self._pending:
             return _refusal("a command with this key, or about this number, is under way")
         refused = self._door.pass_through([record])
         if refused is not None:
             return refusal_of(refused)
-        self._go(record, name, Pending(reply, asked_ns), operator, uid)
+        self._go(record, name, Pending(reply, asked_ns), person)
         return None
 
     def apply(
-        self, encoded: Sequence[str], operator: str, uid: int, reply: Reply
+        self, encoded: Sequence[str], operator: str, uid: int, reply: Reply, reason: str = ""
     ) -> dict[str, Any] | None:
         """Send a plan: all of its commands, or none when one of them cannot be.
 
         Returns the answer if nothing is sent; otherwise it comes when all have been carried out.
         """
         asked_ns = time.monotonic_ns()
+        person = Person(operator, uid, reason)
         records = [_decoded(each) for each in encoded]
         names: dict[str, Record] = {}
         for number, record in enumerate(records, start=1):
@@ -204,18 +220,19 @@ class Operators:
         plan = _Plan(set(names), reply)
         for name, record in names.items():
             set_operator(record, operator, uid)
-            self._go(record, name, Pending(plan.part(name), asked_ns), operator, uid)
+            self._go(record, name, Pending(plan.part(name), asked_ns), person)
         return None
 
-    def _go(self, record: Record, name: str, pending: Pending, operator: str, uid: int) -> None:
+    def _go(self, record: Record, name: str, pending: Pending, person: Person) -> None:
         self._pending[name] = pending
         log.info(
             "operator's command",
             extra={
                 "fields": {
                     "kind": CommandKind(int(record["kind"][0])).name,
-                    "operator": operator,
-                    "uid": uid,
+                    "operator": person.name,
+                    "uid": person.uid,
+                    "reason": person.reason,
                     "waits_as": name,
                 }
             },
@@ -250,9 +267,18 @@ class Operators:
             return f"instrument {int(record['instrument'][0])}"
         return f"session {int(record['session'][0])}"
 
+    def work(self) -> None:
+        """Answer what no event answers: called when released events have been read."""
+        if self._cancels is not None:
+            self._cancels.work()
+
     def learn(self, event: Any) -> None:
         """A released event of one of FOLLOWED, in order."""
         kind = int(event["kind"])
+        if kind == EventKind.CANCELED:
+            if self._cancels is not None:
+                self._cancels.learn(event)
+            return
         self._door.learn(event)
         if int(event["command_sequence"]) != self._command:
             self._command = int(event["command_sequence"])
@@ -350,6 +376,8 @@ class Operators:
 
     def abandon(self) -> None:
         """The core died: answer every waiting command that its outcome is unknown."""
+        if self._cancels is not None:
+            self._cancels.abandon()
         for pending in self._pending.values():
             pending.reply(
                 _refusal("the core restarted: repeat the command with the same --key to be sure")

@@ -26,10 +26,18 @@ class ControlProducer:
         self._waiting: deque[Record] = deque()
         self._timer_sent_at = -1
 
-    def send(self, record: Record) -> None:
-        """Queue a command (one or two slots) and write what fits."""
+    def send(self, record: Record) -> int:
+        """Queue a command (one or two slots) and write what fits.
+
+        Returns the position in the ring after it: ``consumed`` reaches it when it is taken.
+        """
         self._waiting.append(record)
         self.pump()
+        return self._producer.next_sequence + sum(len(each) for each in self._waiting)
+
+    def consumed(self) -> int:
+        """How many slots of the ring the matcher has taken."""
+        return self._producer.consumed()
 
     def pump(self) -> bool:
         """Write what fits. Returns whether nothing waits any more."""

@@ -36,6 +36,8 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     "clock", "accept_clock",
     "submit" (record: a command's one or two slots, hexadecimal), "apply" (records: of a plan),
     "key_make" (account, label, read_only), "key_list" (account or none), "key_revoke" (key_id).
+    operator: who asks, one of the configuration's operators; None: the Unix user at the other end.
+    reason: why, for the journal.
     """
 
     command: str
@@ -46,6 +48,8 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     label: str | None = None
     read_only: bool = False
     key_id: str | None = None
+    operator: str | None = None
+    reason: str | None = None
 
 
 def peer_uid(connection: socket.socket) -> int:

@@ -54,6 +54,11 @@ class EventFollower:
         self.next_sequence = next_sequence
         self.lapped_count = 0
 
+    def want(self, kind: EventKind, wanted: bool) -> None:
+        """Hand out events of ``kind`` from now on, or no more. Only where ``kinds`` was given."""
+        assert self._wanted is not None
+        self._wanted[kind] = wanted
+
     def behind(self) -> int:
         """How many released events have not been looked at."""
         # acquire: the events below the cursor are written before we read them

@@ -27,6 +27,7 @@ Niceness = Annotated[int, Meta(ge=0, le=19)]
 Port = Annotated[int, Meta(ge=0, le=65_535)]
 CpuNumbers = list[Annotated[int, Meta(ge=0, le=4_095)]]
 TimeOfDay = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\Z")]
+OPERATOR_PATTERN = r"^[A-Za-z0-9._-]{1,16}\Z"  # what a journaled command has room for
 # ranges of docs/matching.md, "Operators' commands"
 Limit = Annotated[int, Meta(ge=0, le=(1 << 31) - 1)]
 QuantityLimit = Annotated[int, Meta(ge=0, le=1 << 40)]
@@ -53,6 +54,7 @@ class ExchangeSection(Section, frozen=True, kw_only=True):
     accounts_file: Annotated[str, Meta(min_length=1)]
     instruments_file: Annotated[str, Meta(min_length=1)]
     sessions_file: Annotated[str, Meta(min_length=1)]
+    operators: list[Annotated[str, Meta(pattern=OPERATOR_PATTERN)]]
 
 
 class DaySection(Section, frozen=True, kw_only=True):

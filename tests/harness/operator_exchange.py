@@ -17,16 +17,19 @@ import msgspec
 import numpy as np
 
 from exchange.cli import main
+from exchange.control.cancels import Cancels
 from exchange.control.door import Door
 from exchange.control.key_requests import COMMANDS as KEY_COMMANDS
 from exchange.control.key_requests import ApiKeys
 from exchange.control.operators import FOLLOWED, DaemonNames, Operators
+from exchange.control.people import person_of
 from exchange.control.producer import ControlProducer
 from exchange.control.socket import Request
 from exchange.control.trading import TradingControl
 from exchange.core import pipeline
 from exchange.core.follower import EventFollower
 from exchange.core.region import RingCapacities, core_sections
+from exchange.errors import Refused
 from exchange.records import COMMAND, EVENT, EVENT_LAYOUT, KIND_OFFSET
 from exchange.runtime.configured import load_own
 from exchange.runtime.data_directory import archive_directory, load_capacity
@@ -119,7 +122,6 @@ class OperatorExchange:
         assert capacity is not None
         groups = [group.id for group in self.configuration.groups]
         self.door = Door(self.facts, capacity, groups)
-        self.operators = Operators(self.producer.send, DaemonNames(self.facts), self.door)
         self.keys = ApiKeys(
             self.producer.send, self.facts, settings.capacity.sessions, self.data_directory
         )
@@ -130,6 +132,8 @@ class OperatorExchange:
             facts.next_event,
             FOLLOWED,
         )
+        cancels = Cancels(self.producer, self.cursors, self.follower)
+        self.operators = Operators(self.producer.send, DaemonNames(self.facts), self.door, cancels)
         self.trading = TradingControl(self.configuration)
         self.trading.recovered(self.facts, self.producer)
         self.settle()
@@ -149,6 +153,7 @@ class OperatorExchange:
                     self.keys.learn(event)
             if self.now is not None:
                 self.trading.follow_schedule(self.producer, self.now)
+            self.operators.work()
             if self.producer.settled():
                 return
 
@@ -168,17 +173,26 @@ class OperatorExchange:
     def ask(self, data_directory: Path, request: Request) -> dict[str, Any]:
         """The control socket's part: in place of ``exchange.control.socket.ask``."""
         answers: list[dict[str, Any]] = []
+        try:
+            operators = self.configuration.settings.exchange.operators
+            person = person_of(request, TESTER, operators)
+        except Refused as refusal:
+            return {"ok": False, "error": str(refusal)}
         if request.command == "names":
             answer: dict[str, Any] | None = self.operators.names.answer()
         elif request.command == "configuration":
             answer = {"ok": True, "file": self.configuration.file}
         elif request.command == "apply" and request.records is not None:
-            answer = self.operators.apply(request.records, "tester", UID, answers.append)
+            answer = self.operators.apply(
+                request.records, *person[:2], answers.append, person.reason
+            )
         elif request.command in KEY_COMMANDS:
-            answer = self.keys.handle(request, TESTER, answers.append)
+            answer = self.keys.handle(request, person, answers.append)
         else:
             assert request.command == "submit" and request.record is not None
-            answer = self.operators.submit(request.record, "tester", UID, answers.append)
+            answer = self.operators.submit(
+                request.record, *person[:2], answers.append, person.reason
+            )
         if answer is None:
             self.settle()
             assert len(answers) == 1

@@ -230,11 +230,13 @@ def test_a_halt_for_some_seconds_ends_by_itself(exchange: OperatorExchange, run:
     assert run("instrument", "list")["instruments"][0]["state"] == "OPEN"
 
 
-def test_cancel_by_order_id(exchange: OperatorExchange, run: Run) -> None:
+def test_cancel_by_order_id(
+    exchange: OperatorExchange, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
     exchange.order(1, "b1", side=BUY, quantity=1, price=PRICE)
     order_id = int(exchange.events(EventKind.ACCEPTED)["order_id"][0])
     assert main(["cancel", str(order_id), "--data-dir", str(exchange.data_directory)]) == 0
-    exchange.settle()
+    assert capsys.readouterr().out == f"order {order_id} is cancelled: 1 units were open\n"
     assert len(exchange.events(EventKind.CANCELED)) == 1
     assert run("account", "show", "1001")["money"]["USD"]["frozen"] == "0"
 

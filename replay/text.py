@@ -34,6 +34,8 @@ PARAMETER_VALUES: dict[int, tuple[str, ...]] = {
     Parameter.BLOCKED: ("on",),
     Parameter.SESSION_RATE: ("orders_per_s", "burst"),
     Parameter.CANCEL_ON_DISCONNECT: ("on",),
+    Parameter.SHARES: ("on",),
+    Parameter.ORDERS_STOPPED: ("on",),
 }
 
 

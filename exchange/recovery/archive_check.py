@@ -100,7 +100,6 @@ class ArchiveCheck:
         self.segment_events = segment_events
         self.appended = 0
         self.rewritten = 0
-        self.compared = 0
         self._writer: ArchiveWriter | None = None
         self._newest: np.void | None = None
         self._looked = False
@@ -125,7 +124,6 @@ class ArchiveCheck:
                 kept = None if found is None else found.copy()
                 return DifferentEvent(sequence, part[at].copy(), kept)
             done += len(there)
-            self.compared += len(there)
         return None
 
     def take(self, first: int, events: np.ndarray) -> None:

@@ -229,8 +229,8 @@ def start_of_day(number: int, midnight: int) -> Record:
 
 
 def end_of_day() -> Record:
-    """END_OF_DAY."""
-    return _command(CommandKind.END_OF_DAY)
+    """END_OF_DAY: auctions that are on find their prices first."""
+    return _command(CommandKind.END_OF_DAY, quantity=1)
 
 
 def timer() -> Record:

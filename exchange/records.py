@@ -208,7 +208,8 @@ ADMIN_CONTINUATION = _layout(
     ],
 )
 # SESSION fits one slot: session id, token_0 = username (6 bytes, space-padded to 8),
-# quantity = account id.
+# quantity = account id. START_OF_DAY: price = day number, quantity = midnight (UTC ns). END_OF_DAY:
+# quantity = 1: auctions that are on find their prices first; 0 (older builds): they do not.
 
 _EVENT_COMMON: list[tuple[str, str, int]] = [
     ("sequence", "<i8", 0),

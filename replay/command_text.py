@@ -160,6 +160,10 @@ def _session(fields: dict[str, Any], command: Any, *_: Any) -> None:
     fields["account"] = int(command["quantity"])
 
 
+def _end_of_day(fields: dict[str, Any], command: Any, *_: Any) -> None:
+    fields["finds_prices"] = int(command["quantity"]) == 1
+
+
 def _start_of_day(fields: dict[str, Any], command: Any, *_: Any) -> None:
     fields["day_number"] = int(command["price"])
     fields["midnight_ns"] = int(command["quantity"])
@@ -263,6 +267,7 @@ _SPECIAL: dict[int, Callable[[dict[str, Any], Any, Any, Directory], None]] = {
     CommandKind.TIMER: _nothing_else,
     CommandKind.END_OF_DAY: _nothing_else,
     CommandKind.START_OF_DAY: _start_of_day,
+    CommandKind.END_OF_DAY: _end_of_day,
     CommandKind.INSTRUMENT: _instrument,
     CommandKind.SESSION: _session,
     CommandKind.CURRENCY: _currency,

@@ -1,18 +1,22 @@
 """A phase that was missed is held for a short time before the next, or named in the log.
 
 Before, a start after the open passed the opening auction over without a word, as did a wall clock
-that was set forward; and a clock that was set back reopened what was closed.
+that was set forward; and a clock that was set back reopened what was closed. A closing auction that
+a crash interrupted was cancelled without a price when the exchange was started after the roll.
 """
 
 from __future__ import annotations
 
 import datetime
 import zoneinfo
+from pathlib import Path
 
 import pytest
 
-from exchange.codes import InstrumentState
+from exchange.codes import EventKind, InstrumentState, Side, TradeReason
+from exchange.commands import set_state
 from exchange.control.schedule import GroupTimes, Schedule
+from tests.harness.operator_exchange import OperatorExchange, small_settings
 
 AUCTION, OPEN, CLOSED = InstrumentState.AUCTION, InstrumentState.OPEN, InstrumentState.CLOSED
 HALTED = InstrumentState.HALTED
@@ -152,3 +156,33 @@ def test_a_day_that_ends_before_its_close_is_named() -> None:
     world = World(OPEN, AUCTION, new_day=False)
     assert world.schedule.unfinished() == [(1, OPEN), (1, AUCTION)]
     assert World(CLOSED, HALTED, new_day=False).schedule.unfinished() == []
+
+
+def test_a_closing_auction_that_a_crash_interrupts_finds_its_price_after_the_roll(
+    tmp_path: Path,
+) -> None:
+    def settings(timezone: str) -> str:
+        return small_settings(
+            {"day": {"roll": "daily", "roll_time": "00:00:00", "timezone": timezone}}
+        )
+
+    exchange = OperatorExchange(tmp_path, settings("Etc/GMT+12"))
+    try:
+        exchange.producer.send(set_state(AUCTION, instrument=1))
+        exchange.settle()
+        exchange.order(1, "bid", side=Side.BUY, price=1_510_000, quantity=30)
+        exchange.order(2, "ask", side=Side.SELL, price=1_500_000, quantity=20)
+        # 26 hours further east it is a later date
+        exchange.config_file.write_text(settings("Etc/GMT-14"))
+        exchange.restart()
+        (price,) = exchange.events(EventKind.AUCTION)
+        (ended,) = exchange.events(EventKind.DAY_ENDED)
+        (trade,) = exchange.events(EventKind.TRADE)
+        cancelled = exchange.events(EventKind.CANCELED)
+        assert price["command_sequence"] == ended["command_sequence"]
+        assert int(price["quantity"]) == int(trade["quantity"]) == 20
+        assert int(trade["reason"]) == TradeReason.CLOSING_AUCTION
+        assert [int(event["quantity"]) for event in cancelled] == [10]
+        assert len(exchange.events(EventKind.DAY_STARTED)) == 2
+    finally:
+        exchange.stop()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from exchange.codes import CancelReason, EventKind, Parameter, Reject, SystemEvent
+from exchange.codes import CancelReason, EventKind, Parameter, Reject, SystemEvent, TradeReason
 from exchange.engine.book.tokens import forget_tokens
 from exchange.engine.control.parameters import set_instrument_parameter
 from exchange.engine.money.accounts import account_row
+from exchange.engine.orders.auction import is_crossed, uncross
 from exchange.engine.orders.breaker import breaker_clear
 from exchange.engine.orders.mass_cancel import ANY_SIDE, EVERY, Wanted, select_and_cancel
 from exchange.engine.state.control_events import (
@@ -38,6 +39,7 @@ from exchange.engine.state.rows import (
     set_session_messages,
     set_session_tokens,
 )
+from exchange.engine.state.trading_states import in_auction
 
 
 @engine_function
@@ -86,12 +88,29 @@ def _keep_last_prices(view: Any) -> None:
 
 
 @engine_function
-def end_of_day(view: Any) -> None:
-    """END_OF_DAY: every order is cancelled, the last prices become reference prices."""
+def _find_closing_prices(view: Any) -> None:
+    """Rule end-of-day-auction: no auction ends without its price."""
+    for instrument in range(1, get(view.scalars, MAX_INSTRUMENTS)):
+        if (
+            instrument_defined(view, instrument)
+            and in_auction(view, instrument * INSTRUMENT_WORDS)
+            and is_crossed(view, instrument)
+        ):
+            uncross(view, instrument, TradeReason.CLOSING_AUCTION)
+
+
+@engine_function
+def end_of_day(view: Any, finds_prices: int) -> None:
+    """END_OF_DAY: every order is cancelled, the last prices become reference prices.
+
+    ``finds_prices``: 1: auctions end with their price; 0 in the journals of older builds.
+    """
     scalars = view.scalars
     if get(scalars, DAY_OPEN) == 0:
         emit_control_rejected(view, 0, 0, Reject.DAY_NOT_OPEN)
         return
+    if finds_prices == 1:
+        _find_closing_prices(view)
     select_and_cancel(view, 0, Wanted(0, 0, ANY_SIDE, EVERY), CancelReason.TIMEOUT)
     _keep_last_prices(view)
     _tell_sessions(view, SystemEvent.END_OF_DAY)

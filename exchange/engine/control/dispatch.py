@@ -183,7 +183,7 @@ def apply_control(
     elif kind == CommandKind.START_OF_DAY:
         start_of_day(view, command_quantity(view, command_at), command_price(view, command_at))
     elif kind == CommandKind.END_OF_DAY:
-        end_of_day(view)
+        end_of_day(view, command_quantity(view, command_at))
     elif kind == CommandKind.INSTRUMENT and is_long:
         define_instrument(view, command_at, continuation_at)
     elif kind == CommandKind.SESSION:

@@ -188,6 +188,7 @@ FUNCTIONS = (
     "control.shares.count_shares",
     "money.positions.position_drop",
     "money.positions.drop_empty_positions",
+    "control.days._find_closing_prices",
 )
 ENGINE = FunctionTable(
     "engine", ARRAYS, {f"exchange.engine.{name}": slot for slot, name in enumerate(FUNCTIONS)}

@@ -200,6 +200,7 @@ class Script:
 
     def _end(self, slots: np.ndarray, words: list[str], keys: dict[str, str]) -> int:
         slots["kind"][0] = CommandKind.END_OF_DAY
+        slots["quantity"][0] = int(words[0] == "prices") if words else 0
         return 1
 
     def _kind(self, slots: np.ndarray, words: list[str], keys: dict[str, str]) -> int:

@@ -224,4 +224,52 @@ CASES: dict[str, str] = {
         > state OPEN
         STATE_CHANGED OPEN COMMAND
     """,
+    "the day ends in an auction: it finds its price first": """
+        > state AUCTION instrument=1
+        STATE_CHANGED instrument=1 AUCTION COMMAND
+        > 1 enter a B 30 @ 51
+        ACCEPTED 1#2 a B 30@51 L=30/1
+        > 2 enter b S 20 @ 50
+        ACCEPTED 2#2 b S 20@50 L=20/1
+        > end prices
+        AUCTION instrument=1 20@50 left=10
+        TRADE 1#3 a B 20@50 CLOSING_AUCTION left=10 with 2#3 b S
+        LEVEL instrument=1 S 0@50 L=0/0
+        LEVEL instrument=1 B 0@51 L=10/1
+        CANCELED 1#4 a B 10@51 TIMEOUT L=0/0
+        PARAMETER_SET instrument=1 REFERENCE_PRICE 50,0,0
+        SYSTEM 1#5 1700000000000000000@20260102 END_OF_DAY
+        SYSTEM 2#4 1700000000000000000@20260102 END_OF_DAY
+        DAY_ENDED 1700000000000000000@20260102
+    """,
+    "the day ends in an auction as older builds ended it": """
+        > state AUCTION instrument=1
+        STATE_CHANGED instrument=1 AUCTION COMMAND
+        > 1 enter a B 30 @ 51
+        ACCEPTED 1#2 a B 30@51 L=30/1
+        > 2 enter b S 20 @ 50
+        ACCEPTED 2#2 b S 20@50 L=20/1
+        > end
+        CANCELED 1#3 a B 30@51 TIMEOUT L=0/0
+        CANCELED 2#3 b S 20@50 TIMEOUT L=0/0
+        SYSTEM 1#4 1700000000000000000@20260102 END_OF_DAY
+        SYSTEM 2#4 1700000000000000000@20260102 END_OF_DAY
+        DAY_ENDED 1700000000000000000@20260102
+    """,
+    "the day ends in an auction of a market that is halted: nothing trades": """
+        > state AUCTION instrument=1
+        STATE_CHANGED instrument=1 AUCTION COMMAND
+        > 1 enter a B 30 @ 51
+        ACCEPTED 1#2 a B 30@51 L=30/1
+        > 2 enter b S 20 @ 50
+        ACCEPTED 2#2 b S 20@50 L=20/1
+        > state HALTED
+        STATE_CHANGED HALTED COMMAND
+        > end prices
+        CANCELED 1#3 a B 30@51 TIMEOUT L=0/0
+        CANCELED 2#3 b S 20@50 TIMEOUT L=0/0
+        SYSTEM 1#4 1700000000000000000@20260102 END_OF_DAY
+        SYSTEM 2#4 1700000000000000000@20260102 END_OF_DAY
+        DAY_ENDED 1700000000000000000@20260102
+    """,
 }

@@ -140,6 +140,7 @@ class Generator:
     def _night(self, profile: Profile) -> np.ndarray:
         """End of day, commands that come too late, new fees, the next morning."""
         end = day_command(CommandKind.END_OF_DAY, self.now_ns, 0)
+        end["quantity"] = self.random.integers(2)  # whether auctions find their prices first
         first = self.next_sequence
         self.next_sequence += 1
         late = self._chunk(profile, 100)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from exchange.codes import CancelReason, EventKind, Parameter, Reject, SystemEvent
+from exchange.codes import CancelReason, EventKind, Parameter, Reject, SystemEvent, TradeReason
 from tests.model.naive.book import Book
 from tests.model.naive.command import Command, Continuation
 from tests.model.naive.data import Bucket, Instrument, Session
@@ -124,6 +124,10 @@ class Definitions(Market):
         if not self.day_open:
             self.refuse_control(command, Reject.DAY_NOT_OPEN)
             return
+        if command.quantity == 1:
+            for number in sorted(self.instruments):
+                if self.in_auction(number) and self.is_crossed(number):
+                    self.uncross(number, TradeReason.CLOSING_AUCTION)
         self.cancel_orders(list(self.live_by_id.values()), CancelReason.TIMEOUT)
         for number, instrument in sorted(self.instruments.items()):
             if instrument.last_price and instrument.last_price != instrument.reference_price:

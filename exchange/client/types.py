@@ -51,7 +51,8 @@ class NewOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
     """An order as it stands. ``status``: new, partial_filled, filled, cancelled, rejected,
-    pending_review, waiting, replaced or expired."""
+    pending_review, waiting, replaced or expired. quantity = filled + remaining + prevented +
+    cancelled quantity; ``chain_filled_quantity``: with what the orders it replaces had filled."""
 
     order_id: int
     symbol: str
@@ -71,6 +72,9 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     display_quantity: int | None = None
     minimum_quantity: int | None = None
     post_only: bool = False
+    prevented_quantity: int = 0  # taken away by self-trade prevention
+    cancelled_quantity: int = 0
+    chain_filled_quantity: int = 0
     filled_value: int = 0  # sum of price x quantity
     reject_code: int | None = None
     reject_reason: str | None = None

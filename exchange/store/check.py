@@ -61,6 +61,27 @@ BATCH_EVENTS = 32_768
 LIMIT = 20
 
 
+# the orders whose rows contradict themselves or the trades, by what is wrong with them
+_ARITHMETIC = {
+    "something is left of it although it is closed, or cancelled although it is live": (
+        "SELECT id FROM orders WHERE {kept} AND "
+        "CASE WHEN status IN ('new', 'partial_filled', 'waiting', 'pending_review') "
+        "THEN cancelled_quantity ELSE remaining_quantity END <> 0"
+    ),
+    "more is filled, left and prevented than was asked for": (
+        # a rejected order says what was asked for, whatever that was
+        "SELECT id FROM orders WHERE {kept} AND status <> 'rejected' "
+        "AND (cancelled_quantity < 0 OR prevented_quantity < 0)"
+    ),
+    "filled_quantity is not what its trades say": (
+        "SELECT id FROM orders LEFT JOIN (SELECT order_id, sum(quantity) AS traded FROM ("
+        "SELECT buy_order_id AS order_id, quantity FROM trades UNION ALL "
+        "SELECT sell_order_id, quantity FROM trades) AS sides GROUP BY order_id) AS fills "
+        "ON fills.order_id = id WHERE {kept} AND filled_quantity <> coalesce(traded, 0)"
+    ),
+}
+
+
 class Result(NamedTuple):
     """The findings of a check. ``differences``: none when all is well, LIMIT at most."""
 
@@ -234,6 +255,17 @@ class Checker:
             assert row is not None
             if row[0] != count:
                 self._said.append(f"{table}: {row[0]:,} rows, the archive says {count:,}")
+        self._add_up()
+
+    def _add_up(self) -> None:
+        """Every order's quantities add up, and its fills are those in ``trades``, each once."""
+        kept = "true"
+        if self._kept_from_ns:
+            kept = f"created_at >= '{timestamp_text(self._kept_from_ns)}'"
+        for what, query in _ARITHMETIC.items():
+            limited = f"{query.format(kept=kept)} ORDER BY id LIMIT {LIMIT - len(self._said)}"
+            found = self._connection.execute(limited.encode()).fetchall()
+            self._said += [f"orders: id {order_id}: {what}" for (order_id,) in found]
 
 
 def _between(column: str, times_ns: np.ndarray) -> str:

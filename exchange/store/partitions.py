@@ -110,7 +110,7 @@ def create(connection: psycopg.Connection, schema: str, partition: Partition) ->
     connection.execute(
         sql.SQL(
             "CREATE TABLE IF NOT EXISTS {schema}.{child} "
-            "(LIKE {schema}.{parent} INCLUDING DEFAULTS INCLUDING CONSTRAINTS) "
+            "(LIKE {schema}.{parent} INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING GENERATED) "
             "WITH (fillfactor = {fill})"
         ).format(**names)
     )

@@ -14,11 +14,13 @@ import asyncio
 import os
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import numpy as np
 from order_entry_core import Core, text_word
 
 from exchange.access.session_name import api_username
+from exchange.api.orders.client_ids import ClientOrderIds
 from exchange.api.orders.gateway import OrderGateway
 from exchange.codes import CommandKind
 from exchange.core import pipeline
@@ -65,6 +67,7 @@ class ApiCore(Core):
         self.stopped = False
         self.batch = 0  # events given to the models at a time; 0: all there are
         self._given = 0
+        self.client_order_ids: Path | None = None  # the file, for what begins after it is set
         self.outcome_ns = np.zeros(HISTOGRAM_WORDS, np.int64)
         self.gateway = self._make_gateway(timeout_s)
         self.deliver()
@@ -79,6 +82,7 @@ class ApiCore(Core):
             self.accounts,
             outcome_timeout_s=timeout_s,
             outcome_ns=self.outcome_ns,
+            client_order_ids=ClientOrderIds(self.client_order_ids),
         )
 
     def restart_gateway(self, timeout_s: float = 60.0) -> None:

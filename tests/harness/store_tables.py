@@ -231,6 +231,7 @@ class Expected:
                     "filled_quantity": order.filled,
                     "filled_value": order.filled_value,
                     "remaining_quantity": order.open,
+                    "prevented_quantity": order.prevented,
                     "status": order.status.name.lower(),
                     "time_in_force": order.time_in_force,
                     "client_order_id": text_of(order.token),

@@ -245,14 +245,10 @@ def check_orders(seen: Seen) -> None:
         if order.replaces is not None:
             before = by_id[order.replaces]
             assert before.status == "replaced" and before.replaced_by == order.order_id
-            filled[order.order_id][0] += before.filled_quantity
-            filled[order.order_id][1] += before.filled_value
         assert [order.filled_quantity, order.filled_value] == filled[order.order_id]
-        if order.is_open:
-            # self-trade prevention, which would make it less, is off
-            assert order.remaining_quantity == order.quantity - order.filled_quantity
-        else:
-            assert order.remaining_quantity == 0
+        parts = order.filled_quantity, order.remaining_quantity, order.prevented_quantity
+        assert order.quantity == sum(parts) + order.cancelled_quantity
+        assert not (order.cancelled_quantity if order.is_open else order.remaining_quantity)
         assert (order.status == "filled") == (order.filled_at is not None)
         assert (order.status in ("cancelled", "expired")) == (order.cancelled_at is not None)
 

@@ -1,6 +1,7 @@
 """From requests to commands and from events to outcomes: the API as a producer of orders.
 
 terms.py        the JSON bodies of orders, checked
+client_ids.py   the texts of long client order ids, over restarts
 amendments.py   what an amendment asks for, checked before it is sent
 records.py      the COMMAND records of clients' orders
 gateway.py      writes them into the API's ingress ring

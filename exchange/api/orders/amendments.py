@@ -16,7 +16,8 @@ from exchange.api.orders.errors import change_refused
 from exchange.api.orders.json import STATUS_REJECTED
 from exchange.api.orders.records import replace_command
 from exchange.api.orders.terms import SIDES, TYPES, Amendment, NewOrder, invalid
-from exchange.codes import OrderType, Reject
+from exchange.codes import CancelReason, OrderType, Reject
+from exchange.read_model.accounts.order_status import OrderStatus
 
 if TYPE_CHECKING:
     from exchange.read_model.accounts.types import Order
@@ -53,7 +54,7 @@ def new_terms(order: Order, asked: Amendment) -> NewTerms:
         raise invalid("price", "a market or stop order has none")
     if stop_price is not None and not now.stop_price:
         raise invalid("stop_price", "only a stop or stop_limit order has one")
-    new_open = now.open if quantity is None else max(quantity - order.filled, 0)
+    new_open = now.open if quantity is None else max(quantity - order.filled - order.prevented, 0)
     return NewTerms(new_open, price or now.price, stop_price or now.stop_price)
 
 
@@ -97,6 +98,28 @@ def check(terms: NewTerms, order: Order, instrument: Instrument, describe: Descr
             refuse(no_tick, f"{name} must be a multiple of {instrument.tick}")
         if not instrument.minimum_price <= value <= instrument.maximum_price:
             refuse(out_of_range, f"{name} must be {limits}")
+
+
+def is_made_by(successor: Order, order: Order, asked: Amendment) -> bool:
+    """Whether the replacement ``successor`` of ``order`` is what ``asked`` has made of it."""
+    if asked.quantity is not None:
+        wanted = asked.quantity - order.filled - order.prevented
+        if successor.quantity != wanted and not _was_lowered(successor, wanted):
+            return False
+    now, then = current_terms(successor), current_terms(order)
+    return now.price == (asked.price or then.price) and now.stop_price == (
+        asked.stop_price or then.stop_price
+    )
+
+
+def is_ended_by(order: Order, asked: Amendment) -> bool:
+    """Whether ``asked`` is to leave nothing of an order of which its owner has left nothing."""
+    return (
+        order.status == OrderStatus.CANCELLED
+        and order.reason == CancelReason.USER
+        and asked.quantity is not None
+        and asked.quantity <= order.filled + order.prevented
+    )
 
 
 def _was_lowered(found: Order, quantity: int) -> bool:

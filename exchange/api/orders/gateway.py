@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +24,7 @@ from exchange.access.session_name import api_username
 from exchange.api.access.rate_limit import too_many
 from exchange.api.errors import ApiError, ErrorCode
 from exchange.api.orders import amendments
+from exchange.api.orders.client_ids import ClientOrderIds
 from exchange.api.orders.errors import (
     client_order_id_used,
     order_closed,
@@ -44,7 +44,6 @@ from exchange.api.orders.terms import (
     MAXIMUM_ORDER_ID,
     Amendment,
     NewOrder,
-    client_order_id_of,
     random_token,
     token_of,
 )
@@ -64,8 +63,15 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, Any]
 OUTCOME_TIMEOUT_S = 10.0
-REMEMBERED_IDS = 65_536  # client order ids that are longer than a token
+# How long a client order id of the day before still names its order: longer than any request is
+# accepted after it was signed, and than clients try again.
+ID_OUTLIVES_DAY_NS = 60_000_000_000
 _COMMANDS = int(Counter.API_COMMANDS) * COUNTER_STRIDE
+
+
+def _executed(order: Order) -> int:
+    """What the matcher counts as executed: by the order and by those that it replaces."""
+    return order.filled_before + order.filled
 
 
 class OrderGateway:
@@ -87,6 +93,7 @@ class OrderGateway:
         *,
         outcome_timeout_s: float = OUTCOME_TIMEOUT_S,
         outcome_ns: Array | None = None,
+        client_order_ids: ClientOrderIds | None = None,
         commands: TokenBuckets | None = None,
         clock_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
@@ -108,7 +115,7 @@ class OrderGateway:
             outcome_ns=outcome_ns,
         )
         self._sessions: dict[int, int] = {}  # account: its API session
-        self._long_ids: OrderedDict[bytes, str] = OrderedDict()
+        self._client_order_ids = client_order_ids or ClientOrderIds()
         self._flushing = False
         self._closed = False
 
@@ -124,6 +131,7 @@ class OrderGateway:
     def close(self) -> None:
         """The stage ends: take no more commands, answer all waiters."""
         self._closed = True
+        self._client_order_ids.close()
         self._outcomes.close()
 
     # --- what clients ask for ---------------------------------------------------------------------
@@ -152,12 +160,13 @@ class OrderGateway:
         """Enter without waiting; the client order id (None: the client gave none).
 
         The outcome is an event of the account. Raises ApiError as ``enter_or_find``, and
-        CLIENT_ORDER_ID_USED for an id that was used today, whatever its terms.
+        CLIENT_ORDER_ID_USED for an id that was used today (or just before the day's roll), whatever
+        its terms.
         """
         if order.client_order_id is not None:
             token = token_of(order.client_order_id)
             session = self._session(account)
-            found = self._accounts.order_by_token(session, token)
+            found = self._order_with(session, token)
             if found is not None or self._outcomes.entering(session, token) is not None:
                 description = None if found is None else self.describe(found)
                 raise client_order_id_used(order.client_order_id, description)
@@ -174,9 +183,12 @@ class OrderGateway:
         """The order with its new terms: the same one when only its quantity was lowered.
 
         Otherwise it is a new order (``replaces``) at the end of its level's queue, with the same
-        client order id. A quantity of what is filled or less cancels the rest. Raises ApiError; the
-        order is then as it was.
+        client order id. A quantity of what is filled or less cancels the rest. The same amendment
+        again is answered as the first. Raises ApiError; the order is then as it was.
         """
+        before = self._amended_before(account, order_id, asked)
+        if before is not None:
+            return before
         sent = self._amend(account, order_id, asked)
         if sent is None:
             return self.live_order(account, order_id)
@@ -212,10 +224,17 @@ class OrderGateway:
         return order
 
     def own_order_by_client_id(self, account: int, client_order_id: str) -> Order | None:
-        """The account's order of today with this client order id. Raises ApiError."""
+        """The account's newest order with this client order id, of today or of the day before.
+
+        After amendments that is the one that lives. Raises ApiError.
+        """
         token = token_of(client_order_id)
-        self._remember(client_order_id, token)
-        return self._accounts.order_by_token(self._session(account), token)
+        session = self._session(account)
+        found = self._accounts.order_by_token(session, token)
+        found = found or self._accounts.order_by_token(session, token, days_ago=1)
+        if found is not None:
+            self._client_order_ids.remember(client_order_id, token)
+        return found
 
     def describe(self, order: Order) -> dict[str, Any]:
         """An order as JSON (see json.py)."""
@@ -225,8 +244,7 @@ class OrderGateway:
 
     def client_order_id(self, token: bytes) -> str | None:
         """The client's own text of a token, as far as it is remembered."""
-        known = self._long_ids.get(token) if token[:1] == b"~" else None
-        return client_order_id_of(token) if known is None else known
+        return self._client_order_ids.text(token)
 
     # --- commands ---------------------------------------------------------------------------------
 
@@ -249,11 +267,34 @@ class OrderGateway:
             )
         return instrument
 
-    def _remember(self, client_order_id: str, token: bytes) -> None:
-        if token[:1] == b"~":
-            self._long_ids[token] = client_order_id
-            if len(self._long_ids) > REMEMBERED_IDS:
-                self._long_ids.popitem(last=False)
+    def _order_with(self, session: int, token: bytes) -> Order | None:
+        """The order that a client order id stands for now.
+
+        For a while after the day's roll that is also an order of the day before: a request that was
+        sent before the roll and is sent again after it must not buy twice.
+        """
+        found = self._accounts.order_by_token(session, token)
+        since_ns = time.time_ns() - self._accounts.day_started_ns
+        if found is None and since_ns < ID_OUTLIVES_DAY_NS:
+            found = self._accounts.order_by_token(session, token, days_ago=1)
+        return found
+
+    def _newest(self, order: Order) -> Order:
+        """The order that lives now, or lived last, in the place of ``order``."""
+        while order.replaced_by:
+            successor = self._accounts.order(order.replaced_by)
+            if successor is None:
+                break
+            order = successor
+        return order
+
+    def _amended_before(self, account: int, order_id: int, asked: Amendment) -> Order | None:
+        """The outcome of the same amendment, if it has been carried out already."""
+        order = self.own_order(account, order_id)
+        successor = self._accounts.order(order.replaced_by) if order.replaced_by else None
+        if successor is not None and amendments.is_made_by(successor, order, asked):
+            return self._newest(successor)
+        return order if amendments.is_ended_by(order, asked) else None
 
     def _enter(
         self, account: int, order: NewOrder
@@ -271,8 +312,8 @@ class OrderGateway:
                 if sent.terms != order:
                     raise client_order_id_used(order.client_order_id, None)
                 return sent, None, False
-            self._remember(order.client_order_id, token)
-            found = self._accounts.order_by_token(session, token)
+            self._client_order_ids.remember(order.client_order_id, token)
+            found = self._order_with(session, token)
             if found is not None:
                 self._require_same(found, order)
                 return None, found, False
@@ -286,7 +327,7 @@ class OrderGateway:
         sent = SentCommand(CommandKind.CANCEL_BY_ORDER_ID, account, order.session)
         sent.order_id, sent.remaining = order.order_id, open_quantity
         # the total counts what the replaced orders have executed, here and in the matcher
-        total = order.filled + open_quantity if open_quantity else 0
+        total = _executed(order) + open_quantity if open_quantity else 0
         session = self._session(account)
         self._send(sent, cancel_command(self._clock_ns(), session, order.order_id, total))
         return sent
@@ -314,7 +355,7 @@ class OrderGateway:
                 "replace it; here it can be cancelled and its quantity lowered",
                 data=self.describe(order),
             )
-        total = order.filled + terms.open
+        total = _executed(order) + terms.open
         record = amendments.replacement_of(self._clock_ns(), session, order, terms, total)
         sent = SentCommand(CommandKind.REPLACE_BY_ORDER_ID, account, session)
         sent.order_id, sent.filled_most = order.order_id, total
@@ -344,10 +385,18 @@ class OrderGateway:
         return order
 
     def _require_same(self, found: Order, asked: NewOrder) -> None:
-        """Raises ApiError when ``found`` was made from other terms than ``asked``."""
+        """Raises ApiError when ``found`` was made from other terms than ``asked``.
+
+        ``found`` may have been amended since: then what it was at first counts.
+        """
         instrument = self._market.instruments.get(found.instrument)
-        if not amendments.is_same(found, "" if instrument is None else instrument.symbol, asked):
-            raise client_order_id_used(asked.client_order_id or "", self.describe(found))
+        symbol = "" if instrument is None else instrument.symbol
+        one: Order | None = found
+        while one is not None and one.token == found.token:
+            if amendments.is_same(one, symbol, asked):
+                return
+            one = self._accounts.order(one.replaces) if one.replaces else None
+        raise client_order_id_used(asked.client_order_id or "", self.describe(found))
 
     # --- the ring ---------------------------------------------------------------------------------
 

@@ -209,7 +209,7 @@ class OrderOutcomes:
                 self._known(command, sent, Outcome(order_id))
         elif event.remaining == 0:
             order = self._accounts.order(order_id)
-            if order is not None and order.filled >= sent.filled_most:
+            if order is not None and order.filled_before + order.filled >= sent.filled_most:
                 self._known(command, sent, Outcome(order_id))  # it was to have no more than that
             else:
                 error = ApiError(ErrorCode.ORDER_CLOSED, "the order was cancelled meanwhile")

@@ -117,8 +117,11 @@ class KlinesQuery(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
 
 
 class OrderAnswer(Struct, kw_only=True, forbid_unknown_fields=True):
-    """An order. `quantity` is what its owner last asked for in all, `filled_quantity` included;
-    `filled_value` the sum of price x quantity of its fills. `time_in_force`: null when rejected."""
+    """An order, with its own fills. `quantity`, what its owner last asked for in all, is the sum of
+    `filled_quantity`, `remaining_quantity`, `prevented_quantity` (taken away by self-trade
+    prevention) and `cancelled_quantity` (all else that will not trade). `chain_filled_quantity`:
+    with what the orders that it replaces had filled. `filled_value`: the sum of price x quantity of
+    its fills. `time_in_force`: null when rejected."""
 
     order_id: OrderId
     client_order_id: str | None
@@ -135,6 +138,9 @@ class OrderAnswer(Struct, kw_only=True, forbid_unknown_fields=True):
     post_only: bool
     filled_quantity: Count
     remaining_quantity: Count
+    prevented_quantity: Count
+    cancelled_quantity: Count
+    chain_filled_quantity: Count
     filled_value: Value
     status: StatusName
     reject_code: Count | None

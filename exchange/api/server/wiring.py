@@ -16,6 +16,8 @@ from exchange.api.access.rate_limit import RateLimits, TokenBuckets
 from exchange.api.base.event_pump import EventPump
 from exchange.api.base.health import HealthWatch
 from exchange.api.base.service import ApiService, Counters
+from exchange.api.orders.client_ids import FILE as CLIENT_ORDER_IDS_FILE
+from exchange.api.orders.client_ids import ClientOrderIds
 from exchange.api.orders.gateway import OrderGateway
 from exchange.api.server.connections import ConnectionLimits
 from exchange.api.websocket.hub import Hub
@@ -98,6 +100,7 @@ def _make_gateway(stage: ServiceStage, market: MarketModel, accounts: AccountMod
         outcome_timeout_s=stage.settings.api.outcome_timeout_ms / MILLISECONDS_PER_SECOND,
         outcome_ns=stage.arrays["histograms"][first : first + HISTOGRAM_WORDS],
         commands=_command_buckets(stage.settings.risk),
+        client_order_ids=ClientOrderIds(stage.data_directory / CLIENT_ORDER_IDS_FILE),
     )
 
 

@@ -171,9 +171,11 @@ def _undone(step: Step, after: Order) -> Order:
         return msgspec.structs.replace(before, status=_live_status(before))
     if kind in (EventKind.CANCELED, EventKind.SELF_TRADE_PREVENTED, EventKind.REMOVED):
         # a reduction lowers what is wanted in all; a cancel to nothing and a decrement do not
+        prevented = step.quantity if kind == EventKind.SELF_TRADE_PREVENTED else 0
         return msgspec.structs.replace(
             after,
             open=after.open + step.quantity,
+            prevented=after.prevented - prevented,
             quantity=after.quantity + (step.quantity if _lowers(step) else 0),
             status=_status_of_resting(step, after),
         )
@@ -197,11 +199,10 @@ def _as_after(step: Step, order: Order) -> Order:
             order, reason=0, updated_ns=updated_ns, filled_ns=0, cancelled_ns=0, replaced_by=0
         )
     if kind in (EventKind.ACCEPTED, EventKind.REPLACED):
-        open_quantity = step.quantity
-        quantity = order.filled + open_quantity
+        open_quantity = quantity = step.quantity
     elif _lowers(step):
         open_quantity = step.remaining
-        quantity = order.filled + open_quantity
+        quantity = order.filled + order.prevented + open_quantity
     elif not (kind == EventKind.TRADE and step.is_aggressor):
         open_quantity = step.remaining
     order = msgspec.structs.replace(order, open=open_quantity, quantity=quantity, side=step.side)

@@ -89,6 +89,7 @@ HEADER_DIRTY_ACCOUNTS_COUNT = 41
 HEADER_DIRTY_POSITIONS_COUNT = 42
 HEADER_ORDERS_EVICTED = 43
 HEADER_HOLDERS = 44  # accounts of which at least one order is kept
+HEADER_DAY_STARTED_NS = 46  # timestamp of the last DAY_STARTED, 0 before the first
 HEADER_VICTIM = 45  # address of the account whose closed orders made room last
 QUEUE_NEWEST = 1  # a queue is named by the word of its oldest; the word after it names its newest
 
@@ -192,10 +193,11 @@ ORDER_LINKS = 5  # in the account's list: older (low half), newer (high half)
 ORDER_POSITION = 6  # address; 0: it was rejected
 ORDER_UPDATED_NS = 7
 ORDER_NEWEST_FILL = 8  # fill number
-ORDER_VALUE = 9  # sum of price x quantity of its fills, below VALUE_CARRY
-ORDER_OPEN_LINKS = 10  # in the account's open list, as above
+ORDER_VALUE = 9  # sum of price x quantity of its fills, at most 2^56
+ORDER_OPEN_LINKS = 10  # in the account's open list, as above, while it lives
+ORDER_NEXT_CLOSED = 10  # ... and then: address of the order that closed next
 ORDER_CHAINS = 11  # next in the chain of the order index (low), of the token index (high)
-ORDER_NEXT_CLOSED = 12  # address of the order that closed next
+ORDER_PREVENTED = 12  # what self-trade prevention has taken away
 ORDER_QUANTITY = 13
 ORDER_OWNER = 14  # account (low half), session (16 bits), day (15 bits)
 ORDER_ACCOUNT = part(ORDER_OWNER, 0, 32)
@@ -212,10 +214,7 @@ ORDER_STOP_PRICE = 19
 ORDER_DISPLAY_QUANTITY = 20
 ORDER_REPLACES = 21
 ORDER_REPLACED_BY = 22
-ORDER_VALUE_HIGH = 23  # in units of VALUE_CARRY
-
-VALUE_CARRY_BITS = 61
-VALUE_CARRY = 1 << VALUE_CARRY_BITS  # one fill adds at most 2^56
+ORDER_FILLED_BEFORE = 23  # what the orders in whose place it came have filled, all of the chain
 
 # --- trades: both fills of one TRADE --------------------------------------------------------------
 # A fill's number is 2 x (number of the trade) + role + 1; it is there while its trade is in the
@@ -258,5 +257,5 @@ for _fields in (
 assert not (FLAG_DIRTY | FLAG_HELD | FLAG_WAITING) & (
     sum(each.mask << each.shift for each in (ORDER_STATUS, ORDER_REASON, ORDER_INSTRUMENT))
 )
-assert ORDER_REPLACED_BY < ORDER_WORDS and POSITION_DIRTY < POSITION_WORDS
+assert ORDER_FILLED_BEFORE < ORDER_WORDS and POSITION_DIRTY < POSITION_WORDS
 assert TRADE_FILLS + 2 * FILL_WORDS <= TRADE_WORDS

@@ -13,7 +13,7 @@ from exchange.read_model.accounts import layout
 from exchange.read_model.accounts.kernel.find import rebuild_indexes
 from exchange.read_model.accounts.types import AccountModelCapacity, Dirty
 
-FORMAT = 3  # of the memory; raised with every change of what a word means
+FORMAT = 4  # of the memory; raised with every change of what a word means
 _WORDS_MAXIMUM = 1 << 31  # addresses share a word in pairs
 _LINE_WORDS = 8  # of a cache line
 _CURRENCY_BITS = 16  # of a changed balance's name: account and currency in one number

@@ -282,13 +282,21 @@ class AccountModel:
         at = order_address(self._memory, order_id)
         return order_at(self._memory, at) if at else None
 
-    def order_by_token(self, session: int, token: bytes) -> Order | None:
-        """The newest order of the current trading day with this token, from this session."""
+    @property
+    def day_started_ns(self) -> int:
+        """When the current trading day started (UTC); 0 before the first."""
+        return self._header(layout.HEADER_DAY_STARTED_NS)
+
+    def order_by_token(self, session: int, token: bytes, *, days_ago: int = 0) -> Order | None:
+        """The newest order with this token, from this session, of the current trading day.
+
+        ``days_ago`` 1: of the trading day before it.
+        """
         if len(token) != TOKEN_BYTES or not 0 < session < self.capacity.sessions:
             return None
         token_0 = int.from_bytes(token[:_TOKEN_HEAD_BYTES], "little", signed=True)
         token_1 = int.from_bytes(token[_TOKEN_HEAD_BYTES:], "little")
-        at = find_token(self._memory, session, token_0, token_1)
+        at = find_token(self._memory, session, token_0, token_1, days_ago)
         return order_at(self._memory, at) if at else None
 
     def orders(

@@ -25,7 +25,6 @@ def order_at(memory: np.ndarray, address: int) -> Order:
     order_type = layout.ORDER_TYPE.of(row)
     updated_ns = row[layout.ORDER_UPDATED_NS]
     priceless = order_type in _PRICELESS and status is not OrderStatus.REJECTED
-    value_high = row[layout.ORDER_VALUE_HIGH] << layout.VALUE_CARRY_BITS
     return Order(
         order_id=row[layout.ORDER_ID],
         account=layout.ORDER_ACCOUNT.of(row),
@@ -44,7 +43,9 @@ def order_at(memory: np.ndarray, address: int) -> Order:
         quantity=row[layout.ORDER_QUANTITY],
         open=row[layout.ORDER_OPEN],
         filled=row[layout.ORDER_FILLED],
-        filled_value=row[layout.ORDER_VALUE] + value_high,
+        filled_before=row[layout.ORDER_FILLED_BEFORE],
+        prevented=row[layout.ORDER_PREVENTED],
+        filled_value=row[layout.ORDER_VALUE],
         status=status,
         reason=layout.ORDER_REASON.of(row),
         created_ns=row[layout.ORDER_CREATED_NS],

@@ -9,16 +9,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from exchange.read_model.accounts.layout import VALUE_CARRY_BITS
 from ringbuffer.jit import JIT_DISABLED
 
-# `value_high`: of the rare sums of price x quantity that leave 61 bits, the part above them:
-# the value is `filled_value` + `value_high` x 2^VALUE_HIGH_BITS
-VALUE_HIGH_BITS = VALUE_CARRY_BITS
 _ORDER_WORDS = (
     "order_id", "account", "session", "instrument", "side", "order_type", "time_in_force",
     "minimum_quantity", "display", "price", "stop_price", "display_quantity", "quantity", "open",
-    "filled", "filled_value", "value_high", "status", "reason", "created_ns", "updated_ns",
+    "filled", "filled_before", "prevented", "filled_value", "status", "reason", "created_ns",
+    "updated_ns",
     "filled_ns", "cancelled_ns", "replaces", "replaced_by",
 )  # fmt: skip
 _BALANCE_WORDS = (

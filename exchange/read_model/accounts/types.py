@@ -36,11 +36,13 @@ class AccountModelCapacity(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Order(msgspec.Struct, frozen=True):
-    """An order. What a replacement inherits (``filled``, ``filled_value``) is counted in it.
+    """An order, with its own fills only. quantity = filled + open + prevented + cancelled.
 
     ``order_type``, ``side``: codes.OrderType and codes.Side; of a rejected order any byte.
-    ``quantity``: in total, as its owner last asked for: a replacement's is that of the whole chain,
-    a reduction lowers it, a cancel to nothing does not. ``price``: 0 for MARKET and STOP.
+    ``quantity``: in total, as its owner last asked for: a reduction lowers it, a cancel to nothing
+    does not; a replacement's is what it had open at first. ``filled_before``: what the orders that
+    it replaces had filled, all of the chain. ``prevented``: what self-trade prevention took away.
+    ``price``: 0 for MARKET and STOP.
     ``filled_value``: sum of price x quantity. ``reason``: a codes.Reject when rejected, a
     codes.CancelReason when cancelled or expired, else 0. ``replaces``, ``replaced_by``: order id
     or 0. Times that have not come are 0.
@@ -62,6 +64,8 @@ class Order(msgspec.Struct, frozen=True):
     quantity: int
     open: int
     filled: int
+    filled_before: int
+    prevented: int
     filled_value: int
     status: OrderStatus
     reason: int
@@ -71,6 +75,11 @@ class Order(msgspec.Struct, frozen=True):
     cancelled_ns: int
     replaces: int
     replaced_by: int
+
+    @property
+    def cancelled(self) -> int:
+        """What will not trade any more: it was cancelled, rejected, or goes on elsewhere."""
+        return self.quantity - self.filled - self.open - self.prevented
 
 
 class Fill(msgspec.Struct, frozen=True):

@@ -192,6 +192,7 @@ ORDERS = _table(
     filled_quantity="int8",
     filled_value="int8",
     remaining_quantity="int8",
+    prevented_quantity="int8",
     status="text",
     time_in_force="int4",
     client_order_id="token",

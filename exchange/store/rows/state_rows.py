@@ -13,7 +13,7 @@ import numpy as np
 from exchange.codes import OrderType
 from exchange.read_model.accounts.model import AccountModel
 from exchange.read_model.accounts.order_status import OrderStatus
-from exchange.read_model.accounts.rows import ORDER_RECORD, ORDER_ROW, VALUE_HIGH_BITS
+from exchange.read_model.accounts.rows import ORDER_RECORD, ORDER_ROW
 from exchange.read_model.accounts.types import AccountModelCapacity
 from exchange.records import TOKEN_BYTES, field
 from exchange.store.rows import event_kinds as kinds
@@ -22,7 +22,6 @@ from exchange.store.rows.copy_format import (
     NO_TEXT,
     ORDERS,
     POSITIONS,
-    Column,
     Rows,
     or_null,
     present,
@@ -32,7 +31,6 @@ from exchange.store.rows.event_rows import StoreNames
 from exchange.store.rows.texts import name_of
 
 _TOKEN_OFFSET = field(ORDER_RECORD, "token_0").offset
-_INT64_MAXIMUM = (1 << 63) - 1
 # An order in one of these never changes again
 CLOSED = np.zeros(256, np.bool_)
 CLOSED[
@@ -114,8 +112,9 @@ def order_rows(orders: np.ndarray, names: StoreNames, texts: StateTexts) -> Rows
             or_null(orders["stop_price"]),
             or_null(orders["display_quantity"]),
             orders["filled"],
-            _whole_value(orders),
+            orders["filled_value"],
             orders["open"],
+            orders["prevented"],
             texts.statuses[orders["status"]],
             orders["time_in_force"],
             orders["session"],  # the token's place
@@ -131,15 +130,6 @@ def order_rows(orders: np.ndarray, names: StoreNames, texts: StateTexts) -> Rows
         names.texts,
         _tokens(orders),
     )
-
-
-def _whole_value(orders: np.ndarray) -> Column:
-    """``filled_value`` with the part above 61 bits that hardly any has; at most 2^63 - 1."""
-    high = orders["value_high"]
-    fits = high < 1 << 63 - VALUE_HIGH_BITS
-    whole = orders["filled_value"] + (np.where(fits, high, 0) << VALUE_HIGH_BITS)
-    clipped: np.ndarray = np.where(fits, whole, _INT64_MAXIMUM)
-    return clipped
 
 
 def _tokens(orders: np.ndarray) -> np.ndarray:

@@ -47,6 +47,8 @@ class NaiveOrder:
     display_quantity: int = 0
     open: int = 0
     filled: int = 0
+    filled_before: int = 0
+    prevented: int = 0
     filled_value: int = 0
     reason: int = 0
     filled_ns: int = 0
@@ -121,10 +123,7 @@ class NaiveHistory:
             if kind == EventKind.REPLACED:
                 old = self.orders[e["contra_order_id"]]
                 old.replaced_by, order.replaces = order.order_id, old.order_id
-                order.filled, order.filled_value = old.filled, old.filled_value
-                order.quantity += old.filled
-                if order.filled:
-                    order.status = OrderStatus.PARTIAL_FILLED
+                order.filled_before = old.filled_before + old.filled
             self._remember(order)
             self.accounts[order.account].orders_today += 1
         elif kind == EventKind.TERMS:
@@ -139,7 +138,7 @@ class NaiveHistory:
         elif kind == EventKind.MODIFIED:
             order = self.orders[e["order_id"]]
             order.side, order.open, order.updated_ns = e["side"], e["remaining"], now_ns
-            order.quantity = order.filled + order.open
+            order.quantity = order.filled + order.prevented + order.open
         elif kind in (EventKind.HELD, EventKind.RELEASED, EventKind.TRIGGERED):
             order = self.orders[e["order_id"]]
             order.updated_ns = now_ns
@@ -157,9 +156,11 @@ class NaiveHistory:
     def _lose(self, e: dict[str, int]) -> None:
         order, kind, now_ns = self.orders[e["order_id"]], e["kind"], e["timestamp_ns"]
         order.open, order.updated_ns = e["remaining"], now_ns
+        if kind == EventKind.SELF_TRADE_PREVENTED:
+            order.prevented += e["quantity"]
         if order.open:
             if kind == EventKind.CANCELED:
-                order.quantity = order.filled + order.open
+                order.quantity = order.filled + order.prevented + order.open
         elif kind == EventKind.REMOVED:
             self._close(order, OrderStatus.REPLACED, now_ns)
         elif kind == EventKind.SELF_TRADE_PREVENTED:

@@ -43,6 +43,7 @@ from exchange.read_model.accounts.layout import (
     HEADER_CURRENCIES,
     HEADER_CURRENCIES_MAXIMUM,
     HEADER_DAY,
+    HEADER_DAY_STARTED_NS,
     HEADER_EXCHANGE_KILLED,
     HEADER_INSTRUMENTS,
     HEADER_INSTRUMENTS_MAXIMUM,
@@ -258,6 +259,7 @@ def kill_switched(memory: np.ndarray, events: np.ndarray, event: int) -> int:
 def day_started(memory: np.ndarray, now_ns: int) -> None:
     """DAY_STARTED: every account has a new day's orders to count."""
     memory[HEADER_DAY] += 1
+    memory[HEADER_DAY_STARTED_NS] = now_ns
     for account in range(1, memory[HEADER_ACCOUNTS_MAXIMUM]):
         account_row = account_row_of(memory, account)
         if memory[account_row + ACCOUNT_DAILY_COUNT] != 0:

@@ -130,9 +130,9 @@ def token_bucket(memory: np.ndarray, session: int, token_0: int, token_1: int) -
 
 
 @jit_borrowed
-def find_token(memory: np.ndarray, session: int, token_0: int, token_1: int) -> int:
-    """Address of the newest order of the session with this token, of the current day, or 0."""
-    day = memory[HEADER_DAY] & DAY_MASK
+def find_token(memory: np.ndarray, session: int, token_0: int, token_1: int, days_ago: int) -> int:
+    """Address of the newest order of the session with this token, of that trading day, or 0."""
+    day = (memory[HEADER_DAY] - days_ago) & DAY_MASK
     owner = (session << ORDER_SESSION.shift) | (day << ORDER_DAY_SHIFT)
     order = memory[token_bucket(memory, session, token_0, token_1)]
     while order != 0:

@@ -55,16 +55,17 @@ from exchange.read_model.accounts.layout import (
     ORDER_DISPLAY,
     ORDER_DISPLAY_QUANTITY,
     ORDER_FILLED,
+    ORDER_FILLED_BEFORE,
     ORDER_ID,
     ORDER_INSTRUMENT,
     ORDER_MINIMUM_QUANTITY,
     ORDER_NEWEST_FILL,
-    ORDER_NEXT_CLOSED,
     ORDER_OPEN,
     ORDER_OPEN_LINKS,
     ORDER_OWNER,
     ORDER_PACKED,
     ORDER_POSITION,
+    ORDER_PREVENTED,
     ORDER_PRICE,
     ORDER_QUANTITY,
     ORDER_REASON,
@@ -81,7 +82,6 @@ from exchange.read_model.accounts.layout import (
     ORDER_TYPE,
     ORDER_UPDATED_NS,
     ORDER_VALUE,
-    ORDER_VALUE_HIGH,
     POSITION_BALANCE,
     POSITION_CREATED_NS,
     POSITION_INSTRUMENT,
@@ -169,7 +169,7 @@ def _write_order(
     memory[order + ORDER_UPDATED_NS] = now_ns
     memory[order + ORDER_NEWEST_FILL] = 0
     memory[order + ORDER_OPEN_LINKS] = 0
-    memory[order + ORDER_NEXT_CLOSED] = 0
+    memory[order + ORDER_PREVENTED] = 0
     memory[order + ORDER_QUANTITY] = field_of(events, event, EVENT_QUANTITY)
     memory[order + ORDER_OWNER] = (
         account
@@ -184,7 +184,7 @@ def _write_order(
     memory[order + ORDER_DISPLAY_QUANTITY] = 0
     memory[order + ORDER_REPLACES] = 0
     memory[order + ORDER_REPLACED_BY] = 0
-    memory[order + ORDER_VALUE_HIGH] = 0
+    memory[order + ORDER_FILLED_BEFORE] = 0
     enlist_order(memory, order, account, session)
 
 
@@ -232,11 +232,10 @@ def accepted(memory: np.ndarray, events: np.ndarray, event: int, is_replacement:
     position = position_for(memory, account, instrument, now_ns)
     if position == 0:
         return ERROR_POSITIONS
-    filled, value, value_high = 0, 0, 0
+    filled_before = 0
     if replaced != 0:
         # read before room is made: the replaced order may be the one that makes it
-        filled, value = memory[replaced + ORDER_FILLED], memory[replaced + ORDER_VALUE]
-        value_high = memory[replaced + ORDER_VALUE_HIGH]
+        filled_before = memory[replaced + ORDER_FILLED] + memory[replaced + ORDER_FILLED_BEFORE]
         memory[replaced + ORDER_REPLACED_BY] = order_id
         touch_order(memory, replaced)  # what touched it before may have been taken already
     order = room_for_order(memory, account)
@@ -248,7 +247,7 @@ def accepted(memory: np.ndarray, events: np.ndarray, event: int, is_replacement:
         event,
         order,
         account,
-        OrderStatus.PARTIAL_FILLED if filled != 0 else OrderStatus.NEW,
+        OrderStatus.NEW,
     )
     quantity = field_of(events, event, EVENT_QUANTITY)
     memory[order + ORDER_POSITION] = position
@@ -258,10 +257,7 @@ def accepted(memory: np.ndarray, events: np.ndarray, event: int, is_replacement:
     )
     if is_replacement:
         memory[order + ORDER_REPLACES] = field_of(events, event, EVENT_CONTRA_ORDER_ID)
-        memory[order + ORDER_FILLED] = filled
-        memory[order + ORDER_VALUE] = value
-        memory[order + ORDER_VALUE_HIGH] = value_high
-        memory[order + ORDER_QUANTITY] = filled + quantity
+        memory[order + ORDER_FILLED_BEFORE] = filled_before
     set_open(memory, order, quantity, now_ns)
     open_order(memory, order)
     account_row = account_row_of(memory, account)
@@ -294,6 +290,13 @@ def _live_order(memory: np.ndarray, events: np.ndarray, event: int) -> int:
     return 0 if order == 0 or memory[order + ORDER_OPEN] == 0 else order
 
 
+@jit_borrowed_inline_internal
+def _lower(memory: np.ndarray, order: int, remaining: int) -> None:
+    """Its owner wants the order to have ``remaining`` open; what was prevented was asked for."""
+    done = memory[order + ORDER_FILLED] + memory[order + ORDER_PREVENTED]
+    memory[order + ORDER_QUANTITY] = done + remaining
+
+
 @jit_borrowed_internal
 def reduced(memory: np.ndarray, events: np.ndarray, event: int, kind: int) -> int:
     """CANCELED, REMOVED, SELF_TRADE_PREVENTED: the order has ``remaining`` left."""
@@ -304,6 +307,8 @@ def reduced(memory: np.ndarray, events: np.ndarray, event: int, kind: int) -> in
     remaining = field_of(events, event, EVENT_REMAINING)
     set_open(memory, order, remaining, now_ns)
     memory[order + ORDER_UPDATED_NS] = now_ns
+    if kind == EventKind.SELF_TRADE_PREVENTED:
+        memory[order + ORDER_PREVENTED] += field_of(events, event, EVENT_QUANTITY)
     if remaining == 0:
         reason = field_of(events, event, EVENT_REASON)
         status = OrderStatus.EXPIRED if reason == CancelReason.TIMEOUT else OrderStatus.CANCELLED
@@ -315,8 +320,7 @@ def reduced(memory: np.ndarray, events: np.ndarray, event: int, kind: int) -> in
         memory[order + ORDER_PACKED] |= reason << ORDER_REASON.shift
         close_order(memory, order)
     elif kind == EventKind.CANCELED:
-        # the owner wants less; what self-trade prevention takes away was still asked for
-        memory[order + ORDER_QUANTITY] = memory[order + ORDER_FILLED] + remaining
+        _lower(memory, order, remaining)  # the owner wants less
     touch_order(memory, order)
     return 0
 
@@ -332,7 +336,7 @@ def modified(memory: np.ndarray, events: np.ndarray, event: int) -> int:
     set_open(memory, order, 0, now_ns)
     set_field(memory, order, ORDER_SIDE, field_of(events, event, EVENT_SIDE))
     set_open(memory, order, remaining, now_ns)
-    memory[order + ORDER_QUANTITY] = memory[order + ORDER_FILLED] + remaining
+    _lower(memory, order, remaining)
     memory[order + ORDER_UPDATED_NS] = now_ns
     touch_order(memory, order)
     return 0

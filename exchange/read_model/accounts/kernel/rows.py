@@ -31,10 +31,12 @@ from exchange.read_model.accounts.layout import (
     ORDER_DISPLAY,
     ORDER_DISPLAY_QUANTITY,
     ORDER_FILLED,
+    ORDER_FILLED_BEFORE,
     ORDER_ID,
     ORDER_INSTRUMENT,
     ORDER_MINIMUM_QUANTITY,
     ORDER_OPEN,
+    ORDER_PREVENTED,
     ORDER_PRICE,
     ORDER_QUANTITY,
     ORDER_REASON,
@@ -50,7 +52,6 @@ from exchange.read_model.accounts.layout import (
     ORDER_TYPE,
     ORDER_UPDATED_NS,
     ORDER_VALUE,
-    ORDER_VALUE_HIGH,
     POSITION_COST,
     POSITION_CREATED_NS,
     POSITION_FROZEN,
@@ -89,8 +90,9 @@ def fill_order_rows(memory: np.ndarray, order_ids: np.ndarray, rows: np.ndarray)
         row.quantity = memory[order + ORDER_QUANTITY]
         row.open = memory[order + ORDER_OPEN]
         row.filled = memory[order + ORDER_FILLED]
+        row.prevented = memory[order + ORDER_PREVENTED]
+        row.filled_before = memory[order + ORDER_FILLED_BEFORE]
         row.filled_value = memory[order + ORDER_VALUE]
-        row.value_high = memory[order + ORDER_VALUE_HIGH]
         row.status = status
         row.reason = field_of(memory, order, ORDER_REASON)
         row.created_ns = memory[order + ORDER_CREATED_NS]

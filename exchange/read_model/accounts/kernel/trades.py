@@ -47,7 +47,6 @@ from exchange.read_model.accounts.layout import (
     ORDER_SIDE,
     ORDER_UPDATED_NS,
     ORDER_VALUE,
-    ORDER_VALUE_HIGH,
     POSITION_BALANCE,
     POSITION_INSTRUMENT,
     TRADE_AGGRESSOR_SIDE,
@@ -61,7 +60,6 @@ from exchange.read_model.accounts.layout import (
     TRADE_SEQUENCE,
     TRADE_TIMESTAMP_NS,
     TRADE_WORDS,
-    VALUE_CARRY,
 )
 from exchange.read_model.accounts.order_status import OrderStatus
 from exchange.records import (
@@ -103,11 +101,7 @@ def _fill(
     new_open = memory[order + ORDER_OPEN] - quantity
     set_open(memory, order, new_open, now_ns)
     memory[order + ORDER_FILLED] += quantity
-    summed = memory[order + ORDER_VALUE] + price * quantity
-    if summed >= VALUE_CARRY:
-        summed -= VALUE_CARRY
-        memory[order + ORDER_VALUE_HIGH] += 1
-    memory[order + ORDER_VALUE] = summed
+    memory[order + ORDER_VALUE] += price * quantity
     memory[order + ORDER_UPDATED_NS] = now_ns
 
     number = 2 * memory[HEADER_TRADES_SEEN] + role + 1

@@ -210,17 +210,17 @@ def test_cancel_amend_and_what_becomes_of_orders_that_are_closed():
         await core.gateway.enter(TWO, order(side="sell", quantity=20))
         moved = await core.gateway.amend(ONE, made.order_id, Amendment(quantity=80, price=49))
         assert moved.replaces == made.order_id and moved.price == 49
-        assert (moved.quantity, moved.filled, moved.open) == (80, 20, 60)
+        assert (moved.quantity, moved.filled, moved.open) == (60, 0, 60)
+        assert moved.filled_before == 20
         error = await refused(core.gateway.cancel(ONE, made.order_id), ErrorCode.ORDER_CLOSED)
         assert error.data["status"] == "replaced"
-        # a chain: what the first has traded still counts
-        lowered = await core.gateway.amend(ONE, moved.order_id, Amendment(quantity=30))
+        lowered = await core.gateway.amend(ONE, moved.order_id, Amendment(quantity=10))
         assert (lowered.order_id, lowered.open) == (moved.order_id, 10)
         gone = await core.gateway.cancel(ONE, moved.order_id)
         assert gone.status.name == "CANCELLED"
         for asked in (
             core.gateway.cancel(ONE, moved.order_id),
-            core.gateway.amend(ONE, moved.order_id, Amendment(quantity=25)),
+            core.gateway.amend(ONE, moved.order_id, Amendment(quantity=5)),
         ):
             await refused(asked, ErrorCode.ORDER_CLOSED)
 

@@ -256,7 +256,7 @@ def test_a_snapshot_in_parts_while_everything_changes(seed: int, monkeypatch: py
         world.accounts.accounts(),
         key=lambda a: len(world.accounts.orders(a, open_only=True, limit=10_000)),
     )
-    assert len(world.accounts.orders(account, open_only=True, limit=10_000)) > 9
+    assert len(world.accounts.orders(account, open_only=True, limit=10_000)) > 6
     listener = Listener(account)
 
     async def meanwhile() -> None:

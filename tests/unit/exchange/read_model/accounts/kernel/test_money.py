@@ -135,11 +135,11 @@ def test_a_chain_of_replacements_whose_value_leaves_64_bits() -> None:
     model.apply(events)
     last = model.order(100 + 5 * links)
     assert last is not None
-    assert (last.filled, last.open) == (links * quantity, 2 * quantity)
-    assert last.quantity == (links + 2) * quantity
-    assert last.filled_value == links * quantity * price > 1 << 63
-    row = model.order_rows(np.array([last.order_id]))[0]
-    assert int(row["filled_value"]) + (int(row["value_high"]) << 61) == last.filled_value
+    assert (last.filled, last.filled_before) == (0, links * quantity)
+    assert last.quantity == last.open == 2 * quantity
+    before = model.order(last.replaces)
+    assert before is not None and (before.filled, before.cancelled) == (quantity, quantity)
+    assert before.filled_value == quantity * price
     ledger = Ledger()
     ledger.apply(events)
     for account in (1, 2, 3):

@@ -17,6 +17,7 @@ The map, in the order of the flow; each package's docstring lists its modules:
     engine/       sequencer and matcher: the only writer of trading state
     recovery/     the engine's state from snapshot and journal, at each start
     read_model/   what the released events say of the market and of accounts
+    metrics/      the same, and the shared memory's counters, for Prometheus
     store/        the same in Postgres
     backup/       copies of a data directory that start
     web/          the trading page

@@ -150,6 +150,13 @@ class HealthSection(Section, frozen=True, kw_only=True):
     lag_ms: Milliseconds
 
 
+class MetricsSection(Section, frozen=True, kw_only=True):
+    """What ``/metrics`` on the health port tells of the books."""
+
+    depth_symbols: Annotated[int, Meta(ge=0, le=10_000)]
+    depth_levels: Annotated[int, Meta(ge=1, le=1_000)]
+
+
 class FeedSection(Section, frozen=True, kw_only=True):
     """WebSocket subscribers, of the API's own port and of the feed workers."""
 
@@ -258,6 +265,7 @@ class Settings(Section, frozen=True, kw_only=True):
     order_entry: OrderEntrySection
     api: ApiSection
     health: HealthSection
+    metrics: MetricsSection
     feed: FeedSection
     read_model: ReadModelSection
     store: StoreSection

@@ -15,6 +15,7 @@ from exchange.api.server.wiring import (
     capacity_in_use,
     make_api_service,
     make_market,
+    make_metrics,
     take_over,
 )
 from exchange.read_model.accounts.model import AccountModel
@@ -55,7 +56,9 @@ async def _serve(stage: ServiceStage) -> None:
         [
             WebServer(ListenerName.API, make_application(service, limits.asked), limits),
             WebServer(
-                ListenerName.HEALTH, make_health_application(service, of_probes.asked), of_probes
+                ListenerName.HEALTH,
+                make_health_application(service, of_probes.asked, make_metrics(stage, service)),
+                of_probes,
             ),
         ],
         backlog=settings.api.listen_backlog,

@@ -17,6 +17,8 @@ from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
+from prometheus_client.aiohttp import make_aiohttp_handler
+from prometheus_client.registry import Collector
 
 from exchange.api.base.health import health_response
 from exchange.api.base.service import SERVICE, ApiService
@@ -108,11 +110,13 @@ def make_feed_application(
 
 
 def make_health_application(
-    service: ApiService, asked: Asked = lambda request: None
+    service: ApiService, asked: Asked = lambda request: None, metrics: Collector | None = None
 ) -> web.Application:
-    """The application of the health port: one path, no rate limits."""
+    """The application of the health port: health and ``metrics``; no rate limits."""
     app = web.Application(middlewares=[_noticing(asked), answer_errors])
     app[SERVICE] = service
     for path in ("/", "/health", f"{PREFIX}/health"):
         app.router.add_get(path, get_health)
+    if metrics is not None:
+        app.router.add_get("/metrics", make_aiohttp_handler(metrics))
     return app

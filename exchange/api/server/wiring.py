@@ -6,7 +6,11 @@ maps its keys to their parameters.
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
+
+import msgspec
+from prometheus_client import CollectorRegistry
 
 from exchange.access.keys import KeyStore
 from exchange.api.access.auth import Authenticator
@@ -27,6 +31,8 @@ from exchange.api.websocket.settings import websocket_parameters
 from exchange.core.capacity import EngineCapacity
 from exchange.core.counters import WEB_COUNTERS, Histogram
 from exchange.core.pipeline import IngressRing
+from exchange.metrics.collector import DepthBounds, ExchangeCollector
+from exchange.metrics.event_counts import EventCounts
 from exchange.read_model.accounts.model import AccountModel
 from exchange.read_model.accounts.types import AccountModelCapacity
 from exchange.read_model.market.model import MarketModel
@@ -118,6 +124,26 @@ def take_over(service: ApiService, settings: Settings, limits: ConnectionLimits)
     service.allowed_origins = tuple(api.allowed_origins)
     service.change_health(stale_ms=health.stale_ms, lag_ms=health.lag_ms)
     service.hub.parameters = websocket_parameters(settings, service.role)
+
+
+def make_metrics(stage: ServiceStage, service: ApiService) -> CollectorRegistry:
+    """What ``/metrics`` tells: the collector hears of each event before the models do."""
+    counts = EventCounts()
+    service.pump.add_listener(counts.learn)
+    section = stage.settings.metrics
+    configuration = msgspec.json.encode(stage.configuration)
+    collector = ExchangeCollector(
+        stage.arrays,
+        stage.data_directory,
+        service.market,
+        counts,
+        DepthBounds(section.depth_symbols, section.depth_levels),
+        {"configuration": hashlib.sha256(configuration).hexdigest()[:16]},
+    )
+    service.hub.add_every_second(collector.throughput.tick)
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(collector)
+    return registry
 
 
 def make_api_service(

@@ -140,6 +140,7 @@ class Daemon:
             StageName.DAEMON,
             self._settings.log.level,
             self._data_directory / log_file if log_file else None,
+            must_open=True,
         )
         with contextlib.ExitStack() as stack:
             lock = DataDirectoryLock(self._data_directory)

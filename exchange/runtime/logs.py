@@ -23,7 +23,10 @@ from typing import Any
 
 import orjson
 
+from exchange.errors import DataDirectoryUnavailable
 from exchange.runtime.output import FileSink, LineWriter, standard_error
+
+log = logging.getLogger(__name__)
 
 LEVELS = {
     "debug": logging.DEBUG,
@@ -173,13 +176,25 @@ def _lost_line(formatter: JsonLinesFormatter) -> Callable[[int], bytes]:
     return line
 
 
-def configure(stage: str, level: str, file: Path | None) -> None:
-    """Log to ``file`` (appended) or, when None, standard error. Raises OSError about ``file``."""
+def configure(stage: str, level: str, file: Path | None, *, must_open: bool = False) -> None:
+    """Log to ``file`` (appended) or, when None, standard error.
+
+    Where ``file`` cannot be opened standard error is the log, which says so; with ``must_open``
+    that raises DataDirectoryUnavailable.
+    """
     formatter = JsonLinesFormatter(stage)
-    if file is None:
+    sink = None
+    problem = ""
+    if file is not None:
+        try:
+            sink = FileSink(file)
+        except OSError as error:
+            problem = f"log file {file} cannot be opened: {error.strerror}"
+            if must_open:
+                raise DataDirectoryUnavailable(problem) from None
+    if sink is None:
         handler = QueueHandler(standard_error())
     else:
-        sink = FileSink(file)
         handler = QueueHandler(LineWriter(sink, _lost_line(formatter)), own=sink)
     handler.setFormatter(formatter)
     root = logging.getLogger()
@@ -190,6 +205,8 @@ def configure(stage: str, level: str, file: Path | None) -> None:
     set_level(level)
     # the compiler logs every pass at debug level
     logging.getLogger("numba").setLevel(logging.WARNING)
+    if problem:
+        log.error("%s; this process logs to standard error", problem)
 
 
 def set_level(level: str) -> None:

@@ -27,7 +27,7 @@ from exchange.runtime import logs, output
 from exchange.runtime.logs import JsonLinesFormatter, MessageRates, QueueHandler
 from exchange.runtime.output import DescriptorSink, FileSink, LineWriter
 from exchange.settings import ROOT
-from tests.harness.exchange_process import PASSWORD, wait_until
+from tests.harness.exchange_process import PASSWORD, RunningExchange, wait_until
 from tests.harness.patient_client import PatientClient
 
 STRANGERS = 300
@@ -172,6 +172,7 @@ def test_a_full_queue_drops_and_counts_and_says_so_later(monkeypatch: pytest.Mon
         return writer.flush(0)
 
     wait_until(everything, PATIENCE_S, "the queue to be written")
+    everything()  # what came between the last look into the pipe and the end of the queue
     assert b"were dropped" in received and b"line 0\n" in received
     assert writer.close()
     os.close(reader)
@@ -219,6 +220,29 @@ def test_a_log_file_that_was_moved_is_opened_again(tmp_path: Path, moved: str) -
     assert moved == "removed" or old.read_bytes() == b"first\n"
     assert writer.close()
     sink.close()
+
+
+# --- a log file that cannot be opened -------------------------------------------------------------
+
+
+def test_a_start_whose_log_file_cannot_be_opened_says_so(tmp_path: Path) -> None:
+    exchange = RunningExchange(tmp_path, settings={"log": {"file": "no/such/folder/log"}})
+    exchange.launch()
+    assert exchange.wait() == ExitStatus.DATA_DIRECTORY_UNAVAILABLE
+    (line,) = exchange.log_tail().splitlines()
+    assert "log file" in line and "No such file or directory" in line
+
+
+def test_a_process_whose_log_file_is_gone_goes_on_at_standard_error(tmp_path: Path) -> None:
+    program = (
+        "from pathlib import Path; from exchange.runtime.logs import configure; import logging;"
+        f"configure('api', 'info', Path({str(tmp_path / 'gone' / 'log')!r}));"
+        "logging.getLogger('x').info('still here')"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    messages = [json.loads(line)["message"] for line in done.stderr.splitlines()]
+    assert done.returncode == 0 and len(messages) == 2
+    assert "cannot be opened" in messages[0] and messages[1] == "still here"
 
 
 # --- rates ----------------------------------------------------------------------------------------

@@ -71,15 +71,13 @@ def healthy(exchange: RunningExchange) -> bool:
 
 def replaced(exchange: RunningExchange, role: str, pid: int) -> RunState:
     """Wait until ``role`` runs again, with another pid, and all are ready."""
-    wait_until(
-        lambda: (
-            (s := exchange.state()) is not None and s.stages[role].pid != pid
-            if (s := exchange.state()) is not None and role in s.stages
-            else False
-        ),
-        LIMIT_S,
-        f"a new {role}",
-    )
+
+    def another() -> bool:
+        state = exchange.state()
+        stage = None if state is None else state.stages.get(role)
+        return stage is not None and stage.pid != pid
+
+    wait_until(another, LIMIT_S, f"a new {role}")
     return exchange.wait_ready(LIMIT_S)
 
 

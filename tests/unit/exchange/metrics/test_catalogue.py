@@ -7,7 +7,6 @@ import re
 from exchange.core.counters import HEARTBEATS, Counter
 from exchange.metrics.catalogue import BY_STAGE, COMMANDS, PLAIN
 
-
 # Shown by the collector in another form: ages, trades, states.
 APART = {*HEARTBEATS.values(), Counter.TRADES, Counter.STORE_STATE, Counter.CLOCK_CALENDAR}
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,6 +30,7 @@ from exchange.core.pipeline import IngressRing
 from exchange.core.stage_names import FEED_STAGES, StageName
 from exchange.errors import SharedMemoryUnavailable
 from exchange.records import COMMAND, EVENT
+from ringbuffer.atomics import load_acquire
 from ringbuffer.counters import COUNTER_STRIDE, set_value
 from ringbuffer.errors import RegionError
 from ringbuffer.idle import wake
@@ -117,6 +118,25 @@ class Core:
     def heartbeat_of(self, stage: StageName) -> int:
         """The latest heartbeat that ``stage`` reported, CLOCK_MONOTONIC ns; 0: none yet."""
         return int(self.region.arrays["counters"][HEARTBEATS[stage] * COUNTER_STRIDE])
+
+    def heartbeats_of(self, stages: Iterable[StageName]) -> dict[StageName, int]:
+        """The heartbeats of those of ``stages`` whose silence says something about themselves.
+
+        A matcher that waits for room in the event ring reports none until the command that it is
+        at is done. It waits for the journaler, perhaps for its disk; whether that hangs is seen by
+        the journaler's own heartbeat.
+        """
+        found = {stage: self.heartbeat_of(stage) for stage in stages}
+        if self._event_ring_is_full():
+            found.pop(StageName.MATCHER, None)
+        return found
+
+    def _event_ring_is_full(self) -> bool:
+        # acquire: this cursor first, so that the other one, which follows it, is not behind it
+        released = load_acquire(self.cursors, pipeline.EVENT_RELEASED)
+        published = load_acquire(self.cursors, pipeline.EVENT_PUBLISHED)
+        # one slot always stays free, see wait_for_room in engine/state/events.py
+        return published - released >= len(self.region.arrays["event_ring"]) - 1
 
     def close(self) -> None:
         """Remove the region. Idempotent."""

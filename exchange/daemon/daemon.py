@@ -381,12 +381,8 @@ class Daemon:
         """Kill the stages whose heartbeat has stopped; the next turn handles their end."""
         if self._core is None:
             return
-        beats = {
-            role: self._core.heartbeat_of(role)
-            for role in self._children.stages
-            if self._children.ready(role)
-        }
         stages = self._children.stages
+        beats = self._core.heartbeats_of(filter(self._children.ready, stages))
         hung = self._watchdog.look(
             time.monotonic_ns(), beats, lambda role: read_process(stages[role].pid)
         )

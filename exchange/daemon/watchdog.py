@@ -2,7 +2,8 @@
 
 Who uses it: the daemon's one thread. A stage reports a heartbeat while it works and while it sleeps
 (``supervision.idle_timeout_ms``), so a silent stage is stopped (SIGSTOP), waits for something that
-does not come, or spins. In three cases killing it would not help:
+does not come, or spins. A matcher without room for events is not watched: it waits for the
+journaler, which is (``Core.heartbeats_of``). In three cases killing a stage would not help:
 
     the daemon itself did not run    a suspended machine: every stage gets the full time again
     the stage gets no processor      it is runnable, and has used hardly any CPU time

@@ -139,6 +139,10 @@ def _add_demo(command: AddCommand) -> None:
     demo.add_argument("--seed", type=int, default=1, help="of the bots' decisions (default: 1)")
 
 
+def _day_number(text: str) -> int:
+    return int(datetime.datetime.strptime(text, "%Y%m%d").strftime("%Y%m%d"))
+
+
 def _add_control(command: AddCommand) -> None:
     """The commands for an exchange that runs."""
     from exchange.admin.parser import add_person
@@ -159,7 +163,12 @@ def _add_control(command: AddCommand) -> None:
     day = command("day", "Start or end the trading day.")
     _data_directory(day)
     day.add_argument("action", choices=("start", "end"))
-    day.add_argument("--number", type=int, metavar="YYYYMMDD", help="day to start")
+    day.add_argument("--number", type=_day_number, metavar="YYYYMMDD", help="day to start")
+    day.add_argument(
+        "--back",
+        action="store_true",
+        help="start a day before the last one, which a wrong clock has started",
+    )
     add_person(day)
 
     clock = command("clock", "Show the exchange's clock and how it stands to the system's.")
@@ -314,8 +323,18 @@ def _reload(options: argparse.Namespace) -> int:
 
 
 def _day(options: argparse.Namespace) -> int:
+    if options.back and options.action == "start":
+        from exchange.admin.days import check_day_is_unused
+
+        check_day_is_unused(options.data_dir, options.number)
     person = {"operator": options.operator, "reason": options.reason}
-    answer = _ask(options.data_dir, command=f"{options.action}_day", day=options.number, **person)
+    answer = _ask(
+        options.data_dir,
+        command=f"{options.action}_day",
+        day=options.number,
+        back=options.back,
+        **person,
+    )
     day = answer["day"]
     said = "has begun" if options.action == "start" else "has ended: what rested is cancelled"
     print(f"trading day {day} {said}")

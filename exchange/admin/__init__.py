@@ -12,5 +12,6 @@ key.py          API keys: make, list, revoke
 clock.py        ``exchange clock``: the exchange's clock and the wall clock
 schedule.py     ``exchange schedule``: what opens and closes on the next days
 status.py       ``exchange status``: stages, cursors, lag, rates
+days.py         ``exchange day start --back``: whether a day has been traded
 order.py        ``exchange order``: one order over the network
 """

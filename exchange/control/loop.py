@@ -173,7 +173,7 @@ class ControlLoop:
             return {"ok": False, "error": str(refusal)}
         if request.command == "start_day":
             now = self._clock.calendar()
-            started = self._trading.start_day(self._producer, now, request.day)
+            started = self._trading.start_day(self._producer, now, request.day, back=request.back)
             return {"ok": started, "day": self._trading.day_number} | (
                 {} if started else {"error": self._no_new_day(request.day)}
             )
@@ -205,7 +205,8 @@ class ControlLoop:
             return f"trading day {trading.day_number} is open: `exchange day end` ends it"
         asked = "that day" if number is None else f"day {number}"
         return (
-            f"{asked} is not after {trading.day_number}, which has been traded: --number says one"
+            f"{asked} is not after {trading.day_number}, which has been traded: --number says one; "
+            "if a wrong clock started that one: --back --number YYYYMMDD"
         )
 
     def abandon(self) -> None:

@@ -32,8 +32,8 @@ CLIENTS = 64  # at one time; the daemon has descriptors for them (runtime/descri
 class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One line from a client.
 
-    command: "stop", "reload", "start_day" (day: YYYYMMDD), "end_day", "names", "configuration",
-    "clock", "accept_clock",
+    command: "stop", "reload", "start_day" (day: YYYYMMDD; back: also before the last),
+    "end_day", "names", "configuration", "clock", "accept_clock",
     "submit" (record: a command's one or two slots, hexadecimal), "apply" (records: of a plan),
     "key_make" (account, label, read_only), "key_list" (account or none), "key_revoke" (key_id).
     operator: who asks, one of the configuration's operators; None: the Unix user at the other end.
@@ -42,6 +42,7 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     command: str
     day: int | None = None
+    back: bool = False
     record: str | None = None
     records: list[str] | None = None
     account: int | None = None

@@ -139,16 +139,22 @@ class TradingControl:
         return True
 
     def start_day(
-        self, producer: ControlProducer, now: datetime.datetime, number: int | None = None
+        self,
+        producer: ControlProducer,
+        now: datetime.datetime,
+        number: int | None = None,
+        *,
+        back: bool = False,
     ) -> bool:
         """Start day ``number`` (YYYYMMDD; None: the trading date of ``now``).
 
         A day that has been traded is never started again: its sessions' messages have been sent
-        under its number. Returns whether the day was started.
+        under its number. ``back``: it may be before the last one, which a wrong clock has started;
+        whoever asks for it has made sure that it was not traded. Returns whether it was started.
         """
         if number is None:
             number = day_number(trading_date(now, self._timezone, self._roll))
-        if self.day_open or number <= self.day_number:
+        if self.day_open or number == self.day_number or (number < self.day_number and not back):
             log.info("no new day", extra={"fields": {"day": number, "last": self.day_number}})
             return False
         log.info("start of day", extra={"fields": {"day": number}})

@@ -24,6 +24,7 @@ from shifted_clock import ShiftedClock
 
 from exchange.client.rest import RestClient
 from exchange.client.types import ApiKey, NewOrder, Order
+from exchange.errors import ExitStatus
 from exchange.settings import DEFAULT_FILE, ROOT
 
 pytestmark = pytest.mark.needs_jit
@@ -54,9 +55,13 @@ class World:
         (directory / "instruments.toml").write_text(shipped.replace('name = "US"\n', times, 1))
         self.exchange.start(*self.clock.prefix)
         self.key = ApiKey(*self.exchange.make_key(2))
+        self.orders = 0
+        self.connect()
+
+    def connect(self) -> None:
+        """Log in for the day: its end ends the connection."""
         self.client = PatientClient("127.0.0.1", self.exchange.port)
         self.client.login("S1", PASSWORD)
-        self.orders = 0
 
     def step_to(self, seconds: float) -> None:
         """Set the wall clock and wait until that was found."""
@@ -178,11 +183,35 @@ def test_the_command_line_shows_the_clock_and_accepts_what_the_system_says(world
             timeout=START_TIMEOUT_S,
         )
 
-    world.step_to(-YEAR_S)
+    day = world.health()["day"]
+    world.step_to(YEAR_S)
     shown = json.loads(command("clock", "--json").stdout)
     assert shown["state"] == "apart"
     assert "exchange clock accept" in command("clock").stdout
     accepted = command("clock", "accept")
     assert accepted.returncode == 0 and "follow the wall clock" in accepted.stdout
+    wait_until(lambda: world.health()["day"] > day, LIMIT_S, "the day of a year ahead")
+    wait_until(lambda: world.state() == "open", LIMIT_S, "the phase of a year ahead")
+    world.client.close()
+    world.connect()
     assert world.health()["clock"]["calendar"] == "follows"
+    world.intervals_go_on()
+
+    # it was wrong: back to this year, and to a day of this year
+    world.step_to(0)
+    assert command("clock", "accept").returncode == 0
+    assert command("day", "end").returncode == 0
+    refused = command("day", "start")
+    assert refused.returncode == ExitStatus.REFUSED and "--back" in refused.stderr
+    traded = command("day", "start", "--back", "--number", str(day))
+    assert traded.returncode == ExitStatus.REFUSED and "has been traded" in traded.stderr
+    following = datetime.datetime.strptime(str(day), "%Y%m%d") + datetime.timedelta(days=1)
+    begun = command("day", "start", "--back", "--number", f"{following:%Y%m%d}")
+    assert begun.returncode == ExitStatus.OK, begun.stderr
+    wait_until(
+        lambda: world.health()["day"] == int(f"{following:%Y%m%d}"), LIMIT_S, "a day of this year"
+    )
+    wait_until(lambda: world.state() == "open", LIMIT_S, "the phase of this year")
+    world.client.close()
+    world.connect()
     world.intervals_go_on()

@@ -121,6 +121,20 @@ def test_a_day_that_was_traded_is_never_started_again() -> None:
     assert trading.start_day(producer, NOON, 20261121)
 
 
+def test_a_day_before_the_last_is_started_only_when_that_is_asked_for() -> None:
+    """A wrong clock has started a day a year ahead."""
+    trading, producer = control()
+    assert trading.start_day(producer, NOON, 20271201)
+    assert trading.end_day(producer)
+    assert not trading.start_day(producer, NOON)
+    assert not trading.start_day(producer, NOON, 20271201, back=True), "it has been traded"
+    assert trading.start_day(producer, NOON, 20261120, back=True)
+    producer.sent.clear()
+    trading.roll(producer, EVENING)
+    assert producer.kinds() == [CommandKind.END_OF_DAY, CommandKind.START_OF_DAY]
+    assert trading.day_number == 20261121
+
+
 def event(kind: EventKind, **fields: int) -> Any:
     made = np.zeros(1, EVENT)
     made["kind"] = kind

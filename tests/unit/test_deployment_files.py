@@ -1,0 +1,110 @@
+"""The files for systemd and Prometheus: their own checkers where there are any, and our names."""
+
+from __future__ import annotations
+
+import configparser
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from exchange.compiler.small import small_arrays, small_configuration
+from exchange.errors import ExitStatus
+from exchange.metrics.collector import DepthBounds, ExchangeCollector
+from exchange.metrics.event_counts import EventCounts
+
+ROOT = Path(__file__).resolve().parents[2]
+UNIT = ROOT / "config" / "systemd" / "exchange.service"
+PROMETHEUS = ROOT / "config" / "prometheus"
+RULES = (PROMETHEUS / "rules.yml").read_text()
+
+
+class NoMarket:
+    instruments: tuple[()] = ()
+
+
+def tool(name: str) -> str:
+    path = shutil.which(name)
+    if path is None:
+        pytest.skip(f"{name} is not installed")
+    return path
+
+
+def unit() -> dict[str, str]:
+    parser = configparser.RawConfigParser(strict=False)
+    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    parser.read(UNIT)
+    return dict(parser["Service"])
+
+
+def test_a_restart_is_not_tried_where_it_does_not_help() -> None:
+    prevented = {int(word) for word in unit()["RestartPreventExitStatus"].split()}
+    # a bug, or a stage that failed once, may pass; the rest stays as it is until somebody acts
+    tried_again = {ExitStatus.BUG, ExitStatus.STAGE_FAILED, ExitStatus.STOP_TIMED_OUT}
+    of_commands = {
+        ExitStatus.NOT_RUNNING,
+        ExitStatus.REFUSED,
+        ExitStatus.ROW_REFUSED,
+        ExitStatus.INTERRUPTED,
+        ExitStatus.OUTPUT_CLOSED,
+    }
+    assert prevented == set(ExitStatus) - {ExitStatus.OK} - tried_again - of_commands
+
+
+def test_the_rings_survive_a_logout() -> None:
+    found = unit()
+    assert found["RemoveIPC"] == "no" and found["Type"] == "notify"
+    assert "MemoryDenyWriteExecute" not in found, "compiled code would be refused"
+
+
+def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
+    analyze = tool("systemd-analyze")
+    copy = tmp_path / "exchange.service"
+    copy.write_text(UNIT.read_text().replace("/opt/exchange/bin/exchange", "/bin/true"))
+    done = subprocess.run([analyze, "verify", str(copy)], capture_output=True, text=True)
+    assert (done.returncode, done.stderr.strip()) == (0, "")
+    measured = subprocess.run(
+        [analyze, "security", "--offline=yes", "--threshold=15", str(copy)],
+        capture_output=True,
+        text=True,
+    )
+    assert measured.returncode == 0, measured.stdout[-400:]
+
+
+def test_the_rules_use_metrics_that_there_are(tmp_path: Path) -> None:
+    collector = ExchangeCollector(
+        small_arrays(small_configuration("").settings),
+        tmp_path,
+        NoMarket(),  # type: ignore[arg-type]
+        EventCounts(),
+        DepthBounds(symbols=0, levels=1),
+        {},
+    )
+    there = set()
+    for metric in collector.collect():
+        suffixes = {
+            "counter": ("_total",),
+            "histogram": ("_bucket", "_count", "_sum"),
+        }.get(metric.type, ("",))
+        there |= {metric.name + suffix for suffix in suffixes}
+    used = set(re.findall(r"\bexchange_[a-z_]+", RULES))
+    assert used and used <= there, used - there
+
+
+def test_every_alert_says_where_to_read_on() -> None:
+    alerts = RULES.count("- alert:")
+    places = re.findall(r"runbook_url: docs/operations.md#([\w-]+)", RULES)
+    assert len(places) == alerts
+    text = (ROOT / "docs" / "operations.md").read_text()
+    titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    anchors = {re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in titles}
+    assert set(places) <= anchors, set(places) - anchors
+
+
+def test_prometheus_accepts_the_rules() -> None:
+    promtool = tool("promtool")
+    for words in (("check", "config", "prometheus.yml"), ("test", "rules", "rules_test.yml")):
+        done = subprocess.run([promtool, *words], cwd=PROMETHEUS, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr

@@ -147,7 +147,7 @@ class Daemon:
             stack.callback(lock.release)
             remember_configuration(self._data_directory, self._configuration.file)
             stack.callback(self._selector.close)
-            check_secrets(self._settings, self._data_directory)
+            check_secrets(self._configuration, self._data_directory)
             self._listeners = Listeners(self._settings)
             stack.callback(self._listeners.close)
             self._run_file = RunFile(self._data_directory)

@@ -10,8 +10,10 @@ from pathlib import Path
 
 from exchange.runtime import descriptors
 from exchange.runtime.process import check_platform
-from exchange.settings import Settings
+from exchange.settings import SHIPPED, Configuration, Settings
 
+READABLE_BY_ALL = 0o004
+CHANGED_BY_ALL = 0o002
 log = logging.getLogger(__name__)
 
 
@@ -21,8 +23,33 @@ def check_system(settings: Settings) -> None:
     descriptors.check(settings, descriptors.raise_limit())
 
 
-def check_secrets(settings: Settings, data_directory: Path) -> None:
+def file_notes(configuration: Configuration) -> list[str]:
+    """What an operator should know of the modes of the configuration files: a line each."""
+    file = Path(configuration.file)
+    if SHIPPED in file.parents:
+        return []  # the demonstration's, whose passwords are published
+    settings = configuration.settings
+    sessions = file.parent / settings.exchange.sessions_file
+    secret = {sessions: "the hashes of passwords"}
+    if "@" in settings.store.dsn or "password=" in settings.store.dsn:
+        secret[file] = "the password of the database"
+    notes = []
+    for path in sorted({file, sessions}):
+        mode = path.stat().st_mode if path.exists() else 0
+        if mode & CHANGED_BY_ALL:
+            notes.append(f"{path}: every user of this machine may change it: `chmod 640 {path}`")
+        elif path in secret and mode & READABLE_BY_ALL:
+            notes.append(
+                f"{path}: every user of this machine may read {secret[path]}: `chmod 640 {path}`"
+            )
+    return notes
+
+
+def check_secrets(configuration: Configuration, data_directory: Path) -> None:
     """Warn of files that others may read; raises KeysDamaged when no client could ever sign in."""
+    settings = configuration.settings
+    for note in file_notes(configuration):
+        log.warning("%s", note)
     if not settings.api.enabled:
         return
     from exchange.access.keys import check_at_start  # cryptography: only where it is needed

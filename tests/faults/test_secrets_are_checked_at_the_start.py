@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from exchange.access.keys import FILE, KeyFile, KeysDamaged, KeyStore, check_at_start
+from exchange.daemon.preflight import file_notes
 from exchange.errors import ExitStatus
+from exchange.settings import load
 from tests.harness.exchange_process import RunningExchange
 
 MASTER = "mounted"
@@ -109,3 +111,43 @@ def test_exchange_run_says_it_in_one_line_and_ends(tmp_path: Path, key_id: str) 
     exchange.launch()
     assert exchange.wait() == ExitStatus.CONFIGURATION
     assert "others may change it: `chmod 600" in exchange.log_tail(1)
+
+
+@pytest.mark.parametrize(
+    ("file", "mode", "dsn", "said"),
+    [
+        ("sessions.toml", 0o640, "off", ""),
+        ("sessions.toml", 0o644, "off", "may read the hashes of passwords"),
+        ("sessions.toml", 0o646, "off", "may change it"),
+        ("exchange.toml", 0o644, "off", ""),
+        ("exchange.toml", 0o646, "off", "may change it"),
+        ("exchange.toml", 0o644, "postgresql:///exchange", ""),
+        (
+            "exchange.toml",
+            0o644,
+            "postgresql://u:secret@db/exchange",
+            "password of the database",
+        ),
+        ("exchange.toml", 0o640, "postgresql://u:secret@db/exchange", ""),
+        (
+            "exchange.toml",
+            0o644,
+            "postgresql://db/x?password=secret",
+            "password of the database",
+        ),
+    ],
+)
+def test_modes_of_configuration_files_are_said(
+    tmp_path: Path, file: str, mode: int, dsn: str, said: str
+) -> None:
+    exchange = RunningExchange(tmp_path, settings={"store": {"dsn": dsn}})
+    for path in (exchange.config_file, tmp_path / "sessions.toml"):
+        path.chmod(0o640)
+    (tmp_path / file).chmod(mode)
+    notes = file_notes(load(exchange.config_file))
+    assert len(notes) == bool(said)
+    assert all(said in note and file in note and "chmod 640" in note for note in notes)
+
+
+def test_the_published_passwords_of_the_demonstration_are_no_secret() -> None:
+    assert file_notes(load(None)) == []

@@ -18,13 +18,14 @@ from aiohttp import web
 
 from exchange.core import pipeline
 from exchange.core.clock_state import SECOND_NS, TOLD_NS, CalendarState
-from exchange.core.counters import HEARTBEATS, STORE_STATES, Counter
+from exchange.core.counters import HEARTBEATS, LOG_LINES_LOST, STORE_STATES, Counter
 from exchange.core.stage_names import CORE_STAGES
 from exchange.runtime.run_file import read_run_file
 from ringbuffer.atomics import load_acquire
 from ringbuffer.counters import COUNTER_STRIDE
 
 MILLISECOND_NS = 1_000_000
+LOST_LINES_TOLD_NS = 60_000 * MILLISECOND_NS  # after the latest of them
 RUN_FILE_NS = 250 * MILLISECOND_NS  # the run file is read this often at most
 
 
@@ -89,6 +90,8 @@ class HealthWatch:
         self._clock_ns = clock_ns
         self._durable = _Progress()
         self._own = _Progress()
+        self._lost_lines = 0
+        self._lost_ns = 0
         self._phase = "unknown"
         self._day = 0
         self._phase_ns: int | None = None
@@ -134,10 +137,20 @@ class HealthWatch:
             heartbeat_age_ms=ages,
             lag=lag,
             day=self._day,
-            warnings=store_warnings(store) + clock_warnings(clock),
+            warnings=store_warnings(store) + clock_warnings(clock) + self._log_warnings(now_ns),
             store=store,
             clock=clock,
         )
+
+    def _log_warnings(self, now_ns: int) -> list[str]:
+        """Whether lines of a log were lost of late: then the log does not have everything."""
+        at = [counter * COUNTER_STRIDE for counter in LOG_LINES_LOST.values()]
+        lost = int(self._counters[at].sum())
+        if lost > self._lost_lines:
+            self._lost_lines, self._lost_ns = lost, now_ns
+        if not lost or now_ns - self._lost_ns > LOST_LINES_TOLD_NS:
+            return []
+        return [f"{lost:,} log lines were lost: repeated too often, not read, or no room for them"]
 
     def _clock(self) -> dict[str, int | str]:
         def gauge(counter: Counter) -> int:

@@ -10,7 +10,7 @@ import pytest
 
 from exchange.access.keys import MASTER_KEY_FILE, KeysDamaged
 from exchange.daemon.preflight import check_secrets, check_system
-from exchange.settings import load_settings
+from exchange.settings import load, load_settings
 
 
 def test_this_machine_runs_an_exchange() -> None:
@@ -20,18 +20,19 @@ def test_this_machine_runs_an_exchange() -> None:
 
 
 def test_secrets_matter_only_to_the_api(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    settings = load_settings(None)
+    shipped = load(None)
+    api = msgspec.structs.replace(shipped.settings.api, enabled=False)
     off = msgspec.structs.replace(
-        settings, api=msgspec.structs.replace(settings.api, enabled=False)
+        shipped, settings=msgspec.structs.replace(shipped.settings, api=api)
     )
     tmp_path.chmod(0o700)
     master = tmp_path / MASTER_KEY_FILE
     master.write_text("00" * 32)
     master.chmod(0o644)
     with caplog.at_level(logging.WARNING):
-        check_secrets(settings, tmp_path)
+        check_secrets(shipped, tmp_path)
     assert len(caplog.records) == 1
     master.chmod(0o666)
     check_secrets(off, tmp_path)
     with pytest.raises(KeysDamaged):
-        check_secrets(settings, tmp_path)
+        check_secrets(shipped, tmp_path)

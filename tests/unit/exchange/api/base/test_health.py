@@ -159,3 +159,12 @@ def test_a_clock_that_is_off_is_a_warning_and_no_problem(
     health = core.watch.look(core.service)
     assert health.healthy and len(health.warnings) == len(said)
     assert all(part in text for part, text in zip(said, health.warnings, strict=True))
+
+
+def test_log_lines_that_were_lost_of_late_are_a_warning_and_no_problem(core: Core) -> None:
+    assert core.watch.look(core.service).warnings == []
+    core.counters[Counter.ORDER_ENTRY_LOG_LINES_LOST * COUNTER_STRIDE] = 1_234
+    health = core.go_on(100, "matcher", "journaler")
+    assert health.healthy
+    assert [warning for warning in health.warnings if "1,234 log lines were lost" in warning]
+    assert core.go_on(61_000, "matcher", "journaler").warnings == []

@@ -39,6 +39,10 @@ PUBLIC_LIBRARIES = ("exchange.client", "exchange.client.messages")
 _FIELD_MAKERS = {"field", "part", "whole"}
 # module:name -> why it may stay although nothing but tests uses it
 ALLOWED = {
+    "exchange.api.websocket.handshake:FrameCheck.feed_data": "aiohttp calls it",
+    "exchange.api.websocket.handshake:FrameCheck.feed_eof": "aiohttp calls it",
+    "exchange.api.websocket.handshake:_CheckedRequest.keep_alive": "aiohttp calls it",
+    "exchange.api.websocket.handshake:_CheckedRequest.set_parser": "aiohttp calls it",
     "ringbuffer.jit.libraries:_WithoutEnvironments.set_env": "numba calls it",
 }
 _DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")

@@ -1,5 +1,6 @@
 """WebSocket /ws: channels, subscriptions, fan-out and the AsyncAPI document.
 
+handshake.py           holds clients' frames to RFC 6455, before aiohttp reads them
 endpoint.py            the handshake and what clients send
 messages.py            every message as a Struct
 channels.py            names of channels

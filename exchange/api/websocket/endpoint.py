@@ -29,7 +29,8 @@ from exchange.api.errors import ApiError, ErrorCode, internal_error
 from exchange.api.websocket import messages
 from exchange.api.websocket.asyncapi import document
 from exchange.api.websocket.channels import ORDERS, ChannelKey, UnknownChannel, resolve, shortened
-from exchange.api.websocket.frames import CloseCode, close_frame, pong_frame
+from exchange.api.websocket.frames import CloseCode, answer_to_close, close_frame, pong_frame
+from exchange.api.websocket.handshake import BrokenFrame, CheckedWebSocket
 from exchange.api.websocket.messages import frame
 from exchange.api.websocket.parameters import WebSocketParameters
 from exchange.api.websocket.private_actions import PrivateAction, PrivateActions
@@ -46,6 +47,9 @@ log = logging.getLogger(__name__)
 MESSAGES_BEFORE_YIELD = 32
 CHANNELS_BEFORE_YIELD = 50
 ERRORS_PAUSE_S = 0.001  # after as many refused channels
+
+SINCE_PATIENCE_S = 0.5  # for the events up to ``since``
+SINCE_PAUSE_S = 0.01
 
 Action = messages.Subscribe | messages.Unsubscribe | messages.Ping | PrivateAction
 CHANNEL = ORDERS.kind.value
@@ -97,12 +101,12 @@ class WebSocketEndpoint:
         name = bucket_name(address)
         self._check_room(name)
         parameters = self._parameters
-        response: web.WebSocketResponse[bool] = web.WebSocketResponse(
+        response = CheckedWebSocket(
             timeout=parameters.close_seconds,
             autoclose=False,
             autoping=False,
             compress=False,
-            max_msg_size=parameters.message_bytes,
+            max_msg_size=parameters.message_bytes + 1,  # aiohttp refuses this size itself
             decode_text=False,
         )
         self._of_address[name] += 1
@@ -130,9 +134,7 @@ class WebSocketEndpoint:
                 "are allowed",
             )
 
-    async def _serve(
-        self, response: web.WebSocketResponse[bool], transport: asyncio.Transport
-    ) -> None:
+    async def _serve(self, response: CheckedWebSocket, transport: asyncio.Transport) -> None:
         connected: socket.socket | None = transport.get_extra_info("socket")
         if connected is not None:
             # unread bytes must pile up in this process, where they are counted, not in the kernel
@@ -185,12 +187,21 @@ class Connection:
 
     # --- reading ------------------------------------------------------------------------------
 
-    async def read(self, response: web.WebSocketResponse[bool]) -> None:
+    async def read(self, response: CheckedWebSocket) -> None:
         """Carry out the client's messages until either side closes."""
+        try:
+            await self._read(response)
+        except BrokenFrame as error:
+            self.subscriber.close(CloseCode(error.code), str(error))
+            await response.closed_by_client(self._parameters.close_seconds)
+
+    async def _read(self, response: CheckedWebSocket) -> None:
         subscriber = self.subscriber
         handled = 0
         while True:
-            message = await response.receive()
+            message = await response.next_message()
+            if message is None:
+                return
             kind = message.type
             if kind is WSMsgType.TEXT:
                 subscriber.heard_s, subscriber.pinged = self._clock_s(), False
@@ -209,16 +220,17 @@ class Connection:
                     )
             elif kind is WSMsgType.CLOSE:
                 if not subscriber.closing:
-                    subscriber.write(close_frame(message.data or CloseCode.NORMAL))
+                    subscriber.write(close_frame(answer_to_close(message.data or 0)))
                 return
-            else:
-                return  # the connection is gone, or aiohttp has closed it for a broken frame
             handled += 1
             if handled % MESSAGES_BEFORE_YIELD == 0:
                 # receive() yields only when no message is waiting
                 await asyncio.sleep(0)
 
     async def _handle(self, text: bytes) -> None:
+        if not _is_utf_8(text):
+            self.subscriber.close(CloseCode.INVALID_TEXT, "text must be UTF-8")
+            return
         if not self._take_token():
             self._refuse(
                 ErrorCode.RATE_LIMITED,
@@ -297,6 +309,15 @@ class Connection:
     async def _subscribe(self, action: messages.Subscribe) -> None:
         since = None if action.since is UNSET else action.since
         names = action.channels
+        if since is not None and not await self._has_happened(since):
+            text = (
+                f"since: {since} has not happened yet, the newest event is {self._hub.sequence}: "
+                "subscribe without it"
+            )
+            for name in names:
+                self._refuse(ErrorCode.INVALID_FIELD, text, shortened(name), action.request_id)
+            await asyncio.sleep(ERRORS_PAUSE_S)
+            return
         if CHANNEL in names:
             await self._subscribe_to_orders(since, action.request_id)
             names = [name for name in names if name != CHANNEL]
@@ -305,6 +326,19 @@ class Connection:
             await asyncio.sleep(ERRORS_PAUSE_S if refused else 0)
             if self.subscriber.closing:
                 return
+
+    async def _has_happened(self, since: int) -> bool:
+        """Whether the event ``since`` has.
+
+        Another process may have told the client an event that this one learns in a moment.
+        """
+        hub = self._hub
+        patience_s = self._clock_s() + SINCE_PATIENCE_S
+        hub.settle()
+        while since > hub.sequence and self._clock_s() < patience_s:
+            await asyncio.sleep(SINCE_PAUSE_S)
+            hub.settle()
+        return since <= hub.sequence
 
     def _subscribe_some(
         self, names: Sequence[str], since: int | None, request_id: str | UnsetType
@@ -385,6 +419,14 @@ class Connection:
         """The socket is closed. Its actions under way go on without anybody waiting for them."""
         if self.member is not None:
             self._private().channel.leave(self.member)
+
+
+def _is_utf_8(text: bytes) -> bool:
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _error_frame(

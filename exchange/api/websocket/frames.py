@@ -24,11 +24,24 @@ class CloseCode(IntEnum):
 
     NORMAL = 1000
     GOING_AWAY = 1001  # the stage stops or restarts: connect again
+    PROTOCOL_ERROR = 1002
+    INVALID_TEXT = 1007  # a text message that is not UTF-8
     POLICY_VIOLATION = 1008
     MESSAGE_TOO_BIG = 1009
     SIGNED_OUT = 4002  # the key that the socket signed in with was revoked
     TOO_SLOW = 4003  # it did not read what was sent to it
     SILENT = 4008  # it did not answer a ping
+
+
+def answer_to_close(code: int) -> int:
+    """The code that answers a client's close frame with ``code`` (0: it said none): the same.
+
+    Codes that no close frame may carry (RFC 6455, 7.4) are answered as an error.
+    """
+    if code == 0:
+        return CloseCode.NORMAL
+    allowed = 3000 <= code < 5000 or code in (*range(1000, 1004), *range(1007, 1015))
+    return code if allowed else CloseCode.PROTOCOL_ERROR
 
 
 def _frame(first_byte: int, payload: bytes) -> bytes:

@@ -76,6 +76,11 @@ async def still_serves(server: FeedServer) -> None:
 
 
 BROKEN = {
+    "no mask": bytes((0x81, len(PING))) + PING,
+    "no mask on a control frame": bytes((0x89, 0)),
+    "a longer length than is needed": bytes((0x81, 0x80 | 126, 0, len(PING))) + MASK + masked(PING),
+    "a length of 64 bits for 300 bytes": bytes((0x81, 0xFF)) + (300).to_bytes(8, "big") + MASK,
+    "text within an empty beginning": frame(b"", final=False) + frame(PING),
     "a reserved bit": frame(PING, rsv=4),
     "two reserved bits": frame(PING, rsv=3),
     "an unknown opcode": frame(PING, opcode=3),

@@ -310,7 +310,7 @@ def test_binary_frames_and_invalid_text():
         await client.socket.send_bytes(b'{"action":"ping"}')
         assert (await client.receive())["code"] == 1002
         await client.socket._writer.send_frame(b"\xff\xfe", aiohttp.WSMsgType.TEXT)
-        assert (await client.receive())["code"] == 1001
+        assert (await client.receive_close())[0] == CloseCode.INVALID_TEXT
 
     serve(test)
 

@@ -21,6 +21,8 @@ from exchange.core.pipeline import IngressRing
 from exchange.core.region import AGENTS, region_name
 from exchange.core.stage_names import EVENT_CONSUMERS, StageName
 from exchange.errors import NotRunning
+from exchange.runtime.capacity_use import WARN_PERCENT, table_sizes, uses
+from exchange.runtime.data_directory import load_capacity
 from exchange.runtime.disk_use import disk_use
 from exchange.runtime.process import running_pid
 from exchange.runtime.run_file import RunState, read_run_file
@@ -84,6 +86,7 @@ class Observer:
         try:
             with Region.attach_read_only(region_name(self._data_directory)) as region:
                 status |= self._read(region, list(state.stages))
+                status["capacity"] = self._capacity(region)
         except RegionError as error:
             status["region_error"] = str(error)
         if self._before is not None:
@@ -110,6 +113,15 @@ class Observer:
             "time": time.time(),
             "monotonic_seconds": time.monotonic(),
             "stages": stages,
+        }
+
+    def _capacity(self, region: Region) -> dict[str, dict[str, int]]:
+        """What is in use of the matcher's tables and of the disk, by name."""
+        capacity = load_capacity(self._data_directory)
+        sizes = {} if capacity is None else table_sizes(capacity)
+        return {
+            use.name: {"used": use.used, "size": use.size, "percent": use.percent}
+            for use in uses(region.arrays["counters"], sizes)
         }
 
     @staticmethod
@@ -206,8 +218,13 @@ def render(status: dict[str, Any]) -> Group:
     for name, value in rates.items():
         if name.endswith("_per_s"):
             speeds.add_row(name.removesuffix("_per_s"), f"{value:,.0f}")
+    shared = Table("capacity", "used", "size", "%", title="Capacity")
+    for name, use in status.get("capacity", {}).items():
+        percent = use["percent"]
+        style = "bold red" if percent >= WARN_PERCENT else None
+        shared.add_row(name, f"{use['used']:,}", f"{use['size']:,}", str(percent), style=style)
     side_by_side = Table.grid(padding=(0, 2))
-    side_by_side.add_row(cursors, lags, speeds)
+    side_by_side.add_row(cursors, lags, speeds, shared)
     return Group(head, stages, side_by_side, *_interfaces(status))
 
 

@@ -10,6 +10,7 @@ trading_day.py    which trading day a moment belongs to
 schedule.py       which phase of the day a group of instruments is in
 socket.py         the control socket: requests of operators
 people.py         who asks through it, and why
+disk_guard.py     new orders are stopped before the disk is full
 operators.py      their commands, answered when the events are released
 cancels.py        their cancels of single orders, and what became of them
 key_requests.py   their requests about API keys

@@ -93,6 +93,11 @@ class Door:
         )
         self._known = self._released.copy()  # and what is on its way
 
+    def defined(self) -> tuple[int, int, int]:
+        """How many sessions, instruments and accounts there are, with those on their way."""
+        known = self._known
+        return len(known.usernames), len(known.symbols), len(known.accounts)
+
     def pass_through(self, records: list[Record]) -> Refused | None:
         """Let ``records`` pass together, or none of them: then why. They go in this order."""
         before = self._known.copy()

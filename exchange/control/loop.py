@@ -17,6 +17,7 @@ from typing import Any
 from exchange.commands import Record
 from exchange.control.cancels import Cancels
 from exchange.control.clock import ExchangeClock
+from exchange.control.disk_guard import DiskGuard
 from exchange.control.door import Door
 from exchange.control.key_requests import COMMANDS as KEY_COMMANDS
 from exchange.control.key_requests import ApiKeys
@@ -33,7 +34,12 @@ from exchange.core.region import Core
 from exchange.errors import Refused
 from exchange.records import EVENT, EVENT_LAYOUT, KIND_OFFSET
 from exchange.recovery.facts import EngineFacts
-from exchange.runtime.data_directory import archive_directory, load_capacity
+from exchange.runtime.capacity_use import CapacityWatch, sizes_of
+from exchange.runtime.data_directory import (
+    archive_directory,
+    journal_directory,
+    load_capacity,
+)
 from exchange.settings import Configuration
 from journal.archive_reader import ArchiveReader
 from ringbuffer.counters import set_value
@@ -71,6 +77,17 @@ class ControlLoop:
         self._trading = TradingControl(configuration, clock)
         capacity = load_capacity(data_directory)
         assert capacity is not None, "the matcher has fixed the capacities"
+        settings = configuration.settings
+        self._counters = arrays["counters"]
+        self._capacity_watch = CapacityWatch(self._counters, sizes_of(settings, capacity))
+        self._disk_guard = DiskGuard(
+            (data_directory, journal_directory(data_directory), archive_directory(data_directory)),
+            self._counters,
+            self._producer.send,
+            stop_bytes=settings.journal.stop_free_bytes,
+            segment_bytes=settings.journal.segment_bytes,
+            stopped=facts.orders_stopped,
+        )
         self._door = Door(facts, capacity, [group.id for group in configuration.groups])
         master_key_file = configuration.settings.api.master_key_file
         self._keys = ApiKeys(
@@ -138,6 +155,7 @@ class ControlLoop:
         caught_up = self.follow()
         if caught_up:
             self.follow_schedule()  # it has seen every change of state
+        self._look_at_capacities()
         waiting = not self._producer.pump()
         self._operators.work()
         if self._operators.waiting or self._keys.waiting or not caught_up:
@@ -162,6 +180,15 @@ class ControlLoop:
             (Counter.CLOCK_CALENDAR, clock.state),
         ):
             set_value(self._counters, int(counter), int(value))
+
+    def _look_at_capacities(self) -> None:
+        """Gauges, warnings, and orders stopped before the disk is full."""
+        self._disk_guard.work()
+        sessions, instruments, accounts = self._door.defined()
+        set_value(self._counters, int(Counter.SESSIONS_DEFINED), sessions)
+        set_value(self._counters, int(Counter.INSTRUMENTS_DEFINED), instruments)
+        set_value(self._counters, int(Counter.ACCOUNTS_DEFINED), accounts)
+        self._capacity_watch.look()
 
     def handle(
         self, request: Request, client: Client, reply: Callable[[dict[str, Any]], None]

@@ -161,6 +161,21 @@ class Counter(IntEnum):
     CLOCK_AHEAD_NS = 109  # gauge: the time of commands minus the wall clock
     CLOCK_CALENDAR = 110  # gauge, CalendarState: days and phases follow the wall clock or not
 
+    # What is in use of the tables that all share: gauges (matcher).
+    TOKENS_USED = 111  # today
+    LIVE_ORDERS = 112
+    LEVEL_BLOCKS_USED = 113
+    LEVEL_NODES_USED = 114
+    POSITIONS_USED = 115
+
+    # What is defined, and the disk: gauges (daemon).
+    SESSIONS_DEFINED = 116
+    INSTRUMENTS_DEFINED = 117
+    ACCOUNTS_DEFINED = 118
+    DISK_BYTES = 119  # size of the fullest file system of the data directory
+    DISK_FREE_BYTES = 120  # ... of it
+    ORDERS_STOPPED = 121  # 1: no new orders (Parameter.ORDERS_STOPPED)
+
 
 # refused: what is in the database is not this exchange's; data error: it refuses a row of ours
 STORE_STATES = (

@@ -49,11 +49,16 @@ from exchange.engine.matcher import apply_commands
 from exchange.engine.state.layout import (
     EVENT_WAITS,
     LAST_TIMESTAMP_NS,
+    LEAVES_USED,
+    LIVE_ORDERS,
     NEXT_COMMAND,
     NEXT_DEADLINE_SECOND,
     NEXT_EVENT,
+    NODES_USED,
     PENDING_HEAD,
+    POSITIONS_USED,
     REJECTS,
+    TOKENS_USED,
     TRADES,
     EngineState,
 )
@@ -222,6 +227,16 @@ def timer_second(scalars: np.ndarray) -> int:
 
 
 @jit
+def gauge_tables(sequencer: Any, scalars: np.ndarray) -> None:
+    """Say what is in use of the tables that all members share; ``scalars``: int64, the state's."""
+    set_value(sequencer.counters, Counter.TOKENS_USED, scalars[TOKENS_USED])
+    set_value(sequencer.counters, Counter.LIVE_ORDERS, scalars[LIVE_ORDERS])
+    set_value(sequencer.counters, Counter.LEVEL_BLOCKS_USED, scalars[LEAVES_USED])
+    set_value(sequencer.counters, Counter.LEVEL_NODES_USED, scalars[NODES_USED])
+    set_value(sequencer.counters, Counter.POSITIONS_USED, scalars[POSITIONS_USED])
+
+
+@jit
 def duty_cycle(state: Any, sequencer: Any, limit: int) -> int:
     """One pass over all ingress rings; the number of slots taken, 0 when there was nothing."""
     now_ns = clock_ns(CLOCK_MONOTONIC, sequencer.clock)
@@ -281,6 +296,7 @@ def duty_cycle(state: Any, sequencer: Any, limit: int) -> int:
     add(sequencer.counters, Counter.REJECTS, scalars[REJECTS] - rejects)
     add(sequencer.counters, Counter.TRADES, scalars[TRADES] - trades)
     add(sequencer.counters, Counter.MATCHER_WAITS, scalars[EVENT_WAITS] - waits)
+    gauge_tables(sequencer, scalars)
     return taken
 
 
@@ -389,11 +405,13 @@ class MatcherAgent:
         publish(sequencer.cursors, COMMAND_APPLIED, int(scalars[NEXT_COMMAND]))
         publish(sequencer.cursors, EVENT_PUBLISHED, int(scalars[NEXT_EVENT]))
         publish(sequencer.cursors, NEXT_EXPIRY_SECOND, timer_second(scalars))
+        gauge_tables(sequencer, scalars)
         self.compile()
 
     def compile(self) -> None:
         """Compile, or read back, all that the agent calls; nothing runs."""
         compile_for(duty_cycle, self.state, self._sequencer, 2)
+        compile_for(gauge_tables, self._sequencer, self.state.scalars)
         compile_for(serve, *self._serve_arguments(2, 0))
 
     def do_work(self, limit: int) -> int:

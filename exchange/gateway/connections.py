@@ -77,13 +77,16 @@ class Connections:
         self._sessions = duty.sessions
         self._counters = counters
         self.sockets: dict[int, socket.socket] = {}
-        self.login_bytes: dict[int, bytearray] = {}  # of those that have not logged in
+        self.login_bytes: dict[
+            int, bytearray
+        ] = {}  # of those that have not logged in, oldest first
+        self.addresses: dict[int, str] = {}  # of the same
         self.heartbeats_before_login: dict[int, int] = {}
         self.free_connections = list(range(parameters.connection_capacity - 1, -1, -1))
         self.catching_up: list[int] = []  # connections that read from the past, next first
         self.leaving = False  # one DISCONNECT for all sessions has been queued
 
-    def add(self, client: socket.socket) -> int:
+    def add(self, client: socket.socket, address: str) -> int:
         """Give an accepted socket a free connection number, and return it."""
         assert self.free_connections, "the caller refuses connections when none is free"
         now_ns = time.monotonic_ns()
@@ -99,11 +102,25 @@ class Connections:
         self.duty.connection_of_fd[client.fileno()] = connection + 1
         self.sockets[connection] = client
         self.login_bytes[connection] = bytearray()
+        self.addresses[connection] = address
         self.duty.words[CONNECTIONS_USED] = max(
             int(self.duty.words[CONNECTIONS_USED]), connection + 1
         )
         self.gauge(Counter.CONNECTIONS, len(self.sockets))
         return connection
+
+    def stranger_to_close(self) -> int | None:
+        """Whom a newer connection replaces when there are too many that have not logged in.
+
+        The oldest of the address that has most of them; None: all have logged in.
+        """
+        if not self.addresses:
+            return None
+        of_address: dict[str, int] = {}
+        for address in self.addresses.values():
+            of_address[address] = of_address.get(address, 0) + 1
+        most = max(of_address, key=of_address.__getitem__)
+        return next(number for number, address in self.addresses.items() if address == most)
 
     def malformed(self, connection: int, explanation: str) -> None:
         """Count, log, tell the client, close."""
@@ -114,6 +131,7 @@ class Connections:
     def login_done(self, connection: int) -> None:
         """Forget what was kept for the login."""
         self.login_bytes.pop(connection, None)
+        self.addresses.pop(connection, None)
         self.heartbeats_before_login.pop(connection, None)
 
     def unbind(self, connection: int) -> None:

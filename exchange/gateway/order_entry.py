@@ -468,7 +468,7 @@ class OrderEntryAgent:
         assert self._listener is not None and self._epoll is not None
         for count in range(_ACCEPTS_PER_PASS):
             try:
-                client, _address = self._listener.accept()
+                client, address = self._listener.accept()
             except BlockingIOError:
                 self._accept_more = False
                 return count
@@ -478,10 +478,9 @@ class OrderEntryAgent:
                 self._accept_after_ns = time.monotonic_ns() + _ACCEPT_RETRY_NS
                 return count
             self._connections.count(Counter.CONNECTIONS_ACCEPTED)
-            unauthenticated = len(self._connections.login_bytes)
+            self._make_room()
             if (
                 not self._connections.free_connections
-                or unauthenticated >= self.parameters.unauthenticated_capacity
                 or client.fileno() >= FILE_DESCRIPTOR_MAXIMUM
                 or load_acquire(self._cursors, pipeline.STOP_INTAKE) != 0
             ):
@@ -490,9 +489,20 @@ class OrderEntryAgent:
                 )
                 client.close()
                 continue
-            self._connections.add(client)
+            self._connections.add(client, str(address[0]))
             self._epoll.register(
                 client.fileno(),
                 select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET,
             )
         return _ACCEPTS_PER_PASS
+
+    def _make_room(self) -> None:
+        """Close the connection of a stranger who has waited long when there are too many."""
+        connections = self._connections
+        strangers = len(connections.login_bytes)
+        if connections.free_connections and strangers < self.parameters.unauthenticated_capacity:
+            return
+        stranger = connections.stranger_to_close()
+        if stranger is not None:
+            connections.log_connection(logging.WARNING, "replaced by a newer connection", stranger)
+            self._logins.gone(stranger)

@@ -30,6 +30,7 @@ import numpy as np
 from exchange.codes import Parameter
 
 SECOND_NS = 1_000_000_000
+STOPPED_RATE = 50  # messages a second of each session while orders are stopped
 
 # Words of a connection's row (int64).
 CONNECTION_STATE = 0
@@ -137,6 +138,8 @@ class MessageRates:
         self._sessions = sessions
         self._per_order = per_order
         self._default = (0, 0)
+        self._rates: dict[int, tuple[int, int]] = {}  # orders a second and burst, by session
+        self._stopped = False  # the disk is nearly full: what still comes is to take long
         for session, (rate, burst) in (known or {}).items():
             self._set(session, rate, burst)
 
@@ -146,12 +149,21 @@ class MessageRates:
 
     def learn(self, event: Any) -> None:
         """Take a PARAMETER_SET event."""
-        if int(event["parameter"]) == Parameter.SESSION_RATE:
-            self._set(int(event["session"]), int(event["price"]), int(event["quantity"]))
+        parameter, value = int(event["parameter"]), int(event["price"])
+        if parameter == Parameter.SESSION_RATE:
+            self._set(int(event["session"]), value, int(event["quantity"]))
+        elif parameter == Parameter.ORDERS_STOPPED:
+            self._stopped = value != 0
+            for session, (rate, burst) in self._rates.items():
+                self._set(session, rate, burst)
 
     def _set(self, session: int, rate: int, burst: int) -> None:
         if session == 0:
             self._default = (rate, burst)
             return
-        per_order = self._per_order
-        set_message_rate(self._sessions, session, per_order * rate, per_order * burst)
+        self._rates[session] = (rate, burst)
+        messages, at_once = self._per_order * rate, self._per_order * burst
+        if self._stopped:
+            messages = min(messages, STOPPED_RATE) if messages else STOPPED_RATE
+            at_once = STOPPED_RATE
+        set_message_rate(self._sessions, session, messages, at_once)

@@ -93,6 +93,7 @@ class JournalSection(Section, frozen=True, kw_only=True):
     segment_bytes: Annotated[int, Meta(ge=65_536, le=1 << 40, multiple_of=4_096)]
     batch: Annotated[int, Meta(ge=2, le=1 << 24)]
     archive_segment_events: PowerOfTwo
+    stop_free_bytes: Annotated[int, Meta(ge=0, le=1 << 50)]
 
 
 class OrderEntrySection(Section, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ watch reads the core's shared memory and the run file.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,6 +21,7 @@ from exchange.core import pipeline
 from exchange.core.clock_state import SECOND_NS, TOLD_NS, CalendarState
 from exchange.core.counters import HEARTBEATS, LOG_LINES_LOST, STORE_STATES, Counter
 from exchange.core.stage_names import CORE_STAGES
+from exchange.runtime.capacity_use import use_warnings, uses
 from exchange.runtime.run_file import read_run_file
 from ringbuffer.atomics import load_acquire
 from ringbuffer.counters import COUNTER_STRIDE
@@ -32,9 +34,10 @@ RUN_FILE_NS = 250 * MILLISECOND_NS  # the run file is read this often at most
 class Health(msgspec.Struct, frozen=True, kw_only=True):
     """``problems``: text for people, empty = healthy. ``heartbeat_age_ms``: stage -> age in ms.
 
-    ``warnings``: what does not stop trading and needs somebody to look, as text. ``store``: one of
-    STORE_STATES. ``clock``: steps of the wall clock since the start and the latest one (ms), by how
-    much the time of commands is ahead of it (ms), and the calendar: "follows", "stands" or "apart".
+    ``warnings``: what does not stop trading and needs somebody to look, as text. ``capacity``: name
+    -> used, size and percent of everything that all share. ``store``: one of STORE_STATES.
+    ``clock``: steps of the wall clock since the start and the latest one (ms), by how much the time
+    of commands is ahead of it (ms), and the calendar: "follows", "stands" or "apart".
     """
 
     healthy: bool
@@ -44,6 +47,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     lag: dict[str, int]
     day: int
     warnings: list[str] = []
+    capacity: dict[str, dict[str, int]] = {}
     store: str = STORE_STATES[0]
     clock: dict[str, int | str] = {}
 
@@ -71,7 +75,10 @@ class _Progress:
 
 
 class HealthWatch:
-    """``stale_ms``, ``lag_ms``: see [health] in exchange.toml. ``clock_ns``: CLOCK_MONOTONIC."""
+    """``stale_ms``, ``lag_ms``: see [health] in exchange.toml. ``clock_ns``: CLOCK_MONOTONIC.
+
+    ``sizes``: of the shared capacities (``capacity_use.sizes_of``).
+    """
 
     def __init__(
         self,
@@ -81,12 +88,14 @@ class HealthWatch:
         *,
         stale_ms: int,
         lag_ms: int,
+        sizes: Mapping[str, int] | None = None,
         clock_ns: Any = time.monotonic_ns,
     ) -> None:
         self._cursors = cursors
         self._counters = counters
         self._data_directory = data_directory
         self.change(stale_ms=stale_ms, lag_ms=lag_ms)
+        self._sizes = sizes or {}
         self._clock_ns = clock_ns
         self._durable = _Progress()
         self._own = _Progress()
@@ -130,6 +139,8 @@ class HealthWatch:
         state = int(self._counters[Counter.STORE_STATE * COUNTER_STRIDE])
         store = STORE_STATES[min(state, len(STORE_STATES) - 1)]
         clock = self._clock()
+        found = uses(self._counters, self._sizes)
+        stopped = bool(self._counters[Counter.ORDERS_STOPPED * COUNTER_STRIDE])
         return Health(
             healthy=not problems,
             phase=phase,
@@ -137,7 +148,16 @@ class HealthWatch:
             heartbeat_age_ms=ages,
             lag=lag,
             day=self._day,
-            warnings=store_warnings(store) + clock_warnings(clock) + self._log_warnings(now_ns),
+            warnings=[
+                *use_warnings(found, stopped),
+                *store_warnings(store),
+                *clock_warnings(clock),
+                *self._log_warnings(now_ns),
+            ],
+            capacity={
+                use.name: {"used": use.used, "size": use.size, "percent": use.percent}
+                for use in found
+            },
             store=store,
             clock=clock,
         )

@@ -67,6 +67,7 @@ OUTCOME_TIMEOUT_S = 10.0
 # accepted after it was signed, and than clients try again.
 ID_OUTLIVES_DAY_NS = 60_000_000_000
 _COMMANDS = int(Counter.API_COMMANDS) * COUNTER_STRIDE
+_STOPPED = int(Counter.ORDERS_STOPPED) * COUNTER_STRIDE
 
 
 def _executed(order: Order) -> int:
@@ -301,6 +302,9 @@ class OrderGateway:
     ) -> tuple[SentCommand | None, Order | None, bool]:
         """The command under way, or else the order that exists already; and whether it is new."""
         order.check()
+        if self._counters[_STOPPED]:
+            # not even a refusal is to be journaled
+            raise unavailable("no new orders: the disk is nearly full; orders can be cancelled")
         instrument = self._instrument(order.symbol)
         session = self._session(account)
         if order.client_order_id is None:

@@ -356,11 +356,17 @@ class TimeAnswer(Struct, kw_only=True, forbid_unknown_fields=True):
     timestamp_ns: Count
 
 
+class CapacityAnswer(Struct, kw_only=True, forbid_unknown_fields=True):
+    used: Count
+    size: Count
+    percent: Count
+
+
 class HealthAnswer(Struct, kw_only=True, forbid_unknown_fields=True):
     """problems: what is wrong, in words. Ages and lags of the core's stages.
 
-    warnings: what does not stop trading, in words. store: the state of the writer to Postgres.
-    clock: how it stands to the wall clock.
+    warnings: what does not stop trading, in words. capacity: how much of what all share is in use.
+    store: the state of the writer to Postgres. clock: how it stands to the wall clock.
     """
 
     healthy: bool
@@ -370,5 +376,6 @@ class HealthAnswer(Struct, kw_only=True, forbid_unknown_fields=True):
     lag: dict[str, int]
     day: Count
     warnings: list[str]
+    capacity: dict[str, CapacityAnswer]
     store: str
     clock: dict[str, int | str]

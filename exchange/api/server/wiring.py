@@ -36,6 +36,7 @@ from exchange.metrics.event_counts import EventCounts
 from exchange.read_model.accounts.model import AccountModel
 from exchange.read_model.accounts.types import AccountModelCapacity
 from exchange.read_model.market.model import MarketModel
+from exchange.runtime.capacity_use import sizes_of
 from exchange.runtime.data_directory import load_capacity
 from exchange.runtime.service import ServiceStage
 from exchange.settings import Settings
@@ -83,6 +84,7 @@ def make_watch(stage: ServiceStage) -> HealthWatch:
         stage.data_directory,
         stale_ms=section.stale_ms,
         lag_ms=section.lag_ms,
+        sizes=sizes_of(stage.settings, capacity_in_use(stage.data_directory)),
     )
 
 

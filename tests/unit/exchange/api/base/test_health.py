@@ -168,3 +168,21 @@ def test_log_lines_that_were_lost_of_late_are_a_warning_and_no_problem(core: Cor
     assert health.healthy
     assert [warning for warning in health.warnings if "1,234 log lines were lost" in warning]
     assert core.go_on(61_000, "matcher", "journaler").warnings == []
+
+
+def test_what_all_share_is_in_it(tmp_path: Path) -> None:
+    core = Core(tmp_path)
+    core.watch = HealthWatch(
+        core.cursors, core.counters, tmp_path, stale_ms=STALE_MS, lag_ms=LAG_MS,
+        sizes={"positions": 10, "live_orders": 10}, clock_ns=lambda: core.now_ns,
+    )  # fmt: skip
+    core.counters[Counter.POSITIONS_USED * COUNTER_STRIDE] = 8
+    core.counters[Counter.ORDERS_STOPPED * COUNTER_STRIDE] = 1
+    health = core.watch.look(core.service)
+    assert health.healthy, "a warning is no outage"
+    assert health.capacity["positions"] == {"used": 8, "size": 10, "percent": 80}
+    assert health.capacity["live_orders"]["percent"] == 0
+    assert health.warnings == [
+        "no new orders: the disk is nearly full; cancels work",
+        "positions: 80 % in use (8 of 10)",
+    ]

@@ -2,6 +2,8 @@
 
 Who calls it: the gateway's one thread, a few times per connection. A connection is named by its
 number, the index of its row in the table of session.py, on which the duty cycle works.
+
+Decision GTW-6.
 """
 
 from __future__ import annotations

@@ -127,6 +127,17 @@ class Logins:
         self._password_checks.cancel(connection, int(self._rows[connection, CONNECTION_GENERATION]))
         self._connections.close(connection)
 
+    def make_room(self) -> None:
+        """Close the connection of a stranger who has waited long when there are too many."""
+        connections = self._connections
+        strangers = len(connections.login_bytes)
+        if connections.free_connections and strangers < self._parameters.unauthenticated_capacity:
+            return
+        stranger = connections.stranger_to_close()
+        if stranger is not None:
+            connections.log_connection(logging.WARNING, "replaced by a newer connection", stranger)
+            self.gone(stranger)
+
     def decide(self, connection: int, generation: int, request: LoginRequest, right: bool) -> None:
         """Accept or reject a login whose password has been checked."""
         row = self._rows[connection]

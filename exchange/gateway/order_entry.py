@@ -478,7 +478,7 @@ class OrderEntryAgent:
                 self._accept_after_ns = time.monotonic_ns() + _ACCEPT_RETRY_NS
                 return count
             self._connections.count(Counter.CONNECTIONS_ACCEPTED)
-            self._make_room()
+            self._logins.make_room()
             if (
                 not self._connections.free_connections
                 or client.fileno() >= FILE_DESCRIPTOR_MAXIMUM
@@ -495,14 +495,3 @@ class OrderEntryAgent:
                 select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET,
             )
         return _ACCEPTS_PER_PASS
-
-    def _make_room(self) -> None:
-        """Close the connection of a stranger who has waited long when there are too many."""
-        connections = self._connections
-        strangers = len(connections.login_bytes)
-        if connections.free_connections and strangers < self.parameters.unauthenticated_capacity:
-            return
-        stranger = connections.stranger_to_close()
-        if stranger is not None:
-            connections.log_connection(logging.WARNING, "replaced by a newer connection", stranger)
-            self._logins.gone(stranger)

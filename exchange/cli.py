@@ -38,7 +38,7 @@ from pathlib import Path
 from typing import Any
 
 from exchange.errors import ConfigurationError, ExchangeError, ExitStatus, NotRunning, Refused
-from exchange.runtime.output import reader_gone, shield
+from exchange.runtime.output import open_standard_descriptors, reader_gone, shield
 from exchange.runtime.release import version_text
 from exchange.runtime.signals import HARMLESS, ignore
 
@@ -442,14 +442,14 @@ def _finished(error: OSError) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Returns its exit status; an operational error is one line on stderr."""
+    open_standard_descriptors()
     options = build_parser().parse_args(arguments)
     if options.command in _LONG_LIVED:
         ignore((*HARMLESS, signal.SIGHUP))  # what SIGHUP means is set by the command
         shield()
     try:
         status = int(_COMMANDS[options.command](options))
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        sys.stdout.flush()
         return status
     except ExchangeError as error:
         _say(str(error))

@@ -26,6 +26,7 @@ from typing import Any
 
 from exchange.codes import CommandKind, EventKind
 from exchange.errors import ExchangeError, ExitStatus, exit_status
+from exchange.runtime.output import open_standard_descriptors
 from exchange.runtime.release import version_text
 
 DEFAULT_DATA_DIRECTORY = Path("data")
@@ -462,11 +463,13 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit status."""
+    open_standard_descriptors()
     options = build_parser().parse_args(arguments)
     from journal.errors import JournalError
 
     def fail(error: Exception, status: int) -> int:
-        print(f"exchange-replay: {error}", file=sys.stderr)
+        with contextlib.suppress(OSError):  # nobody reads it: the status says it too
+            print(f"exchange-replay: {error}", file=sys.stderr, flush=True)
         return int(status)
 
     try:

@@ -247,6 +247,11 @@ def open_standard_descriptors() -> None:
                 os.dup2(opened, descriptor)
                 os.close(opened)
             os.set_inheritable(descriptor, True)
+    # Python has none for a descriptor that was closed at its start, and nobody who prints looks
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(2, "w", encoding="utf-8", closefd=False)
 
 
 def standard_error() -> LineWriter:

@@ -144,12 +144,36 @@ def test_a_command_whose_reader_went_away_does_not_say_that_all_is_well(
     assert (done.returncode, done.stderr) == (ExitStatus.OUTPUT_CLOSED, b"")
 
 
-def test_an_error_that_nobody_can_read_keeps_its_status(tmp_path: Path) -> None:
+ERRORS = (
+    (("exchange.cli", "status"), ExitStatus.NOT_RUNNING),
+    (("exchange.cli", "admin", "account", "list"), ExitStatus.DATA_DIRECTORY_UNAVAILABLE),
+    (("exchange.cli", "prune"), ExitStatus.DATA_DIRECTORY_UNAVAILABLE),
+    (("replay.cli", "stats"), ExitStatus.DATA_DIRECTORY_UNAVAILABLE),
+)
+
+
+@pytest.mark.parametrize("closed", [False, True])
+@pytest.mark.parametrize(("command", "status"), ERRORS)
+def test_an_error_that_nobody_can_read_keeps_its_status(
+    tmp_path: Path, command: tuple[str, ...], status: ExitStatus, closed: bool
+) -> None:
     writer = broken_pipe()
-    command = [sys.executable, "-m", "exchange.cli", "status", "--data-dir", str(tmp_path)]
-    done = subprocess.run(command, cwd=ROOT, stdout=writer, stderr=writer)
+    done = subprocess.run(
+        [
+            *(("sh", "-c", CLOSED, "sh") if closed else ()),
+            *(sys.executable, "-m", *command, "--data-dir", str(tmp_path / "none")),
+        ],
+        cwd=ROOT,
+        stdout=writer,
+        stderr=writer,
+    )
     os.close(writer)
-    assert done.returncode == ExitStatus.NOT_RUNNING
+    assert done.returncode == status
+
+
+def test_a_command_without_any_output_does_its_work() -> None:
+    command = ["sh", "-c", CLOSED, "sh", sys.executable, "-m", "exchange.cli", "check-config"]
+    assert subprocess.run(command, cwd=ROOT).returncode == 0
 
 
 # --- the queue ------------------------------------------------------------------------------------

@@ -7,7 +7,8 @@ Without --host it starts an exchange of its own on a temporary data directory, w
 (the file's ticker) and one session, and compares the file with the archive of events and, once
 more, with what the session was told. With --host it uses an exchange that runs already (its
 instrument and session must exist, no other session may trade the instrument, and its book must be
-empty) and compares with what the session was told.
+empty) and compares with what the session was told. Afterwards it cancels what rests, and its tokens
+are its own: so a day may be sent again.
 
 Exit status: 0 every row equal at every level, 1 not, 2 the file or the exchange cannot be used.
 """
@@ -31,6 +32,7 @@ from scripts.lobster_replay.compare import Comparison, Mismatch, compare
 from scripts.lobster_replay.day import Day, LobsterError, read_day
 from scripts.lobster_replay.plan import Plan, Planner, tick_of
 from scripts.lobster_replay.session_events import events_of
+from scripts.lobster_replay.tokens import RunTokens, resting
 from scripts.lobster_replay.transport import Answers, Connection, TransportError
 
 
@@ -94,10 +96,14 @@ def _run_here(day: Day, plan: Plan, _: argparse.Namespace) -> dict[str, Any]:
 def _run_elsewhere(day: Day, plan: Plan, options: argparse.Namespace) -> dict[str, Any]:
     connection = Connection(options.host, options.port, options.user, options.password)
     try:
-        data = wire.encode(plan, options.symbol or _symbol(day))
+        tokens = RunTokens(plan)
+        data = wire.encode(tokens.sent(plan), options.symbol or _symbol(day))
         answers = connection.run(data, wire.answers(plan))
+        left = resting(answers.messages)
+        connection.run(wire.cancels(left), len(left))
     finally:
         connection.close()
+    answers = answers._replace(messages=tokens.back(answers.messages))
     return _result(plan, answers, compare(day, plan, events_of(answers.messages, plan)), "session")
 
 

@@ -59,6 +59,15 @@ def encode(plan: Plan, symbol: str) -> np.ndarray:
     return data
 
 
+def cancels(tokens: list[bytes]) -> np.ndarray:
+    """uint8: a Cancel of each order, whole."""
+    data = np.zeros(len(tokens), ouch.INBOUND_FRAMED[CANCEL_KEY])
+    data["length"] = data.itemsize - _HEADER_BYTES
+    data["packet"], data["type"] = b"U", b"X"
+    data["token"] = tokens
+    return data.view(np.uint8)
+
+
 def answers(plan: Plan) -> int:
     """How many sequenced messages the session gets: one each, and two for every trade."""
     return len(plan.messages) + 2 * plan.trades

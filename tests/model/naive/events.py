@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import struct
 
-import xxhash
-
 from exchange.codes import FLAG_LEVEL, EventKind
 from tests.model.naive.book import MARKET, STOP, Book, Order, book_side
+from tests.model.naive.chain import new_chain
 from tests.model.naive.command import Command, Continuation
 
 CHECKPOINT_INTERVAL_EVENTS = 4096
@@ -33,7 +32,7 @@ class EventWriter:
         self.session_numbers: dict[int, int] = {}  # session id -> messages reported today
         self.next_event = 0
         self.events_at_checkpoint = 0  # events up to and including the last CHECKPOINT
-        self.chain = xxhash.xxh64(seed=0)
+        self.chain = new_chain()
         self.sequence = 0
         self.timestamp_ns = 0
         self.events: list[bytes] = []

@@ -1,0 +1,27 @@
+# An image that trades seconds after its first start: it carries the compiled code (scripts/build).
+#   docker build -t exchange .
+#   docker run --init --shm-size=1g --ulimit memlock=-1 -p 9100:9100 -p 8081:8081 -v exchange:/var/lib/exchange \
+#       -v ./config:/etc/exchange:ro exchange
+# /etc/exchange: exchange.toml and the files that it names, with host = "0.0.0.0" for what is to be reached.
+ARG BASE=python:3.13-slim
+# hadolint ignore=DL3006
+FROM ${BASE} AS build
+COPY . /source
+RUN EXCHANGE_PYTHON="$(command -v python3)" /source/scripts/build /wheels
+
+# hadolint ignore=DL3006
+FROM ${BASE}
+COPY --from=build /wheels /wheels
+COPY requirements.txt /wheels/
+RUN pip install --no-cache-dir --no-deps --only-binary=:all: -r /wheels/requirements.txt \
+    && pip install --no-cache-dir --no-deps /wheels/*.whl \
+    && rm -r /wheels \
+    && useradd --system --uid 10001 --home-dir /var/lib/exchange --create-home exchange
+USER 10001
+ENV EXCHANGE_CACHE_DIR=/var/lib/exchange/cache PYTHONDONTWRITEBYTECODE=1
+VOLUME /var/lib/exchange
+EXPOSE 9100 8080 8081 8082
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=5s --start-period=120s CMD ["python3", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8080/health', timeout=4)"]
+ENTRYPOINT ["exchange"]
+CMD ["run", "--config", "/etc/exchange/exchange.toml", "--data-dir", "/var/lib/exchange/data"]

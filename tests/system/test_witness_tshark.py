@@ -130,6 +130,7 @@ def answers(port: int, user: str, password: str, *orders: dict[str, Any]) -> lis
     """Log in, send orders (fields of Enter), and take an answer to each."""
     with PatientClient("127.0.0.1", port) as client:
         client.login(user, password, sequence=0)
+        sent = b""
         for number, order in enumerate(orders):
             fields = {
                 "token": f"{user}-{number}",
@@ -142,7 +143,8 @@ def answers(port: int, user: str, password: str, *orders: dict[str, Any]) -> lis
                 "capacity": "A",
                 "cross_type": "N",
             } | order
-            client.send_message(ouch.encode("O", fields))
+            sent += soupbintcp.packet(soupbintcp.UNSEQUENCED_DATA, ouch.encode("O", fields))
+        client.send(sent)  # at once: whether a rate refuses one does not hang on when it came
         return [client.receive() for _ in orders]
 
 

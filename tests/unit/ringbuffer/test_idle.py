@@ -108,13 +108,11 @@ def test_interrupt_ends_a_block_from_a_signal_handler(cursors, eventfd):
     previous = signal.signal(signal.SIGALRM, lambda number, frame: idle.interrupt())
     try:
         signal.setitimer(signal.ITIMER_REAL, 0.01)
-        start = time.monotonic()
         idle.wait()
-        assert time.monotonic() - start < 30
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, previous)
-    assert idle.wakeups == 1
+    assert (idle.wakeups, idle.timeouts) == (1, 0)
 
 
 @pytest.mark.parametrize("strategy", [BusySpin(), Yield()])

@@ -8,7 +8,6 @@ import select
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -127,10 +126,8 @@ def test_kill_ends_it_also_when_it_is_stopped(make: Make, stopped: bool) -> None
     assert child.wait(0.0) is None
     if stopped:
         os.kill(child.pid, signal.SIGSTOP)
-    began_s = time.monotonic()
-    child.kill()
+    child.kill()  # returns when it has ended
     assert child.exit_status() == -signal.SIGKILL
-    assert time.monotonic() - began_s < 60.0
     with contextlib.suppress(ProcessLookupError):
         os.kill(child.pid, 0)
         pytest.fail("the process still exists")

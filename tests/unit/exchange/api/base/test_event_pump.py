@@ -75,7 +75,7 @@ def stage() -> Iterator[Stage]:
 
 
 def run(
-    pump: EventPump, body: Callable[[], Coroutine[Any, Any, None]], limit_s: float = 30.0
+    pump: EventPump, body: Callable[[], Coroutine[Any, Any, None]], limit_s: float = 300.0
 ) -> None:
     """Run ``body`` while the pump runs."""
 

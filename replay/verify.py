@@ -329,6 +329,11 @@ def _report(verdict: Verdict, found: DifferentEvent, names: Directory) -> None:
         what = "is missing in the archive"
     elif found.expected is None:
         what = "is in the archive, but the journal causes no such event"
+        if int(found.found["command_sequence"]) >= verdict.next_command:
+            what += (
+                ": the journal ends before its command, so journal/ is an older copy than archive/ "
+                "(docs/operations.md, Backup)"
+            )
     else:
         what = f"differs in {', '.join(difference(found.expected, found.found))}"
     verdict.problems.append(f"event {found.sequence} {what}")

@@ -28,13 +28,13 @@ from exchange.access.keys import FILE as KEYS_FILE
 from exchange.backup import manifest
 from exchange.backup.copying import checksum, copy_file, make_folder
 from exchange.backup.manifest import BackupFile, Manifest
-from exchange.control.socket import Request, ask
 from exchange.engine.state.layout import DAY_NUMBER
 from exchange.engine.state.snapshot import list_snapshots
-from exchange.errors import DataDirectoryUnavailable, NotRunning
+from exchange.errors import ConfigurationError, DataDirectoryUnavailable
 from exchange.records import COMMAND, COMMAND_LAYOUT, EVENT_SIZE_BYTES
 from exchange.recovery.archive_check import ArchiveCheck
 from exchange.recovery.rebuild import RebuildResult, rebuild
+from exchange.runtime.configured import configuration_in_use
 from exchange.runtime.data_directory import (
     ARCHIVE_DIRECTORY,
     CAPACITY_FILE,
@@ -153,8 +153,8 @@ def _copy_journal(data_dir: Path, target: Path, end: _Place) -> None:
 
 def _describe(data_dir: Path, target: Path, result: RebuildResult) -> Manifest:
     try:
-        configuration = str(ask(data_dir, Request(command="configuration")).get("file", ""))
-    except NotRunning:
+        configuration = str(configuration_in_use(data_dir, None))
+    except ConfigurationError:
         configuration = ""
     names = [CAPACITY_FILE, KEYS_FILE]
     for folder in FOLDERS:

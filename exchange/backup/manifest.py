@@ -29,9 +29,9 @@ class BackupFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The whole file.
 
-    made: ISO time, UTC. release: of the program. configuration: the file of the exchange that ran,
-    "" when none did. next_command, next_event: what the copy starts with. snapshot: the one that
-    its start begins with, "" without one.
+    made: ISO time, UTC. release: of the program. configuration: the file that the exchange was last
+    started with, "" when that is not known. next_command, next_event: what the copy starts with.
+    snapshot: the one that its start begins with, "" without one.
     """
 
     version: Literal[1] = VERSION

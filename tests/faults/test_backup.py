@@ -159,6 +159,10 @@ def test_copies_that_do_not_fit_say_which_is_older_and_what_to_do(
     assert "acknowledged lost" in said
     assert "journal/ was copied before archive/ and is older" in said
     assert "exchange backup" in said
+    command = [sys.executable, "-m", "replay.cli", "verify", "--data-dir", str(data)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == ExitStatus.DIFFERENT
+    assert "journal/ is an older copy than archive/" in done.stdout
 
 
 def cut_journal(data: Path, next_command: int) -> None:

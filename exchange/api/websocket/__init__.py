@@ -9,6 +9,7 @@ parameters.py          limits and intervals with their reasons
 hub.py                 who subscribes to what, and when it is sent
 subscriber.py          one connected WebSocket
 public_frames.py       from the market model to frames
+recent_levels.py       what has changed in a book lately
 trade_frames.py        frames of trades
 trade_text.py          ... written without the interpreter, jitted
 frames.py              frames of RFC 6455

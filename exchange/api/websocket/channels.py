@@ -25,15 +25,19 @@ class ChannelKind(Enum):
 
 PUBLIC_KINDS = tuple(kind.value for kind in ChannelKind if kind is not ChannelKind.ORDERS)
 _KINDS = {kind.value: kind for kind in ChannelKind}
+DEPTH_LEVELS = ("1", "5", "10", "20", "50", "100", "500", "1000")  # of depth.SYMBOL.LEVELS
 NAME_CHARACTERS = 64  # names longer than this are shortened where an error repeats them
 
 
 class ChannelKey(NamedTuple):
-    """Identifies a channel. ``instrument`` 0 and ``interval`` empty: the kind has none."""
+    """Identifies a channel. ``instrument`` 0 and ``variant`` empty: the kind has none.
+
+    ``variant``: the interval of a kline, the number of levels of a depth that has other than most.
+    """
 
     kind: ChannelKind
     instrument: int
-    interval: str
+    variant: str
 
 
 ORDERS = ChannelKey(ChannelKind.ORDERS, 0, "")
@@ -71,6 +75,14 @@ def resolve(name: str, by_symbol: Mapping[str, int], intervals: Collection[str])
                 f"{', '.join(intervals)}"
             )
     instrument = by_symbol.get(rest)
+    if instrument is None and kind is ChannelKind.DEPTH:
+        symbol, _, levels = rest.rpartition(".")
+        if symbol in by_symbol and levels not in DEPTH_LEVELS:
+            raise UnknownChannel(
+                f"{shortened(levels)!r} levels cannot be had: depth.SYMBOL.LEVELS with one of "
+                f"{', '.join(DEPTH_LEVELS)}; depth_diff.SYMBOL has all"
+            )
+        interval, instrument = levels, by_symbol.get(symbol)
     if instrument is None:
         raise UnknownChannel(f"no instrument is called {shortened(rest)!r}: see GET /instruments")
     return ChannelKey(kind, instrument, interval)
@@ -80,6 +92,6 @@ def name_of(key: ChannelKey, symbol: str) -> str:
     """The name of the channel ``key`` of the instrument called ``symbol``."""
     if key.kind is ChannelKind.ORDERS:
         return str(key.kind.value)
-    if key.kind is ChannelKind.KLINE:
-        return f"{key.kind.value}.{symbol}.{key.interval}"
+    if key.variant:
+        return f"{key.kind.value}.{symbol}.{key.variant}"
     return f"{key.kind.value}.{symbol}"

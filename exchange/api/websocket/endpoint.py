@@ -370,7 +370,7 @@ class Connection:
         hub.subscribe(subscriber, accepted)
         for key, name in accepted.items():
             answers.append(frame(messages.Subscribed(name, hub.sequence, request_id)))
-            answers.append(hub.present(key, since))
+            answers.append(hub.present(subscriber, key, since))
         subscriber.write(b"".join(answers))
         return refused
 

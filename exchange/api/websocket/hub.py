@@ -28,7 +28,12 @@ from exchange.api.websocket.fan_out import FanOut
 from exchange.api.websocket.frames import CloseCode, ping_frame
 from exchange.api.websocket.messages import frame
 from exchange.api.websocket.parameters import WebSocketParameters
-from exchange.api.websocket.public_frames import NANOSECONDS_PER_MS, PublicFrames
+from exchange.api.websocket.public_frames import (
+    NANOSECONDS_PER_MS,
+    PART_LEVELS,
+    PublicFrames,
+)
+from exchange.api.websocket.recent_levels import RecentLevels
 from exchange.api.websocket.subscriber import Group, Subscriber
 from exchange.read_model.market.model import INTERVALS
 
@@ -43,13 +48,14 @@ MS = 1e-3
 class Channel:
     """A public channel with at least one subscriber."""
 
-    __slots__ = ("groups", "is_trades", "key", "next_s", "sequence", "shown")
+    __slots__ = ("groups", "is_trades", "key", "next_s", "recent", "sequence", "shown")
 
     def __init__(self, key: ChannelKey, sequence: int) -> None:
         self.key = key
         self.is_trades = key.kind is ChannelKind.TRADE
         self.groups: set[Group] = set()
         self.sequence = sequence  # depth_diff: of the last diff
+        self.recent = RecentLevels(sequence)  # depth_diff: what has changed lately
         self.next_s = 0.0  # channels of states: not sent before
         self.shown: object = None  # ... and what was last sent of them
 
@@ -158,21 +164,43 @@ class Hub:
 
     def unsubscribe(self, subscriber: Subscriber, keys: Iterable[ChannelKey]) -> None:
         """Take away public channels."""
+        keys = set(keys)
         subscriber.channels.difference_update(keys)
+        self._forget_parts(subscriber, keys)
         self._move(subscriber, frozenset(subscriber.channels))
 
-    def present(self, key: ChannelKey, since: int | None = None) -> bytes:
+    def present(self, subscriber: Subscriber, key: ChannelKey, since: int | None = None) -> bytes:
         """The frames that a new subscriber of ``key`` begins with. Called after ``subscribe``.
 
-        ``since``: with a trade channel, the trades after that event as far as they are kept.
+        ``since``: with a trade channel, the trades after that event as far as they are kept. Of a
+        large book only the first part; the others follow as fast as the client reads.
         """
         if key.kind is ChannelKind.TRADE:
             if since is None or since >= self.sequence:
                 return b""
             return self.frames.trades_since(key, since)
         channel = self._channels[key]
+        if key.kind is ChannelKind.DEPTH_DIFF:
+            first, *parts = self.frames.depth_snapshot(key.instrument, channel.sequence)
+            self._forget_parts(subscriber, {key})
+            subscriber.begun[key] = channel.sequence
+            subscriber.parts.extend((key, part) for part in parts)
+            if parts and subscriber.lagging_since_s is None:
+                # it is sent nothing else before it has read them
+                self._lag(subscriber, self.sequence)
+                self._tick_at(asyncio.get_running_loop().time() + self.parameters.tick_ms * MS)
+            return first
         channel.shown = None  # this subscriber gets a newer state than the others had last
-        return self.frames.present(key, sequence=channel.sequence, now_ms=self.clock_ms())
+        return self.frames.present(key, now_ms=self.clock_ms())
+
+    def _forget_parts(self, subscriber: Subscriber, keys: set[ChannelKey]) -> None:
+        """What waits of snapshots of ``keys`` is not sent."""
+        for key in keys & subscriber.begun.keys():
+            del subscriber.begun[key]
+        if subscriber.parts:
+            kept = [each for each in subscriber.parts if each[0] not in keys]
+            subscriber.parts.clear()
+            subscriber.parts.extend(kept)
 
     def _move(self, subscriber: Subscriber, channels: frozenset[ChannelKey]) -> None:
         """Put a subscriber into the group of ``channels``; empty: into none."""
@@ -256,7 +284,9 @@ class Hub:
         next_s = self._add_due(now_s)
         if self._laggards:
             self._look_after_laggards(now_s)
-            next_s = min(next_s, now_s + self.parameters.depth_interval_ms * MS)
+            parts = any(each.parts for each in self._laggards)
+            wait_ms = self.parameters.tick_ms if parts else self.parameters.depth_interval_ms
+            next_s = min(next_s, now_s + wait_ms * MS)
         self._fan_out.work()
         self._not_before_s = loop.time() + self.parameters.tick_ms * MS
         if next_s != float("inf"):
@@ -278,6 +308,10 @@ class Hub:
                 return b""
             first_sequence = channel.sequence + 1
             channel.sequence = change.last_sequence
+            channel.recent.add(first_sequence, change)
+            if len(change.level_words) > 2 * PART_LEVELS:
+                # more than one message may have
+                return b"".join(self.frames.depth_snapshot(change.instrument, channel.sequence))
             return self.frames.depth_diff(change, first_sequence)
         if kind is ChannelKind.DEPTH:
             if len(change.level_words):
@@ -304,31 +338,31 @@ class Hub:
                 continue  # a level far from the best has changed, or one has changed back
             channel.shown = shown
             channel.next_s = now_s + self._intervals_s[channel.key.kind]
-            made = self.frames.present(channel.key, sequence=0, now_ms=self.clock_ms())
+            made = self.frames.present(channel.key, now_ms=self.clock_ms())
             self._add(channel, made)
         return next_s
 
     # --- candles ----------------------------------------------------------------------------------
 
     def _begin_candle(self, key: ChannelKey) -> None:
-        kline = self.frames.newest_kline(key.instrument, key.interval)
+        kline = self.frames.newest_kline(key.instrument, key.variant)
         if kline is not None and not self._ended(key, kline):
             self._candles[key] = kline
 
     def _candle_changed(self, channel: Channel, change: Change) -> bytes:
         key = channel.key
         ended = [
-            self.frames.kline(change.instrument, key.interval, kline, closed=True)
-            for kline in change.closed_klines.get(key.interval, ())
+            self.frames.kline(change.instrument, key.variant, kline, closed=True)
+            for kline in change.closed_klines.get(key.variant, ())
         ]
-        kline = change.klines.get(key.interval)
+        kline = change.klines.get(key.variant)
         if kline is not None:
             self._candles[key] = kline
             self._due[channel] = None
         return b"".join(ended)
 
     def _ended(self, key: ChannelKey, kline: Kline) -> bool:
-        end_ns = kline.start_ns + INTERVALS[key.interval]
+        end_ns = kline.start_ns + INTERVALS[key.variant]
         now_ms = self.clock_ms() - self.parameters.kline_grace_ms
         return end_ns <= now_ms * NANOSECONDS_PER_MS
 
@@ -342,7 +376,7 @@ class Hub:
                 del self._candles[key]
                 channel = self._channels[key]
                 self._due.pop(channel, None)
-                made = self.frames.kline(key.instrument, key.interval, kline, closed=True)
+                made = self.frames.kline(key.instrument, key.variant, kline, closed=True)
                 self._add(channel, made)
         self._fan_out.work()
 
@@ -360,12 +394,20 @@ class Hub:
             assert subscriber.lagging_since_s is not None
             if subscriber.closing:
                 self._laggards.discard(subscriber)
+            elif subscriber.unsent_bytes() <= enough and subscriber.parts:
+                while subscriber.parts and subscriber.unsent_bytes() <= enough:
+                    subscriber.write(subscriber.parts.popleft()[1])
+                subscriber.lagging_since_s = now_s  # it reads
             elif subscriber.unsent_bytes() <= enough:
                 self._laggards.discard(subscriber)
                 if subscriber.group is not None:
                     self._fan_out.skip(subscriber.group, subscriber)  # it gets that below
                 subscriber.lagging_since_s = None
-                if self._catch_up(subscriber) > self.parameters.soft_buffer_bytes:
+                unsent_bytes = self._catch_up(subscriber)
+                if (
+                    unsent_bytes > self.parameters.soft_buffer_bytes
+                    and subscriber.lagging_since_s is None
+                ):
                     self._lag(subscriber, self.sequence)
             elif now_s - subscriber.lagging_since_s > self.parameters.slow_seconds:
                 subscriber.close(
@@ -377,9 +419,18 @@ class Hub:
     def _catch_up(self, subscriber: Subscriber) -> int:
         """Send what a subscriber missed while it lagged. Returns what is unsent then."""
         since = subscriber.sent_sequence
-        return subscriber.write(
-            b"".join([self.present(key, since) for key in sorted_keys(subscriber.channels)])
-        )
+        keys = sorted_keys(subscriber.channels)
+        return subscriber.write(b"".join([self._missed(subscriber, key, since) for key in keys]))
+
+    def _missed(self, subscriber: Subscriber, key: ChannelKey, since: int) -> bytes:
+        """The frames of ``key`` for a subscriber that has been sent all up to event ``since``."""
+        if key.kind is ChannelKind.DEPTH_DIFF:
+            channel = self._channels[key]
+            missed = channel.recent.since(max(since, subscriber.begun.get(key, 0)))
+            if missed is not None:
+                sequences, levels = missed
+                return self.frames.levels_diff(key.instrument, sequences, levels) if levels else b""
+        return self.present(subscriber, key, since)
 
     # --- heartbeats -------------------------------------------------------------------------------
 
@@ -422,4 +473,4 @@ class Hub:
 
 def sorted_keys(keys: Iterable[ChannelKey]) -> list[ChannelKey]:
     """Channels in an order that does not depend on hashes."""
-    return sorted(keys, key=lambda key: (key.instrument, key.kind.value, key.interval))
+    return sorted(keys, key=lambda key: (key.instrument, key.kind.value, key.variant))

@@ -33,6 +33,10 @@ STATE_NAMES: dict[int, StateName] = {
 }
 
 
+# Levels of a side in one message: some 250 kB, below the limits of clients' libraries (1 MiB).
+PART_LEVELS = 5_000
+
+
 def checksum(bids: Sequence[PriceLevel], asks: Sequence[PriceLevel]) -> int:
     """CRC32 of ``price:quantity`` of the ten best bids, then asks, best first, joined by ``|``."""
     levels = [*bids[:CHECKSUM_LEVELS], *asks[:CHECKSUM_LEVELS]]
@@ -54,7 +58,7 @@ class PublicFrames:
         self._market = market
         self._depth_levels = depth_levels
         self._trade_frames: dict[int, TradeFrames] = {}
-        self._snapshot: dict[int, tuple[int, int, bytes]] = {}
+        self._snapshot: dict[int, tuple[int, int, list[bytes]]] = {}
 
     def name(self, key: ChannelKey) -> str:
         """The channel's name, as clients write it."""
@@ -90,25 +94,39 @@ class PublicFrames:
 
     def depth_diff(self, change: Change, first_sequence: int) -> bytes:
         """What changed in the book since the event before ``first_sequence``."""
-        best = self._market.depth(change.instrument, CHECKSUM_LEVELS)
-        levels = change.levels
+        levels = {(side == Side.BUY, price): size for side, price, size, _ in change.levels}
+        return self.levels_diff(change.instrument, (first_sequence, change.last_sequence), levels)
+
+    def levels_diff(
+        self, instrument: int, sequences: tuple[int, int], levels: dict[tuple[bool, int], int]
+    ) -> bytes:
+        """The present quantities of ``levels``: (is a bid, price), as of ``sequences`` [1].
+
+        ``sequences``: the first and the last event of the diff; the model stands at the last.
+        """
+        best = self._market.depth(instrument, CHECKSUM_LEVELS)
         return frame(
             messages.DepthDiff(
-                symbol=self._symbol(change.instrument),
-                first_sequence=first_sequence,
-                last_sequence=change.last_sequence,
-                bids=[(price, size) for side, price, size, _ in levels if side == Side.BUY],
-                asks=[(price, size) for side, price, size, _ in levels if side != Side.BUY],
+                symbol=self._symbol(instrument),
+                first_sequence=sequences[0],
+                last_sequence=sequences[1],
+                bids=[(price, size) for (is_bid, price), size in levels.items() if is_bid],
+                asks=[(price, size) for (is_bid, price), size in levels.items() if not is_bid],
                 checksum=checksum(_levels(best.bids), _levels(best.asks)),
-                timestamp=_milliseconds(change.timestamp_ns),
+                timestamp=_milliseconds(best.timestamp_ns),
             )
         )
 
     # --- states -----------------------------------------------------------------------------------
 
-    def depth(self, instrument: int) -> bytes:
+    def _levels_of(self, key: ChannelKey) -> int:
+        """How many levels of each side a channel ``depth`` shows."""
+        return int(key.variant) if key.variant else self._depth_levels
+
+    def depth(self, key: ChannelKey) -> bytes:
         """The best levels as they are now."""
-        depth = self._market.depth(instrument, self._depth_levels)
+        instrument = key.instrument
+        depth = self._market.depth(instrument, self._levels_of(key))
         bids, asks = _levels(depth.bids), _levels(depth.asks)
         return frame(
             messages.Depth(
@@ -121,10 +139,13 @@ class PublicFrames:
             )
         )
 
-    def depth_snapshot(self, instrument: int, sequence: int) -> bytes:
-        """The whole book as it is now; the diff after it begins with ``sequence`` + 1.
+    def depth_snapshot(self, instrument: int, sequence: int) -> list[bytes]:
+        """The whole book as it is now, in parts; the diff after it begins with ``sequence`` + 1.
 
-        Kept until the book changes: after a restart everybody asks for it at once.
+        The first part is a snapshot of the best levels, the others are diffs with the deeper ones;
+        the last of them is that of ``sequence``. So no message is larger than a client's library
+        takes, and who follows diffs has the whole book without knowing of parts. Kept until the
+        book changes: after a restart everybody asks for it at once.
         """
         market = self._market
         cached = self._snapshot.get(instrument)
@@ -133,16 +154,25 @@ class PublicFrames:
             return cached[2]
         depth = market.depth(instrument, None)
         bids, asks = _levels(depth.bids), _levels(depth.asks)
-        made = frame(
-            messages.DepthSnapshot(
-                symbol=self._symbol(instrument),
-                bids=bids,
-                asks=asks,
-                sequence=sequence,
-                checksum=checksum(bids, asks),
-                timestamp=_milliseconds(depth.timestamp_ns),
+        symbol, timestamp = self._symbol(instrument), _milliseconds(depth.timestamp_ns)
+        most = max(len(bids), len(asks), 1)
+        # parts have sequences of their own, which are those of events long ago
+        size = max(PART_LEVELS, -(-most // (sequence + 1)))
+        deeper = range(size, most, size)
+        first = sequence - len(deeper)
+        check = checksum(bids, asks)
+        made = [
+            frame(messages.DepthSnapshot(symbol, bids[:size], asks[:size], first, check, timestamp))
+        ]
+        for number, at in enumerate(deeper, first + 1):
+            part = slice(at, at + size)
+            made.append(
+                frame(
+                    messages.DepthDiff(
+                        symbol, number, number, bids[part], asks[part], check, timestamp
+                    )
+                )
             )
-        )
         self._snapshot[instrument] = (sequence, newest, made)
         return made
 
@@ -203,27 +233,22 @@ class PublicFrames:
         """The present state of a channel of states. While it is equal, no frame need be sent."""
         instrument = key.instrument
         if key.kind is ChannelKind.DEPTH:
-            depth = self._market.depth(instrument, self._depth_levels)
+            depth = self._market.depth(instrument, self._levels_of(key))
             return _levels(depth.bids), _levels(depth.asks)
         if key.kind is ChannelKind.TICKER:
             return self._market.ticker(instrument)._replace(sequence=0, timestamp_ns=0)
-        return self.newest_kline(instrument, key.interval)
+        return self.newest_kline(instrument, key.variant)
 
-    def present(self, key: ChannelKey, *, sequence: int, now_ms: int) -> bytes:
-        """The frame that a new subscriber of ``key`` begins with; empty for channels of events.
-
-        ``sequence``: of the channel's last diff (depth_diff only).
-        """
+    def present(self, key: ChannelKey, *, now_ms: int) -> bytes:
+        """The frame that a new subscriber of ``key`` begins with; empty for channels of events."""
         instrument = key.instrument
         if key.kind is ChannelKind.DEPTH:
-            return self.depth(instrument)
-        if key.kind is ChannelKind.DEPTH_DIFF:
-            return self.depth_snapshot(instrument, sequence)
+            return self.depth(key)
         if key.kind is ChannelKind.TICKER:
             return self.ticker(instrument)
         if key.kind is ChannelKind.KLINE:
-            kline = self.newest_kline(instrument, key.interval)
+            kline = self.newest_kline(instrument, key.variant)
             if kline is not None:
-                ended = kline.start_ns + INTERVALS[key.interval] <= now_ms * NANOSECONDS_PER_MS
-                return self.kline(instrument, key.interval, kline, closed=ended)
+                ended = kline.start_ns + INTERVALS[key.variant] <= now_ms * NANOSECONDS_PER_MS
+                return self.kline(instrument, key.variant, kline, closed=ended)
         return b""

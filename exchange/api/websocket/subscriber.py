@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections import deque
 
 import numpy as np
 
@@ -68,6 +69,7 @@ class Subscriber:
         "_close_timer",
         "_parameters",
         "_transport",
+        "begun",
         "channels",
         "closing",
         "descriptor",
@@ -76,6 +78,7 @@ class Subscriber:
         "heard_s",
         "lagging_since_s",
         "number",
+        "parts",
         "pinged",
         "sent_sequence",
         "slice",
@@ -100,6 +103,9 @@ class Subscriber:
         self.told_sequence = -1  # newest event it had been told of when it joined its group
         self.sent_sequence = -1  # while it lags: events up to this one have been sent
         self.slice = 0  # which slice of the hub's heartbeats it belongs to
+        # depth_diff: parts of snapshots that wait, and the event at which each channel began
+        self.parts: deque[tuple[ChannelKey, bytes]] = deque()
+        self.begun: dict[ChannelKey, int] = {}
         self._transport = transport
         self._parameters = parameters
         self._close_timer: asyncio.TimerHandle | None = None

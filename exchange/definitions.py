@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
-from exchange.codes import Reject
+from exchange.codes import WIRE_PRICE_DECIMALS, Reject
 
 SYMBOL_PATTERN = r"^[A-Za-z0-9._/&+*=:^$@!~-][A-Za-z0-9._/&+*=:^$@!~#-]{0,7}\Z"
 USERNAME_PATTERN = r"^[A-Za-z0-9]{1,6}\Z"
@@ -33,6 +33,7 @@ MAXIMUM_TICKS = 1 << 30  # prices in ticks are below it
 MAXIMUM_PRICE = 1 << 47
 MAXIMUM_QUANTITY = 1 << 40
 MAXIMUM_VALUE = 1 << 56  # of an order: maximum price x multiplier x maximum quantity
+MAXIMUM_WIRE_PRICE = 0x7FFF_FFFE  # in 1/10,000; the number after it is OUCH's market order
 MAXIMUM_CURRENCIES = 8
 MAXIMUM_GROUP = 255
 
@@ -120,6 +121,24 @@ def range_problems(
     if reference and not terms.minimum_price <= reference <= terms.maximum_price:
         problems.append(wrong("reference_price", "must be from minimum_price to maximum_price"))
     yield from problems
+
+
+def wire_problems(terms: InstrumentTerms) -> Iterator[Refusal]:
+    """Prices of an instrument that OUCH cannot tell, which counts 1/10,000 in 31 bits.
+
+    An execution may be at any price of the instrument, so the definition is refused: a price that
+    was told would be another one.
+    """
+    decimals = terms.price_decimals
+    finer = 10 ** max(decimals - WIRE_PRICE_DECIMALS, 0)
+    if terms.tick % finer:
+        what = f"must be a multiple of {_price(1, WIRE_PRICE_DECIMALS)}: OUCH has no finer prices"
+        yield Refusal("tick", what, Reject.INVALID_INSTRUMENT)
+    coarser = 10 ** max(WIRE_PRICE_DECIMALS - decimals, 0)
+    if terms.maximum_price * coarser // finer > MAXIMUM_WIRE_PRICE:
+        highest = _price(MAXIMUM_WIRE_PRICE, WIRE_PRICE_DECIMALS)
+        what = f"must be at most {highest}: OUCH cannot tell a higher price"
+        yield Refusal("maximum_price", what, Reject.INVALID_INSTRUMENT)
 
 
 def number_problem(number: int, capacity: int, section: str, reject: Reject) -> Iterator[Refusal]:

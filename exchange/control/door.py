@@ -26,6 +26,7 @@ from exchange.definitions import (
     range_problems,
     symbol_problems,
     username_problems,
+    wire_problems,
 )
 from exchange.records import ADMIN_CONTINUATION, INSTRUMENT_CONTINUATION, text_word, word_text
 from exchange.recovery.facts import EngineFacts
@@ -156,6 +157,7 @@ class Door:
             group=group,
         )
         yield from range_problems(terms, known.codes[currency], known.decimals[currency])
+        yield from wire_problems(terms)
 
     def _session(self, number: int, record: Record) -> Iterator[Refusal]:
         known, account = self._known, int(record["quantity"][0])

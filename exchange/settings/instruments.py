@@ -21,6 +21,7 @@ from exchange.definitions import (
     InstrumentTerms,
     range_problems,
     symbol_problems,
+    wire_problems,
 )
 from exchange.settings.accounts import Currency
 from exchange.settings.calendars import WEEKDAYS, Calendar
@@ -239,4 +240,6 @@ def _wrong_numbers(
     )
     reference = minor.get("reference_price")
     for refusal in range_problems(terms, currency.code, currency.decimals, reference):
+        yield refusal.key, refusal.what
+    for refusal in wire_problems(terms):
         yield refusal.key, refusal.what

@@ -144,7 +144,10 @@ def _with_known_quantities(found: Iterable[Reported]) -> Iterator[Reported]:
             if _lowers(step):
                 quantity = order.quantity
             is_aggressor = step.kind == EventKind.TRADE and step.is_aggressor
-            open_quantity = open_quantity - step.quantity if is_aggressor else order.open
+            if is_aggressor:
+                open_quantity -= step.quantity
+            elif step.kind != EventKind.CANCEL_REJECTED:  # which says nothing of it
+                open_quantity = order.open
             known[order.order_id] = (quantity, open_quantity)
             if (quantity, open_quantity) != (order.quantity, order.open):
                 order = msgspec.structs.replace(order, quantity=quantity, open=open_quantity)

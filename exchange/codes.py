@@ -39,6 +39,7 @@ class CommandKind(IntEnum):
     )
     REPLACE_BY_ORDER_ID = 22  # (2) as REPLACE; price as always, the continuation names the order
     MODIFY_BY_ORDER_ID = 23  # price = order id; otherwise as MODIFY
+    NOTE = 24  # (2) who does what follows, and why; see commands.notes
 
 
 class EventKind(IntEnum):
@@ -76,6 +77,7 @@ class EventKind(IntEnum):
     LEVEL = 30  # to nobody: new totals of a level that changed in a call auction
     AUCTION = 31  # to nobody: the result of a call auction; its TRADEs follow
     CONTROL_DONE = 32  # to nobody: a control command with an idempotency key has been carried out
+    NOTED = 33  # to nobody: a NOTE, as it is
 
 
 class Side(IntEnum):

@@ -3,6 +3,8 @@
 Who uses it: the daemon (configuration, days, schedule) and the operators' commands. Numbers are
 those of the engine (minor units, 1/1,000,000); the caller has resolved names. Each function returns
 a COMMAND array of one or two slots.
+
+Decision CTL-13.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ from exchange.records import (
 Record = np.ndarray[Any, Any]
 KEY_BYTES = 14
 OPERATOR_BYTES = 16
+NOTE_BYTES = 40  # of text in one NOTE
 # what may come through the control socket: every command that is not about a trader's order
 OPERATOR_KINDS = frozenset(
     {
@@ -221,6 +224,26 @@ def mass_cancel(account: int, session: int, instrument: int, side: int, key: str
 def cancel_by_order_id(order_id: int) -> Record:
     """Cancel an order whatever its session (operators)."""
     return _long(CommandKind.CANCEL_BY_ORDER_ID, {}, price=order_id)
+
+
+def notes(name: str, uid: int, text: str, key: str = "", kind: int = 0) -> list[Record]:
+    """The NOTEs that go before a command of ``kind`` with ``key``: who asks, and ``text``.
+
+    ``text``: printable ASCII; each NOTE has room for 40 characters of it, and there is one at
+    least.
+    """
+    raw = text.encode("ascii")
+    parts = [raw[at : at + NOTE_BYTES] for at in range(0, len(raw), NOTE_BYTES)] or [b""]
+    made = []
+    for number, part in enumerate(parts):
+        words = np.frombuffer(part.ljust(NOTE_BYTES, b"\0"), "<i8").tolist()
+        rest = {f"value_{i}": words[i] for i in range(3)} | {"scope": number}
+        record = _long(
+            CommandKind.NOTE, rest, key, price=words[3], quantity=words[4], order_type=kind
+        )
+        set_operator(record, name, uid)
+        made.append(record)
+    return made
 
 
 def start_of_day(number: int, midnight: int) -> Record:

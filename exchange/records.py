@@ -207,6 +207,9 @@ ADMIN_CONTINUATION = _layout(
         ("group", "u1", 52),  # INSTRUMENT_STATE: instrument group, 0 = none
     ],
 )
+# NOTE: token = the idempotency key of the command that follows (none: it has no key), order_type =
+# its kind; operator_0, operator_1, operator_uid = who asked; scope = number of the part, from 0;
+# value_0 .. value_2, then price, quantity of the first slot = 40 characters of text, zero-padded.
 # SESSION fits one slot: session id, token_0 = username (6 bytes, space-padded to 8),
 # quantity = account id. START_OF_DAY: price = day number, quantity = midnight (UTC ns). END_OF_DAY:
 # quantity = 1: auctions that are on find their prices first; 0 (older builds): they do not.
@@ -264,6 +267,9 @@ _EVENT_COMMON: list[tuple[str, str, int]] = [
 # WARNING: account, quantity = cancels, price = orders, level_quantity = window in seconds
 # CONTROL_DONE: token = idempotency key, order_type = the command's kind, quantity = how many orders
 #   it cancelled
+# NOTED: the NOTE's fields: token, order_type, scope; price, quantity, level_quantity,
+#   contra_order_id, remaining = 40 characters of text; prevented, order_id = operator_0 and _1;
+#   account = operator_uid
 # CONTROL_REJECTED of kinds from 11 on: also token, order_type = the kind, account, currency
 # SESSION_DEFINED: token_0 = username, quantity = account
 # DAY_STARTED, DAY_ENDED, SYSTEM: quantity = midnight (UTC ns), price = day number (YYYYMMDD)
@@ -329,6 +335,29 @@ def token_text(record: Any, prefix: str = "token") -> str:
     """The 14 bytes of a scalar record's token, or idempotency key, without their padding."""
     words = (record[f"{prefix}_{part}"] for part in range(3))
     return word_text(*words, sizes=_TOKEN_SIZES)
+
+
+_NOTE_FIELDS = ("price", "quantity", "level_quantity", "contra_order_id", "remaining")
+
+
+def noted_operator(event: Any) -> str:
+    """Who asked, in a NOTED (a scalar event)."""
+    return word_text(event["prevented"], event["order_id"], sizes=(8, 8))
+
+
+def note_text(words: Sequence[int]) -> str:
+    """The part of a text in ``words`` of a NOTE; what is not printable comes out as escapes.
+
+    Its padding is zeros: a part may end with a space.
+    """
+    octets = b"".join((int(word) & _WORD_MASK).to_bytes(8, "little") for word in words)
+    text = octets.rstrip(b"\0").decode("ascii", "backslashreplace")
+    return "".join(each if each.isprintable() else f"\\x{ord(each):02x}" for each in text)
+
+
+def noted_text(event: Any) -> str:
+    """The part of the text that a NOTED has."""
+    return note_text([event[name] for name in _NOTE_FIELDS])
 
 
 # what journal and archive segments carry in their headers

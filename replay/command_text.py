@@ -30,6 +30,7 @@ from exchange.records import (
     ADMIN_CONTINUATION,
     INSTRUMENT_CONTINUATION,
     ORDER_CONTINUATION,
+    note_text,
     token_text,
     word_text,
 )
@@ -173,6 +174,17 @@ def _nothing_else(fields: dict[str, Any], command: Any, *_: Any) -> None:
     """A kind that has only its time."""
 
 
+def _note(fields: dict[str, Any], command: Any, continuation: Any, _: Directory) -> None:
+    second = _as(continuation, ADMIN_CONTINUATION)
+    if second is not None:
+        words = [second[f"value_{i}"] for i in range(3)] + [command["price"], command["quantity"]]
+        fields["text"] = note_text(words)
+        fields["part"] = int(second["scope"])
+    about = int(command["order_type"])
+    fields["command"] = code_name(CommandKind, about) if about else ""
+    _asked(fields, command, second)
+
+
 def _currency(fields: dict[str, Any], command: Any, continuation: Any, _: Directory) -> None:
     second = _as(continuation, ADMIN_CONTINUATION)
     if second is not None:
@@ -281,4 +293,5 @@ _SPECIAL: dict[int, Callable[[dict[str, Any], Any, Any, Directory], None]] = {
     CommandKind.MASS_CANCEL: _mass_cancel,
     CommandKind.DISCONNECT: _disconnect,
     CommandKind.CANCEL_AFTER: _cancel_after,
+    CommandKind.NOTE: _note,
 }

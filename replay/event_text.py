@@ -26,7 +26,7 @@ from exchange.codes import (
     TradeReason,
     WarningReason,
 )
-from exchange.records import token_text, word_text
+from exchange.records import noted_operator, noted_text, token_text, word_text
 from replay.directory import Directory, decimal_text
 from replay.text import (
     code_name,
@@ -183,6 +183,16 @@ def _done(fields: dict[str, Any], event: Any, _: Directory) -> None:
     fields["canceled_orders"] = int(event["quantity"])
 
 
+def _noted(fields: dict[str, Any], event: Any, _: Directory) -> None:
+    fields["operator"] = noted_operator(event)
+    fields["operator_uid"] = int(event["account"])
+    command = int(event["order_type"])
+    fields["command"] = code_name(CommandKind, command) if command else ""
+    fields["key"] = token_text(event)
+    fields["text"] = noted_text(event)
+    fields["part"] = int(event["scope"])
+
+
 def _currency(fields: dict[str, Any], event: Any, _: Directory) -> None:
     fields["currency"] = word_text(event["token_0"])
     fields["currency_id"] = int(event["currency"])
@@ -265,6 +275,7 @@ _SPECIAL: dict[int, Callable[[dict[str, Any], Any, Directory], None]] = {
     EventKind.SESSION_DEFINED: _session,
     EventKind.CONTROL_REJECTED: _refused,
     EventKind.CONTROL_DONE: _done,
+    EventKind.NOTED: _noted,
     EventKind.CURRENCY_DEFINED: _currency,
     EventKind.ACCOUNT_DEFINED: _account,
     EventKind.BALANCE_CHANGED: _balance,

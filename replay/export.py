@@ -134,6 +134,10 @@ EVENT_COLUMNS = (
     "command",
     "canceled_orders",
     *_PARAMETER_COLUMNS,
+    "operator",
+    "operator_uid",
+    "text",
+    "part",
 )
 COMMAND_COLUMNS = (
     "sequence",
@@ -190,6 +194,10 @@ COMMAND_COLUMNS = (
     "of_session",
     "after_s",
     *_PARAMETER_COLUMNS,
+    "text",
+    "part",
+    "command",
+    "finds_prices",
 )
 _MAKER = {
     "session": "maker_session",

@@ -41,7 +41,7 @@ class DiskGuard:
         self,
         directories: Iterable[Path],
         counters: np.ndarray,
-        send: Callable[[Record], None],
+        send: Callable[[Record], object],
         *,
         stop_bytes: int,
         segment_bytes: int,

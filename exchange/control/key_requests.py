@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 from exchange.access.keys import READ, TRADE, KeyFile, describe
 from exchange.access.session_name import api_username, is_api_username
 from exchange.codes import EventKind, Parameter, Reject
-from exchange.commands import Record, define_session, set_operator, set_parameter
+from exchange.commands import Record, define_session, notes, set_operator, set_parameter
 from exchange.control.people import Person
 from exchange.control.socket import Request
 from exchange.errors import ExchangeError
@@ -49,7 +49,7 @@ class ApiKeys:
 
     def __init__(
         self,
-        send: Callable[[Record], None],
+        send: Callable[[Record], object],
         facts: EngineFacts,
         session_capacity: int,
         data_directory: Path,
@@ -96,7 +96,14 @@ class ApiKeys:
             "API key revoked",
             extra={"fields": {"key": key.id, "account": key.account, "operator": person.name}},
         )
+        self._note(person, f"API key {key.id} of account {key.account} revoked", request)
         return {"ok": True, "key": describe(key)}
+
+    def _note(self, person: Person, text: str, request: Request) -> None:
+        """Journal who has made or revoked a key, and why."""
+        text = f"{text}: {request.reason}" if request.reason else text
+        for note in notes(person.name, person.uid, text):
+            self._send(note)
 
     # --- making -------------------------------------------------------------------------------
 
@@ -158,6 +165,8 @@ class ApiKeys:
                 }
             },
         )
+        may = "read" if request.read_only else "read and trade"
+        self._note(person, f"API key {key.id} of account {key.account} made, may {may}", request)
         return {"ok": True, "key": describe(key), "secret": secret}
 
     # --- events -------------------------------------------------------------------------------

@@ -14,7 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from exchange.commands import Record
+from exchange.codes import CommandKind
+from exchange.commands import Record, notes
 from exchange.control.cancels import Cancels
 from exchange.control.clock import ExchangeClock
 from exchange.control.disk_guard import DiskGuard
@@ -22,7 +23,7 @@ from exchange.control.door import Door
 from exchange.control.key_requests import COMMANDS as KEY_COMMANDS
 from exchange.control.key_requests import ApiKeys
 from exchange.control.operators import FOLLOWED, DaemonNames, Operators
-from exchange.control.people import person_of
+from exchange.control.people import Person, person_of
 from exchange.control.producer import ControlProducer
 from exchange.control.socket import Client, Request
 from exchange.control.trading import TradingControl
@@ -198,6 +199,8 @@ class ControlLoop:
             person = person_of(request, client, self._operator_names)
         except Refused as refusal:
             return {"ok": False, "error": str(refusal)}
+        if request.command in ("start_day", "end_day"):
+            self._note(person, request.command)
         if request.command == "start_day":
             now = self._clock.calendar()
             started = self._trading.start_day(self._producer, now, request.day, back=request.back)
@@ -225,6 +228,12 @@ class ControlLoop:
         if request.command in KEY_COMMANDS:
             return self._keys.handle(request, person, reply)
         return {"ok": False, "error": f"unknown or incomplete request: {request.command}"}
+
+    def _note(self, person: Person, request: str) -> None:
+        """Journal who asks for a day, and why."""
+        kind = CommandKind.START_OF_DAY if request == "start_day" else CommandKind.END_OF_DAY
+        for note in notes(person.name, person.uid, person.reason, "", kind):
+            self._producer.send(note)
 
     def _no_new_day(self, number: int | None) -> str:
         trading = self._trading

@@ -5,7 +5,7 @@ INSTRUMENT or SESSION under its number) until CONTROL_DONE, the definition or CO
 released: the answer is durable. Nothing here blocks. When a core dies, the client does not know the
 outcome of a command that waited, and may repeat it with the same key.
 
-Decisions CTL-2 and CTL-10.
+Decisions CTL-2, CTL-10 and CTL-13.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from exchange.commands import (
     OPERATOR_KINDS,
     Record,
     key_of,
+    notes,
     set_operator,
 )
 from exchange.control.cancels import Cancels
@@ -179,6 +180,8 @@ class Operators:
             if self._cancels is None:
                 self._send(record)
                 return {"ok": True}
+            text = _about(f"order {int(record['price'][0])}", person)
+            self._note(person, text, "", CommandKind.CANCEL_BY_ORDER_ID)
             self._cancels.submit(record, reply)
             return None
         name = self._name(record)
@@ -187,6 +190,11 @@ class Operators:
         refused = self._door.pass_through([record])
         if refused is not None:
             return refusal_of(refused)
+        kind = int(record["kind"][0])
+        if kind in KEYED_KINDS:
+            self._note(person, person.reason, key_of(record[0]), kind)
+        else:
+            self._note(person, _about(name, person), "", kind)
         self._go(record, name, Pending(reply, asked_ns), person)
         return None
 
@@ -217,6 +225,7 @@ class Operators:
             return refusal_of(refused)
         if not names:
             return {"ok": True, "applied": 0}
+        self._note(person, _about(f"plan of {len(names)} commands", person), "", 0)
         plan = _Plan(set(names), reply)
         for name, record in names.items():
             set_operator(record, operator, uid)
@@ -238,6 +247,11 @@ class Operators:
             },
         )
         self._send(record)
+
+    def _note(self, person: Person, text: str, key: str, kind: int) -> None:
+        """Journal who asks for the command that follows, and why."""
+        for note in notes(person.name, person.uid, text, key, kind):
+            self._send(note)
 
     def _refusal_of(self, record: Record) -> str:
         """Why a client's record is no operator's command; "": it is one, made ready to be sent."""
@@ -383,6 +397,11 @@ class Operators:
                 _refusal("the core restarted: repeat the command with the same --key to be sure")
             )
         self._pending.clear()
+
+
+def _about(subject: str, person: Person) -> str:
+    """The text of a note about what has no key."""
+    return f"{subject}: {person.reason}" if person.reason else subject
 
 
 def _decoded(encoded: str) -> Record:

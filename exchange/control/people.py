@@ -3,6 +3,8 @@
 Who uses it: the daemon's one thread, before it carries out a request. The kernel says which Unix
 user is at the other end. Several people may share it (the service's own user, root), so a request
 may name one of ``[exchange] operators``; nobody else's name is believed.
+
+Decision CTL-13.
 """
 
 from __future__ import annotations

@@ -176,6 +176,9 @@ class Counter(IntEnum):
     DISK_FREE_BYTES = 120  # ... of it
     ORDERS_STOPPED = 121  # 1: no new orders (Parameter.ORDERS_STOPPED)
 
+    # Sequenced commands, by kind, the third part (matcher).
+    COMMANDS_NOTE = 122
+
 
 # refused: what is in the database is not this exchange's; data error: it refuses a row of ours
 STORE_STATES = (

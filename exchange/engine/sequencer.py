@@ -93,7 +93,7 @@ _OWN_SLEEPING = sleeping(AGENT_MATCHER)
 _KIND_COUNTERS = int(Counter.COMMANDS_ENTER) - int(CommandKind.ENTER)
 _LAST_OF_FIRST_RUN = CommandKind.CANCEL_BY_ORDER_ID
 _LATER_KIND_COUNTERS = int(Counter.COMMANDS_CURRENCY) - int(CommandKind.CURRENCY)
-_LAST_KIND = max(CommandKind)
+_LAST_OF_LATER_RUN = CommandKind.MODIFY_BY_ORDER_ID
 PRODUCERS = {
     IngressRing.CONTROL: AGENT_DAEMON,
     IngressRing.ORDER_ENTRY: AGENT_ORDER_ENTRY,
@@ -107,18 +107,22 @@ _SEQUENCER_WORDS = 8
 # columns of Sequencer.rings
 _PUBLISHED, _CONSUMED, _PRODUCER_SLEEPING, _PRODUCER = 0, 1, 2, 3
 
-assert [kind.name for kind in CommandKind] == [
+assert [kind.name for kind in CommandKind if kind <= _LAST_OF_LATER_RUN] == [
     Counter(
         (_KIND_COUNTERS if kind <= _LAST_OF_FIRST_RUN else _LATER_KIND_COUNTERS) + kind
     ).name.removeprefix("COMMANDS_")
     for kind in CommandKind
+    if kind <= _LAST_OF_LATER_RUN
 ]
+assert max(CommandKind) == CommandKind.NOTE, "every kind has a counter"
 
 
 @jit
 def counter_of(kind: int) -> int:
     """The counter of commands of ``kind``."""
-    if kind <= 0 or kind > _LAST_KIND:
+    if kind == CommandKind.NOTE:
+        return Counter.COMMANDS_NOTE
+    if kind <= 0 or kind > _LAST_OF_LATER_RUN:
         return Counter.COMMANDS_OTHER
     return kind + (_KIND_COUNTERS if kind <= _LAST_OF_FIRST_RUN else _LATER_KIND_COUNTERS)
 

@@ -19,11 +19,14 @@ from exchange.codes import EventKind
 from exchange.control.socket import Request
 from exchange.errors import ExitStatus
 from exchange.gateway.protocol import ouch
-from exchange.records import ADMIN_CONTINUATION, COMMAND, COMMAND_LAYOUT, word_text
+from exchange.records import COMMAND, COMMAND_LAYOUT
 from exchange.runtime.data_directory import journal_directory
+from exchange.store.rows.event_details import details
 from journal.reader import JournalReader
+from replay.command_text import command_fields
+from replay.directory import Directory
 from replay.show import show_book
-from tests.harness.operator_exchange import OperatorExchange, small_settings
+from tests.harness.operator_exchange import UID, OperatorExchange, small_settings
 
 Capture = pytest.CaptureFixture[str]
 
@@ -116,27 +119,32 @@ def test_a_piped_table_cuts_no_number(monkeypatch: pytest.MonkeyPatch) -> None:
     assert price in text and all(str(each) in text for each in ids)
 
 
-def operators(exchange: OperatorExchange) -> list[str]:
-    """The names in the journal's long operators' commands, in order."""
+def journaled(exchange: OperatorExchange) -> list[dict[str, Any]]:
+    """The operators' commands in the journal, in words, in order."""
     reader = JournalReader(journal_directory(exchange.data_directory), COMMAND, COMMAND_LAYOUT, 0)
     slots = np.zeros(4096, COMMAND)
     while reader.read_into(slots, 4096):
         pass
+    names = Directory()
     found = []
     for at in np.flatnonzero(slots["flags"] & 1).tolist():
-        rest = slots[at + 1 : at + 2].view(ADMIN_CONTINUATION)[0]
-        found.append(word_text(int(rest["operator_0"]), int(rest["operator_1"]), sizes=(8, 8)))
+        words = command_fields(at, slots[at], slots[at + 1], names)
+        if words.get("operator") not in (None, "configuration", "exchange"):
+            found.append(words)
     return found
 
 
+def noted(exchange: OperatorExchange) -> list[dict[str, Any]]:
+    """Details of the NOTED events, as table order_events has them."""
+    return [details(event, {}) for event in exchange.events(EventKind.NOTED)]
+
+
 def test_people_act_under_their_own_names(exchange: OperatorExchange, capsys: Capture) -> None:
-    assert exchange.admin("account", "open", "55", "--as", "alice") == ExitStatus.OK
-    assert exchange.admin("account", "open", "56", "--as", "bob.b") == ExitStatus.OK
-    assert exchange.admin("account", "open", "57") == ExitStatus.OK
-    assert [name for name in operators(exchange) if name not in ("configuration", "exchange")] == [
-        "alice",
-        "bob.b",
-        "tester",
+    for number, person in ((55, ("--as", "alice")), (56, ("--as", "bob.b")), (57, ())):
+        assert exchange.admin("account", "open", str(number), *person) == ExitStatus.OK
+    who = [(words["kind"], words["operator"]) for words in journaled(exchange)]
+    assert who == [
+        (kind, name) for name in ("alice", "bob.b", "tester") for kind in ("NOTE", "ACCOUNT")
     ]
     capsys.readouterr()
     for name in ("mallory", "", "configuration", "alice "):
@@ -145,3 +153,66 @@ def test_people_act_under_their_own_names(exchange: OperatorExchange, capsys: Ca
     long = "x" * 121
     assert exchange.admin("account", "open", "58", "--reason", long) == ExitStatus.REFUSED
     assert "a reason has at most 120" in capsys.readouterr().err
+
+
+def test_a_reason_is_journaled_and_in_order_events(exchange: OperatorExchange) -> None:
+    reason = "ticket 4711: the member has asked for it by telephone, called back at 10:31 by Bob"
+    for words, about in (
+        (
+            ("deposit", "1001", "5", "USD", "--key", "wire-77"),
+            {"command": "deposit", "key": "wire-77"},
+        ),
+        (("session", "add", "9", "NINE", "1001"), {"command": "session"}),
+        (
+            ("halt", "--instrument", "AAPL", "--key", "h"),
+            {"command": "instrument_state", "key": "h"},
+        ),
+    ):
+        before = len(noted(exchange))
+        assert exchange.admin(*words, "--as", "alice", "--reason", reason) == ExitStatus.OK
+        parts = noted(exchange)[before:]
+        text = "".join(part["reason"] for part in parts)
+        assert text == ("session 9: " if "session" in words else "") + reason
+        for number, part in enumerate(parts):
+            who = {"operator": "alice", "uid": UID, "part": number}
+            assert {key: part[key] for key in part if key != "reason"} == who | about
+    assert (
+        "".join(w["text"] for w in journaled(exchange) if w.get("key") == "wire-77" and "text" in w)
+        == reason
+    )
+    assert exchange.admin("account", "open", "55") == ExitStatus.OK
+    last = noted(exchange)[-1]
+    assert (last["operator"], last["command"], "reason" in last) == ("tester", "account", False)
+
+
+def test_keys_are_journaled(exchange: OperatorExchange, capsys: Capture) -> None:
+    made = ("key", "make", "1001", "--as", "alice", "--reason", "new bot", "--json")
+    assert exchange.admin(*made) == ExitStatus.OK
+    key = json.loads(capsys.readouterr().out)["id"]
+    exchange.settle()
+    text = "".join(part["reason"] for part in noted(exchange))
+    assert text == f"API key {key} of account 1001 made, may read and trade: new bot"
+    before = len(noted(exchange))
+    assert exchange.admin("key", "revoke", key, "--as", "bob.b") == ExitStatus.OK
+    exchange.settle()
+    parts = noted(exchange)[before:]
+    assert "".join(part["reason"] for part in parts) == f"API key {key} of account 1001 revoked"
+    assert {part["operator"] for part in parts} == {"bob.b"}
+
+
+def test_cancels_and_plans_are_journaled(exchange: OperatorExchange) -> None:
+    exchange.order(1, "b1", side=0, quantity=7, price=1_500_000)
+    number = int(exchange.events(EventKind.ACCEPTED)["order_id"][0])
+    words = ("--as", "alice", "--reason", "fat finger")
+    assert main(["cancel", str(number), *words, *data(exchange)]) == ExitStatus.OK
+    assert noted(exchange)[-1] == {
+        "operator": "alice",
+        "uid": UID,
+        "command": "cancel_by_order_id",
+        "reason": f"order {number}: fat finger",
+        "part": 0,
+    }
+    accounts = exchange.config_file.parent / "accounts.toml"
+    accounts.write_text(accounts.read_text() + "\n[[account]]\nid = 77\n")
+    assert exchange.admin("config", "apply", "--yes", *words) == ExitStatus.OK
+    assert noted(exchange)[-1]["reason"] == "plan of 1 commands: fat finger"

@@ -112,7 +112,9 @@ def test_scripts_up_says_that_it_takes_the_demonstrations(tmp_path: Path) -> Non
     root = tmp_path / "checkout"
     (root / "scripts").mkdir(parents=True)
     shutil.copy(ROOT / "scripts" / "up", root / "scripts" / "up")
-    (root / "scripts" / "setup.bash").write_text("set_up_environment() { PYTHON=echo; }\n")
+    (root / "scripts" / "setup.bash").write_text(
+        "set_up_environment() { PYTHON=echo; }\nanswer_version() { :; }\n"
+    )
 
     def up(*words: str) -> tuple[str, str]:
         done = subprocess.run(

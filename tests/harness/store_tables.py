@@ -123,6 +123,10 @@ class Expected:
         elif kind == EventKind.CURRENCY_DEFINED:
             self.currencies[fields["currency"]] = raw[64:72].rstrip(b"\0 ").decode()
         about_order = kind in ORDER_KINDS
+
+        def number(name: str) -> int:
+            return 0 if kind == EventKind.NOTED else fields[name]  # it has text there
+
         if kind in ACCOUNT_KINDS:
             user = fields["account"] or None
         else:
@@ -148,8 +152,8 @@ class Expected:
                 if about_order or kind == EventKind.LEVEL
                 else None,
                 "type": named(OrderType, fields["order_type"]) if about_order else None,
-                "price": fields["price"] if about_order else fields["price"] or None,
-                "quantity": fields["quantity"] if about_order else fields["quantity"] or None,
+                "price": fields["price"] if about_order else number("price") or None,
+                "quantity": fields["quantity"] if about_order else number("quantity") or None,
                 "remaining": fields["remaining"] if with_remaining else None,
                 "reason": (
                     named(names, fields["reason"])

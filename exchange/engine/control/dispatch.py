@@ -48,6 +48,7 @@ from exchange.engine.state.control_events import (
     emit_control_rejected,
     emit_done,
     emit_kill_switched,
+    emit_noted,
     refuse,
 )
 from exchange.engine.state.defined import account_defined, session_defined
@@ -192,6 +193,8 @@ def apply_control(
         disconnect(view, session)
     elif kind == CommandKind.CANCEL_AFTER:
         cancel_after(view, session, command_quantity(view, command_at))
+    elif kind == CommandKind.NOTE and is_long:
+        emit_noted(view, command_at, continuation_at)
     elif kind == CommandKind.MASS_CANCEL and session != 0:
         mass_cancel(view, command_at)
     elif kind == CommandKind.MASS_CANCEL or (

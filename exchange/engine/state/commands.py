@@ -13,6 +13,9 @@ from exchange.records import (
     ADMIN_ACCOUNT,
     ADMIN_CURRENCY,
     ADMIN_GROUP,
+    ADMIN_OPERATOR_0,
+    ADMIN_OPERATOR_1,
+    ADMIN_OPERATOR_UID,
     ADMIN_PARAMETER,
     ADMIN_SCOPE,
     ADMIN_VALUE_0,
@@ -85,6 +88,9 @@ continuation_order_id = reader("commands", 1, CONTINUATION_ORDER_ID)
 admin_value_0 = reader("commands", 1, ADMIN_VALUE_0)
 admin_value_1 = reader("commands", 1, ADMIN_VALUE_1)
 admin_value_2 = reader("commands", 1, ADMIN_VALUE_2)
+admin_operator_0 = reader("commands", 1, ADMIN_OPERATOR_0)
+admin_operator_1 = reader("commands", 1, ADMIN_OPERATOR_1)
+admin_operator_uid = reader("commands", 1, ADMIN_OPERATOR_UID)
 admin_account = reader("commands", 1, ADMIN_ACCOUNT)
 admin_currency = reader("commands", 1, ADMIN_CURRENCY)
 admin_parameter = reader("commands", 1, ADMIN_PARAMETER)

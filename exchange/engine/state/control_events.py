@@ -9,7 +9,17 @@ from typing import Any, NamedTuple
 
 from exchange.codes import EventKind, WarningReason
 from exchange.engine.state.commands import (
+    admin_operator_0,
+    admin_operator_1,
+    admin_operator_uid,
+    admin_scope,
+    admin_value_0,
+    admin_value_1,
+    admin_value_2,
     command_kind,
+    command_order_type,
+    command_price,
+    command_quantity,
     command_session,
     command_token_0,
     command_token_tail,
@@ -191,3 +201,25 @@ def emit_done(view: Any, command_at: int, cancelled: int) -> None:
     token_0 = command_token_0(view, command_at)
     subject = Subject(0, 0, cancelled, token_0, command_token_tail(view, command_at), identity)
     emit_plain(view, EventKind.CONTROL_DONE, 0, subject)
+
+
+@engine_function
+def emit_noted(view: Any, command_at: int, continuation_at: int) -> None:
+    """NOTED: what the NOTE at word ``command_at`` says, as it is."""
+    subject = Subject(
+        admin_operator_1(view, continuation_at),
+        admin_value_0(view, continuation_at),
+        admin_value_1(view, continuation_at),
+        command_token_0(view, command_at),
+        command_token_tail(view, command_at),
+        command_order_type(view, command_at) << EVENT_ORDER_TYPE.shift,
+    )
+    part = admin_scope(view, continuation_at)
+    detail = Detail(
+        command_price(view, command_at),
+        command_quantity(view, command_at),
+        admin_operator_0(view, continuation_at),
+        0,
+        admin_operator_uid(view, continuation_at) | (part << EVENT_SCOPE.shift),
+    )
+    _emit(view, EventKind.NOTED, 0, subject, admin_value_2(view, continuation_at), detail)

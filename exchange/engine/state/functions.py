@@ -189,6 +189,7 @@ FUNCTIONS = (
     "money.positions.position_drop",
     "money.positions.drop_empty_positions",
     "control.days._find_closing_prices",
+    "state.control_events.emit_noted",
 )
 ENGINE = FunctionTable(
     "engine", ARRAYS, {f"exchange.engine.{name}": slot for slot, name in enumerate(FUNCTIONS)}

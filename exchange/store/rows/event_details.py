@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from exchange.codes import CommandKind, EventKind, InstrumentState, Parameter, Scope
-from exchange.records import token_text, word_text
+from exchange.records import noted_operator, noted_text, token_text, word_text
 from exchange.store.rows.texts import name_of
 
 Event = np.void
@@ -94,6 +94,18 @@ def _key(event: Event) -> str | None:
     return key or None
 
 
+def _note(event: Event) -> dict[str, Any]:
+    """Who asked for the command that follows, and why; a long reason is in several parts."""
+    said: dict[str, Any] = {"operator": noted_operator(event), "uid": int(event["account"])}
+    if event["order_type"]:
+        said["command"] = name_of(CommandKind, int(event["order_type"]))
+    if (key := _key(event)) is not None:
+        said["key"] = key
+    if reason := noted_text(event):
+        said |= {"reason": reason, "part": int(event["scope"])}
+    return said
+
+
 def _values(event: Event) -> list[int]:
     return [int(event[name]) for name in ("price", "quantity", "level_quantity")]
 
@@ -119,6 +131,8 @@ def details(event: Event, currencies: dict[int, str]) -> dict[str, Any]:
         return {"scope": name_of(Scope, int(event["scope"]))}
     if kind == EventKind.WARNING:
         return {"window_seconds": int(event["level_quantity"])}
+    if kind == EventKind.NOTED:
+        return _note(event)
     said: dict[str, Any] = {"command": name_of(CommandKind, int(event["order_type"]))}
     if not event["order_type"]:
         said = {}

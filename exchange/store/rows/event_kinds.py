@@ -99,7 +99,10 @@ HAS_DETAILS = _flags(
     EventKind.WARNING,
     EventKind.CONTROL_REJECTED,
     EventKind.CONTROL_DONE,
+    EventKind.NOTED,
 )
+# where others have a price and a quantity, these have text
+HAS_TEXT = _flags(EventKind.NOTED)
 # what a definition says goes into the tables instruments, sessions and currencies as well
 DEFINES = _flags(
     EventKind.INSTRUMENT_DEFINED, EventKind.SESSION_DEFINED, EventKind.CURRENCY_DEFINED

@@ -144,7 +144,8 @@ def event_rows(events: np.ndarray, names: StoreNames) -> Rows:
     account = np.where(
         kinds.NAMES_ACCOUNT[kind], _int64(events, "account"), names.accounts[session]
     )
-    price, quantity = events["price"], events["quantity"]
+    text = kinds.HAS_TEXT[kind]
+    price, quantity = np.where(text, 0, events["price"]), np.where(text, 0, events["quantity"])
     contra_order = events["contra_order_id"]
     remaining = events["remaining"]
     mark = names.texts.mark()

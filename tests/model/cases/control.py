@@ -352,6 +352,17 @@ CASES: dict[str, str] = {
         > 1 enter e B 10 @ 50
         ACCEPTED 1#3 e B 10@50 L=30/3
     """,
+    "a note is told as it is, whoever wrote it and whatever it says": """
+        > note alice
+        NOTED alice part=0
+        > note a.name-of-16long ticket 4711: the client has asked for it key=k about=DEPOSIT part=2
+        NOTED k DEPOSIT a.name-of-16long part=2 ticket_4711:_the_client_has_asked_for_it
+        > note bob key=k about=DEPOSIT
+        NOTED k DEPOSIT bob part=0
+        > deposit 1 5 key=k
+        BALANCE_CHANGED account=1 currency=1 5@0 left=1000000000005
+        CONTROL_DONE k DEPOSIT
+    """,
     "a command that must be long, and kinds that do not exist": """
         > kind 11
         CONTROL_REJECTED UNKNOWN_COMMAND

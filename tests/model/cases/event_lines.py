@@ -27,7 +27,7 @@ from exchange.codes import (
     TradeReason,
     WarningReason,
 )
-from exchange.records import EVENT
+from exchange.records import EVENT, noted_operator, noted_text
 
 START_NS = 1_700_000_000_000_000_000
 SIDES = "BSTE"
@@ -193,6 +193,10 @@ def _other_words(event: np.ndarray, kind: EventKind) -> list[str]:
     token = _word(raw[64:78])
     if token:
         words.append(token)
+    if kind == EventKind.NOTED:
+        words += [CommandKind(int(event["order_type"])).name] if event["order_type"] else []
+        words += [noted_operator(event), f"part={event['scope']}"]
+        return words + ([noted_text(event)] if event["price"] else [])
     if kind == EventKind.LEVEL:
         words.append(_side(event["side"]))
     if kind == EventKind.CONTROL_DONE or (rejected and event["order_type"]):

@@ -258,6 +258,17 @@ class Script:
             continuation[f"value_{number}"] = value
         return continuation
 
+    def _note(self, slots: np.ndarray, words: list[str], keys: dict[str, str]) -> int:
+        name, text = words[0], "_".join(words[1:])
+        raw = np.frombuffer(text.encode().ljust(40, b"\0"), "<i8")
+        continuation = self._operator(slots, CommandKind.NOTE, keys, *raw[:3].tolist())
+        slots["price"][0], slots["quantity"][0] = raw[3:]
+        slots["order_type"][0] = CommandKind[keys["about"]] if "about" in keys else 0
+        operator = np.frombuffer(name.encode().ljust(16, b"\0"), "<u8")
+        continuation["operator_0"], continuation["operator_1"] = operator
+        continuation["scope"] = int(keys.get("part", "0"))
+        return 2
+
     def _account(self, slots: np.ndarray, words: list[str], keys: dict[str, str]) -> int:
         self._operator(slots, CommandKind.ACCOUNT, keys | {"account": words[0]})
         return 2

@@ -626,9 +626,25 @@ class ControlCommands:
     def day_again(self) -> np.ndarray:
         return day_command(CommandKind.START_OF_DAY, 0, self.day)
 
+    def operators_note(self) -> np.ndarray:
+        """A NOTE, of characters and of what is none."""
+        values = [int(each) for each in self.random.integers(-(1 << 62), 1 << 62, 5)]
+        slots = operators_command(
+            CommandKind.NOTE,
+            {"price": values[0], "quantity": values[1], "order_type": self.one_of(0, 13, 255)},
+            value_0=values[2],
+            value_1=values[3],
+            value_2=values[4],
+            scope=self.one_of(0, 3, 255),
+            operator_1=int(self.random.integers(0, 1 << 63)),
+        )
+        return set_key(slots, self.one_of(1, 99)) if self.happens(0.5) else slots
+
     def unknown(self) -> np.ndarray:
         if self.happens(0.5):
             return short_command(self.one_of(0, 24, 99, 255))
+        if self.happens(0.3):
+            return self.operators_note()
         # a second slot that means nothing for this kind
         return operators_command(self.one_of(CommandKind.TIMER, 0, CommandKind.CANCEL_AFTER), {})
 

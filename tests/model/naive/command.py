@@ -77,9 +77,13 @@ CONTINUATION_VIEW = np.dtype(
             "parameter",
             "scope",
             "group",
+            "operator",
+            "operator_uid",
         ],
-        "formats": ["<i8", "<i8", "<i8", "<u4", "V14", "<i8", "<u4", "<u2", "u1", "u1", "u1"],
-        "offsets": [0, 8, 16, 16, 24, 40, 44, 48, 50, 51, 52],
+        "formats": (
+            ["<i8", "<i8", "<i8", "<u4", "V14", "<i8", "<u4", "<u2", "u1", "u1", "u1", "V16", "<u4"]
+        ),
+        "offsets": [0, 8, 16, 16, 24, 40, 44, 48, 50, 51, 52, 24, 40],
         "itemsize": 64,
     }
 )
@@ -99,6 +103,8 @@ class Continuation(NamedTuple):
     parameter: int
     scope: int
     group: int
+    operator: bytes
+    operator_uid: int
 
     @property
     def stop_price(self) -> int:
@@ -122,7 +128,7 @@ class Continuation(NamedTuple):
 
 
 # What a command of one slot says where a long one would say more.
-NO_CONTINUATION = Continuation(0, 0, 0, 0, bytes(14), 0, 0, 0, 0, 0, 0)
+NO_CONTINUATION = Continuation(0, 0, 0, 0, bytes(14), 0, 0, 0, 0, 0, 0, bytes(16), 0)
 
 
 class Capacities(NamedTuple):

@@ -45,6 +45,23 @@ class Control(Market):
                 quantity=self.cancelled,
             )
 
+    def note(self, command: Command, row: Continuation) -> None:
+        """NOTE: told as it is."""
+        self.emit(
+            EventKind.NOTED,
+            token=command.token,
+            order_type=command.order_type,
+            price=row.value_0,
+            quantity=row.value_1,
+            level_quantity=row.value_2,
+            contra_order_id=command.price,
+            remaining=command.quantity,
+            prevented=int.from_bytes(row.operator[:8], "little", signed=True),
+            order_id=int.from_bytes(row.operator[8:], "little", signed=True),
+            account=row.operator_uid,
+            scope=row.scope,
+        )
+
     def define_currency(self, _: Command, row: Continuation) -> int:
         if not 0 < row.currency < CURRENCIES:
             return Reject.CURRENCY_OUT_OF_RANGE

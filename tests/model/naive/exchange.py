@@ -55,6 +55,7 @@ MUST_BE_LONG = {
     int(CommandKind.INSTRUMENT_STATE),
     int(CommandKind.KILL),
     int(CommandKind.REVIEW),
+    int(CommandKind.NOTE),
 }
 
 
@@ -98,6 +99,7 @@ class NaiveExchange(
             int(CommandKind.MASS_CANCEL): self.mass_cancel,
             int(CommandKind.DISCONNECT): self.disconnect,
             int(CommandKind.CANCEL_AFTER): self.cancel_after,
+            int(CommandKind.NOTE): self.note,
         }
         self.operators = {
             int(CommandKind.CURRENCY): self.define_currency,

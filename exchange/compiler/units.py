@@ -187,6 +187,7 @@ def _size_of(name: str) -> float:
 def units() -> list[Unit]:
     """All units, in the order in which they are to be begun: what trading needs first."""
     # Imported when the list is made: the readers' packages are of no use to the engine's.
+    from exchange.api.rest.row_json import compile_row_json
     from exchange.api.websocket.fan_out import compile_sending
     from exchange.api.websocket.trade_frames import compile_trade_frames
     from exchange.read_model.accounts.model import compile_accounts
@@ -205,6 +206,7 @@ def units() -> list[Unit]:
         Unit("account model", 5.0, False, compile_accounts),
         Unit("market model", 4.0, False, compile_market),
         Unit("trade messages", 1.5, False, compile_trade_frames),
+        Unit("lists of rows", 1.5, False, compile_row_json),
         Unit("rows for Postgres", 0.5, False, compile_rows),
         Unit("sending", 0.1, False, compile_sending),
     ]

@@ -43,16 +43,32 @@ class TokenBuckets:
         self._interval_ns = NANOSECONDS // rate if rate else 0
         self._slack_ns = (burst - 1) * self._interval_ns
 
-    def take(self, name: str, now_ns: int) -> int:
-        """Take a token. Returns 0, or in how many nanoseconds there will be one."""
+    @property
+    def burst(self) -> int:
+        """How many tokens a full bucket has; 0: there is no limit."""
+        return self._slack_ns // self._interval_ns + 1 if self._interval_ns else 0
+
+    def left(self, name: str, now_ns: int) -> int:
+        """How many tokens the bucket has."""
         if not self._interval_ns:
             return 0
+        early_ns = max(self._arrival_ns.get(name, 0), now_ns) - now_ns
+        return max(0, (self._slack_ns - early_ns) // self._interval_ns + 1)
+
+    def take(self, name: str, now_ns: int, tokens: int = 1) -> int:
+        """Take ``tokens``. Returns 0, or in how many nanoseconds there will be as many.
+
+        More than the bucket holds are taken when it is full.
+        """
+        if not self._interval_ns or tokens <= 0:
+            return 0
+        tokens = min(tokens, self.burst)
         arrivals = self._arrival_ns
         arrival_ns = max(arrivals.get(name, 0), now_ns)
-        wait_ns = arrival_ns - now_ns - self._slack_ns
+        wait_ns = arrival_ns + (tokens - 1) * self._interval_ns - now_ns - self._slack_ns
         if wait_ns > 0:
             return wait_ns
-        arrivals[name] = arrival_ns + self._interval_ns
+        arrivals[name] = arrival_ns + tokens * self._interval_ns
         arrivals.move_to_end(name)
         if len(arrivals) > self._capacity:
             arrivals.popitem(last=False)
@@ -108,6 +124,25 @@ class RateLimits:
     def take_key(self, key_id: str) -> None:
         """Count a request of a key that has proved itself. Raises ApiError RATE_LIMITED."""
         self._check(self._keys.take(key_id, self._clock_ns()), "API key")
+
+    def take_weight(
+        self, request: web.BaseRequest, key_id: str | None, weight: int
+    ) -> dict[str, str]:
+        """Count a request as ``weight``, of which 1 has been taken; headers with what is left.
+
+        ``key_id``: of a signed request, whose key counts; None: its address. Raises ApiError.
+        """
+        buckets, name = self._keys, key_id
+        if name is None:
+            buckets, name = self._addresses, bucket_name(self.client_address(request))
+        now_ns = self._clock_ns()
+        whose = "address" if key_id is None else "API key"
+        self._check(buckets.take(name, now_ns, weight - 1), whose)
+        return {
+            "X-RateLimit-Weight": str(weight),
+            "X-RateLimit-Limit": str(buckets.burst),
+            "X-RateLimit-Remaining": str(buckets.left(name, now_ns)),
+        }
 
     @staticmethod
     def _check(wait_ns: int, whose: str) -> None:

@@ -81,6 +81,7 @@ class ApiService:
         self.keys = keys
         self.limits = limits
         self.authenticator = authenticator
+        self.instrument_list: Any = None  # rest.instrument_list.InstrumentList
         self.hub: Any = None
         self.private: Any = None  # PrivateActions; None in a feed worker
         self.ready = False  # whether the models have seen what was released at the start

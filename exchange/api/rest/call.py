@@ -26,18 +26,23 @@ class Answer(NamedTuple):
 
 
 class Call:
-    """A request that has passed all checks. ``key``: None when the route is public."""
+    """A request that has passed all checks. ``key``: None when the route is public.
 
-    __slots__ = ("body", "key", "path", "query", "service")
+    ``takes_gzip``: the client understands a compressed answer.
+    """
+
+    __slots__ = ("body", "key", "path", "query", "service", "takes_gzip")
 
     def __init__(
-        self, service: ApiService, key: Key | None, path: Mapping[str, str], query: Any, body: Any
-    ) -> None:
+        self, service: ApiService, key: Key | None, path: Mapping[str, str], query: Any, body: Any,
+        *, takes_gzip: bool = False,
+    ) -> None:  # fmt: skip
         self.service = service
         self.key = key
         self.path = path
         self.query = query
         self.body = body
+        self.takes_gzip = takes_gzip
 
     @property
     def account(self) -> int:

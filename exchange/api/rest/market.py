@@ -5,18 +5,58 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+import numpy as np
+from orjson import Fragment
 
 from exchange.api.errors import ApiError, ErrorCode
 from exchange.api.orders.json import time_text, time_text_or_none
 from exchange.api.rest.call import Call, find_instrument
 from exchange.api.rest.cursor import make_cursor, read_cursor
+from exchange.api.rest.instrument_list import InstrumentList, Made
+from exchange.api.rest.row_json import Column, RowWriter, quoted
+from exchange.api.rest.row_text import TEXT, TIME
 from exchange.api.rest.schemas import DepthQuery, KlinesQuery, PublicTradesQuery
 from exchange.codes import InstrumentState, TradeReason
+from exchange.read_model.market.changes import as_kline
+from exchange.read_model.market.layout import (
+    KLINE_CLOSE,
+    KLINE_HIGH,
+    KLINE_LOW,
+    KLINE_OPEN,
+    KLINE_START,
+    KLINE_TRADES,
+    KLINE_TURNOVER,
+    KLINE_VOLUME,
+    SUM_HIGH,
+    TRADE_PRICE,
+    TRADE_QUANTITY,
+    TRADE_REASON,
+    TRADE_SEQUENCE,
+    TRADE_SIDE,
+    TRADE_TIMESTAMP_NS,
+)
 
 MILLISECOND_NS = 1_000_000
-_SIDES = ("buy", "sell")
 _STATES = {int(state): state.name.lower() for state in InstrumentState}
-_REASONS = {int(reason): reason.name.lower() for reason in TradeReason}
+_LEVELS = RowWriter([Column("price"), Column("quantity")], as_arrays=True)
+_TRADES = RowWriter(
+    [
+        Column("trade_id"),
+        Column("price"),
+        Column("quantity"),
+        Column("side", TEXT, quoted(["buy", "sell"])),
+        Column("reason", TEXT, quoted([reason.name.lower() for reason in TradeReason])),
+        Column("sequence"),
+        Column("executed_at", TIME),
+    ]
+)
+_KLINES = RowWriter(
+    [
+        Column("timestamp", TIME),
+        *map(Column, ("open", "high", "low", "close", "volume", "turnover", "trade_count")),
+    ]
+)
+assert [int(reason) for reason in TradeReason] == list(range(len(TradeReason)))
 
 
 def _instrument(call: Call) -> tuple[int, str]:
@@ -26,44 +66,24 @@ def _instrument(call: Call) -> tuple[int, str]:
     return number, symbol
 
 
-async def get_instruments(call: Call) -> dict[str, Any]:
+async def get_instruments(call: Call) -> Made:
     """`GET /instruments`: every instrument with its terms and state."""
-    market = call.market
-    listed = []
-    for number, terms in sorted(market.instruments.items()):
-        ticker = market.ticker(number)
-        listed.append(
-            {
-                "symbol": terms.symbol,
-                "price_decimals": terms.price_decimals,
-                "tick": terms.tick,
-                "lot": terms.lot,
-                "minimum_price": terms.minimum_price,
-                "maximum_price": terms.maximum_price,
-                "maximum_quantity": terms.maximum_quantity,
-                "currency": terms.currency,
-                "currency_decimals": terms.currency_decimals,
-                "group": terms.group,
-                "state": _STATES[ticker.state],
-                "state_until": time_text_or_none(ticker.until_ns),
-                "reference_price": ticker.reference_price,
-                "last_price": ticker.last_price,
-            }
-        )
-    return {"instruments": listed}
+    listed: InstrumentList = call.service.instrument_list
+    return listed.look(call.takes_gzip)
 
 
 async def get_depth(call: Call) -> dict[str, Any]:
     """`GET /depth/{symbol}`: the best levels of the book."""
     query: DepthQuery = call.query
     number, symbol = _instrument(call)
-    depth = call.market.depth(number, query.levels)
+    market = call.market
+    depth = market.depth(number, 0)
     return {
         "symbol": symbol,
         "sequence": depth.sequence,
         "timestamp": time_text_or_none(depth.timestamp_ns),
-        "bids": [level[:2] for level in depth.bids],
-        "asks": [level[:2] for level in depth.asks],
+        "bids": Fragment(_LEVELS.make(market.level_rows(number, 0, query.levels))),
+        "asks": Fragment(_LEVELS.make(market.level_rows(number, 1, query.levels))),
     }
 
 
@@ -72,24 +92,22 @@ async def get_public_trades(call: Call) -> dict[str, Any]:
     query: PublicTradesQuery = call.query
     number, symbol = _instrument(call)
     name = f"public trades {symbol}"
-    trades = call.market.trades(number, query.limit, read_cursor(query.cursor, name))
-    more = make_cursor(trades[-1].sequence, name) if len(trades) >= query.limit else None
-    return {
-        "symbol": symbol,
-        "trades": [
-            {
-                "trade_id": trade.sequence + 1,
-                "price": trade.price,
-                "quantity": trade.quantity,
-                "side": _SIDES[trade.side],
-                "reason": _REASONS[trade.reason],
-                "sequence": trade.sequence,
-                "executed_at": time_text(trade.timestamp_ns),
-            }
-            for trade in trades
-        ],
-        "next_cursor": more,
-    }
+    found = call.market.trade_rows(number, query.limit, read_cursor(query.cursor, name))
+    sequences = found[:, TRADE_SEQUENCE]
+    full = len(found) >= query.limit
+    more = make_cursor(int(sequences[-1]), name) if full else None
+    rows = np.column_stack(
+        (
+            sequences + 1,
+            found[:, TRADE_PRICE],
+            found[:, TRADE_QUANTITY],
+            found[:, TRADE_SIDE],
+            found[:, TRADE_REASON],
+            sequences,
+            found[:, TRADE_TIMESTAMP_NS],
+        )
+    )
+    return {"symbol": symbol, "trades": Fragment(_TRADES.make(rows)), "next_cursor": more}
 
 
 async def get_ticker(call: Call) -> dict[str, Any]:
@@ -134,30 +152,32 @@ async def get_klines(call: Call) -> dict[str, Any]:
             f"from: must not be after to ({query.to_ms})",
             data={"field": "from"},
         )
-    klines = call.market.klines(
+    rows = call.market.kline_rows(
         number,
         query.interval,
         None if query.from_ms is None else query.from_ms * MILLISECOND_NS,
         None if query.to_ms is None else query.to_ms * MILLISECOND_NS,
         query.limit,
     )
-    return {
-        "symbol": symbol,
-        "interval": query.interval,
-        "klines": [
-            {
-                "timestamp": time_text(kline.start_ns),
-                "open": kline.open,
-                "high": kline.high,
-                "low": kline.low,
-                "close": kline.close,
-                "volume": kline.volume,
-                "turnover": kline.turnover,
-                "trade_count": kline.trade_count,
-            }
-            for kline in klines
-        ],
-    }
+    return {"symbol": symbol, "interval": query.interval, "klines": _klines(rows)}
+
+
+def _kline_fields(words: list[int]) -> tuple[int, dict[str, int]]:
+    fields = as_kline(words)._asdict()
+    return fields.pop("start_ns"), fields
+
+
+def _klines(rows: np.ndarray) -> Any:
+    """K-lines as JSON; ``rows``: int64[n, KLINE_WORDS]."""
+    if rows[:, [KLINE_VOLUME + SUM_HIGH, KLINE_TURNOVER + SUM_HIGH]].any():
+        # sums beyond 62 bits, which the writer does not know
+        return [
+            {"timestamp": time_text(start_ns), **kline}
+            for start_ns, kline in (_kline_fields(words) for words in rows.tolist())
+        ]
+    shown = [KLINE_START, KLINE_OPEN, KLINE_HIGH, KLINE_LOW, KLINE_CLOSE, KLINE_VOLUME,
+             KLINE_TURNOVER, KLINE_TRADES]  # fmt: skip
+    return Fragment(_KLINES.make(rows[:, shown]))
 
 
 async def get_time(call: Call) -> dict[str, Any]:

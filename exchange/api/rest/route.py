@@ -42,10 +42,37 @@ _BODY = (
 )
 
 
+Weight = Callable[[Any], int]
+ROWS_OF_WEIGHT = 250  # of a public list, which compiled code writes
+PRIVATE_ROWS_OF_WEIGHT = 50  # orders and fills
+
+
+def weigh_one(query: Any) -> int:
+    """As one request."""
+    return 1
+
+
+def weigh_list(query: Any) -> int:
+    """By the rows that may be asked for: 1 up to ROWS_OF_WEIGHT."""
+    rows: int = query.levels if hasattr(query, "levels") else query.limit
+    return 1 + (rows - 1) // ROWS_OF_WEIGHT
+
+
+def weigh_private_list(query: Any) -> int:
+    """By the rows that may be asked for: 1 up to PRIVATE_ROWS_OF_WEIGHT."""
+    return 1 + (int(query.limit) - 1) // PRIVATE_ROWS_OF_WEIGHT
+
+
+def weigh_whole(query: Any) -> int:
+    """An answer about everything."""
+    return 5
+
+
 class Route(NamedTuple):
     """One path and method. ``permission`` None: public. ``errors``: beside those of all routes.
 
-    ``rejects``: the matcher may refuse it (HTTP 422, 10000 + Reject).
+    ``rejects``: the matcher may refuse it (HTTP 422, 10000 + Reject). ``weight``: how many requests
+    it counts as, from its query.
     """
 
     method: str
@@ -58,6 +85,7 @@ class Route(NamedTuple):
     statuses: tuple[int, ...] = (200,)
     errors: tuple[ErrorCode, ...] = ()
     rejects: bool = False
+    weight: Weight = weigh_one
 
     @property
     def is_command(self) -> bool:

@@ -2,8 +2,8 @@
 
 Who uses it: application.py through ``add_routes``; the OpenAPI document is generated from the same
 table. Order of the checks of a request: route, origin, media type and size, signature (auth.py:
-permission, rate, nonce), query string, body. Invariant: a handler runs only when all of them have
-passed.
+permission, rate, nonce), query string, weight, body. Invariant: a handler runs only when all of
+them have passed.
 
 Decision API-5.
 """
@@ -18,13 +18,15 @@ from aiohttp import web
 
 from exchange.access.keys import READ, TRADE
 from exchange.api.access.origins import cors_headers, preflight_headers, require_origin
+from exchange.api.access.rate_limit import RateLimits
 from exchange.api.base.service import SERVICE
 from exchange.api.errors import ApiError, ErrorCode, success_body
 from exchange.api.orders.terms import Amendment, CancelAfter, NewOrder
 from exchange.api.rest import account, market, openapi, orders, schemas
 from exchange.api.rest.call import Answer, Call
 from exchange.api.rest.decode import decode_body, decode_query
-from exchange.api.rest.route import Route
+from exchange.api.rest.instrument_list import InstrumentList, Made
+from exchange.api.rest.route import Route, weigh_list, weigh_private_list, weigh_whole
 
 PREFIX = "/api/v1"
 JSON = "application/json"
@@ -54,6 +56,7 @@ ROUTES: tuple[Route, ...] = (
         READ,
         query=schemas.OrdersQuery,
         errors=_LIST,
+        weight=weigh_private_list,
     ),
     Route(
         "DELETE",
@@ -111,10 +114,24 @@ ROUTES: tuple[Route, ...] = (
         READ,
         query=schemas.FillsQuery,
         errors=(*_LIST, ErrorCode.ORDER_NOT_FOUND),
+        weight=weigh_private_list,
     ),
     Route("GET", "/accounts/me", account.get_account, schemas.AccountAnswer, READ),
-    Route("GET", "/positions", account.get_positions, schemas.PositionsAnswer, READ),
-    Route("GET", "/instruments", market.get_instruments, schemas.InstrumentsAnswer),
+    Route(
+        "GET",
+        "/positions",
+        account.get_positions,
+        schemas.PositionsAnswer,
+        READ,
+        weight=weigh_whole,
+    ),
+    Route(
+        "GET",
+        "/instruments",
+        market.get_instruments,
+        schemas.InstrumentsAnswer,
+        weight=weigh_whole,
+    ),
     Route(
         "GET",
         "/depth/{symbol}",
@@ -122,6 +139,7 @@ ROUTES: tuple[Route, ...] = (
         schemas.DepthAnswer,
         query=schemas.DepthQuery,
         errors=_NO_INSTRUMENT,
+        weight=weigh_list,
     ),
     Route(
         "GET",
@@ -130,6 +148,7 @@ ROUTES: tuple[Route, ...] = (
         schemas.TradesAnswer,
         query=schemas.PublicTradesQuery,
         errors=_LIST,
+        weight=weigh_list,
     ),
     Route(
         "GET",
@@ -145,6 +164,7 @@ ROUTES: tuple[Route, ...] = (
         schemas.KlinesAnswer,
         query=schemas.KlinesQuery,
         errors=_NO_INSTRUMENT,
+        weight=weigh_list,
     ),
     Route("GET", "/time", market.get_time, schemas.TimeAnswer),
     Route("GET", "/health", market.get_health, schemas.HealthAnswer),
@@ -187,6 +207,29 @@ async def _read_body(request: web.Request, route: Route) -> bytes:
     return body
 
 
+def _count(
+    request: web.Request, limits: RateLimits | None, key_id: str | None, weight: int
+) -> dict[str, str]:
+    """Count the request as ``weight`` (one of it has been counted); the headers that say so."""
+    if limits is None:
+        return {}
+    return limits.take_weight(request, key_id, weight)
+
+
+def _made(
+    request: web.Request, made: Made, takes_gzip: bool, limits: dict[str, str]
+) -> web.Response:
+    """The answer, compressed if the client can read that and it is; 304 when the client has it."""
+    headers = limits | {"ETag": made.etag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
+    if made.etag in request.headers.get("If-None-Match", ""):
+        return web.Response(status=304, headers=headers)
+    headers |= _HEADERS
+    if takes_gzip and made.compressed is not None:
+        headers |= {"Content-Encoding": "gzip"}
+        return web.Response(body=made.compressed, headers=headers)
+    return web.Response(body=made.body, headers=headers)
+
+
 def _serve(route: Route) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def serve(request: web.Request) -> web.Response:
         service = request.app[SERVICE]
@@ -194,16 +237,25 @@ def _serve(route: Route) -> Callable[[web.Request], Awaitable[web.Response]]:
             require_origin(request, service.allowed_origins)
         raw = await _read_body(request, route)
         key = None
-        if route.permission is not None:
+        if route.permission is None:
+            query: Any = decode_query(request.query.items(), route.query)
+            limits = _count(request, service.limits, None, route.weight(query))
+        else:
             assert service.authenticator is not None
             key = service.authenticator.authenticate(request, raw, route.permission)
-        query: Any = decode_query(request.query.items(), route.query)
+            query = decode_query(request.query.items(), route.query)
+            limits = _count(request, service.limits, key.id, route.weight(query))
         body = None if route.body is None else decode_body(raw, route.body)
-        found = await route.handler(Call(service, key, request.match_info, query, body))
+        takes_gzip = "gzip" in request.headers.get("Accept-Encoding", "")
+        found = await route.handler(
+            Call(service, key, request.match_info, query, body, takes_gzip=takes_gzip)
+        )
+        if isinstance(found, Made):
+            return _made(request, found, takes_gzip, limits)
         status = 200
         if isinstance(found, Answer):
             found, status = found
-        return web.Response(body=success_body(found), status=status, headers=_HEADERS)
+        return web.Response(body=success_body(found), status=status, headers=_HEADERS | limits)
 
     return serve
 
@@ -230,6 +282,7 @@ async def _add_cors(request: web.Request, response: web.StreamResponse) -> None:
 
 def add_routes(app: web.Application) -> None:
     """Register every route, and /openapi.json."""
+    app[SERVICE].instrument_list = InstrumentList(app[SERVICE].market)
     for route in ROUTES:
         app.router.add_route(route.method, PREFIX + route.path, _serve(route))
     for path in {route.path for route in ROUTES}:  # also where no origin is allowed: a reload may

@@ -85,6 +85,8 @@ class ConnectionLimits:
     def _made(self, handler: Protocol, transport: asyncio.Transport) -> None:
         peer = transport.get_extra_info("peername")
         address = bucket_name(peer[0]) if peer else ""
+        if len(self._open) >= self._total:
+            self._close_oldest_silent()
         if len(self._open) >= self._total or self._addresses[address] >= self._per_address:
             transport.write(self._refusal)
             transport.close()
@@ -92,6 +94,13 @@ class ConnectionLimits:
         self._open[handler] = address
         self._addresses[address] += 1
         self._silent[handler] = (time.monotonic(), transport)
+
+    def _close_oldest_silent(self) -> None:
+        """Close the oldest connection without a request: such ones shut the door to nobody."""
+        if self._silent:
+            handler, (_, transport) = next(iter(self._silent.items()))
+            self._lost(handler)
+            transport.abort()
 
     def _lost(self, handler: Protocol) -> None:
         self._silent.pop(handler, None)

@@ -197,6 +197,21 @@ class MarketModel:
             return InstrumentState(market), int(self._arrays.scalars[layout.MARKET_UNTIL_NS])
         return InstrumentState(words[layout.STATE]), words[layout.UNTIL_NS]
 
+    def listing(self) -> np.ndarray:
+        """State, time at which it ends, reference and last price (0: none) of each instrument.
+
+        int64[n, 4], in the order of their numbers; the market's state counts unless it is OPEN.
+        """
+        rows = self._arrays.rows.reshape(-1, layout.ROW_WORDS)[: len(self._numbers)]
+        order = np.argsort(rows[:, layout.NUMBER])
+        words = [layout.STATE, layout.UNTIL_NS, layout.REFERENCE_PRICE, layout.LAST_PRICE]
+        listed: np.ndarray = rows[order][:, words]
+        scalars = self._arrays.scalars
+        if scalars[layout.MARKET_STATE] != InstrumentState.OPEN:
+            listed[:, 0] = scalars[layout.MARKET_STATE]
+            listed[:, 1] = scalars[layout.MARKET_UNTIL_NS]
+        return listed
+
     def reference_price(self, instrument: int) -> int | None:
         """The reference price; None when none is set."""
         at = self._rows[instrument] * layout.ROW_WORDS
@@ -223,7 +238,13 @@ class MarketModel:
             self._side(2 * row + 1, levels),
         )
 
-    def _side(self, book: int, levels: int | None) -> list[LevelRow]:
+    def level_rows(self, instrument: int, side: int, levels: int) -> np.ndarray:
+        """Price and quantity of the best ``levels`` levels of a side: int64[n, 2]."""
+        found = self._copied(2 * self._rows[instrument] + side, levels)
+        return found[:, [layout.COPIED_PRICE, layout.COPIED_QUANTITY]]
+
+    def _copied(self, book: int, levels: int | None) -> np.ndarray:
+        """The best levels of a book, int64[n, COPIED_WORDS]; valid until the next call."""
         count = int(self._arrays.books[book * layout.BOOK_WORDS + layout.BOOK_LEVELS])
         if levels is not None:
             count = min(count, max(0, levels))
@@ -231,7 +252,11 @@ class MarketModel:
         if words > len(self._levels):
             self._levels = np.zeros(2 * words, np.int64)
         best_levels(self._arrays, book, count, self._levels)
-        flat = iter(self._levels[:words].tolist())
+        copied: np.ndarray = self._levels[:words].reshape(-1, layout.COPIED_WORDS)
+        return copied
+
+    def _side(self, book: int, levels: int | None) -> list[LevelRow]:
+        flat = iter(self._copied(book, levels).ravel().tolist())
         return list(zip(flat, flat, flat, strict=True))
 
     def ticker(self, instrument: int) -> Ticker:
@@ -271,6 +296,15 @@ class MarketModel:
         self, instrument: int, limit: int, before_sequence: int | None = None
     ) -> list[Trade]:
         """The newest ``limit`` trades before event ``before_sequence``, newest first."""
+        return [
+            Trade._make(words)
+            for words in self.trade_rows(instrument, limit, before_sequence).tolist()
+        ]
+
+    def trade_rows(
+        self, instrument: int, limit: int, before_sequence: int | None = None
+    ) -> np.ndarray:
+        """As ``trades``: int64[n, 6], the fields of Trade in order."""
         row = self._rows[instrument]
         total = int(self._arrays.rows[row * layout.ROW_WORDS + layout.TRADES])
         held = min(total, self.trades_kept)
@@ -281,7 +315,8 @@ class MarketModel:
             # sequences fall from newest to oldest
             sequences = ring[at, layout.TRADE_SEQUENCE]
             at = at[int(np.searchsorted(-sequences, -before_sequence, side="right")) :]
-        return [Trade._make(words) for words in ring[at[: max(0, limit)]].tolist()]
+        found: np.ndarray = ring[at[: max(0, limit)]]
+        return found
 
     def klines(
         self,
@@ -291,10 +326,22 @@ class MarketModel:
         to_ns: int | None = None,
         limit: int = 500,
     ) -> list[Kline]:
+        """As ``kline_rows``."""
+        rows = self.kline_rows(instrument, interval, from_ns, to_ns, limit)
+        return [as_kline(words) for words in rows.tolist()]
+
+    def kline_rows(
+        self,
+        instrument: int,
+        interval: str,
+        from_ns: int | None = None,
+        to_ns: int | None = None,
+        limit: int = 500,
+    ) -> np.ndarray:
         """Klines that start in ``from_ns <= start < to_ns``, oldest first; without trades: none.
 
         When there are more than ``limit``: with ``from_ns`` the first ones, otherwise the last.
-        Raises KeyError when the interval is none of INTERVALS.
+        int64[n, KLINE_WORDS]. Raises KeyError when the interval is none of INTERVALS.
         """
         counter = self._rows[instrument] * layout.INTERVALS + _PLACE_OF_INTERVAL[interval]
         total = int(self._arrays.kline_counts[counter])
@@ -309,7 +356,8 @@ class MarketModel:
             at = at[int(np.searchsorted(starts, from_ns)) :][:limit]
         else:
             at = at[max(0, len(at) - limit) :]
-        return [as_kline(words) for words in ring[at].tolist()]
+        found: np.ndarray = ring[at]
+        return found
 
     def newest_kline(self, instrument: int, interval: str) -> Kline | None:
         """The kline of the newest trade; None when there is none."""

@@ -113,3 +113,29 @@ def test_an_ipv6_network_shares_a_bucket():
     assert bucket_name("::ffff:1.2.3.4") == "1.2.3.4"
     assert bucket_name("fe80::1%eth0") == "fe80::/64"
     assert bucket_name("not:an:address") == "not:an:address"
+
+
+def test_several_tokens_at_once():
+    buckets = TokenBuckets(10, 20, 10)
+    assert buckets.burst == 20 and buckets.left("a", 0) == 20
+    assert buckets.take("a", 0, 15) == 0
+    assert buckets.left("a", 0) == 5
+    assert buckets.take("a", 0, 6) == SECOND // 10
+    assert buckets.take("a", SECOND // 10, 6) == 0
+    assert buckets.left("a", SECOND // 10) == 0
+    assert buckets.take("b", 0, 1000) == 0, "more than a bucket holds are taken when it is full"
+    assert buckets.take("b", 0, 0) == 0
+
+
+def test_the_headers_of_a_weighed_request():
+    limits = RateLimits(per_address=10, per_key=5, burst=20, clock_ns=lambda: 0)
+    request = make_mocked_request("GET", "/")
+    limits.take_address(request)
+    assert limits.take_weight(request, None, 5) == {
+        "X-RateLimit-Weight": "5",
+        "X-RateLimit-Limit": "20",
+        "X-RateLimit-Remaining": "15",
+    }
+    with pytest.raises(ApiError):
+        limits.take_weight(request, None, 18)
+    assert limits.take_weight(request, "key", 2)["X-RateLimit-Remaining"] == "19"

@@ -92,6 +92,7 @@ def serve(
             accounts=core.accounts,
             gateway=core.gateway,
             authenticator=Keys(),
+            limits=None,
             clock=lambda: NOW_NS,
             health=lambda: healthy,
         )

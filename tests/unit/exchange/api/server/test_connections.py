@@ -109,3 +109,15 @@ def test_silent_connections_are_closed() -> None:
         await close(talking[1])
 
     serve(ConnectionLimits(10, 10), body)
+
+
+def test_connections_that_say_nothing_shut_no_door() -> None:
+    async def body(limits: ConnectionLimits, port: int) -> None:
+        silent = [await connect(port) for _ in range(5)]
+        reader, writer = await connect(port)
+        assert await ask(reader, writer) == b"HTTP/1.1 200 OK"
+        assert len(limits) == 3
+        assert await silent[0][0].read() == b"", "the oldest one gave way"
+        await close(writer, *(other for _, other in silent))
+
+    serve(ConnectionLimits(3, 3), body)

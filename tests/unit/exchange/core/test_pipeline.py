@@ -17,6 +17,7 @@ def test_every_word_has_one_meaning() -> None:
         pipeline.STOP_INTAKE,
         pipeline.STOP,
         pipeline.NEXT_EXPIRY_SECOND,
+        pipeline.CLOCK_OFFSET,
         *(pipeline.ingress_published(ring) for ring in range(pipeline.INGRESS_RINGS)),
         *(pipeline.ingress_consumed(ring) for ring in range(pipeline.INGRESS_RINGS)),
         *(pipeline.sleeping(agent) for agent in range(pipeline.AGENTS)),

@@ -57,7 +57,12 @@ def check_money(model: AccountModel, exchange: NaiveExchange, accounts: set[int]
         assert ours.open_orders == theirs.live_orders
         positions = {p.instrument: p for p in model.positions(number)}
         mine = {i: p for (a, i), p in exchange.positions.items() if a == number}
-        assert positions.keys() == mine.keys()
+        # the matcher gives empty rows back (rule shares); the model has every one that has been
+        given_back = {instrument: positions[instrument] for instrument in positions.keys() - mine}
+        assert mine.keys() <= positions.keys()
+        for empty in given_back.values():
+            assert (empty.quantity, empty.frozen, empty.total_cost) == (0, 0, 0)
+            assert (empty.open_buys, empty.open_shorts) == (0, 0)
         for instrument, held in mine.items():
             found = positions[instrument]
             assert model.position(number, instrument) == found
@@ -76,7 +81,8 @@ def check_live_orders(model: AccountModel, exchange: NaiveExchange) -> None:
         ours = found[order_id]
         assert (ours.account, ours.session) == (theirs.account, theirs.session)
         assert (ours.instrument, ours.side) == (theirs.instrument, theirs.side)
-        assert (ours.open, ours.filled) == (theirs.open, theirs.executed)
+        # the matcher counts what the orders before a replacement have filled, as OUCH does
+        assert (ours.open, ours.filled_before + ours.filled) == (theirs.open, theirs.executed)
         assert (ours.token, ours.time_in_force) == (theirs.token, theirs.time_in_force)
         assert (ours.stop_price, ours.display_quantity) == (
             theirs.stop_price,

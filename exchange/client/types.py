@@ -209,6 +209,8 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     frozen_quantity: int
     average_price: int
     total_cost: int
+    average_price_decimals: int | None = None  # of a unit of the currency
+    currency_decimals: int | None = None
 
 
 class Orders(msgspec.Struct, frozen=True, kw_only=True):

@@ -52,7 +52,9 @@ async def get_positions(call: Call) -> dict[str, Any]:
                 "available_quantity": position.available,
                 "frozen_quantity": position.frozen,
                 "average_price": position.average_cost,
+                "average_price_decimals": instrument.currency_decimals,
                 "total_cost": position.total_cost,
+                "currency_decimals": instrument.currency_decimals,
                 "created_at": time_text_or_none(position.created_ns),
                 "updated_at": time_text_or_none(position.updated_ns),
             }

@@ -229,7 +229,8 @@ class AccountAnswer(Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class PositionAnswer(Struct, kw_only=True, forbid_unknown_fields=True):
-    """Stock of one instrument; negative: short. Costs in minor units of the currency."""
+    """Stock of one instrument; negative: short. `average_price` counts 10^-`average_price_decimals`
+    of the currency's unit, `total_cost` 10^-`currency_decimals`."""
 
     symbol: str
     currency: str
@@ -237,7 +238,9 @@ class PositionAnswer(Struct, kw_only=True, forbid_unknown_fields=True):
     available_quantity: Integer
     frozen_quantity: Integer
     average_price: Integer
+    average_price_decimals: Count
     total_cost: Integer
+    currency_decimals: Count
     created_at: Time | None
     updated_at: Time | None
 

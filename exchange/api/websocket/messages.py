@@ -279,7 +279,9 @@ class Position(msgspec.Struct, tag="position"):
     available_quantity: int
     frozen_quantity: int
     average_price: int
+    average_price_decimals: int
     total_cost: int
+    currency_decimals: int
     sequence: Sequence
     timestamp: Milliseconds
 

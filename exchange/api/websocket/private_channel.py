@@ -396,7 +396,9 @@ class PrivateChannel:
                         available_quantity=position.available,
                         frozen_quantity=position.frozen,
                         average_price=position.average_cost,
+                        average_price_decimals=instrument.currency_decimals,
                         total_cost=position.total_cost,
+                        currency_decimals=instrument.currency_decimals,
                         sequence=sequence,
                         timestamp=timestamp_ms,
                     )

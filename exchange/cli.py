@@ -183,6 +183,7 @@ def _add_control(command: AddCommand) -> None:
 
     schedule = command("schedule", "Show what opens and closes on the next trading days.")
     _config_file(schedule)
+    _data_directory(schedule)
     schedule.add_argument("--days", type=int, default=10, metavar="N", help="default: 10")
     schedule.add_argument(
         "--from",

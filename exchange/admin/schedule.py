@@ -1,6 +1,7 @@
 """``exchange schedule``: what the configuration lets open and close on the next days.
 
-Who uses it: the command line. It needs no running exchange. Decision CTL-11.
+Who uses it: the command line. It needs no running exchange: without --config it takes the file
+with which the exchange of the data directory was started. Decision CTL-11.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 import zoneinfo
 from typing import Any
 
+from exchange.admin.configuration import configuration_file
 from exchange.control.schedule import BEGINNING, GroupTimes, Phase, group_times
 from exchange.control.trading_day import trading_date
 from exchange.errors import ExitStatus
@@ -19,7 +21,7 @@ from exchange.settings import Configuration, load, roll_time
 
 def show_schedule(options: argparse.Namespace) -> int:
     """Print the days from ``options.start`` (None: the trading date now) on."""
-    configuration = load(options.config)
+    configuration = load(configuration_file(options), elsewhere=None)
     timezone = zoneinfo.ZoneInfo(configuration.settings.day.timezone)
     now = datetime.datetime.now(datetime.UTC)
     first = options.start or trading_date(now, timezone, roll_time(configuration.settings))

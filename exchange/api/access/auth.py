@@ -61,7 +61,13 @@ class Authenticator:
         self._limits = limits
         self._window_ms = receive_window_ms
         self._clock_ns = clock_ns
-        self._nonces = NonceMemory(receive_window_ms, nonce_file, clock_ns() // MILLISECONDS)
+        monotonic_ns = time.monotonic_ns if clock_ns is time.time_ns else clock_ns
+        self._nonces = NonceMemory(
+            receive_window_ms,
+            nonce_file,
+            clock_ns() // MILLISECONDS,
+            lambda: monotonic_ns() // MILLISECONDS,
+        )
         self._unknown_key_secret = secrets.token_hex(32).encode()
         self._told: KeysDamaged | None = None
 

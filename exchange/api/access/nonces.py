@@ -7,7 +7,8 @@ machine takes longer to restart than a nonce lives. The file is a ring of 24-byt
 
     0 forget at, ms since 1970, u8 | 8 digest, 16 bytes
 
-Invariants: at most NONCES_PER_KEY of a key, all forgotten after two receive windows; one writer.
+Invariants: at most NONCES_PER_KEY of a key, all forgotten after two receive windows, also where the
+wall clock is set: their time is monotonic; one writer.
 
 Decision API-9.
 """
@@ -19,7 +20,7 @@ import mmap
 import os
 import struct
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from exchange.api.errors import ApiError, ErrorCode
@@ -74,17 +75,31 @@ class NonceFile:
 
 
 class NonceMemory:
-    """``window_ms``: how far a timestamp may be from now. ``file``: None to forget at the end."""
+    """``window_ms``: how far a timestamp may be from now. ``file``: None to forget at the end.
 
-    def __init__(self, window_ms: int, file: NonceFile | None = None, now_ms: int = 0) -> None:
+    ``monotonic_ms``: time by which nonces are forgotten; None: that of the requests.
+    """
+
+    def __init__(
+        self,
+        window_ms: int,
+        file: NonceFile | None = None,
+        now_ms: int = 0,
+        monotonic_ms: Callable[[], int] | None = None,
+    ) -> None:
         self._window_ms = window_ms
         self._file = file
+        self._monotonic_ms = monotonic_ms
+        # ours begins with the wall clock's, for the sake of the file
+        self._ahead_ms = 0 if monotonic_ms is None else now_ms - monotonic_ms()
+        self._time_ms = now_ms
         self._used: set[bytes] = set()
         self._of_key: dict[str, int] = {}
         self._until: deque[tuple[int, str, bytes]] = deque()  # (forget at ms, key, digest)
         if file is not None:
             for until_ms, digest in file.living(now_ms):
-                self._remember(until_ms, "", digest)
+                # a clock that was ahead when it was written does not count
+                self._remember(min(until_ms, now_ms + 2 * window_ms), "", digest)
 
     def __len__(self) -> int:
         return len(self._until)
@@ -95,8 +110,11 @@ class NonceMemory:
         self._until.append((until_ms, key_id, digest))
 
     def _forget(self, now_ms: int) -> None:
+        if self._monotonic_ms is not None:
+            now_ms = self._monotonic_ms() + self._ahead_ms
+        self._time_ms = max(self._time_ms, now_ms)
         until = self._until
-        while until and until[0][0] < now_ms:
+        while until and until[0][0] < self._time_ms:
             _, key_id, digest = until.popleft()
             self._used.discard(digest)
             left = self._of_key[key_id] - 1
@@ -115,8 +133,7 @@ class NonceMemory:
         if self._of_key.get(key_id, 0) >= NONCES_PER_KEY:
             raise ApiError(ErrorCode.RATE_LIMITED, "too many requests from this API key")
         # the timestamp may lie a window ahead, and is then accepted for two windows from now
-        until_ms = now_ms + 2 * self._window_ms
-        self._remember(until_ms, key_id, digest)
+        self._remember(self._time_ms + 2 * self._window_ms, key_id, digest)
         if self._file is not None:
-            self._file.append(until_ms, digest)
+            self._file.append(now_ms + 2 * self._window_ms, digest)
         return True

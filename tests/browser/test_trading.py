@@ -273,6 +273,11 @@ def test_keyboard_only(open_page: OpenPage) -> None:
     keyboard.press("Escape")
     expect(page.at("#help-dialog")).to_be_hidden()
     keyboard.press("x")
+    expect(page.at("#confirm-dialog")).to_be_visible()
+    keyboard.press("Escape")
+    expect(page.open_orders()).to_have_count(1)
+    keyboard.press("x")
+    keyboard.press("Enter")
     expect(page.open_orders()).to_have_count(0)
 
     # with shortcuts off, keys do nothing

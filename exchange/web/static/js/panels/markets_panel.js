@@ -7,7 +7,7 @@ import { percentText, priceText, t } from "../parts/language.js";
 import { comparedPrice, market, select } from "../data/market.js";
 import { showView } from "../parts/views.js";
 
-const SHOWN = 300; // rows at most; the search finds the others
+const SHOWN = 5000; // rows at most; the search finds the others
 const rows = new Map(); // symbol -> { row, symbol, last, change, shown }
 let filter = "";
 

@@ -12,7 +12,7 @@ import { dateTimeText, moneyText, priceText, quantityText, shortMoneyText, t } f
 import { market, select } from "../data/market.js";
 import {
   instrumentOf, kindText, limitText, orderOutcome, orderText, reasonText, sideText, sideTone, statusText, stopText,
-  validityText,
+  tradedPrice, validityText,
 } from "../parts/order_words.js";
 import { makeTable } from "../parts/tables.js";
 import { toast } from "../parts/toasts.js";
@@ -85,17 +85,17 @@ async function cancelEverything() {
 
 export { cancelEverything };
 
-/** Cancel the order that was entered last and is still open. */
-export function cancelNewest() {
-  const newest = openOrders()[0];
-  if (newest) cancel(newest.order_id);
+/** Cancel, if the user is sure, the order in the shown instrument that was entered last and is open. */
+export async function cancelNewest() {
+  const newest = openOrders().find((order) => order.symbol === market.selected);
+  if (!newest) return;
+  const text = t("cancelNewest.text", { order: orderText(newest) });
+  if (await confirmAction(t("cancelNewest.title"), text, t("cancelNewest.yes"))) cancel(newest.order_id);
 }
 
 function averagePrice(order) {
-  if (!order.filled_quantity || order.filled_value === undefined) return "–";
-  const instrument = instrumentOf(order);
-  const average = BigInt(order.filled_value) / BigInt(order.filled_quantity);
-  return priceText(average, instrument);
+  const average = tradedPrice(order);
+  return average === null ? "–" : priceText(average, instrumentOf(order));
 }
 
 function startTables() {
@@ -268,7 +268,11 @@ function noteFill(report) {
 // What others or the exchange do to our orders is told; what an order did at once, the ticket has told.
 function tellReport(report) {
   const order = report.order;
-  const entered = report.liquidity === "taker" && (order.type === "limit" || order.type === "market");
+  // a trade of its own entry; in an auction every trade is a taker's, long after the entry
+  const entered =
+    report.liquidity === "taker" &&
+    order.created_at === order.updated_at &&
+    (order.type === "limit" || order.type === "market");
   if (report.last_quantity) {
     if (!entered) noteFill(report);
   } else if (order.status === "cancelled" && order.cancel_reason && order.cancel_reason !== "user") {

@@ -26,6 +26,7 @@ const INPUTS = {
 // Of the money that is available, in 1/1000: the rest is for fees, and for orders without a limit also for
 // the price up to which the exchange lets them trade, which is above the one that is seen.
 const FUNDS_LIMIT = 998n;
+const FAR_PERCENT = 10; // from the last price on
 const FUNDS_MARKET = 880n;
 let side = "buy";
 let sending = 0; // orders on their way
@@ -108,12 +109,28 @@ function estimatePrice(values, instrument) {
   return best ?? selectedTicker()?.last_price ?? null;
 }
 
+// A limit that is far from the market, in the direction that costs: told, not forbidden.
+function farText(values, instrument) {
+  const ticker = selectedTicker();
+  const last = ticker?.last_price ?? ticker?.reference_price;
+  const price = parseDecimal(values.price ?? "", instrument.priceDecimals).value;
+  if (values.kind === "market" || values.kind === "stop" || !last || !price) return "";
+  const away = Math.round((100 * (Number(price) - last)) / last);
+  const costly = values.side === "buy" ? away : -away;
+  return costly >= FAR_PERCENT ? t("ticket.far", { percent: String(Math.abs(away)), price: priceText(last, instrument) }) : "";
+}
+
+function drawWarning(values, instrument) {
+  if (input("price").getAttribute("aria-invalid") !== "true") setText(byId(`${INPUTS.price}-error`), farText(values, instrument));
+}
+
 function drawSums() {
   const instrument = selectedInstrument();
   const value = byId("ticket-value");
   const available = byId("ticket-available");
   if (instrument === null) return;
   const values = fields();
+  drawWarning(values, instrument);
   const price = estimatePrice(values, instrument);
   const quantity = parseDecimal(values.quantity, 0).value ?? null;
   const about = values.kind === "market" || values.kind === "stop" ? "≈ " : "";
@@ -134,7 +151,7 @@ function drawSums() {
 function drawButton() {
   const instrument = selectedInstrument();
   const button = byId("ticket-submit");
-  const offline = connection.state === "offline" || connection.state === "connecting";
+  const offline = connection.state !== "live"; // also while no data comes: the market is not known
   let text = t(`submit.${side}`, { symbol: instrument?.symbol ?? "" });
   if (!signedIn()) text = t("submit.signIn");
   else if (offline) text = t("submit.offline");

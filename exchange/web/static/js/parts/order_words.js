@@ -16,6 +16,7 @@ export function kindText(order) {
 }
 
 export function validityText(order) {
+  if (!order.time_in_force) return "–"; // of a rejected order it is not known
   const key = `validity.short.${order.time_in_force}`;
   return hasText(key) ? t(key) : String(order.time_in_force);
 }
@@ -54,10 +55,28 @@ export function orderText(order) {
   });
 }
 
+/** The average price of what an order has traded, an integer; null when it has traded nothing. */
+export function tradedPrice(order) {
+  if (!order.filled_quantity || order.filled_value === undefined) return null;
+  return BigInt(order.filled_value) / BigInt(order.filled_quantity);
+}
+
+// Of an order that has traded, the price at which it did and not its limit.
+function tradedText(order) {
+  const price = tradedPrice(order);
+  if (order.status !== "filled" || price === null) return orderText(order);
+  return t("order.text", {
+    side: sideText(order),
+    quantity: quantityText(order.filled_quantity),
+    symbol: order.symbol,
+    price: priceText(price, instrumentOf(order)),
+  });
+}
+
 /** What became of an order that was just entered. */
 export function orderOutcome(order) {
   const values = {
-    order: orderText(order),
+    order: tradedText(order),
     id: order.order_id,
     filled: quantityText(order.filled_quantity),
     quantity: quantityText(order.quantity),

@@ -118,6 +118,10 @@ class ControlLoop:
         """The trading day, YYYYMMDD."""
         return self._trading.day_number
 
+    def reloaded(self, configuration: Configuration) -> None:
+        """Take over from a changed configuration what counts at once."""
+        self._operator_names = configuration.settings.exchange.operators
+
     def begin(self) -> None:
         """Send what the configuration and the clock ask for after recovery."""
         self._clock.recovered(self._facts.last_timestamp_ns)

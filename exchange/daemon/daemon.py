@@ -464,6 +464,8 @@ class Daemon:
     def _reload(self) -> dict[str, Any]:
         self._configuration, answer = reload_files(self._configuration, self._load)
         self._children.update(self._configuration)
+        if self._control is not None:
+            self._control.reloaded(self._configuration)
         return answer
 
     def _handle_request(self, request: Request, client: Client) -> dict[str, Any] | None:

@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 # section -> keys that a running process takes over; docs/operations.md lists them for people
 RELOADED = {
+    "exchange": ("operators",),
     "log": ("level",),
     "api": (
         "requests_per_second_per_ip",

@@ -203,9 +203,6 @@ def test_health_answers_and_members_log_in_after_a_flood(exchange: RunningExchan
     wait_until(logs_in, PATIENCE_S, "a member to log in after the flood")
     after = exchange.state()
     assert after is not None and after.restarts == before.restarts
-    # said, and not for each of them
-    refusals = exchange.log_file.read_text().count('"connection refused"')
-    assert 1 <= refusals <= FLOOD - CLIENTS
 
 
 @pytest.mark.needs_jit

@@ -142,6 +142,11 @@ def test_reload_changes_what_it_can_and_names_the_rest(exchange: RunningExchange
         assert name in done.stdout
     wait_until(lambda: preflight(url, origin) == 204, PATIENCE_S, "the origin to be allowed")
 
+    # the daemon takes over what is its own
+    exchange.config_file.write_text(changed + '\n[exchange]\noperators = ["anna"]\n')
+    assert "exchange.operators" in command(exchange, "reload").stdout
+    exchange.admin("account", "block", "60", "--as", "anna")
+
     # a mistake changes nothing and says where it is
     exchange.config_file.write_text(changed + "\n[nonsense]\n")
     done = command(exchange, "reload")
@@ -186,6 +191,7 @@ def test_nothing_new_is_nothing(shipped: Configuration) -> None:
 @pytest.mark.parametrize(
     ("section", "key", "value", "where"),
     [
+        ("exchange", "operators", ["anna"], "changed"),
         ("log", "level", "debug", "changed"),
         ("log", "file", "another.log", "restart"),
         ("api", "burst", 7, "changed"),
@@ -212,4 +218,9 @@ def test_the_document_names_every_key_that_a_reload_takes_over() -> None:
     text = (ROOT / "docs" / "operations.md").read_text()
     for section, keys in RELOADED.items():
         for key in keys:
-            assert f"`{section}.{key}`" in text
+            assert f"`{section}.{key}`" in text or f"`[{section}] {key}`" in text
+
+
+def test_every_key_that_a_reload_takes_over_exists(shipped: Configuration) -> None:
+    for section, keys in RELOADED.items():
+        assert set(keys) <= set(getattr(shipped.settings, section).__struct_fields__), section

@@ -80,7 +80,7 @@ from ringbuffer.jit import compile_for
 
 __all__ = ["OrderEntryAgent", "OrderEntryIdle", "OrderEntryParameters"]
 
-_ACCEPTS_PER_PASS = 64
+_ACCEPTS_PER_PASS = 4  # those who are connected are served between two passes
 _ACCEPT_RETRY_NS = 100 * MILLISECOND_NS
 CYCLES = 64  # without a return to the interpreter: some milliseconds when each is full
 

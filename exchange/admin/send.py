@@ -368,6 +368,16 @@ def print_answer(shown: dict[str, Any]) -> None:
         print(f"  and {shown['events_left_out']} more")
 
 
+def _available(options: argparse.Namespace) -> str:
+    """What a withdrawal asked for, and what there is, from the journal."""
+    from exchange.admin.look import account_show, rebuilt
+
+    shown = account_show(rebuilt(options.data_dir), options)
+    held = shown["money"].get(options.asset) or shown["positions"].get(options.asset)
+    available = held["available"] if held else 0
+    return f"{options.amount} {options.asset} asked for, {available} {options.asset} available"
+
+
 def run(options: argparse.Namespace) -> int:
     """Carry out a command that changes something."""
     names = Names.of_daemon(options.data_dir)
@@ -377,7 +387,13 @@ def run(options: argparse.Namespace) -> int:
         records.set_key(record, key)
     else:
         key = ""  # a definition can only be made once anyway
-    shown = answer_fields(submit(options, record), key, names)
+    try:
+        answer = submit(options, record)
+    except Refused as refusal:
+        if Reject.INSUFFICIENT_BALANCE.name in str(refusal):
+            raise Refused(f"{refusal}: {_available(options)}") from None
+        raise
+    shown = answer_fields(answer, key, names)
     if options.json:
         print(json.dumps(shown))
     else:

@@ -216,3 +216,14 @@ def test_cancels_and_plans_are_journaled(exchange: OperatorExchange) -> None:
     accounts.write_text(accounts.read_text() + "\n[[account]]\nid = 77\n")
     assert exchange.admin("config", "apply", "--yes", *words) == ExitStatus.OK
     assert noted(exchange)[-1]["reason"] == "plan of 1 commands: fat finger"
+
+
+@pytest.mark.parametrize(
+    ("asked", "there"), [(("5000000", "USD"), "1000000 USD"), (("70000", "AAPL"), "1000 AAPL")]
+)
+def test_too_much_is_refused_with_both_amounts(
+    exchange: OperatorExchange, asked: tuple[str, str], there: str, capsys: Capture
+) -> None:
+    assert exchange.admin("withdraw", "1001", *asked) == ExitStatus.REFUSED
+    said = capsys.readouterr().err
+    assert f"{' '.join(asked)} asked for, {there} available" in said

@@ -16,6 +16,7 @@ from exchange.codes import EventKind
 from exchange.core import pipeline
 from exchange.daemon.daemon import Daemon
 from exchange.errors import ConfigurationError, ExitStatus
+from exchange.runtime.configured import remember_configuration
 from exchange.settings import DEFAULT_FILE, ROOT, load
 from tests.harness.operator_exchange import OperatorExchange, small_settings
 
@@ -144,6 +145,24 @@ def test_config_diff_compares_with_the_exchanges_own_files(
     before = journaled(exchange)
     assert exchange.admin("config", "apply", "--yes") == ExitStatus.OK
     assert journaled(exchange) == before
+
+
+@pytest.mark.parametrize("command", [["schedule"], ["store", "check"]])
+def test_a_command_without_a_configuration_goes_by_the_exchanges_own(
+    tmp_path: Path, command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = ("--data-dir", str(tmp_path))
+    assert main([*command, *data]) == ExitStatus.CONFIGURATION
+    assert "say --config FILE" in capsys.readouterr().err
+    config = own_venue(tmp_path)
+    config.write_text(config.read_text() + '[store]\ndsn = "off"\n')
+    remember_configuration(tmp_path, str(config))
+    status = main([*command, *data])
+    said = capsys.readouterr()
+    if command == ["schedule"]:
+        assert status == ExitStatus.OK and "no group" in said.out
+    else:
+        assert '[store] dsn is "off"' in said.err
 
 
 def test_a_plan_is_applied_whole(

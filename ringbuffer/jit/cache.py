@@ -18,6 +18,7 @@ import contextlib
 import hashlib
 import os
 import pickle
+import stat
 import sys
 import tempfile
 import time
@@ -45,10 +46,36 @@ def cache_directory() -> Path:
     elif os.environ.get("XDG_CACHE_HOME"):
         root = Path(os.environ["XDG_CACHE_HOME"]) / "exchange"
     else:
-        with contextlib.suppress(RuntimeError):  # no HOME, and no entry in the user database
-            return Path.home() / ".cache" / "exchange" / _kind()
-        root = Path(tempfile.gettempdir()) / f"exchange-cache-{os.getuid()}"
+        root = _home_directory() or _temporary_directory()
     return root / _kind()
+
+
+def _home_directory() -> Path | None:
+    """The directory in the user's home; None where there is no home, or one to write nothing in."""
+    try:
+        home = Path.home()
+    except RuntimeError:  # no HOME, and no entry in the user database
+        return None
+    path = home / ".cache" / "exchange"
+    # one that exists is used also when it is only read: it may be complete
+    there = next((each for each in (path, *path.parents) if each.exists()), home)
+    return path if there == path or os.access(there, os.W_OK) else None
+
+
+def _temporary_directory() -> Path:
+    """A directory of this user's alone for temporary files. What is read from it is run.
+
+    Where somebody else has made a directory of that name, it is neither read nor written.
+    """
+    path = Path(tempfile.gettempdir()) / f"exchange-cache-{os.getuid()}"
+    with contextlib.suppress(OSError):
+        path.mkdir(mode=0o700, exist_ok=True)
+        found = path.lstat()
+        private = stat.S_IMODE(found.st_mode) & 0o077 == 0
+        if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and private:
+            return path
+    _tell(path, "is not a directory of this user's alone, so compiled code is not kept")
+    return Path(os.devnull) / "exchange"
 
 
 def _kind() -> str:
@@ -154,7 +181,18 @@ def read(name: str) -> bytes | None:
     return None
 
 
-_told: set[str] = set()
+_told: set[Path] = set()
+
+
+def _tell(directory: Path, what: str) -> None:
+    """Say once what is wrong with ``directory``."""
+    if directory not in _told:
+        _told.add(directory)
+        print(
+            f"{directory} {what}: it is compiled again at every start; "
+            "EXCHANGE_CACHE_DIR names another directory",
+            file=sys.stderr,
+        )
 
 
 def write(name: str, data: bytes) -> None:
@@ -168,14 +206,8 @@ def write(name: str, data: bytes) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             temporary.unlink()
-        directory = str(cache_directory())
-        if directory not in _told:
-            _told.add(directory)
-            print(
-                f"compiled code cannot be kept in {directory} ({error.strerror}): it is compiled "
-                "again at every start; EXCHANGE_CACHE_DIR names another directory",
-                file=sys.stderr,
-            )
+        if not path.is_relative_to(os.devnull):  # of which the reason has been told
+            _tell(cache_directory(), f"cannot keep compiled code ({error.strerror})")
 
 
 def touch(name: str) -> None:

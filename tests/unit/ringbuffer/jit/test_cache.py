@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
 import sys
 import textwrap
@@ -67,17 +68,69 @@ def test_only_what_nobody_uses_is_removed(directory: Path) -> None:
     assert left == ["new-1.code", "used-1.code"]
 
 
-def test_without_a_home_there_is_a_directory(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_home_there_is_a_directory(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.delenv("EXCHANGE_CACHE_DIR", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", "/somewhere")
     assert cache.cache_directory().parent == Path("/somewhere/exchange")
     monkeypatch.delenv("XDG_CACHE_HOME")
 
-    def no_home() -> Path:
-        raise RuntimeError("no home")
-
     monkeypatch.setattr(Path, "home", no_home)
-    assert f"exchange-cache-{os.getuid()}" in str(cache.cache_directory())
+    monkeypatch.setattr(cache.tempfile, "gettempdir", lambda: str(tmp_path))
+    own = tmp_path / f"exchange-cache-{os.getuid()}"
+    assert cache.cache_directory().parent == own
+    assert stat.S_IMODE(own.stat().st_mode) == 0o700
+
+
+def no_home() -> Path:
+    raise RuntimeError("no home")
+
+
+@pytest.mark.parametrize("what", ["open to others", "a link", "a file"])
+def test_a_directory_that_others_may_have_made_is_not_used(
+    what: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """What is read from it is run: another user could have put it there."""
+    monkeypatch.delenv("EXCHANGE_CACHE_DIR", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", no_home)
+    monkeypatch.setattr(cache.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(cache, "_told", set())
+    own = tmp_path / f"exchange-cache-{os.getuid()}"
+    if what == "open to others":
+        (own / cache._kind() / "module").mkdir(parents=True)
+        (own / cache._kind() / "module" / "f-1.code").write_bytes(b"theirs")
+        own.chmod(0o777)
+    elif what == "a link":
+        (tmp_path / "elsewhere").mkdir()
+        own.symlink_to(tmp_path / "elsewhere")
+    else:
+        own.touch()
+    assert cache.read("module/f-1.code") is None
+    cache.write("module/f-1.code", b"ours")
+    assert cache.read("module/f-1.code") is None
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1 and str(own) in told and "EXCHANGE_CACHE_DIR" in told
+
+
+def test_a_home_in_which_nothing_can_be_made_is_none(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("EXCHANGE_CACHE_DIR", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(cache.tempfile, "gettempdir", lambda: str(tmp_path))
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    assert cache.cache_directory().is_relative_to(home)
+    monkeypatch.setattr(cache.os, "access", lambda path, mode: False)  # also for root
+    assert not cache.cache_directory().is_relative_to(home)
+    (home / ".cache" / "exchange").mkdir(parents=True)
+    assert cache.cache_directory().is_relative_to(home), "it may be complete, and only be read"
 
 
 @pytest.mark.needs_jit

@@ -269,5 +269,6 @@ MASS_CANCEL_ANY_SIDE = 255  # command.side of MASS_CANCEL
 
 FLAG_LONG = 1  # command.flags: the next slot continues this command
 FLAG_WIRE_PRICE = 2  # command.flags (REPLACE): price counts 1/10,000; see docs/matching.md
+FLAG_MODIFY_ENDS = 4  # command.flags (MODIFY): what is executed, or less, cancels the rest
 WIRE_PRICE_DECIMALS = 4
 FLAG_LEVEL = 1  # event.flags: level_quantity and level_orders are this price level's new totals

@@ -11,9 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from exchange.codes import (
-    CommandKind,
-)
+from exchange.codes import FLAG_MODIFY_ENDS, CommandKind
 from exchange.engine.book.order_pool import order_id_find
 from exchange.engine.control.dispatch import apply_control
 from exchange.engine.money.positions import drop_empty_positions
@@ -30,6 +28,7 @@ from exchange.engine.prefetch import (
 )
 from exchange.engine.state.chain_hash import chain_roll
 from exchange.engine.state.commands import (
+    command_flags,
     command_kind,
     command_price,
     command_quantity,
@@ -131,7 +130,8 @@ def apply_one(view: Any, sequence: int, command_at: int, continuation_at: int, h
     elif kind in (CommandKind.MODIFY, CommandKind.MODIFY_BY_ORDER_ID):
         slot = named_order_apart(view, kind, command_at, continuation_at, hashed)
         if slot != 0:
-            apply_modify(view, slot, command_side(view, command_at), quantity)
+            ends = command_flags(view, command_at) & FLAG_MODIFY_ENDS != 0
+            apply_modify(view, slot, command_side(view, command_at), quantity, ends)
     else:
         apply_control(view, kind, command_at, continuation_at, is_long)
     if get(scalars, PENDING_HEAD) != 0:

@@ -20,7 +20,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from exchange.codes import FLAG_LONG, FLAG_WIRE_PRICE, CommandKind, OrderType, Reject
+from exchange.codes import (
+    FLAG_LONG,
+    FLAG_MODIFY_ENDS,
+    FLAG_WIRE_PRICE,
+    CommandKind,
+    OrderType,
+    Reject,
+)
 from exchange.gateway.decoder_stop import Stop
 from exchange.gateway.protocol import ouch, soupbintcp
 from exchange.gateway.protocol.wire import load_u16, load_u16_big, load_u32, load_u32_big, load_u64
@@ -203,6 +210,7 @@ def _write_message(
         _set_token(command, buffer, at + _MODIFY.token)
         command.side = _SIDE_OF_LETTER[buffer[at + _MODIFY.side]]
         command.quantity = np.int64(load_u32_big(buffer, at + _MODIFY.shares))
+        command.flags = FLAG_MODIFY_ENDS
     return 1
 
 

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from exchange.codes import CommandKind, OrderType, Reject
+from exchange.codes import FLAG_MODIFY_ENDS, CommandKind, OrderType, Reject
 from exchange.gateway import decoder
 from exchange.gateway.decoder import CommandSlots, ReceivedBytes, decode
 from exchange.gateway.decoder_stop import Stop
@@ -295,6 +295,7 @@ def message_records(body: bytes) -> list[dict[str, int]]:
             record
             | {
                 "kind": CommandKind.MODIFY,
+                "flags": FLAG_MODIFY_ENDS,
                 "side": side.get(body[15:16], 255),
                 "quantity": number(16),
             }

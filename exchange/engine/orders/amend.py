@@ -129,8 +129,11 @@ def _may_change_side(
 
 
 @engine_function
-def apply_modify(view: Any, slot: int, side: int, total: int) -> None:
-    """MODIFY and MODIFY_BY_ORDER_ID of the live order in ``slot`` to ``side`` and ``total``."""
+def apply_modify(view: Any, slot: int, side: int, total: int, ends: bool) -> None:
+    """MODIFY and MODIFY_BY_ORDER_ID of the live order in ``slot`` to ``side`` and ``total``.
+
+    ``ends``: a total of what is executed, or less, cancels the rest (FLAG_MODIFY_ENDS).
+    """
     if cancel_refused(view, order_instrument(view, slot) * INSTRUMENT_WORDS):
         emit_cancel_rejected(view, slot, Reject.INSTRUMENT_HALTED)
         return
@@ -142,6 +145,9 @@ def apply_modify(view: Any, slot: int, side: int, total: int) -> None:
         return
     kept = intended_open(view, slot, total)
     before = whole_open(view, slot)
+    if kept <= 0 and ends:
+        apply_cancel(view, slot, 0, True)
+        return
     if kept <= 0 or kept > before or (kept == before and side == old_side):
         return
     holding = holding_of(view, slot)

@@ -94,4 +94,19 @@ CASES: dict[str, str] = {
         REMOVED 1 a S 100@50 L=0/0
         REPLACED 1#15 a S 90@51 was a L=90/1
     """,
+    "a modification to what is executed or less cancels the rest, if it says so": """
+        > 1 enter a S 100 @ 50
+        ACCEPTED 1#2 a S 100@50 L=100/1
+        > 2 enter b B 40 @ 50
+        ACCEPTED 2#2 b B 40@50
+        TRADE 1#3 a S 40@50 left=60 L=60/1 with 2#3 b B
+        > 1 modify a S 40
+        > 1 modify a B 40 flags=4
+        > 1 modify a T 40 flags=4
+        CANCELED 1#4 a S 60@50 USER L=0/0
+        > 1 enter c S 100 @ 50
+        ACCEPTED 1#5 c S 100@50 L=100/1
+        > 1 modify c S 5 flags=4
+        CANCELED 1#6 c S 100@50 USER L=0/0
+    """,
 }

@@ -179,6 +179,7 @@ class Script:
         slots["kind"][0] = CommandKind.MODIFY
         slots["side"][0] = SIDES.index(words[1]) if words[1] in SIDES else int(words[1])
         slots["quantity"][0] = int(words[2])
+        slots["flags"][0] = int(keys.get("flags", "0"))
         self._set_token(slots, 0, words[0])
         return 1
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from exchange.codes import (
     FLAG_LONG,
+    FLAG_MODIFY_ENDS,
     FLAG_WIRE_PRICE,
     OPTION_AMEND,
     OPTION_REPRICE,
@@ -191,6 +192,8 @@ class Generator:
         terms_bytes[is_replace, 24:38] = replacement[is_replace]
         rows["flags"][is_long] = FLAG_LONG
         rows["flags"][wire_price] |= FLAG_WIRE_PRICE
+        modifies = (kind == CommandKind.MODIFY) | (kind == CommandKind.MODIFY_BY_ORDER_ID)
+        rows["flags"][modifies & (creator % 2 == 0)] |= FLAG_MODIFY_ENDS
         control_slots: dict[int, np.ndarray] = {}
         reviewed: dict[int, int] = {}
         for i in np.nonzero(control)[0]:

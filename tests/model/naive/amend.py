@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from exchange.codes import FLAG_WIRE_PRICE, OPTION_AMEND, CancelReason, EventKind, Reject, Side
+from exchange.codes import (
+    FLAG_MODIFY_ENDS,
+    FLAG_WIRE_PRICE,
+    OPTION_AMEND,
+    CancelReason,
+    EventKind,
+    Reject,
+    Side,
+)
 from tests.model.naive.book import BUY, SELL, Order, book_side
 from tests.model.naive.checks import is_valid_token
 from tests.model.naive.command import Command, Continuation
@@ -196,6 +204,9 @@ class Amending(Entering):
             return
         lot = self.instruments[order.instrument].lot
         new_open = (command.quantity - order.executed) // lot * lot
+        if new_open <= 0 and command.flags & FLAG_MODIFY_ENDS:
+            self.cancel_order(order, 0, is_operator=False)
+            return
         if new_open <= 0 or new_open > order.open:
             return
         decrement = order.open - new_open

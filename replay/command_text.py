@@ -162,7 +162,8 @@ def _session(fields: dict[str, Any], command: Any, *_: Any) -> None:
 
 
 def _end_of_day(fields: dict[str, Any], command: Any, *_: Any) -> None:
-    fields["finds_prices"] = int(command["quantity"]) == 1
+    # in a column that there was before: exports of older journals stay as they were
+    fields["state"] = "FINDS_PRICES" if int(command["quantity"]) == 1 else ""
 
 
 def _start_of_day(fields: dict[str, Any], command: Any, *_: Any) -> None:
@@ -175,13 +176,13 @@ def _nothing_else(fields: dict[str, Any], command: Any, *_: Any) -> None:
 
 
 def _note(fields: dict[str, Any], command: Any, continuation: Any, _: Directory) -> None:
+    # in columns that there were before there were notes: exports stay as they were
     second = _as(continuation, ADMIN_CONTINUATION)
     if second is not None:
         words = [second[f"value_{i}"] for i in range(3)] + [command["price"], command["quantity"]]
-        fields["text"] = note_text(words)
-        fields["part"] = int(second["scope"])
+        fields["token"] = note_text(words)
     about = int(command["order_type"])
-    fields["command"] = code_name(CommandKind, about) if about else ""
+    fields["scope"] = code_name(CommandKind, about) if about else ""
     _asked(fields, command, second)
 
 

@@ -184,13 +184,12 @@ def _done(fields: dict[str, Any], event: Any, _: Directory) -> None:
 
 
 def _noted(fields: dict[str, Any], event: Any, _: Directory) -> None:
-    fields["operator"] = noted_operator(event)
-    fields["operator_uid"] = int(event["account"])
-    command = int(event["order_type"])
+    # in columns that there were before there were notes: exports stay as they were
+    command, text = int(event["order_type"]), noted_text(event)
     fields["command"] = code_name(CommandKind, command) if command else ""
     fields["key"] = token_text(event)
-    fields["text"] = noted_text(event)
-    fields["part"] = int(event["scope"])
+    who = f"{noted_operator(event)} ({int(event['account'])})"
+    fields["reason"] = f"{who}: {text}" if text else who
 
 
 def _currency(fields: dict[str, Any], event: Any, _: Directory) -> None:

@@ -134,10 +134,6 @@ EVENT_COLUMNS = (
     "command",
     "canceled_orders",
     *_PARAMETER_COLUMNS,
-    "operator",
-    "operator_uid",
-    "text",
-    "part",
 )
 COMMAND_COLUMNS = (
     "sequence",
@@ -194,10 +190,6 @@ COMMAND_COLUMNS = (
     "of_session",
     "after_s",
     *_PARAMETER_COLUMNS,
-    "text",
-    "part",
-    "command",
-    "finds_prices",
 )
 _MAKER = {
     "session": "maker_session",

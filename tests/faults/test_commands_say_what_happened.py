@@ -177,7 +177,9 @@ def test_a_reason_is_journaled_and_in_order_events(exchange: OperatorExchange) -
             who = {"operator": "alice", "uid": UID, "part": number}
             assert {key: part[key] for key in part if key != "reason"} == who | about
     assert (
-        "".join(w["text"] for w in journaled(exchange) if w.get("key") == "wire-77" and "text" in w)
+        "".join(
+            w["token"] for w in journaled(exchange) if w.get("key") == "wire-77" and "token" in w
+        )
         == reason
     )
     assert exchange.admin("account", "open", "55") == ExitStatus.OK

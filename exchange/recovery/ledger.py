@@ -377,7 +377,10 @@ class Ledger:
         return wrong
 
     def difference(self, other: Ledger) -> str | None:
-        """The first thing in which ``other`` differs, or None. Empty balances mean nothing."""
+        """The first thing in which ``other`` differs, or None.
+
+        Empty balances and positions mean nothing: the matcher gives empty rows back.
+        """
         for name in ("currencies", "instruments", "default_rates", "accounts", "sessions"):
             ours, theirs = getattr(self, name), getattr(other, name)
             if ours != theirs:
@@ -387,8 +390,9 @@ class Ledger:
             left, right = self.balances.get(key, nothing), other.balances.get(key, nothing)
             if left != right:
                 return f"account {key[0]}, currency {key[1]}: {left} and {right}"
+        empty = Position()
         for key in sorted(self.positions.keys() | other.positions.keys()):
-            held, found = self.positions.get(key), other.positions.get(key)
+            held, found = self.positions.get(key, empty), other.positions.get(key, empty)
             if held != found:
                 return f"account {key[0]}, instrument {key[1]}: {held} and {found}"
         for order_id in sorted(self.orders.keys() | other.orders.keys()):

@@ -38,7 +38,7 @@ from tests.model.naive.exchange import NaiveExchange
 # prevented self-trade is told by an event of its own.
 NOT_GENERATED = {Reject.NONE, Reject.LEVEL_POOL_FULL}
 NEVER_USED = {CancelReason.SELF_MATCH}
-SEEDS_FOR_EVERY_LINE = 16  # the first few reach most; the rarest lines need some more
+SEEDS_FOR_EVERY_LINE = 40  # the first few reach most; the rarest lines need some more
 
 
 def test_generator_reaches_every_kind_and_reject() -> None:

@@ -11,7 +11,7 @@ from tests.model.comparison import compare_stream
 from tests.model.generators.orders import EPISODES, Generator
 
 SEED = 88
-COMMANDS = 40_000
+COMMANDS = 60_000
 
 
 def with_wire_prices(chunks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:

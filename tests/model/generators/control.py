@@ -308,7 +308,7 @@ class ControlCommands:
         self.made += 1
         if self.owed and self.owed[0][0] <= self.made and self.random.random() < 0.8:
             return self.note(heapq.heappop(self.owed)[2])
-        if self.review_values and self.happens(0.25):
+        if self.review_values and self.happens(0.6):
             slots = self.review()
         else:
             source = self.sources[int(self.random.choice(len(self.sources), p=self.shares))][1]

@@ -238,7 +238,7 @@ class Generator:
         held = np.flatnonzero((values > limits) & (before["kind"] == CommandKind.ENTER))
         # what may no longer enter the market when it is released
         picky = (before["display"] == ord("P")) | (before["minimum_quantity"] > 0)
-        if picky[held].any() and self.random.random() < 0.5:
+        if picky[held].any() and self.random.random() < 0.9:
             held = held[picky[held]]
         return first + int(self.random.choice(held)) if len(held) else first
 

@@ -15,9 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from exchange.admin.names import Names
+from exchange.admin.names import Names, time_text
 from exchange.admin.parameters import NAME_OF, readable
-from exchange.admin.send import time_text
 from exchange.codes import InstrumentState, OrderType, Parameter, Side
 from exchange.engine.state import layout as engine
 from exchange.engine.state.layout import EngineState

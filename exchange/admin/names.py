@@ -6,6 +6,7 @@ They come from the daemon (a request) or from a rebuilt state. A number may stan
 
 from __future__ import annotations
 
+import datetime
 import time
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -16,6 +17,14 @@ from exchange.control.socket import Request, ask
 from exchange.errors import ConfigurationError, Refused
 from exchange.recovery.facts import EngineFacts
 from exchange.settings.exact import scaled, unscaled
+
+NANOSECONDS = 1_000_000_000  # in a second
+
+
+def time_text(time_ns: int) -> str:
+    """UTC, to the second."""
+    moment = datetime.datetime.fromtimestamp(time_ns // NANOSECONDS, datetime.UTC)
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class KnownInstrument(NamedTuple):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import base64
-import datetime
 import json
 import secrets
 from collections.abc import Callable, Iterator
@@ -18,7 +17,7 @@ import numpy as np
 
 from exchange import commands as records
 from exchange.admin import parameters
-from exchange.admin.names import Names, exact
+from exchange.admin.names import NANOSECONDS, Names, exact, time_text
 from exchange.codes import (
     MASS_CANCEL_ANY_SIDE,
     CommandKind,
@@ -42,7 +41,6 @@ STATES = {
     "close": InstrumentState.CLOSED,
     "auction": InstrumentState.AUCTION,
 }
-NANOSECONDS = 1_000_000_000
 
 
 def made_up_key() -> str:
@@ -259,12 +257,6 @@ MAKERS: dict[tuple[str, str | None], Maker] = {
 
 
 # --- from events to people ------------------------------------------------------------------------
-
-
-def time_text(time_ns: int) -> str:
-    """UTC, to the second."""
-    moment = datetime.datetime.fromtimestamp(time_ns // NANOSECONDS, datetime.UTC)
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def event_fields(event: Any, names: Names) -> dict[str, Any]:

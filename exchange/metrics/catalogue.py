@@ -34,6 +34,17 @@ class ByStage(NamedTuple):
     gauge: bool = False
 
 
+# what is in use of the tables that all members share, by field of EngineCapacity
+CAPACITIES: Mapping[str, Counter] = {
+    "tokens": Counter.TOKENS_USED,
+    "orders": Counter.LIVE_ORDERS,
+    "leaves": Counter.LEVEL_BLOCKS_USED,
+    "nodes": Counter.LEVEL_NODES_USED,
+    "positions": Counter.POSITIONS_USED,
+    "sessions": Counter.SESSIONS_DEFINED,
+    "instruments": Counter.INSTRUMENTS_DEFINED,
+    "accounts": Counter.ACCOUNTS_DEFINED,
+}
 # commands applied, by kind: exchange_commands_total{kind="enter"}
 COMMANDS: Mapping[str, Counter] = {
     counter.name.removeprefix("COMMANDS_").lower(): counter
@@ -119,6 +130,13 @@ PLAIN: Mapping[Counter, Plain] = {
     ),
     Counter.STORE_NEXT_EVENT: Plain(
         "store_next_event", "events below it are committed in Postgres", gauge=True
+    ),
+    Counter.DISK_BYTES: Plain(
+        "disk_size_bytes", "size of the fullest file system of the data directory", gauge=True
+    ),
+    Counter.DISK_FREE_BYTES: Plain("disk_free_bytes", "what is free of it", gauge=True),
+    Counter.ORDERS_STOPPED: Plain(
+        "orders_stopped", "1: no new orders, because the disk is nearly full", gauge=True
     ),
     Counter.CLOCK_STEPS: Plain("clock_steps", "steps of the wall clock that were found"),
     Counter.CLOCK_STEP_NS: Plain(

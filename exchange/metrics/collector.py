@@ -8,7 +8,6 @@ Decision MET-1.
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -26,12 +25,20 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from exchange.core import pipeline
+from exchange.core.capacity import EngineCapacity
 from exchange.core.clock_state import CalendarState
 from exchange.core.counters import HEARTBEATS, STORE_STATES, Counter, Histogram
 from exchange.core.pipeline import IngressRing
 from exchange.core.region import AGENTS
 from exchange.core.stage_names import EVENT_CONSUMERS, StageName
-from exchange.metrics.catalogue import BY_STAGE, COMMANDS, ORDER_COMMANDS, PLAIN, SECOND_NS
+from exchange.metrics.catalogue import (
+    BY_STAGE,
+    CAPACITIES,
+    COMMANDS,
+    ORDER_COMMANDS,
+    PLAIN,
+    SECOND_NS,
+)
 from exchange.metrics.event_counts import EventCounts
 from exchange.metrics.throughput import Throughput
 from exchange.read_model.market.model import MarketModel
@@ -75,6 +82,7 @@ class ExchangeCollector(Collector):
         counts: EventCounts,
         depth: DepthBounds,
         facts: Mapping[str, str],
+        capacity: EngineCapacity,
     ) -> None:
         self._counters = arrays["counters"]
         self._cursors = arrays["cursors"]
@@ -87,6 +95,7 @@ class ExchangeCollector(Collector):
         self._market = market
         self._counts = counts
         self._depth = depth
+        self._capacity = capacity
         self._facts = {"version": RELEASE, **facts}
         self.throughput = Throughput(self._applied)
 
@@ -327,9 +336,13 @@ class ExchangeCollector(Collector):
         for each in CalendarState:
             follows.add_metric([each.name.lower()], float(each == calendar))
         yield follows
-        disk = shutil.disk_usage(self._data_directory)
-        yield GaugeMetricFamily(
-            "exchange_disk_free_bytes", "room for the data directory", disk.free
+        used = GaugeMetricFamily(
+            "exchange_capacity_used", "rows in use of a table that all share", labels=["table"]
         )
-        yield GaugeMetricFamily("exchange_disk_size_bytes", "its file system's size", disk.total)
+        size = GaugeMetricFamily("exchange_capacity_size", "its rows", labels=["table"])
+        for table, counter in CAPACITIES.items():
+            used.add_metric([table], self._counter(counter))
+            size.add_metric([table], getattr(self._capacity, table))
+        yield used
+        yield size
         yield InfoMetricFamily("exchange_build", "what runs", dict(self._facts))

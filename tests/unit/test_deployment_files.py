@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from exchange.compiler.small import small_arrays, small_configuration
+from exchange.core.capacity import EngineCapacity
 from exchange.errors import ExitStatus
 from exchange.metrics.collector import DepthBounds, ExchangeCollector
 from exchange.metrics.event_counts import EventCounts
@@ -81,6 +82,7 @@ def test_the_rules_use_metrics_that_there_are(tmp_path: Path) -> None:
         EventCounts(),
         DepthBounds(symbols=0, levels=1),
         {},
+        EngineCapacity(),
     )
     there = set()
     for metric in collector.collect():

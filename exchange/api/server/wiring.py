@@ -141,6 +141,7 @@ def make_metrics(stage: ServiceStage, service: ApiService) -> CollectorRegistry:
         counts,
         DepthBounds(section.depth_symbols, section.depth_levels),
         {"configuration": hashlib.sha256(configuration).hexdigest()[:16]},
+        capacity_in_use(stage.data_directory),
     )
     service.hub.add_every_second(collector.throughput.tick)
     registry = CollectorRegistry(auto_describe=False)

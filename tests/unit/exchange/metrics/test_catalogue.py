@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from exchange.core.counters import HEARTBEATS, Counter
-from exchange.metrics.catalogue import BY_STAGE, COMMANDS, PLAIN
+from exchange.metrics.catalogue import BY_STAGE, CAPACITIES, COMMANDS, PLAIN
 
 # Shown by the collector in another form: ages, trades, states.
 APART = {*HEARTBEATS.values(), Counter.TRADES, Counter.STORE_STATE, Counter.CLOCK_CALENDAR}
@@ -13,7 +13,7 @@ APART = {*HEARTBEATS.values(), Counter.TRADES, Counter.STORE_STATE, Counter.CLOC
 
 def test_every_counter_is_part_of_a_metric() -> None:
     by_stage = {counter for metric in BY_STAGE for counter in metric.counters.values()}
-    assert set(Counter) == {*COMMANDS.values(), *PLAIN, *by_stage, *APART}
+    assert set(Counter) == {*COMMANDS.values(), *PLAIN, *by_stage, *APART, *CAPACITIES.values()}
 
 
 def test_names_are_prometheus_names_and_come_once() -> None:
@@ -25,4 +25,4 @@ def test_names_are_prometheus_names_and_come_once() -> None:
 
 def test_commands_have_their_own_kinds() -> None:
     assert COMMANDS["enter"] == Counter.COMMANDS_ENTER
-    assert "replace_by_order_id" in COMMANDS and len(COMMANDS) == 24
+    assert "replace_by_order_id" in COMMANDS and len(COMMANDS) == 25

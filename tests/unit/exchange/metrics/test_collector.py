@@ -13,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from exchange.codes import EventKind
 from exchange.compiler.small import small_arrays, small_configuration
 from exchange.core import pipeline
+from exchange.core.capacity import EngineCapacity
 from exchange.core.counters import Counter, Histogram
 from exchange.core.pipeline import IngressRing
 from exchange.metrics.collector import MATCHING_BOUNDS_US, DepthBounds, ExchangeCollector
@@ -57,6 +58,7 @@ class Scene:
             self.counts,
             DepthBounds(symbols=1, levels=10),
             {"configuration": "abc"},
+            EngineCapacity(orders=1_000),
         )
 
     def set(self, counter: Counter, value: int) -> None:
@@ -158,4 +160,11 @@ def test_states_are_one_of_a_set(scene: Scene) -> None:
     scene.set(Counter.STORE_STATE, 3)
     states = {k[1]: v for k, v in scene.samples().items() if k[0] == "exchange_store_state"}
     assert sum(states.values()) == 1 and states[(("state", "following"),)] == 1
-    assert scene.value("exchange_disk_free_bytes") > 0
+
+
+def test_capacities_and_disk_are_what_the_shared_memory_says(scene: Scene) -> None:
+    scene.set(Counter.LIVE_ORDERS, 7)
+    scene.set(Counter.DISK_FREE_BYTES, 5)
+    assert scene.value("exchange_capacity_used", table="orders") == 7
+    assert scene.value("exchange_capacity_size", table="orders") == 1_000
+    assert scene.value("exchange_disk_free_bytes") == 5

@@ -250,7 +250,7 @@ def test_a_resume_brings_what_was_missed(seed: int):
 @pytest.mark.parametrize("seed", range(2))
 def test_a_snapshot_in_parts_while_everything_changes(seed: int, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(private_channel, "ORDERS_IN_MESSAGE", 3)
-    world = World(stream(seed + 30))
+    world = World(stream(seed + 40))
     world.apply(2 * len(world.events) // 3)
     account = max(
         world.accounts.accounts(),

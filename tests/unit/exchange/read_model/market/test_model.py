@@ -45,7 +45,7 @@ def commands(seed: int, count: int) -> Iterator[tuple[NaiveExchange, bytes]]:
         sequence += len(slots)
 
 
-@pytest.fixture(scope="module", params=[31, 32])
+@pytest.fixture(scope="module", params=[31, 33])
 def stream(request: pytest.FixtureRequest) -> np.ndarray:
     """All events of a stream."""
     return as_events(b"".join(events for _, events in commands(request.param, COMMANDS)))

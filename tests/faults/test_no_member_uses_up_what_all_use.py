@@ -23,7 +23,11 @@ def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningExchan
         tmp_path_factory.mktemp("shares"),
         sessions=4,
         session_keys={LIMITED: {"orders_per_second": 10, "burst": 10}},
-        settings={"capacity": {"tokens_per_day": TOKENS, "level_blocks": BLOCKS}},
+        # so many messages an order that it is the rate of orders that refuses, and nobody waits
+        settings={
+            "capacity": {"tokens_per_day": TOKENS, "level_blocks": BLOCKS},
+            "risk": {"messages_per_order": 1_000},
+        },
     )
     yield running.start()
     running.close()

@@ -21,7 +21,7 @@ PROGRAMS: dict[str, tuple[str, ...]] = {
     "exchange-replay": (sys.executable, "-m", "replay.cli"),
     **{
         name: (str(ROOT / "scripts" / name),)
-        for name in ("up", "test", "build", "bench", "soak", "lobster", "idle_cost")
+        for name in ("up", "test", "build", "bench", "soak", "lobster", "idle_cost", "attack")
     },
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
 import signal
@@ -181,7 +182,8 @@ def test_day_ends_and_starts_on_command(running_exchange: RunningExchange) -> No
     assert same.returncode == ExitStatus.REFUSED, "a traded day must not start again"
     state = running_exchange.state()
     assert state is not None
-    following = state.day + 1
+    day = datetime.date.fromisoformat(str(state.day))
+    following = int(f"{day + datetime.timedelta(days=1):%Y%m%d}")
     started = run_command("day", "start", "--number", str(following), "--data-dir", data_directory)
     assert started.returncode == 0, started.stderr
     with log_in(running_exchange, "S20") as client:

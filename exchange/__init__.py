@@ -8,6 +8,7 @@ The map, in the order of the flow; each package's docstring lists its modules:
     runtime/      what the daemon and its child processes share
     compiler/     compiles everything before the first start
     stages/       the bodies of the child processes
+    definitions/  what may be defined: names, numbers, ranges, references
     core/         the shared memory between them: rings, cursors, counters
     access/       API keys and request signatures
     gateway/      order entry over TCP: the first producer of commands
@@ -29,7 +30,6 @@ The vocabulary of all of them:
     codes.py      every number that appears in a record
     records.py    the layouts of command and event
     commands.py   makes the records of commands that no trader sends
-    definitions.py  what may be defined: names, numbers, ranges, references
     errors.py     operational errors and exit statuses
 
 Decision ARC-10.

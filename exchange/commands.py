@@ -20,7 +20,7 @@ from exchange.codes import (
     Parameter,
     Scope,
 )
-from exchange.definitions import InstrumentTerms
+from exchange.definitions.rules import InstrumentTerms
 from exchange.records import (
     ADMIN_CONTINUATION,
     COMMAND,

@@ -30,7 +30,7 @@ from exchange.codes import (
 )
 from exchange.commands import Record
 from exchange.control.socket import Request, ask
-from exchange.definitions import InstrumentTerms, Refusal, symbol_problems, username_problems
+from exchange.definitions.rules import InstrumentTerms, Refusal, symbol_problems, username_problems
 from exchange.errors import ConfigurationError, ExitStatus, Refused
 from exchange.records import EVENT, word_text
 

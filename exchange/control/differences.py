@@ -25,7 +25,7 @@ from exchange.commands import (
     open_account,
     set_parameter,
 )
-from exchange.definitions import InstrumentTerms
+from exchange.definitions.rules import InstrumentTerms
 from exchange.recovery.facts import EngineFacts, Parameters, comparable
 from exchange.settings import (
     Configuration,

@@ -2,8 +2,8 @@
 
 Who uses it: the daemon's one thread, before a definition goes to ingress ring 0, whoever asks for
 it. The daemon is the only producer of definitions, so what passes here is all that the journal ever
-gets. The rules are those of ``exchange/definitions.py``; here is what they compare with: everything
-that is defined or on its way to the matcher.
+gets. The rules are those of ``exchange/definitions/rules.py``; here is what they compare with:
+everything that is defined or on its way to the matcher.
 
 Decision CTL-8.
 """
@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from exchange.codes import CommandKind, EventKind, Reject
 from exchange.commands import Record
 from exchange.core.capacity import EngineCapacity
-from exchange.definitions import (
+from exchange.definitions.rules import (
     MAXIMUM_CURRENCIES,
     MAXIMUM_DECIMALS,
     InstrumentTerms,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import msgspec
 
 from exchange.codes import Parameter
-from exchange.definitions import InstrumentTerms
+from exchange.definitions.rules import InstrumentTerms
 from exchange.engine.state import layout as engine
 from exchange.engine.state.layout import EngineState
 from exchange.records import word_text

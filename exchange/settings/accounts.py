@@ -9,7 +9,7 @@ from typing import Annotated
 
 from msgspec import Meta, field
 
-from exchange.definitions import CURRENCY_PATTERN, MAXIMUM_CURRENCIES, MAXIMUM_DECIMALS
+from exchange.definitions.rules import CURRENCY_PATTERN, MAXIMUM_CURRENCIES, MAXIMUM_DECIMALS
 from exchange.settings.exact import scaled
 from exchange.settings.findings import Findings, doubles, good_entries
 from exchange.settings.parameters import LimitError, account_parameters, overlaid

@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
-from exchange.definitions import (
+from exchange.definitions.rules import (
     GROUP_PATTERN,
     MAXIMUM_DECIMALS,
     MAXIMUM_GROUP,

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta, field
 
-from exchange.definitions import USERNAME_PATTERN
+from exchange.definitions.rules import USERNAME_PATTERN
 from exchange.settings.accounts import AccountId
 from exchange.settings.findings import Findings, doubles
 from exchange.settings.sections import Burst, Rate, Section, SmallCount

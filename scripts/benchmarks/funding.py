@@ -13,7 +13,7 @@ import numpy as np
 
 from exchange import commands
 from exchange.codes import CommandKind, Parameter, SelfTradePrevention
-from exchange.definitions import InstrumentTerms
+from exchange.definitions.rules import InstrumentTerms
 
 MILLION = 1_000_000
 COUNT_MAXIMUM = (1 << 31) - 1

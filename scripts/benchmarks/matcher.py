@@ -36,7 +36,7 @@ import numpy as np
 from exchange.codes import CommandKind
 from exchange.core import pipeline
 from exchange.core.capacity import EngineCapacity
-from exchange.definitions import InstrumentTerms
+from exchange.definitions.rules import InstrumentTerms
 from exchange.engine.invariants.check import check_state
 from exchange.engine.matcher import apply_commands, apply_view
 from exchange.engine.state import layout

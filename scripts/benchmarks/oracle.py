@@ -13,7 +13,7 @@ import numpy as np
 from exchange import codes
 from exchange.core.capacity import EngineCapacity
 from exchange.core.pipeline import AGENTS, CURSOR_WORDS, EVENT_RELEASED
-from exchange.definitions import InstrumentTerms
+from exchange.definitions.rules import InstrumentTerms
 from exchange.engine.matcher import apply_commands
 from exchange.engine.state.create import create_state
 from exchange.engine.state.layout import NEXT_EVENT

@@ -33,7 +33,7 @@ import numpy as np
 from exchange.codes import FLAG_LONG
 from exchange.core.capacity import EngineCapacity
 from exchange.core.pipeline import AGENTS, CURSOR_WORDS, EVENT_RELEASED
-from exchange.definitions import InstrumentTerms
+from exchange.definitions.rules import InstrumentTerms
 from exchange.engine.matcher import apply_commands
 from exchange.engine.state.chain_hash import chain_digest
 from exchange.engine.state.create import create_state

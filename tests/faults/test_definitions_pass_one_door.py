@@ -22,7 +22,7 @@ from exchange.commands import (
 )
 from exchange.control.socket import Request
 from exchange.core import pipeline
-from exchange.definitions import InstrumentTerms
+from exchange.definitions.rules import InstrumentTerms
 from exchange.errors import ConfigurationError, ExitStatus
 from exchange.records import ADMIN_CONTINUATION
 from exchange.settings import DEFAULT_FILE, load

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from exchange.definitions import MAXIMUM_WIRE_PRICE, InstrumentTerms, wire_problems
+from exchange.definitions.rules import MAXIMUM_WIRE_PRICE, InstrumentTerms, wire_problems
 from exchange.gateway.protocol.ouch import PRICE_MAXIMUM
 
 TERMS = InstrumentTerms("ACME", 1, 1, 4, 1, 100_000, 1_000, 1, 0)

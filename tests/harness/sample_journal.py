@@ -10,7 +10,7 @@ import numpy as np
 from exchange import commands
 from exchange.codes import FLAG_LONG, CommandKind, Parameter, Side
 from exchange.core.capacity import EngineCapacity
-from exchange.definitions import InstrumentTerms
+from exchange.definitions.rules import InstrumentTerms
 from exchange.records import COMMAND, COMMAND_LAYOUT, FLAGS_OFFSET
 from exchange.recovery.archive_check import ArchiveCheck
 from exchange.recovery.rebuild import RebuildResult, rebuild

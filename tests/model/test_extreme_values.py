@@ -15,7 +15,7 @@ import pytest
 
 from exchange import commands as operators
 from exchange.codes import CommandKind, EventKind, Parameter, Reject, Side
-from exchange.definitions import InstrumentTerms
+from exchange.definitions.rules import InstrumentTerms
 from exchange.records import COMMAND
 from exchange.recovery.ledger import Ledger
 from replay.accounts import frozen_problems, ledger_of

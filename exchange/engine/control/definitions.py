@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from exchange.codes import EventKind, Reject, SystemEvent
-from exchange.definitions import (
+from exchange.definitions.rules import (
     MAXIMUM_DECIMALS,
     MAXIMUM_PRICE,
     MAXIMUM_QUANTITY,

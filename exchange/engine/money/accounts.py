@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from exchange.codes import Reject
-from exchange.definitions import MAXIMUM_DECIMALS
+from exchange.definitions.rules import MAXIMUM_DECIMALS
 from exchange.engine.state.control_events import (
     emit_account_defined,
     emit_currency_defined,

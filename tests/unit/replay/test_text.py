@@ -25,7 +25,7 @@ from exchange.codes import (
     StateReason,
     TradeReason,
 )
-from exchange.definitions import InstrumentTerms
+from exchange.definitions.rules import InstrumentTerms
 from exchange.records import COMMAND, EVENT, ORDER_CONTINUATION
 from replay.command_text import command_fields
 from replay.directory import Directory

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from exchange.codes import Reject
-from exchange.definitions import (
+from exchange.definitions.rules import (
     InstrumentTerms,
     code_problems,
     number_problem,

@@ -26,6 +26,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import datetime
+import faulthandler
 import getpass
 import json
 import os
@@ -231,6 +232,8 @@ def _run(options: argparse.Namespace) -> int:
     def announce(line: str) -> None:
         print(line, flush=True)
 
+    # systemd ends a daemon that hangs with SIGABRT: the log has where it was
+    faulthandler.enable(2)
     if options.config is None and not options.demo:
         raise ConfigurationError(
             "whose exchange? `--config FILE` names its configuration; `--demo` takes the shipped "

@@ -8,6 +8,7 @@ child_process.py     one of them
 restart_policy.py    when a stage outside the core restarts
 signal_watch.py      what signals ask for
 watchdog.py          which stages hang
+service_manager.py   what systemd is told
 shutdown.py          the graceful stop
 listeners.py         the listening sockets
 reload.py            what SIGHUP changes

@@ -47,6 +47,7 @@ from exchange.daemon.restart_policy import (
     StageError,
     roles_of,
 )
+from exchange.daemon.service_manager import ServiceManager
 from exchange.daemon.signal_watch import SignalWatch
 from exchange.daemon.watchdog import Watchdog, read_process
 from exchange.errors import (
@@ -57,12 +58,7 @@ from exchange.errors import (
 )
 from exchange.runtime import logs
 from exchange.runtime.configured import remember_configuration
-from exchange.runtime.process import (
-    DataDirectoryLock,
-    notify_systemd,
-    prepare_data_directory,
-    watchdog_interval_s,
-)
+from exchange.runtime.process import DataDirectoryLock, prepare_data_directory
 from exchange.runtime.run_file import RunFile
 from exchange.runtime.spec import ListenerName
 from exchange.settings import Configuration
@@ -126,8 +122,7 @@ class Daemon:
         self._core: Core | None = None
         self._control: ControlLoop | None = None
         self._day_number = 0
-        self._systemd_s = watchdog_interval_s()
-        self._systemd_due_s = 0.0
+        self._service = ServiceManager()
 
     # --- start and end ------------------------------------------------------------------------
 
@@ -185,7 +180,7 @@ class Daemon:
             except _StopRequested:
                 log.info("stopped while starting")
             finally:
-                notify_systemd("STOPPING=1")
+                self._service.stopping(self._settings.supervision.kill_timeout_ms)
                 self._kill_all()
             log.info("stopped")
 
@@ -238,7 +233,7 @@ class Daemon:
     # --- one core -----------------------------------------------------------------------------
 
     def _run_core(self) -> None:
-        self._set_phase("recovering")
+        self._set_phase("recovering", self._settings.supervision.start_timeout_ms)
         started_s = time.monotonic()
         for role in CORE_STAGES:
             self._children.launch(role)
@@ -296,11 +291,11 @@ class Daemon:
             self._announce(line)
         if self._restart_policy.held():
             self._announce("first start: page, interfaces and feed answer once they are compiled")
-        notify_systemd("READY=1")
         while not self._signals.stop:
             self._run_once()
         self._set_phase("stopping")
-        notify_systemd("STOPPING=1")
+        supervision = self._settings.supervision
+        self._service.stopping(supervision.stop_timeout_ms + supervision.kill_timeout_ms)
         self._stopping = True
         try:
             stop_gracefully(self._children, core, self._settings, self._wait)
@@ -354,11 +349,9 @@ class Daemon:
 
         Raises CoreDied; StageError when a stage ended with a status that a restart does not cure.
         """
-        if self._systemd_s is not None:
-            timeout_s = min(timeout_s, self._systemd_s)
-            if time.monotonic() >= self._systemd_due_s:
-                notify_systemd("WATCHDOG=1")
-                self._systemd_due_s = time.monotonic() + self._systemd_s
+        self._service.look(time.monotonic(), self._core if self._phase == "running" else None)
+        if self._service.interval_s is not None:
+            timeout_s = min(timeout_s, self._service.interval_s)
         for key, mask in self._selector.select(timeout_s):
             key.data(mask)
         if self._signals.take_reload():
@@ -435,8 +428,10 @@ class Daemon:
 
     # --- status and requests ------------------------------------------------------------------
 
-    def _set_phase(self, phase: str) -> None:
+    def _set_phase(self, phase: str, patience_ms: int = 0) -> None:
+        """``patience_ms``: how long the daemon lets it take without any progress; 0: no limit."""
         self._phase = phase
+        self._service.phase(phase, patience_ms)
         self._write_run_file()
 
     def _write_run_file(self) -> None:
@@ -449,6 +444,8 @@ class Daemon:
             )
         if self._control is not None:
             self._day_number = self._control.day_number
+        if self._phase == "running":
+            self._service.running(self._day_number, self._core_restarts.count)
         addresses = self._listeners.addresses()
         self._run_file.write(
             phase=self._phase,

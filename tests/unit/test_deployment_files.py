@@ -12,6 +12,7 @@ import pytest
 
 from exchange.compiler.small import small_arrays, small_configuration
 from exchange.core.capacity import EngineCapacity
+from exchange.daemon.watchdog import PROBATION_PARTS
 from exchange.errors import ExitStatus
 from exchange.metrics.collector import DepthBounds, ExchangeCollector
 from exchange.metrics.event_counts import EventCounts
@@ -33,17 +34,17 @@ def tool(name: str) -> str:
     return path
 
 
-def unit() -> dict[str, str]:
+def unit(section: str = "Service") -> dict[str, str]:
     parser = configparser.RawConfigParser(strict=False)
     parser.optionxform = str  # type: ignore[assignment,method-assign]
     parser.read(UNIT)
-    return dict(parser["Service"])
+    return dict(parser[section])
 
 
 def test_a_restart_is_not_tried_where_it_does_not_help() -> None:
     prevented = {int(word) for word in unit()["RestartPreventExitStatus"].split()}
     # a bug, or a stage that failed once, may pass; the rest stays as it is until somebody acts
-    tried_again = {ExitStatus.BUG, ExitStatus.STAGE_FAILED, ExitStatus.STOP_TIMED_OUT}
+    tried_again = {ExitStatus.BUG, ExitStatus.STAGE_FAILED}
     of_commands = {
         ExitStatus.NOT_RUNNING,
         ExitStatus.REFUSED,
@@ -52,6 +53,17 @@ def test_a_restart_is_not_tried_where_it_does_not_help() -> None:
         ExitStatus.OUTPUT_CLOSED,
     }
     assert prevented == set(ExitStatus) - {ExitStatus.OK} - tried_again - of_commands
+
+
+def test_the_daemon_restarts_a_core_that_hangs_before_systemd_restarts_the_daemon() -> None:
+    supervision = small_configuration("").settings.supervision
+    found_after_ms = supervision.hang_timeout_ms * (PROBATION_PARTS + 1) / PROBATION_PARTS
+    assert int(unit()["WatchdogSec"]) * 1000 > found_after_ms + supervision.status_interval_ms
+    # one attempt after the other ends by itself: no more than so many in so long
+    limits = unit("Unit")
+    assert int(limits["StartLimitBurst"]) * int(unit()["RestartSec"]) < int(
+        limits["StartLimitIntervalSec"]
+    )
 
 
 def test_the_rings_survive_a_logout() -> None:

@@ -179,6 +179,19 @@ class Counter(IntEnum):
     # Sequenced commands, by kind, the third part (matcher).
     COMMANDS_NOTE = 122
 
+    # Open files of each process, sockets included, and how many one may have: gauges (daemon).
+    DAEMON_DESCRIPTORS = 123
+    MATCHER_DESCRIPTORS = 124
+    JOURNALER_DESCRIPTORS = 125
+    ORDER_ENTRY_DESCRIPTORS = 126
+    API_DESCRIPTORS = 127
+    FEED_1_DESCRIPTORS = 128
+    FEED_2_DESCRIPTORS = 129
+    FEED_3_DESCRIPTORS = 130
+    FEED_4_DESCRIPTORS = 131
+    STORE_DESCRIPTORS = 132
+    DESCRIPTORS_ALLOWED = 133
+
 
 # refused: what is in the database is not this exchange's; data error: it refuses a row of ours
 STORE_STATES = (
@@ -219,6 +232,18 @@ LOG_LINES_LOST: Mapping[StageName, Counter] = {
     StageName.FEED_3: Counter.FEED_3_LOG_LINES_LOST,
     StageName.FEED_4: Counter.FEED_4_LOG_LINES_LOST,
     StageName.STORE: Counter.STORE_LOG_LINES_LOST,
+}
+DESCRIPTORS: Mapping[StageName, Counter] = {
+    StageName.DAEMON: Counter.DAEMON_DESCRIPTORS,
+    StageName.MATCHER: Counter.MATCHER_DESCRIPTORS,
+    StageName.JOURNALER: Counter.JOURNALER_DESCRIPTORS,
+    StageName.ORDER_ENTRY: Counter.ORDER_ENTRY_DESCRIPTORS,
+    StageName.API: Counter.API_DESCRIPTORS,
+    StageName.FEED_1: Counter.FEED_1_DESCRIPTORS,
+    StageName.FEED_2: Counter.FEED_2_DESCRIPTORS,
+    StageName.FEED_3: Counter.FEED_3_DESCRIPTORS,
+    StageName.FEED_4: Counter.FEED_4_DESCRIPTORS,
+    StageName.STORE: Counter.STORE_DESCRIPTORS,
 }
 # What a stage with a web server counts, by the name that this has in all of them.
 WEB_COUNTERS: Mapping[StageName, Mapping[str, Counter]] = {

@@ -13,6 +13,7 @@ shutdown.py          the graceful stop
 listeners.py         the listening sockets
 reload.py            what SIGHUP changes
 preflight.py         what is checked before anything starts
+descriptor_watch.py  what each process has open
 counts.py            recoveries and restarts as counters
 placement.py         which stage runs on which CPU
 """

@@ -66,6 +66,7 @@ from exchange.settings import Configuration
 if TYPE_CHECKING:
     from exchange.control.loop import ControlLoop
     from exchange.core.region import Core
+    from exchange.daemon.descriptor_watch import DescriptorWatch
     from exchange.recovery.facts import EngineFacts
 
 log = logging.getLogger(__name__)
@@ -121,6 +122,7 @@ class Daemon:
         self._compiler: CompilerProcess | None = None
         self._core: Core | None = None
         self._control: ControlLoop | None = None
+        self._descriptor_watch: DescriptorWatch | None = None
         self._day_number = 0
         self._service = ServiceManager()
 
@@ -304,19 +306,25 @@ class Daemon:
             raise StageFailed(f"the core died while stopping: {death}") from None
 
     def _facts(self, core: Core) -> EngineFacts:
+        """What the matcher knows after recovery; from here on the daemon counts, too."""
         from exchange.daemon.counts import count_recovery
+        from exchange.daemon.descriptor_watch import DescriptorWatch
         from exchange.recovery.facts import EngineFacts
 
         ready = self._children.stages[StageName.MATCHER].ready
         assert ready is not None
         facts = msgspec.json.decode(ready.facts, type=EngineFacts)
         count_recovery(core, facts)
+        self._descriptor_watch = DescriptorWatch(core.region.arrays["counters"])
         return facts
 
     def _run_once(self) -> None:
         """One turn of the event loop while everything runs."""
         assert self._core is not None and self._control is not None
+        assert self._descriptor_watch is not None
         self._core.heartbeat(time.monotonic_ns(), logs.lost_lines())
+        stages = self._children.stages
+        self._descriptor_watch.look({role: stage.pid for role, stage in stages.items()})
         control_due_s = self._control.work()
         if self._control.day_number != self._day_number:
             self._write_run_file()  # whoever reads the day reads it there

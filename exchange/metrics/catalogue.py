@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from exchange.core.counters import LOG_LINES_LOST, WEB_COUNTERS, Counter
+from exchange.core.counters import DESCRIPTORS, LOG_LINES_LOST, WEB_COUNTERS, Counter
 from exchange.core.stage_names import StageName
 
 SECOND_NS = 1_000_000_000
@@ -135,6 +135,9 @@ PLAIN: Mapping[Counter, Plain] = {
         "disk_size_bytes", "size of the fullest file system of the data directory", gauge=True
     ),
     Counter.DISK_FREE_BYTES: Plain("disk_free_bytes", "what is free of it", gauge=True),
+    Counter.DESCRIPTORS_ALLOWED: Plain(
+        "descriptors_allowed", "open files and sockets that a process may have", gauge=True
+    ),
     Counter.ORDERS_STOPPED: Plain(
         "orders_stopped", "1: no new orders, because the disk is nearly full", gauge=True
     ),
@@ -148,6 +151,7 @@ PLAIN: Mapping[Counter, Plain] = {
 }
 BY_STAGE = (
     ByStage("log_lines_lost", "lines of the log that nobody will see", LOG_LINES_LOST),
+    ByStage("descriptors_open", "open files and sockets now", DESCRIPTORS, gauge=True),
     *(
         ByStage(
             f"web_{name}",

@@ -2,7 +2,7 @@
 
 Who uses it: the health of the API, ``exchange status``, and the daemon, which logs a warning when a
 capacity passes WARN_PERCENT. The matcher counts what its tables hold, order entry and api their
-connections, the daemon definitions and the disk.
+connections, the daemon definitions, the disk and everybody's descriptors.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from exchange.core.capacity import EngineCapacity
-from exchange.core.counters import Counter
+from exchange.core.counters import DESCRIPTORS, Counter
 from exchange.settings import Settings
 from ringbuffer.counters import COUNTER_STRIDE
 
@@ -74,7 +74,7 @@ def sizes_of(settings: Settings, capacity: EngineCapacity) -> dict[str, int]:
 
 
 def uses(counters: np.ndarray, sizes: Mapping[str, int]) -> list[Use]:
-    """The use of everything in ``sizes``, and of the disk."""
+    """The use of everything in ``sizes``, of the disk, and of each process's descriptors."""
 
     def value(counter: Counter) -> int:
         return int(counters[counter * COUNTER_STRIDE])
@@ -83,6 +83,10 @@ def uses(counters: np.ndarray, sizes: Mapping[str, int]) -> list[Use]:
     disk = value(Counter.DISK_BYTES)
     if disk:
         found.append(Use(DISK, disk - value(Counter.DISK_FREE_BYTES), disk))
+    allowed = value(Counter.DESCRIPTORS_ALLOWED)
+    for stage, counter in DESCRIPTORS.items():
+        if value(counter):
+            found.append(Use(f"{stage}_descriptors", value(counter), allowed))
     return found
 
 

@@ -206,6 +206,30 @@ def test_health_answers_and_members_log_in_after_a_flood(exchange: RunningExchan
 
 
 @pytest.mark.needs_jit
+def test_an_address_with_all_connections_keeps_nobody_out(exchange: RunningExchange) -> None:
+    host, _, port = exchange.address("api").rpartition(":")
+    request = b"GET /api/v1/time HTTP/1.1\r\nHost: x\r\n\r\n"
+    with ExitStack() as stack:
+        for _ in range(CLIENTS):
+            stranger = stack.enter_context(
+                socket.create_connection((host, int(port)), PATIENCE_S, ("127.0.0.2", 0))
+            )
+            stranger.sendall(request)
+            assert stranger.recv(1_000).startswith(b"HTTP/1.1 200 ")
+        for _ in range(3):
+            with urllib.request.urlopen(f"{exchange.url}/api/v1/time", timeout=PATIENCE_S) as one:
+                assert one.status == 200
+
+        def capacity() -> dict[str, dict[str, int]]:
+            found: dict[str, dict[str, int]] = exchange.status()["capacity"]
+            return found
+
+        # counted once a second
+        wait_until(lambda: capacity()["api_descriptors"]["used"] > CLIENTS, PATIENCE_S, "the gauge")
+        assert capacity()["api_descriptors"]["size"] == LIMIT
+
+
+@pytest.mark.needs_jit
 def test_many_who_hold_the_control_socket_do_not_hold_up_the_daemon(
     exchange: RunningExchange,
 ) -> None:

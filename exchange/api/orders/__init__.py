@@ -8,5 +8,6 @@ gateway.py      writes them into the API's ingress ring
 waiting.py      commands that wait for their outcome
 outcomes.py     finds the outcomes in the released events
 json.py         orders, fills and accounts as JSON
+amounts.py      what a rejected order needed and what there was
 errors.py       errors about orders that more than one module raises
 """

@@ -86,7 +86,10 @@ def check(terms: NewTerms, order: Order, instrument: Instrument, describe: Descr
     if terms.open % instrument.lot:
         refuse(Reject.INVALID_QUANTITY, f"what is left must be a multiple of {instrument.lot}")
     if terms.open > instrument.maximum_quantity:
-        refuse(Reject.QUANTITY_TOO_LARGE, f"at most {instrument.maximum_quantity} may be left")
+        refuse(
+            Reject.QUANTITY_TOO_LARGE,
+            f"at most {instrument.maximum_quantity} may be left, not {terms.open}",
+        )
     limits = f"from {instrument.minimum_price} to {instrument.maximum_price}"
     for name, value, no_tick, out_of_range in (
         ("price", terms.price, Reject.INVALID_PRICE, Reject.PRICE_OUT_OF_RANGE),
@@ -97,7 +100,7 @@ def check(terms: NewTerms, order: Order, instrument: Instrument, describe: Descr
         if value % instrument.tick:
             refuse(no_tick, f"{name} must be a multiple of {instrument.tick}")
         if not instrument.minimum_price <= value <= instrument.maximum_price:
-            refuse(out_of_range, f"{name} must be {limits}")
+            refuse(out_of_range, f"{name} must be {limits}, not {value}")
 
 
 def is_made_by(successor: Order, order: Order, asked: Amendment) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from exchange.api.errors import REJECT_BASE, ApiError, ErrorCode
+from exchange.api.errors import ApiError, ErrorCode, rejected
 from exchange.api.orders.json import STATUS_NAMES
 from exchange.codes import Reject
 
@@ -42,30 +42,49 @@ def client_order_id_used(client_order_id: str, description: Description | None) 
 
 def change_refused(reject: Reject, what: str, description: Description) -> ApiError:
     """The matcher's reject, found before the matcher was asked: the order stays as it is."""
-    message = f"rejected: {what}; the order has not changed"
-    return ApiError(REJECT_BASE + reject, message, data=description)
+    return rejected(reject, f"rejected: {what}; the order has not changed", description)
 
 
 def order_rejected(
-    order: Order, instrument: Instrument | None, description: Description
+    order: Order,
+    instrument: Instrument | None,
+    description: Description,
+    amounts_text: str | None = None,
 ) -> ApiError:
-    """The matcher's reject of ``order``, with what would have been allowed."""
+    """The matcher's reject of ``order``, with what would have been allowed.
+
+    ``amounts_text``: what it needed and what there was (amounts.py).
+    """
     reject = Reject(order.reason)
-    message = f"rejected: {reject.name.lower().replace('_', ' ')}"
-    allowed = None if instrument is None else _allowed(reject, instrument)
-    if allowed is not None:
-        message = f"{message}: {allowed}"
-    return ApiError(REJECT_BASE + reject, message, data=description)
+    message = f"rejected: {_words(reject)}"
+    allowed = None if instrument is None else _allowed(reject, order, instrument)
+    for text in (allowed, amounts_text):
+        if text is not None:
+            message = f"{message}: {text}"
+    return rejected(reject, message, description)
 
 
-def _allowed(reject: Reject, instrument: Instrument) -> str | None:
+def change_rejected(reject: Reject, amounts_text: str | None = None) -> ApiError:
+    """The matcher's reject of a change or cancel; ``amounts_text`` as above."""
+    message = f"rejected: {_words(reject)}"
+    if amounts_text is not None:
+        message = f"{message}: {amounts_text}"
+    return rejected(reject, f"{message}; the order has not changed")
+
+
+def _words(reject: Reject) -> str:
+    return reject.name.lower().replace("_", " ")
+
+
+def _allowed(reject: Reject, order: Order, instrument: Instrument) -> str | None:
     limits = f"{instrument.minimum_price} to {instrument.maximum_price}"
     steps = f"a multiple of {instrument.tick}"
     return {
         Reject.INVALID_PRICE: f"price must be {steps}",
-        Reject.PRICE_OUT_OF_RANGE: f"price must be from {limits}",
+        Reject.PRICE_OUT_OF_RANGE: f"price must be from {limits}, not {order.price}",
         Reject.INVALID_QUANTITY: f"quantity must be a multiple of {instrument.lot}",
-        Reject.QUANTITY_TOO_LARGE: f"quantity must be at most {instrument.maximum_quantity}",
+        Reject.QUANTITY_TOO_LARGE: f"quantity must be at most {instrument.maximum_quantity}, "
+        f"not {order.quantity}",
         Reject.INVALID_STOP_PRICE: f"stop_price must be {steps}, from {limits}",
         Reject.INVALID_MINIMUM_QUANTITY: "minimum_quantity must be at most quantity, of an ioc "
         "limit or market order",

@@ -24,8 +24,10 @@ from exchange.access.session_name import api_username
 from exchange.api.access.rate_limit import too_many
 from exchange.api.errors import ApiError, ErrorCode
 from exchange.api.orders import amendments
+from exchange.api.orders.amounts import Asked, amounts_text
 from exchange.api.orders.client_ids import ClientOrderIds
 from exchange.api.orders.errors import (
+    change_rejected,
     client_order_id_used,
     order_closed,
     order_not_found,
@@ -48,7 +50,7 @@ from exchange.api.orders.terms import (
     token_of,
 )
 from exchange.api.orders.waiting import SentCommand
-from exchange.codes import MASS_CANCEL_ANY_SIDE, CommandKind
+from exchange.codes import MASS_CANCEL_ANY_SIDE, CommandKind, Reject
 from exchange.core import pipeline
 from exchange.core.counters import Counter
 from exchange.core.producer import IngressProducer
@@ -111,6 +113,7 @@ class OrderGateway:
             accounts,
             wake_matcher=self._producer.wake_matcher,
             describe=self.describe,
+            refused=self._change_rejected,
             client_order_id=self.client_order_id,
             timeout_s=outcome_timeout_s,
             outcome_ns=outcome_ns,
@@ -362,7 +365,7 @@ class OrderGateway:
         total = _executed(order) + terms.open
         record = amendments.replacement_of(self._clock_ns(), session, order, terms, total)
         sent = SentCommand(CommandKind.REPLACE_BY_ORDER_ID, account, session)
-        sent.order_id, sent.filled_most = order.order_id, total
+        sent.order_id, sent.filled_most, sent.terms = order.order_id, total, terms
         self._send(sent, record)
         return sent
 
@@ -385,8 +388,25 @@ class OrderGateway:
         """``order``; raises the ApiError of a rejected one."""
         if order.status == STATUS_REJECTED:
             instrument = self._market.instruments.get(order.instrument)
-            raise order_rejected(order, instrument, self.describe(order))
+            text = self._amounts(Reject(order.reason), order, order.price, order.quantity)
+            raise order_rejected(order, instrument, self.describe(order), text)
         return order
+
+    def _change_rejected(self, sent: SentCommand, reason: int) -> ApiError:
+        reject = Reject(reason)
+        order = self._accounts.order(sent.order_id)
+        if order is None or sent.terms is None:
+            return change_rejected(reject)
+        terms: amendments.NewTerms = sent.terms
+        return change_rejected(reject, self._amounts(reject, order, terms.price, terms.open))
+
+    def _amounts(self, reject: Reject, order: Order, price: int, quantity: int) -> str | None:
+        """What the order at ``price`` needed and what there was, where ``reject`` is about that."""
+        instrument = self._market.instruments.get(order.instrument)
+        if instrument is None:
+            return None
+        asked = Asked(reject, price, quantity)
+        return amounts_text(asked, order, instrument, self._accounts)
 
     def _require_same(self, found: Order, asked: NewOrder) -> None:
         """Raises ApiError when ``found`` was made from other terms than ``asked``.

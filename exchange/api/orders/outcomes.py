@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from exchange.api.errors import ApiError, ErrorCode, rejected
+from exchange.api.errors import ApiError, ErrorCode
 from exchange.api.orders.errors import (
     client_order_id_used,
     order_closed,
@@ -24,7 +24,7 @@ from exchange.api.orders.errors import (
 )
 from exchange.api.orders.json import CLOSED_STATUSES
 from exchange.api.orders.waiting import Barrier, Outcome, SentCommand, SentCommands
-from exchange.codes import MASS_CANCEL_ANY_SIDE, CancelReason, CommandKind, EventKind, Reject, Side
+from exchange.codes import MASS_CANCEL_ANY_SIDE, CancelReason, CommandKind, EventKind, Side
 from exchange.core import pipeline
 from exchange.records import (
     EVENT,
@@ -79,14 +79,11 @@ _FIELDS = record_struct(
 _SESSION_AT, _KIND_AT = EVENT_SESSION.offset, EVENT_KIND.offset
 
 
-def _unchanged(reason: int) -> ApiError:
-    """The matcher refused to change or cancel an order."""
-    name = Reject(reason).name.lower().replace("_", " ")
-    return rejected(reason, f"rejected: {name}; the order has not changed")
-
-
 class OrderOutcomes:
-    """``describe``: an order as JSON. ``wake_matcher``: have it begin a duty cycle soon."""
+    """``describe``: an order as JSON. ``wake_matcher``: have it begin a duty cycle soon.
+
+    ``refused``: the error of a change or cancel that the matcher refused, with its codes.Reject.
+    """
 
     def __init__(
         self,
@@ -96,6 +93,7 @@ class OrderOutcomes:
         *,
         wake_matcher: Callable[[], None],
         describe: Callable[[Order], dict[str, Any]],
+        refused: Callable[[SentCommand, int], ApiError],
         client_order_id: Callable[[bytes], str | None],
         timeout_s: float,
         outcome_ns: Array | None = None,
@@ -103,6 +101,7 @@ class OrderOutcomes:
         self._cursors = cursors
         self._accounts = accounts
         self._describe = describe
+        self._refused = refused
         self._client_order_id = client_order_id
         self._timeout_s = timeout_s
         self._outcome_ns = outcome_ns
@@ -203,7 +202,7 @@ class OrderOutcomes:
     def _learn_of_order(self, event: _Event, sent: SentCommand) -> None:
         command, order_id = event.command, event.order_id
         if event.kind == EventKind.CANCEL_REJECTED:
-            self._known(command, sent, Outcome(order_id, _unchanged(event.reason)))
+            self._known(command, sent, Outcome(order_id, self._refused(sent, event.reason)))
         elif sent.kind == CommandKind.CANCEL_BY_ORDER_ID:
             if event.remaining <= sent.remaining:
                 self._known(command, sent, Outcome(order_id))

@@ -121,7 +121,7 @@ class SentCommand:
         self.session = session  # the session whose events carry the outcome
         self.order_id = 0  # the order that it is about, 0: none or several
         self.token = b""  # of the order that it makes
-        self.terms: Any = None  # NewOrder of an ENTER
+        self.terms: Any = None  # NewOrder of an ENTER, NewTerms of a REPLACE_BY_ORDER_ID
         self.remaining = 0  # CANCEL_BY_ORDER_ID: open quantity that is wanted
         self.filled_most = 0  # REPLACE_BY_ORDER_ID: once so much is filled nothing may be left
         self.instrument = 0  # MASS_CANCEL, 0: any

@@ -1,25 +1,27 @@
 """Limits of a web server's TCP connections: in total, for each address, and silent ones.
 
 Who uses it: the processes api and feed (lifecycle.py). A connection beyond a limit is answered with
-503 and closed before its request is read. A connection that sends no request for FIRST_REQUEST_S is
-closed, so that silent connections cannot use up the limit. WebSockets and connections between two
-requests have limits of their own (websocket/parameters.py, idle_timeout_ms).
+503 and closed before its request is read. Where there is no room, the oldest connection without a
+request gives way, then the newest of the address that has most (access/shares.py). A connection
+that sends no request for FIRST_REQUEST_S is closed, so that silent connections cannot use up the
+limit. WebSockets and connections between two requests have limits of their own
+(websocket/parameters.py, idle_timeout_ms).
 
 The limits are enforced in the two methods of aiohttp's server that each connection's protocol calls
 when the connection is made and when it is lost.
 
-Decision API-2.
+Decisions API-2 and API-11.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
 
 from aiohttp import web
 
 from exchange.api.access.rate_limit import bucket_name
+from exchange.api.access.shares import Shares
 from exchange.api.errors import ErrorCode, error_body
 
 FIRST_REQUEST_S = 10.0
@@ -41,8 +43,8 @@ class ConnectionLimits:
     def __init__(self, total: int, per_address: int) -> None:
         self._total = total
         self._per_address = per_address
-        self._addresses: Counter[str] = Counter()
-        self._open: dict[Protocol, str] = {}
+        self._addresses: Shares[Protocol] = Shares()
+        self._open: dict[Protocol, tuple[str, asyncio.Transport]] = {}
         # connections without a request so far, oldest first
         self._silent: dict[Protocol, tuple[float, asyncio.Transport]] = {}
         self._refusal = _refusal()
@@ -87,12 +89,15 @@ class ConnectionLimits:
         address = bucket_name(peer[0]) if peer else ""
         if len(self._open) >= self._total:
             self._close_oldest_silent()
-        if len(self._open) >= self._total or self._addresses[address] >= self._per_address:
+        has_too_many = self._addresses.count(address) >= self._per_address
+        if len(self._open) >= self._total and not has_too_many:
+            self._close_newest_of_most(address)
+        if len(self._open) >= self._total or has_too_many:
             transport.write(self._refusal)
             transport.close()
             return
-        self._open[handler] = address
-        self._addresses[address] += 1
+        self._open[handler] = address, transport
+        self._addresses.join(address, handler)
         self._silent[handler] = (time.monotonic(), transport)
 
     def _close_oldest_silent(self) -> None:
@@ -102,10 +107,16 @@ class ConnectionLimits:
             self._lost(handler)
             transport.abort()
 
+    def _close_newest_of_most(self, address: str) -> None:
+        """Close a connection of the address that has most, if a newcomer of ``address`` may."""
+        handler = self._addresses.gives_way(address)
+        if handler is not None:
+            _, transport = self._open[handler]
+            self._lost(handler)
+            transport.abort()
+
     def _lost(self, handler: Protocol) -> None:
         self._silent.pop(handler, None)
-        address = self._open.pop(handler, None)
-        if address is not None:
-            self._addresses[address] -= 1
-            if not self._addresses[address]:
-                del self._addresses[address]
+        found = self._open.pop(handler, None)
+        if found is not None:
+            self._addresses.leave(found[0], handler)

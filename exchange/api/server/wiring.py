@@ -209,6 +209,7 @@ def make_api_service(
         gateway,
         limits,
         actions_under_way=service.hub.parameters.actions_under_way,
+        sockets_left=lambda: service.hub.parameters.connections - len(service.hub.subscribers),
     )
     # this order is part of the contract: no answer names anything that the models do not know yet
     pump.add_listener(market.apply)

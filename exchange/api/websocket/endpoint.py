@@ -14,7 +14,6 @@ import contextlib
 import itertools
 import logging
 import socket
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -24,6 +23,7 @@ from msgspec import UNSET, UnsetType
 
 from exchange.api.access.origins import require_origin
 from exchange.api.access.rate_limit import bucket_name
+from exchange.api.access.shares import Shares
 from exchange.api.base.service import SERVICE
 from exchange.api.errors import ApiError, ErrorCode, internal_error
 from exchange.api.websocket import messages
@@ -65,6 +65,14 @@ class _OnlyRequestId(msgspec.Struct):
 _request_id_decoder = msgspec.json.Decoder(_OnlyRequestId)
 
 
+class _Place:
+    """The place of a socket. ``subscriber``: None until its handshake is done."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.subscriber: Subscriber | None = None
+
+
 class WebSocketEndpoint:
     """The handler of /ws. ``private``: None where only public channels are served.
 
@@ -85,7 +93,7 @@ class WebSocketEndpoint:
         self._limits = limits
         self._check_ready = check_ready
         self._numbers = itertools.count(1)
-        self._of_address: Counter[str] = Counter()
+        self._places: Shares[_Place] = Shares()
 
     @property
     def _parameters(self) -> WebSocketParameters:
@@ -109,32 +117,41 @@ class WebSocketEndpoint:
             max_msg_size=parameters.message_bytes + 1,  # aiohttp refuses this size itself
             decode_text=False,
         )
-        self._of_address[name] += 1
+        place = _Place(name)
+        self._places.join(name, place)
         try:
             await response.prepare(request)
             transport = request.transport
             if transport is not None:
-                await self._serve(response, transport)
+                await self._serve(response, transport, place)
         finally:
-            self._of_address[name] -= 1
-            if not self._of_address[name]:
-                del self._of_address[name]
+            self._places.leave(name, place)
         return response
 
     def _check_room(self, address: str) -> None:
+        """Raises ApiError when there is no room, and nobody gives way to ``address``."""
         parameters = self._parameters
-        if len(self.hub.subscribers) >= parameters.connections:
-            raise ApiError(
-                ErrorCode.TOO_MANY_CONNECTIONS, "too many connections at the moment: try later"
-            )
-        if self._of_address[address] >= parameters.connections_per_address:
+        if self._places.count(address) >= parameters.connections_per_address:
             raise ApiError(
                 ErrorCode.TOO_MANY_CONNECTIONS,
                 f"too many connections from this address: {parameters.connections_per_address} "
                 "are allowed",
             )
+        if self._places.held < parameters.connections:
+            return
+        other = self._places.gives_way(address)
+        if other is None or other.subscriber is None:
+            raise ApiError(
+                ErrorCode.TOO_MANY_CONNECTIONS, "too many connections at the moment: try later"
+            )
+        self._places.leave(other.address, other)
+        other.subscriber.close(
+            CloseCode.GAVE_WAY, "no room for others, and this address has most connections"
+        )
 
-    async def _serve(self, response: CheckedWebSocket, transport: asyncio.Transport) -> None:
+    async def _serve(
+        self, response: CheckedWebSocket, transport: asyncio.Transport, place: _Place
+    ) -> None:
         connected: socket.socket | None = transport.get_extra_info("socket")
         if connected is not None:
             # unread bytes must pile up in this process, where they are counted, not in the kernel
@@ -144,6 +161,7 @@ class WebSocketEndpoint:
         now_s = asyncio.get_running_loop().time()
         subscriber = Subscriber(next(self._numbers), transport, self._parameters, now_s)
         connection = Connection(self, subscriber)
+        place.subscriber = subscriber
         self.hub.join(subscriber)
         try:
             await connection.read(response)

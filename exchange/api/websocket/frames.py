@@ -31,6 +31,7 @@ class CloseCode(IntEnum):
     SIGNED_OUT = 4002  # the key that the socket signed in with was revoked
     TOO_SLOW = 4003  # it did not read what was sent to it
     SILENT = 4008  # it did not answer a ping
+    GAVE_WAY = 4009  # there was no room for others, and its address had most sockets
 
 
 def answer_to_close(code: int) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
@@ -53,7 +53,10 @@ class Connection(Protocol):
 
 
 class PrivateActions:
-    """``limits``: counts order actions of a key with its other requests."""
+    """``limits``: counts order actions of a key with its other requests.
+
+    ``sockets_left``: how many more there may be of all accounts.
+    """
 
     def __init__(
         self,
@@ -63,12 +66,14 @@ class PrivateActions:
         limits: RateLimits,
         *,
         actions_under_way: int,
+        sockets_left: Callable[[], int],
     ) -> None:
         self.channel = channel
         self._authenticator = authenticator
         self._gateway = gateway
         self._limits = limits
         self._actions_under_way = actions_under_way
+        self._sockets_left = sockets_left
 
     def sign_in(self, connection: Connection, action: messages.Auth) -> None:
         """Check the signature; the socket acts for its account from now on. Raises ApiError."""
@@ -80,6 +85,11 @@ class PrivateActions:
             )
         key = self._authenticator.authenticate_websocket(msgspec.to_builtins(action))
         self.channel.check_keys()
+        if self.channel.sockets_of(int(key.account)) > max(self._sockets_left(), 0):
+            raise ApiError(
+                ErrorCode.TOO_MANY_CONNECTIONS,
+                f"account {key.account} has more sockets than are left for all others",
+            )
         connection.member = self.channel.sign_in(connection.subscriber, key, connection.refuse)
         answer = messages.Authenticated(
             int(key.account), sorted(key.permissions), action.request_id

@@ -14,6 +14,7 @@ masks.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -134,6 +135,7 @@ class PrivateChannel:
         self._describe = describe
         self._history = history
         self._members: set[Member] = set()
+        self._sockets: Counter[int] = Counter()  # signed in, by account
         self._watched: dict[int, _Watched] = {}
         self._owner = np.zeros(SESSION_NUMBERS, np.int32)  # watched account by session, else 0
         self._generation = -1
@@ -146,11 +148,18 @@ class PrivateChannel:
         """A socket has proved that it holds ``key``."""
         member = Member(subscriber, key, refuse)
         self._members.add(member)
+        self._sockets[member.account] += 1
         return member
+
+    def sockets_of(self, account: int) -> int:
+        """How many sockets have signed in for ``account``."""
+        return self._sockets[account]
 
     def leave(self, member: Member) -> None:
         """The socket is closed. Idempotent."""
-        self._members.discard(member)
+        if member in self._members:
+            self._members.remove(member)
+            self._sockets[member.account] -= 1
         self.unsubscribe(member)
 
     def check_keys(self) -> None:

@@ -63,6 +63,8 @@ from exchange.read_model.accounts.types import (
 )
 from exchange.records import EVENT, TOKEN_BYTES, word_text
 
+PPM = 1_000_000  # rates are parts of it
+
 PAGE_MAXIMUM = 10_000
 PAGE_LOOKS = 20_000  # orders or fills that one page looks at: about a millisecond
 _UNLIMITED = 1 << 62
@@ -272,6 +274,13 @@ class AccountModel:
             found.append(position_at(self._memory, account, at))
             at = int(self._memory[at + layout.POSITION_OLDER])
         return sorted(found, key=lambda position: position.instrument)
+
+    def funds_needed(self, instrument: int, price: int, quantity: int) -> int:
+        """What a buy order freezes, with fees, in minor units of the currency."""
+        at = self._header(layout.HEADER_INSTRUMENTS) + instrument * layout.INSTRUMENT_WORDS
+        row: list[int] = self._memory[at : at + layout.INSTRUMENT_WORDS].tolist()
+        value = price * quantity * row[layout.INSTRUMENT_MULTIPLIER]
+        return value + value * row[layout.INSTRUMENT_FREEZE_RATE] // PPM
 
     # --- orders -----------------------------------------------------------------------------------
 

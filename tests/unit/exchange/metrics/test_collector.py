@@ -168,3 +168,7 @@ def test_capacities_and_disk_are_what_the_shared_memory_says(scene: Scene) -> No
     assert scene.value("exchange_capacity_used", table="orders") == 7
     assert scene.value("exchange_capacity_size", table="orders") == 1_000
     assert scene.value("exchange_disk_free_bytes") == 5
+    scene.set(Counter.API_DESCRIPTORS, 90)
+    scene.set(Counter.DESCRIPTORS_ALLOWED, 100)
+    assert scene.value("exchange_descriptors_open", stage="api") == 90
+    assert scene.value("exchange_descriptors_allowed") == 100

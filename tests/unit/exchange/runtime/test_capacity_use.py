@@ -49,6 +49,17 @@ def test_the_disk() -> None:
     assert found == [Use("disk_bytes", 900, 1_000)]
 
 
+def test_descriptors_of_each_process_that_runs() -> None:
+    found = uses(
+        counters(API_DESCRIPTORS=800, DAEMON_DESCRIPTORS=40, DESCRIPTORS_ALLOWED=1_000), {}
+    )
+    assert found == [
+        Use("daemon_descriptors", 40, 1_000),
+        Use("api_descriptors", 800, 1_000),
+    ]
+    assert use_warnings(found, False) == ["api_descriptors: 80 % in use (800 of 1,000)"]
+
+
 def test_a_warning_comes_once(caplog: pytest.LogCaptureFixture) -> None:
     shared = counters(POSITIONS_USED=8)
     watch = CapacityWatch(shared, {"positions": 10})

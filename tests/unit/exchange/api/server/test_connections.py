@@ -43,8 +43,10 @@ def serve(limits: ConnectionLimits, body: Body) -> None:
     asyncio.run(main())
 
 
-async def connect(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    return await asyncio.open_connection("127.0.0.1", port)
+async def connect(
+    port: int, address: str = "127.0.0.1"
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    return await asyncio.open_connection("127.0.0.1", port, local_addr=(address, 0))
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -88,7 +90,7 @@ def test_one_too_many(limits: ConnectionLimits) -> None:
         await until(lambda: len(limits) == 0)
 
     serve(limits, body)
-    assert not limits._addresses and not limits._silent, "nothing is remembered"
+    assert not limits._addresses.held and not limits._silent, "nothing is remembered"
 
 
 def test_silent_connections_are_closed() -> None:
@@ -121,3 +123,26 @@ def test_connections_that_say_nothing_shut_no_door() -> None:
         await close(writer, *(other for _, other in silent))
 
     serve(ConnectionLimits(3, 3), body)
+
+
+def test_the_newest_of_the_address_that_has_most_gives_way() -> None:
+    async def body(limits: ConnectionLimits, port: int) -> None:
+        many = [await connect(port) for _ in range(4)]
+        for reader, writer in many:
+            assert await ask(reader, writer) == b"HTTP/1.1 200 OK"
+        others = []
+        for _ in range(2):
+            others.append(await connect(port, "127.0.0.2"))
+            assert await ask(*others[-1]) == b"HTTP/1.1 200 OK"
+        assert await many[3][0].read() == await many[2][0].read() == b""
+        # both have as many: whoever comes now is refused
+        for address in ("127.0.0.1", "127.0.0.2"):
+            reader, writer = await connect(port, address)
+            assert (await reader.read()).startswith(b"HTTP/1.1 503 ")
+            await close(writer)
+        for reader, writer in (*many[:2], *others):
+            assert await ask(reader, writer) == b"HTTP/1.1 200 OK"
+        await close(*(writer for _, writer in (*many, *others)))
+        await until(lambda: len(limits) == 0)
+
+    serve(ConnectionLimits(4, 4), body)

@@ -493,6 +493,22 @@ def test_connections_are_limited_in_all_and_by_address():
     serve(test, connections_per_address=2)
 
 
+def test_the_newest_socket_of_the_address_that_has_most_gives_way():
+    async def test(server: FeedServer) -> None:
+        many = [await server.connect() for _ in range(3)]
+        connector = aiohttp.TCPConnector(local_addr=("127.0.0.2", 0))
+        async with aiohttp.ClientSession(connector=connector) as session:
+            other = Client(await session.ws_connect(server.address))
+            assert (await many[2].receive_close())[0] == CloseCode.GAVE_WAY
+            with pytest.raises(aiohttp.WSServerHandshakeError):
+                await session.ws_connect(server.address)
+            for client in (*many[:2], other):
+                await client.send(action="ping")
+                assert (await client.receive())["type"] == "pong"
+
+    serve(test, connections=3)
+
+
 def test_a_request_without_an_upgrade_is_refused():
     async def test(server: FeedServer) -> None:
         async with aiohttp.ClientSession() as session, session.get(server.address) as answer:

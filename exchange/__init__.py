@@ -21,6 +21,8 @@ The map, in the order of the flow; each package's docstring lists its modules:
     metrics/      the same, and the shared memory's counters, for Prometheus
     store/        the same in Postgres
     backup/       copies of a data directory that start
+    host/         what of the machine fits an exchange
+    install/      versions side by side for production, units, uninstalling
     web/          the trading page
     client/       the library for bots
     demo/         an exchange with bots

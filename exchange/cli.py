@@ -14,6 +14,10 @@
     exchange backup        copy the data directory, also while the exchange runs
     exchange restore       put such a copy into an empty data directory
     exchange prune         show what takes the disk; remove what is old
+    exchange recovery-plan what a start would do, without doing it
+    exchange check         what of this machine fits an exchange
+    exchange install       lay this version out for production; make another one current
+    exchange uninstall     remove such an installation
     exchange store         the database: rebuild it, compare it with the archive, psql
     exchange check-config  decode the configuration and say what is wrong
     exchange hash-password a password's hash for sessions.toml
@@ -74,6 +78,8 @@ def build_parser() -> argparse.ArgumentParser:
     """The argument parser with every command."""
     from exchange.admin.parser import add_admin
     from exchange.backup.cli import add_backup
+    from exchange.host.parser import add_check
+    from exchange.install.parser import add_install
     from exchange.store.cli import add_store
 
     parser = argparse.ArgumentParser(prog="exchange", description="A stock exchange core.")
@@ -90,6 +96,8 @@ def build_parser() -> argparse.ArgumentParser:
     add_admin(commands, DEFAULT_DATA_DIRECTORY)
     add_store(commands, DEFAULT_DATA_DIRECTORY)
     add_backup(commands, DEFAULT_DATA_DIRECTORY)
+    add_check(commands, DEFAULT_DATA_DIRECTORY)
+    add_install(commands)
     _add_order(command)
     hash_password = command("hash-password", "Print a password's hash for sessions.toml.")
     hash_password.add_argument("password", nargs="?", help="default: asked for")
@@ -374,6 +382,18 @@ def _backup(options: argparse.Namespace) -> int:
     return run(options)
 
 
+def _check(options: argparse.Namespace) -> int:
+    from exchange.host.cli import run
+
+    return run(options)
+
+
+def _install(options: argparse.Namespace) -> int:
+    from exchange.install.cli import run
+
+    return run(options)
+
+
 def _admin(options: argparse.Namespace) -> int:
     from exchange.admin.run import run
 
@@ -417,6 +437,10 @@ _COMMANDS = {
     "backup": _backup,
     "restore": _backup,
     "prune": _backup,
+    "recovery-plan": _backup,
+    "check": _check,
+    "install": _install,
+    "uninstall": _install,
     "admin": _admin,
     "store": _store,
     "order": _order,

@@ -54,6 +54,23 @@ class ExitStatus(IntEnum):
     OUTPUT_CLOSED = 141  # a client command whose reader has gone: the shell's status for SIGPIPE
 
 
+# What another start does not cure: a service manager must not try again. All others that end a
+# daemon (BUG, STAGE_FAILED) may pass by themselves.
+RESTART_IN_VAIN = (
+    ExitStatus.USAGE,
+    ExitStatus.ALREADY_RUNNING,
+    ExitStatus.UNSUPPORTED_PLATFORM,
+    ExitStatus.PORT_IN_USE,
+    ExitStatus.SHARED_MEMORY_UNAVAILABLE,
+    ExitStatus.DATA_DIRECTORY_UNAVAILABLE,
+    ExitStatus.JOURNAL_FAILED,
+    ExitStatus.JOURNAL_CORRUPT,
+    ExitStatus.RESTART_LIMIT_REACHED,
+    ExitStatus.CONFIGURATION,
+    ExitStatus.STOP_TIMED_OUT,  # somebody wanted it to stop
+)
+
+
 class ExchangeError(Exception):
     """An operational error. ``str(error)`` is one line for the operator."""
 

@@ -1,4 +1,4 @@
-"""``exchange backup``, ``restore``, ``prune``: the commands about files of a data directory.
+"""``exchange backup``, ``restore``, ``prune``, ``recovery-plan``: files of a data directory.
 
 Who uses it: exchange/cli.py.
 """
@@ -11,13 +11,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from exchange.errors import ExitStatus, exit_status
 
 MEBIBYTE = 1 << 20
 
 
 def add_backup(commands: Any, data_directory: Path) -> None:
-    """Add the three commands to the subparsers ``commands``."""
+    """Add the four commands to the subparsers ``commands``."""
 
     def command(name: str, help_text: str) -> argparse.ArgumentParser:
         made: argparse.ArgumentParser = commands.add_parser(
@@ -33,7 +35,19 @@ def add_backup(commands: Any, data_directory: Path) -> None:
         return made
 
     backup = command("backup", "Copy the data directory, also while the exchange runs; verified.")
-    backup.add_argument("target", type=Path, metavar="DIR", help="a directory that is not there")
+    where = backup.add_mutually_exclusive_group(required=True)
+    where.add_argument(
+        "target", type=Path, nargs="?", metavar="DIR", help="a directory that is not there"
+    )
+    where.add_argument(
+        "--into", type=Path, metavar="DIR", help="a new directory in DIR, named after the time"
+    )
+    backup.add_argument(
+        "--keep",
+        type=int,
+        metavar="N",
+        help="with --into: then remove all but the newest N backups there (default: none)",
+    )
     restore = command("restore", "Put a backup into an empty data directory.")
     restore.add_argument("backup", type=Path, metavar="DIR", help="what `exchange backup` made")
     prune = command("prune", "Show what takes the disk, and remove what is old and not needed.")
@@ -51,13 +65,20 @@ def add_backup(commands: Any, data_directory: Path) -> None:
         help="old archive segments too: read models and Postgres cannot be made anew without them",
     )
     prune.add_argument("--json", action="store_true", help="one JSON object")
+    plan = command("recovery-plan", "Show what a start would do, without doing it; only reads.")
+    plan.add_argument("--json", action="store_true", help="one JSON object")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run one of the three. Returns the exit status. Raises ExchangeError."""
+    """Run one of the four. Returns the exit status. Raises ExchangeError."""
     from journal.errors import JournalError
 
-    handlers = {"backup": _backup, "restore": _restore, "prune": _prune}
+    handlers = {
+        "backup": _backup,
+        "restore": _restore,
+        "prune": _prune,
+        "recovery-plan": _recovery_plan,
+    }
     try:
         return handlers[options.command](options)
     except (JournalError, OSError) as error:
@@ -69,14 +90,19 @@ def run(options: argparse.Namespace) -> int:
 
 def _backup(options: argparse.Namespace) -> int:
     from exchange.backup.backup import make_backup
+    from exchange.backup.series import new_directory, remove_older
 
-    made = make_backup(options.data_dir, options.target)
+    target = options.target or new_directory(options.into)
+    made = make_backup(options.data_dir, target)
     size = sum(file.size_bytes for file in made.files)
     print(
-        f"{options.target}: commands below {made.next_command:,}, events below "
+        f"{target}: commands below {made.next_command:,}, events below "
         f"{made.next_event:,}, day {made.day}, {len(made.files)} files, {size:,} bytes; verified. "
         "The master key of the API is not in it: keep a copy elsewhere"
     )
+    if options.into and options.keep is not None:
+        for path in remove_older(options.into, options.keep):
+            print(f"{path}: removed")
     return ExitStatus.OK
 
 
@@ -125,3 +151,14 @@ def _prune(options: argparse.Namespace) -> int:
     if going and not options.yes:
         print("nothing was removed: `--yes` removes it")
     return ExitStatus.OK
+
+
+def _recovery_plan(options: argparse.Namespace) -> int:
+    from exchange.recovery.plan import plan_lines, recovery_plan
+
+    plan = recovery_plan(options.data_dir)
+    if options.json:
+        print(json.dumps(msgspec.to_builtins(plan)))
+    else:
+        print("\n".join(plan_lines(plan)))
+    return plan.status

@@ -230,7 +230,7 @@ def rebuild(
     """
     started = time.perf_counter()
     if capacity is None:
-        capacity = _stored_capacity(data_dir)
+        capacity = stored_capacity(data_dir)
     check: ArchiveCheck | None = None
     if write_archive:
         check = _archive_check(data_dir, rebuild_archive, archive_segment_events)
@@ -238,7 +238,7 @@ def rebuild(
     durable_sequence = 0 if check is None or rebuild_archive else check.last_command() + 1
     start = _NO_SNAPSHOT
     if from_snapshot:
-        start = _newest_snapshot(data_dir, capacity, upto_sequence, check)
+        start = newest_snapshot(data_dir, capacity, upto_sequence, check)
     replayer = Replayer(create_state(capacity) if start.state is None else start.state)
     first_command, first_event = replayer.next_command, replayer.next_event
     snapshot_read = time.perf_counter()
@@ -273,7 +273,8 @@ def rebuild(
     )
 
 
-def _stored_capacity(data_dir: Path) -> EngineCapacity:
+def stored_capacity(data_dir: Path) -> EngineCapacity:
+    """The capacities in ``engine.json``. Raises DataDirectoryUnavailable where there are none."""
     capacity = load_capacity(data_dir)
     if capacity is None:
         raise DataDirectoryUnavailable(f"{data_dir / CAPACITY_FILE} is missing")
@@ -371,7 +372,7 @@ def _slots_after(data_dir: Path, first_command: int) -> int:
     return max(slots - first_command, 0)
 
 
-class _Start(NamedTuple):
+class Start(NamedTuple):
     """A snapshot's state and file, None without one; why newer ones were not used."""
 
     state: EngineState | None
@@ -379,16 +380,19 @@ class _Start(NamedTuple):
     refused: list[str]
 
 
-_NO_SNAPSHOT = _Start(None, None, [])
+_NO_SNAPSHOT = Start(None, None, [])
 
 
-def _newest_snapshot(
+def newest_snapshot(
     data_dir: Path,
     capacity: EngineCapacity,
     upto_sequence: int | None,
     check: ArchiveCheck | None,
-) -> _Start:
-    """The newest snapshot that may be used."""
+) -> Start:
+    """The newest snapshot that may be used; with ``check``: whose archive has what is before it.
+
+    Raises DataDirectoryUnavailable when it was made with other capacities.
+    """
     refused: list[str] = []
     for snapshot in read_snapshots(snapshot_directory(data_dir), newest_first=True):
         if upto_sequence is not None and snapshot.sequence > upto_sequence:
@@ -406,8 +410,8 @@ def _newest_snapshot(
         if check is not None and next_event > 0 and check.reader.read_one(next_event - 1) is None:
             refused.append(f"{path}: the archive lacks event {next_event - 1}, which is before it")
             continue
-        return _Start(state, path, refused)
-    return _Start(None, None, refused)
+        return Start(state, path, refused)
+    return Start(None, None, refused)
 
 
 def newest_state(data_dir: Path) -> EngineState | None:

@@ -5,6 +5,7 @@ announcement.py      what it tells people when the exchange is ready
 compiler_process.py  the compiler, at a first start
 child_processes.py   all child processes, over one selector
 child_process.py     one of them
+stage_starter.py     starts the stages' processes
 restart_policy.py    when a stage outside the core restarts
 signal_watch.py      what signals ask for
 watchdog.py          which stages hang

@@ -1,27 +1,25 @@
 """A stage as a child process: start it, send its specification, receive its messages, kill it.
 
-Who uses it: ``child_processes.py``, in the daemon's one thread. A stage is started before the core
-exists, so that its imports overlap with the daemon's; it waits on its standard input for a
-``StageSpec`` (a JSON line), and later takes changes of the configuration from it. It answers with
-``StageMessage``, one JSON object a line, on a pipe. The kernel kills it when the daemon dies.
+Who uses it: ``child_processes.py``, in the daemon's one thread. A stage waits on its standard input
+for a ``StageSpec`` (a JSON line), and later takes changes of the configuration from it. It answers
+with ``StageMessage``, one JSON object a line, on a pipe. The kernel kills it when the daemon dies.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
+import select
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
 
 import msgspec
 
 from exchange.core.stage_names import StageName
+from exchange.daemon.stage_starter import StageStarter
 from exchange.runtime.output import DescriptorSink, LineWriter
 from exchange.runtime.spec import StageMessage, StageSpec
-from exchange.settings import ROOT, Configuration
+from exchange.settings import Configuration
 
 
 class ChildProcess:
@@ -32,7 +30,9 @@ class ChildProcess:
     ``last_message_s``: when the latest message came (monotonic).
     """
 
-    def __init__(self, role: StageName, inherited: Sequence[int], nice: int = 0) -> None:
+    def __init__(
+        self, role: StageName, starter: StageStarter, inherited: Sequence[int], nice: int = 0
+    ) -> None:
         self.role = role
         self.started_s = time.time()
         self.ready: StageMessage | None = None
@@ -40,39 +40,22 @@ class ChildProcess:
         self.last_message_s = time.monotonic()
         self.cpus: list[int] = []
         self._partial = b""
+        self._status: int | None = None
         self._pipe: LineWriter | None = None  # to its standard input
         messages, child_end = os.pipe2(os.O_CLOEXEC)
+        child_input, self._input = os.pipe2(os.O_CLOEXEC)
         try:
-            self._process = subprocess.Popen(
-                [
-                    sys.executable,
-                    *(["-X", "dev"] if sys.flags.dev_mode else []),
-                    "-m",
-                    "exchange.stages.main",
-                    role,
-                    str(os.getpid()),
-                    str(child_end),
-                    str(nice),
-                ],
-                stdin=subprocess.PIPE,
-                pass_fds=[child_end, *inherited],
-                cwd="/",
-                # what a terminal sends to its foreground (Ctrl-C, Ctrl-Z) is for the daemon alone
-                process_group=0,
-                env=os.environ | {"PYTHONPATH": str(ROOT)},
-            )
-        except OSError:
+            self.pid = starter.start(role, child_input, child_end, inherited=inherited, nice=nice)
+        except BaseException:
             os.close(messages)
+            os.close(self._input)
             raise
         finally:
             os.close(child_end)
+            os.close(child_input)
         self.messages_descriptor = messages
         os.set_blocking(messages, False)
-        self.pidfd = os.pidfd_open(self._process.pid)
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
+        self.pidfd = os.pidfd_open(self.pid)
 
     def send(self, spec: StageSpec) -> None:
         """Send the specification; the stage then begins its work."""
@@ -86,8 +69,7 @@ class ChildProcess:
     def _write(self, line: bytes) -> None:
         """Write a line, in a thread: a stage that hangs, or has died, holds up nobody."""
         if self._pipe is None:
-            assert self._process.stdin is not None
-            self._pipe = LineWriter(DescriptorSink(self._process.stdin.fileno()), maximum=1 << 30)
+            self._pipe = LineWriter(DescriptorSink(self._input), maximum=1 << 30)
         self._pipe.put(line + b"\n")
 
     def receive(self) -> list[StageMessage]:
@@ -112,21 +94,24 @@ class ChildProcess:
 
     def exit_status(self) -> int | None:
         """None while it runs; otherwise its status; a negative one is the signal that killed it."""
-        return self._process.poll()
+        if self._status is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self._status = os.waitstatus_to_exitcode(status)
+        return self._status
 
     def wait(self, timeout_s: float) -> int | None:
         """Wait at most ``timeout_s`` for its end; the exit status, None while it still runs."""
-        try:
-            return self._process.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            return None
+        if self._status is None:
+            select.select([self.pidfd], [], [], timeout_s)
+        return self.exit_status()
 
     def kill(self) -> None:
         """Send SIGKILL and wait for the end: after this the process writes nothing any more."""
-        if self._process.poll() is None:
+        if self.exit_status() is None:
             # SIGKILL also ends a process that SIGSTOP has stopped
             signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
-            self._process.wait()
+            self._status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
     def close(self) -> None:
         """Kill it if it runs, and close the daemon's descriptors of it. Idempotent."""
@@ -134,11 +119,7 @@ class ChildProcess:
         self.receive_rest()
         if self._pipe is not None:
             self._pipe.close()  # nobody can read it any more: its thread does not wait
-        pipe = self._process.stdin
-        if pipe is not None and not pipe.closed:
-            with contextlib.suppress(BrokenPipeError):
-                pipe.close()
-        for name in ("pidfd", "messages_descriptor"):
+        for name in ("pidfd", "messages_descriptor", "_input"):
             descriptor = getattr(self, name)
             if descriptor >= 0:
                 os.close(descriptor)

@@ -20,6 +20,7 @@ import msgspec
 from exchange.core.stage_names import StageName
 from exchange.daemon.child_process import ChildProcess
 from exchange.daemon.listeners import Listeners
+from exchange.daemon.stage_starter import StageStarter
 from exchange.runtime.process import notify_systemd
 from exchange.runtime.run_file import StageState
 from exchange.runtime.spec import StageMessage, StageSpec
@@ -35,7 +36,7 @@ log = logging.getLogger(__name__)
 class ChildProcesses:
     """``eventfds``: of every stage that there can be, the daemon's included.
 
-    ``changed`` is called when a specification was sent to a stage.
+    ``starter`` makes their processes. ``changed`` is called when a specification was sent to one.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class ChildProcesses:
         configuration: Configuration,
         data_directory: Path,
         *,
+        starter: StageStarter,
         eventfds: dict[StageName, int],
         listeners: Listeners,
         changed: Callable[[], None],
@@ -55,15 +57,16 @@ class ChildProcesses:
         self._selector = selector
         self._configuration = configuration
         self._data_directory = data_directory
+        self._starter = starter
         self._eventfds = eventfds
         self._listeners = listeners
         self._changed = changed
         self._rebuild_archive = rebuild_archive
 
     def launch(self, role: StageName, nice: int = 0) -> ChildProcess:
-        """Start a process; it imports what it needs and waits for its specification."""
+        """Start a process; it waits for its specification."""
         inherited = [*self._eventfds.values(), *self._listeners.descriptors(role).values()]
-        child = self.stages[role] = ChildProcess(role, inherited, nice)
+        child = self.stages[role] = ChildProcess(role, self._starter, inherited, nice)
         self._selector.register(
             child.messages_descriptor, selectors.EVENT_READ, lambda mask: self._receive(child)
         )

@@ -49,6 +49,7 @@ from exchange.daemon.restart_policy import (
 )
 from exchange.daemon.service_manager import ServiceManager
 from exchange.daemon.signal_watch import SignalWatch
+from exchange.daemon.stage_starter import StageStarter
 from exchange.daemon.watchdog import Watchdog, read_process
 from exchange.errors import (
     ExitStatus,
@@ -164,10 +165,16 @@ class Daemon:
             }
             for descriptor in self._eventfds.values():
                 stack.callback(os.close, descriptor)
+            self._starter = StageStarter(
+                [*self._eventfds.values(), *self._listeners.all_descriptors()],
+                self._settings.supervision.start_timeout_ms / 1000,
+            )
+            stack.callback(self._starter.close)
             self._children = ChildProcesses(
                 self._selector,
                 self._configuration,
                 self._data_directory,
+                starter=self._starter,
                 eventfds=self._eventfds,
                 listeners=self._listeners,
                 changed=self._write_run_file,
@@ -237,15 +244,16 @@ class Daemon:
     def _run_core(self) -> None:
         self._set_phase("recovering", self._settings.supervision.start_timeout_ms)
         started_s = time.monotonic()
-        for role in CORE_STAGES:
-            self._children.launch(role)
-        self._restart_policy.launch()
-        # imported while the stages import: the compiler's packages take most of a second
+        self._starter.begin()
+        # imported while the fork server imports: the compiler's packages take most of a second
         from exchange.control.loop import ControlLoop
         from exchange.core.region import Core, RingCapacities, region_name
         from exchange.daemon.placement import place_stages
         from exchange.daemon.shutdown import stop_gracefully
 
+        for role in CORE_STAGES:
+            self._children.launch(role)
+        self._restart_policy.launch()
         self._children.plan = place_stages(
             self._settings.cpu, PLACED_STAGES, self._restart_policy.names
         )

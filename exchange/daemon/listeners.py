@@ -142,6 +142,10 @@ class Listeners:
         """Name -> descriptor of the sockets of ``stage``."""
         return {name: each.fileno() for name, each in self._of_stage.get(stage, {}).items()}
 
+    def all_descriptors(self) -> list[int]:
+        """Those of every stage."""
+        return [each.fileno() for some in self._of_stage.values() for each in some.values()]
+
     def addresses(self) -> Mapping[str, str]:
         """Name -> host:port of every kind of listener."""
         return {

@@ -1,5 +1,7 @@
 """What daemon and stage send each other: ``StageSpec`` to the stage, ``StageMessage`` back.
 
+Before, to the fork server: ``StartRequest``, and ``Started`` back.
+
 Who writes: the daemon writes one StageSpec (a JSON line) to a stage's standard input, and later the
 changes of the configuration (updates.py); the stage writes StageMessages, a JSON line each, to a
 pipe. Neither side imports the other.
@@ -54,3 +56,21 @@ class StageMessage(msgspec.Struct, frozen=True, kw_only=True):
     text: str = ""
     status: int = 0
     facts: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class StartRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Have the fork server start a stage; its standard input and its pipe come with it.
+
+    inherited: the descriptors that it keeps. nice: added to the daemon's own niceness.
+    """
+
+    role: StageName
+    inherited: list[int]
+    nice: int = 0
+
+
+class Started(msgspec.Struct, frozen=True, kw_only=True):
+    """The process of a stage, a child of the daemon; or why there is none."""
+
+    pid: int = 0
+    error: str = ""

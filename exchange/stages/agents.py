@@ -111,16 +111,14 @@ def run(spec: StageSpec, channel: DaemonChannel, updates: Updates) -> int:
     cursors = arrays["cursors"]
     facts: EngineFacts | None = None
     agent: Any
+    grown: tuple[np.ndarray, ...] = ()  # tables that the agent fills little by little
     limit = settings.matcher.batch
     if spec.role == StageName.MATCHER:
         state, facts = recover_engine(
             data_directory, settings, spec.rebuild_archive, _progress(channel)
         )
         agent = build_matcher(state, settings, arrays, spec.eventfds)
-        prefault_in_background(
-            (state.token_index, state.order_ids, state.orders, state.token_log),
-            settings.matcher.prefault_bytes,
-        )
+        grown = state.token_index, state.order_ids, state.orders, state.token_log
     elif spec.role == StageName.JOURNALER:
         facts = msgspec.json.decode(spec.facts, type=EngineFacts)
         agent = build_journaler(data_directory, facts, settings, arrays, spec.eventfds)
@@ -137,6 +135,8 @@ def run(spec: StageSpec, channel: DaemonChannel, updates: Updates) -> int:
     def announce() -> None:
         encoded = msgspec.Raw(msgspec.json.encode(facts))
         channel.send(StageMessage(kind="ready", facts=encoded))
+        # not before: it would keep a processor busy that the start needs
+        prefault_in_background(grown, settings.matcher.prefault_bytes)
 
     def should_stop() -> bool:
         update = updates.take()

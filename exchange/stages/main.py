@@ -1,11 +1,10 @@
-"""Entry point of a stage.
+"""What every stage does first and last.
 
-Run as ``python -m exchange.stages.main ROLE PARENT_PID MESSAGES_DESCRIPTOR NICE``. Who starts it:
-only the daemon. The kernel kills it when the daemon dies. It ignores every signal that would end it
-(a stage stops when a cursor tells it to) and waits for no reader of its output (runtime/output.py).
-It imports what it needs while the daemon prepares the core, reads its ``StageSpec`` from standard
-input and runs the body of its role. Its exit status tells the daemon what kind of failure it was
-(``errors.ExitStatus``).
+Who calls it: a process that the fork server has made. It ignores every signal that would end it (a
+stage stops when a cursor tells it to) and waits for no reader of its output (runtime/output.py). It
+imports what it still needs while the daemon prepares the core, reads its ``StageSpec`` from
+standard input and runs the body of its role. Its exit status tells the daemon what kind of failure
+it was (``errors.ExitStatus``).
 
 Decision ARC-1.
 """
@@ -14,7 +13,6 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -26,8 +24,6 @@ from exchange.errors import ExitStatus, exit_status
 from exchange.runtime import logs
 from exchange.runtime.channel import DaemonChannel, explain
 from exchange.runtime.output import shield
-from exchange.runtime.process import die_with_parent
-from exchange.runtime.signals import HARMLESS, STOPPING, ignore
 from exchange.runtime.spec import StageMessage, StageSpec
 from exchange.runtime.updates import Updates, read_lines
 
@@ -55,15 +51,11 @@ def body_of(role: StageName) -> Body:
     return run_agent
 
 
-def main() -> int:
-    """Run one stage. Returns its exit status."""
-    role = StageName(sys.argv[1])
-    parent, descriptor, nice = (int(word) for word in sys.argv[2:5])
+def run_stage(role: StageName, descriptor: int, nice: int) -> int:
+    """Run one stage; ``descriptor``: of the pipe to the daemon. Returns its exit status."""
     if nice:
-        os.nice(nice)  # before the imports, which cost a second of processor time
-    ignore((*HARMLESS, *STOPPING, signal.SIGHUP))
+        os.nice(nice)  # before the imports, which cost processor time
     shield()
-    die_with_parent(parent)
     os.set_inheritable(descriptor, False)
     channel = DaemonChannel(descriptor)
     body = body_of(role)
@@ -85,7 +77,3 @@ def main() -> int:
         log.critical("%s", explain(error), exc_info=status == ExitStatus.BUG)
         channel.send(StageMessage(kind="fatal", status=status, text=explain(error)))
         return status
-
-
-if __name__ == "__main__":
-    sys.exit(main())

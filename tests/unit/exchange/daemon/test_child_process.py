@@ -6,10 +6,7 @@ import contextlib
 import os
 import select
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import msgspec
 import pytest
@@ -18,8 +15,8 @@ from exchange.core.stage_names import StageName
 from exchange.daemon.child_process import ChildProcess
 from exchange.runtime.spec import StageSpec
 from exchange.settings import load
+from tests.harness.spawned import Spawned
 
-# arguments of the real command line: -m exchange.stages.main ROLE PARENT DESCRIPTOR NICE
 ECHO = """
 import json, os, sys
 role, parent, descriptor, nice = sys.argv[1:5]
@@ -36,18 +33,12 @@ Make = Callable[[str], ChildProcess]
 
 
 @pytest.fixture
-def make(monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
-    """``make(program)``: a ChildProcess that runs it in place of the stage's entry point."""
+def make() -> Iterator[Make]:
+    """``make(program)``: a ChildProcess that runs it in place of a stage."""
     started: list[ChildProcess] = []
-    popen = subprocess.Popen
 
     def make_child(program: str) -> ChildProcess:
-        def start(words: list[str], **options: Any) -> Any:
-            entry = words.index("-m")
-            return popen([sys.executable, "-c", program, *words[entry + 2 :]], **options)
-
-        monkeypatch.setattr(subprocess, "Popen", start)
-        started.append(ChildProcess(StageName.API, [], nice=3))
+        started.append(ChildProcess(StageName.API, Spawned(program), [], nice=3))
         return started[-1]
 
     yield make_child

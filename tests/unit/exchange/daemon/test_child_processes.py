@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 import selectors
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,8 +16,8 @@ from exchange.core.stage_names import StageName
 from exchange.daemon.child_processes import ChildProcesses
 from exchange.settings import load
 from ringbuffer.cpu_plan import Placement
+from tests.harness.spawned import Spawned
 
-# arguments of the real command line: -m exchange.stages.main ROLE PARENT DESCRIPTOR NICE
 PROGRAM = """
 import json, os, sys
 role, parent, descriptor, nice = sys.argv[1:5]
@@ -49,6 +47,7 @@ class Scene:
             self.selector,
             load(None),
             Path("/data"),
+            starter=Spawned(PROGRAM),
             eventfds={},
             listeners=listeners,
             changed=self.count,
@@ -78,13 +77,7 @@ class Scene:
 
 
 @pytest.fixture
-def scene(monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
-    popen = subprocess.Popen
-
-    def start(words: list[str], **options: Any) -> Any:
-        return popen([sys.executable, "-c", PROGRAM, *words[words.index("-m") + 2 :]], **options)
-
-    monkeypatch.setattr(subprocess, "Popen", start)
+def scene() -> Iterator[Scene]:
     made = Scene()
     yield made
     made.close()

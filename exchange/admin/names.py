@@ -11,12 +11,15 @@ import time
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from exchange.control.socket import Request, ask
 from exchange.errors import ConfigurationError, Refused
-from exchange.recovery.facts import EngineFacts
 from exchange.settings.exact import scaled, unscaled
+
+if TYPE_CHECKING:
+    # every command of the command line reads this module, and few need the compiler's packages
+    from exchange.recovery.facts import EngineFacts
 
 NANOSECONDS = 1_000_000_000  # in a second
 

@@ -251,9 +251,7 @@ class Daemon:
         from exchange.daemon.placement import place_stages
         from exchange.daemon.shutdown import stop_gracefully
 
-        for role in CORE_STAGES:
-            self._children.launch(role)
-        self._restart_policy.launch()
+        self._launch_all()
         self._children.plan = place_stages(
             self._settings.cpu, PLACED_STAGES, self._restart_policy.names
         )
@@ -312,6 +310,11 @@ class Daemon:
         except CoreDied as death:
             # nothing that was not durable was acknowledged: the next start recovers the rest
             raise StageFailed(f"the core died while stopping: {death}") from None
+
+    def _launch_all(self) -> None:
+        for role in CORE_STAGES:
+            self._children.launch(role)
+        self._restart_policy.launch()
 
     def _facts(self, core: Core) -> EngineFacts:
         """What the matcher knows after recovery; from here on the daemon counts, too."""

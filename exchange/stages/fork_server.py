@@ -14,7 +14,7 @@ no stage.
 Invariants: one thread (a fork copies no other); nothing here reads the configuration.
 
 ROOM is a word without meaning: a stage writes its own command line over this process's, and has no
-more space than that has (``ps`` then shows which stage it is).
+more space than that has (ps then shows which stage it is).
 
 Decision ARC-11.
 """
@@ -168,7 +168,7 @@ def close_all_but(kept: Iterable[int]) -> None:
 
 
 def call_process(words: Iterable[str]) -> None:
-    """Have ``ps`` and /proc/PID/cmdline show ``words``, as far as there is room (setproctitle)."""
+    """Have ps and /proc/PID/cmdline show ``words``, as far as there is room (setproctitle)."""
     fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
     start, end = int(fields[_ARGUMENTS_START]), int(fields[_ARGUMENTS_END])
     text = " ".join(words).encode()[: end - start - 2] + b"\0"

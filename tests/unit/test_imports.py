@@ -15,7 +15,7 @@ ENTRY_POINTS = {
     "exchange.cli",
     "exchange.compiler.__main__",
     "exchange.daemon.daemon",
-    "exchange.stages.main",
+    "exchange.stages.fork_server",
     "replay.cli",
 }
 CONFIGURATION = "exchange.settings"

@@ -38,8 +38,7 @@ def imported(program: str) -> set[str]:
     return set(done.stdout.split())
 
 
-def test_a_stage_waits_for_its_specification_without_the_engine() -> None:
-    """The daemon reads its own module: what it starts with costs a start of every exchange."""
+def test_a_stage_imports_no_more_than_its_body_needs() -> None:
     modules = imported("import exchange.stages.main")
     assert "exchange.runtime.spec" in modules
     assert not {name for name in modules if name.startswith(("exchange.engine", "exchange.api"))}
@@ -59,6 +58,13 @@ def test_the_daemon_starts_without_the_compilers_packages() -> None:
     """Its imports come before the stages are started, so they delay every start."""
     program = "import exchange.daemon.daemon\nimport sys; assert 'numba' not in sys.modules"
     assert "exchange.daemon.restart_policy" in imported(program)
+
+
+def test_the_command_line_starts_without_them_too() -> None:
+    program = "from exchange.cli import build_parser\nbuild_parser()\n"
+    assert "exchange.admin.names" in imported(
+        program + "import sys; assert not {'numba', 'numpy'} & set(sys.modules)"
+    )
 
 
 def test_an_unknown_stage_is_refused() -> None:

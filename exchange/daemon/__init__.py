@@ -2,6 +2,7 @@
 
 daemon.py            one run: start, event loop, the core's restarts, end
 announcement.py      what it tells people when the exchange is ready
+first_start.py       what waits while not everything is compiled
 compiler_process.py  the compiler, at a first start
 child_processes.py   all child processes, over one selector
 child_process.py     one of them

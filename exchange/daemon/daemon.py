@@ -36,7 +36,7 @@ from exchange.core.clock_state import SECOND_NS
 from exchange.core.stage_names import CORE_STAGES, StageName
 from exchange.daemon.announcement import ready_lines
 from exchange.daemon.child_processes import ChildProcesses
-from exchange.daemon.compiler_process import CompilerProcess
+from exchange.daemon.first_start import FirstStart
 from exchange.daemon.listeners import Listeners
 from exchange.daemon.preflight import check_secrets, check_system
 from exchange.daemon.reload import reload_files
@@ -120,7 +120,6 @@ class Daemon:
         self._selector = selectors.DefaultSelector()
         self._stopping = False
         self._phase = "starting"
-        self._compiler: CompilerProcess | None = None
         self._core: Core | None = None
         self._control: ControlLoop | None = None
         self._descriptor_watch: DescriptorWatch | None = None
@@ -170,6 +169,7 @@ class Daemon:
                 self._settings.supervision.start_timeout_ms / 1000,
             )
             stack.callback(self._starter.close)
+            self._starter.begin()
             self._children = ChildProcesses(
                 self._selector,
                 self._configuration,
@@ -183,8 +183,13 @@ class Daemon:
             self._restart_policy = RestartPolicy(
                 self._children, self._settings, self._write_run_file
             )
+            self._first_start = FirstStart(self._selector, self._restart_policy)
+            stack.callback(self._first_start.close)
             try:
-                self._compile(stack)
+                if not self._first_start.compile(
+                    lambda: self._set_phase("compiling"), lambda: self._signals.stop
+                ):
+                    raise _StopRequested
                 self._run_cores()
             except _StopRequested:
                 log.info("stopped while starting")
@@ -192,37 +197,6 @@ class Daemon:
                 self._service.stopping(self._settings.supervision.kill_timeout_ms)
                 self._kill_all()
             log.info("stopped")
-
-    def _compile(self, stack: contextlib.ExitStack) -> None:
-        """Wait until trading is compiled; the compiler may go on with the rest beside it."""
-        from exchange.compiler.stamps import Part, is_compiled
-
-        if is_compiled(Part.ALL):
-            return
-        self._compiler = CompilerProcess(self._selector)
-        stack.callback(self._compiler.close)
-        self._restart_policy.hold()
-        if not is_compiled(Part.TRADING):
-            self._set_phase("compiling")
-            if not self._compiler.wait_for_trading(lambda: self._signals.stop):
-                raise _StopRequested
-
-    def _look_at_compiler(self) -> None:
-        """Start the stages that wait for compiled code as soon as there is some.
-
-        Should the compiler have failed, each compiles for itself.
-        """
-        if self._compiler is None:
-            return
-        if self._compiler.failure is not None:
-            log.error(
-                "%s; the interfaces compile what they need themselves", self._compiler.failure
-            )
-        elif not self._compiler.finished:
-            return
-        self._compiler.close()
-        self._compiler = None
-        self._restart_policy.let_go()
 
     def _run_cores(self) -> None:
         while True:
@@ -244,8 +218,7 @@ class Daemon:
     def _run_core(self) -> None:
         self._set_phase("recovering", self._settings.supervision.start_timeout_ms)
         started_s = time.monotonic()
-        self._starter.begin()
-        # imported while the fork server imports: the compiler's packages take most of a second
+        # imported while the fork server does: the compiler's packages take most of a second
         from exchange.control.loop import ControlLoop
         from exchange.core.region import Core, RingCapacities, region_name
         from exchange.daemon.placement import place_stages
@@ -384,7 +357,7 @@ class Daemon:
                 raise StageError(self._children.last_message(role, status), ExitStatus(status))
             raise CoreDied(self._children.describe_exit(role))
         self._kill_hung()
-        self._look_at_compiler()
+        self._first_start.look()
         if not self._stopping:
             due_s = self._restart_policy.work()
             self._restart_due_s = None if due_s is None else time.monotonic() + due_s

@@ -23,7 +23,6 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from exchange.core import pipeline
 from exchange.core.stage_names import CORE_STAGES
 from exchange.runtime.process import notify_systemd, watchdog_interval_s
 
@@ -40,6 +39,8 @@ _MICROSECONDS = 1_000_000
 
 def core_marks(core: Core) -> dict[str, int]:
     """What must move of a core that works: what it is -> how far it is."""
+    from exchange.core import pipeline  # with the compiler's packages, which a start has in time
+
     marks = {f"{stage}": beat for stage, beat in core.heartbeats_of(CORE_STAGES).items()}
     cursors = core.cursors
     waiting = {

@@ -65,16 +65,21 @@ def prepare() -> None:
     _keep()
 
 
-def load_trading() -> None:
-    """Read back the machine code of the core and of order entry: stages that restart have it."""
+def load_trading() -> bool:
+    """Read back the machine code of the core and of order entry: stages that restart have it.
+
+    Returns False when it is not all there: whoever needs it first compiles it.
+    """
     from exchange.compiler.stamps import Part, is_compiled
     from exchange.compiler.units import units
 
-    if is_compiled(Part.ALL):
-        for unit in units():
-            if unit.trading:
-                unit.compile()
+    if not is_compiled(Part.TRADING):
+        return False
+    for unit in units():
+        if unit.trading:
+            unit.compile()
     _keep()
+    return True
 
 
 def _keep() -> None:
@@ -85,13 +90,13 @@ def _keep() -> None:
 
 def serve(connection: socket.socket, parent: int) -> Stage | None:
     """Fork a stage for each request; returns in each of them, and None when the daemon closes."""
-    connection.settimeout(QUIET_S)
+    loaded = False
     while True:
         try:
             encoded, descriptors, _, _ = socket.recv_fds(connection, LARGEST_REQUEST, 2)
         except TimeoutError:
+            loaded = load_trading()
             connection.settimeout(None)
-            load_trading()
             continue
         if not encoded:
             return None
@@ -112,6 +117,8 @@ def serve(connection: socket.socket, parent: int) -> Stage | None:
         os.close(standard_input)
         os.close(messages)
         connection.send(msgspec.json.encode(answer))
+        if not loaded:
+            connection.settimeout(QUIET_S)
 
 
 def fork_twice() -> int:

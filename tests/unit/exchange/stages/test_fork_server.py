@@ -69,3 +69,21 @@ def test_it_ends_when_the_daemon_closes_its_end() -> None:
         )
     ours.close()
     assert server.wait(300) == 0
+
+
+def test_compiled_code_is_read_back_when_it_is_all_there() -> None:
+    program = (
+        "import sys\n"
+        "from unittest import mock\n"
+        "from exchange.compiler import stamps\n"
+        "from exchange.compiler.units import Unit\n"
+        "from exchange.stages import fork_server\n"
+        "done = []\n"
+        "kinds = {'a': True, 'b': False}\n"
+        "made = [Unit(n, 1.0, t, lambda n=n: done.append(n)) for n, t in kinds.items()]\n"
+        "with mock.patch('exchange.compiler.units.units', lambda: made):\n"
+        "    for there in (False, True):\n"
+        "        with mock.patch.object(stamps, 'is_compiled', lambda part: there):\n"
+        "            print(fork_server.load_trading(), done)\n"
+    )
+    assert output_of(program) == ["False []", "True ['a']"]

@@ -6,7 +6,8 @@ verify.py         replays the journal and compares with the archive
 book.py           the book after a command
 accounts.py       accounts after a command
 stats.py          what is in a journal, counted
-export.py         CSV
+export.py         CSV, or JSON lines
+operators.py      who has done what, why and with what outcome
 snapshot.py       a snapshot, made outside the hot path
 source.py         commands and events of a data directory
 selection.py      which records are meant

@@ -5,7 +5,7 @@
     exchange-replay book      the book as it stood after a command
     exchange-replay accounts  balances and positions as they stood after a command
     exchange-replay stats     what is in the journal, counted
-    exchange-replay export    trades, orders, events or commands as CSV
+    exchange-replay export    trades, orders, events, commands or operators' actions as CSV or JSON
     exchange-replay snapshot  make a snapshot, so that a restart need not replay everything
 
 Only ``snapshot`` writes, and only in ``snapshots/`` (with ``--prune`` it removes old files). All of
@@ -107,9 +107,10 @@ def _add_stats(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_export(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("what", choices=("trades", "orders", "events", "commands"))
+    parser.add_argument("what", choices=("trades", "orders", "events", "commands", "operators"))
     _add_selection(parser)
     parser.add_argument("--output", type=Path, metavar="FILE", help="default: standard output")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line, not CSV")
 
 
 def _add_snapshot(parser: argparse.ArgumentParser) -> None:
@@ -140,7 +141,10 @@ _ARGUMENTS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "book": ("Show the book as it stood after a command.", _add_book),
     "accounts": ("Show balances and positions as they stood after a command.", _add_accounts),
     "stats": ("Count what is in the journal.", _add_stats),
-    "export": ("Write trades, orders, events or commands as CSV.", _add_export),
+    "export": (
+        "Write trades, orders, events, commands or operators' actions as CSV or JSON.",
+        _add_export,
+    ),
     "snapshot": ("Make a snapshot from the previous one and the journal.", _add_snapshot),
 }
 
@@ -382,13 +386,13 @@ def _stats(options: argparse.Namespace) -> int:
 
 
 def _export(options: argparse.Namespace) -> int:
-    from replay.export import export
+    from replay.export import OF_COMMANDS, csv_rows, export, json_rows
     from replay.source import JournalView
 
     view = JournalView(options.data_dir)
     directory = view.directory()
     selection = _selection(options, directory, None)
-    commands = options.what == "commands"
+    commands = options.what in OF_COMMANDS
     first, end = selection.command_range(view) if commands else selection.event_range(view)
     key = {"orders": "order_id"}.get(options.what, "sequence")
     with contextlib.ExitStack() as stack:
@@ -396,12 +400,14 @@ def _export(options: argparse.Namespace) -> int:
         if options.output is not None:
             output = stack.enter_context(open(options.output, "w", encoding="utf-8", newline=""))
         move = stack.enter_context(progress_bar("exporting"))
+        write = (json_rows if options.json else csv_rows)(options.what, output)
 
         def on_row(record: dict[str, Any]) -> None:
+            write(record)
             if move is not None:
                 move(int(record.get(key, first)) - first, end - first)
 
-        export(options.what, view, directory, selection, output, on_row if move else None)
+        export(options.what, view, directory, selection, on_row)
     return ExitStatus.OK
 
 

@@ -1,6 +1,7 @@
-"""``exchange-replay export``: trades, orders, events or commands as CSV, in constant memory.
+"""``exchange-replay export``: trades, orders, events, commands, operators' actions as CSV or JSON.
 
-Columns are fixed by what is exported, so two exports of one journal can be compared line by line.
+Constant memory. Columns are fixed by what is exported, so two exports of one journal can be
+compared line by line; a JSON line has the columns that are not empty.
 Prices are exact decimals, times are nanoseconds since the epoch and ISO 8601.
 """
 
@@ -10,9 +11,12 @@ import csv
 from collections.abc import Callable, Iterator
 from typing import Any, TextIO
 
+import orjson
+
 from exchange.codes import EventKind
 from replay.directory import Directory
 from replay.event_text import event_fields
+from replay.operators import operator_actions
 from replay.selection import Selection, selected_events
 from replay.show import rows
 from replay.source import JournalView
@@ -191,6 +195,21 @@ COMMAND_COLUMNS = (
     "after_s",
     *_PARAMETER_COLUMNS,
 )
+# What people, and the exchange itself (configuration, schedule, disk guard), have asked for.
+OPERATOR_COLUMNS = (
+    "sequence",
+    "time",
+    "timestamp_ns",
+    "operator",
+    "operator_uid",
+    "command",
+    "key",
+    "reason",
+    "outcome",
+    "reject",
+    "canceled_orders",
+    "details",
+)
 _MAKER = {
     "session": "maker_session",
     "order_id": "maker_order_id",
@@ -237,7 +256,10 @@ EXPORTS: dict[str, tuple[tuple[str, ...], Source]] = {
     "orders": (ORDER_COLUMNS, _orders),
     "events": (EVENT_COLUMNS, _events),
     "commands": (COMMAND_COLUMNS, _commands),
+    "operators": (OPERATOR_COLUMNS, operator_actions),
 }
+# those that are made of commands, whose ranges are of command sequences
+OF_COMMANDS = frozenset({"commands", "operators"})
 
 
 def export(
@@ -245,17 +267,28 @@ def export(
     view: JournalView,
     directory: Directory,
     selection: Selection,
-    output: TextIO,
-    on_row: Callable[[dict[str, Any]], None] | None = None,
-) -> int:
-    """Write ``what`` (a key of ``EXPORTS``) as CSV with a header line; returns the rows written."""
-    columns, source = EXPORTS[what]
+    on_row: Callable[[dict[str, Any]], None],
+) -> None:
+    """Give every row of ``what`` (a key of ``EXPORTS``) to ``on_row``."""
+    _, source = EXPORTS[what]
+    for record in source(view, directory, selection):
+        on_row(record)
+
+
+def csv_rows(what: str, output: TextIO) -> Callable[[dict[str, Any]], None]:
+    """Writes the header line of ``what`` to ``output``; returns what writes a row."""
+    columns, _ = EXPORTS[what]
     writer = csv.writer(output, lineterminator="\n")
     writer.writerow(columns)
-    count = 0
-    for record in source(view, directory, selection):
-        writer.writerow([record.get(column, "") for column in columns])
-        count += 1
-        if on_row is not None:
-            on_row(record)
-    return count
+    return lambda record: writer.writerow([record.get(column, "") for column in columns])
+
+
+def json_rows(what: str, output: TextIO) -> Callable[[dict[str, Any]], None]:
+    """Returns what writes a row of ``what`` to ``output`` as a JSON object on a line."""
+    columns, _ = EXPORTS[what]
+
+    def write(record: dict[str, Any]) -> None:
+        row = {name: record[name] for name in columns if record.get(name, "") != ""}
+        output.write(orjson.dumps(row).decode() + "\n")
+
+    return write

@@ -15,6 +15,10 @@ left behind are ended first: one that still runs in our directory is recognised 
 directory, not by its pid alone. Nobody else can be using the directory: whoever calls ``start``
 holds the lock of DATA.
 
+A disk of its own. Where DATA/postgres is there before any server was made in it, it is the root of
+a file system (with ``lost+found``, which initdb does not take), and cannot be renamed. The server
+then works in DATA/postgres/cluster.
+
 Invariants: TCP is never listened on; a data directory is made under another name and renamed when
 it is whole; a directory of another major version is never opened.
 
@@ -44,7 +48,10 @@ from exchange.store.errors import PostgresUnavailable, StoreRefused
 log = logging.getLogger(__name__)
 
 DIRECTORY = "postgres"  # below DATA
+CLUSTER = "cluster"  # below DATA/postgres, where that is a disk of its own
 NEW_SUFFIX = ".new"
+# what each data directory of Postgres has, also one that is damaged
+_OF_POSTGRES = frozenset({"PG_VERSION", "base", "global", "pg_wal"})
 SUPERUSER = "exchange"
 DATABASE = "exchange"
 PORT = 5432  # part of the socket's name; no port is opened
@@ -80,6 +87,17 @@ SETTINGS: dict[str, str] = {
 }
 
 
+def cluster_directory(data_directory: Path) -> Path:
+    """Where the server of ``data_directory`` has its files: DATA/postgres, or ``cluster`` in it.
+
+    The latter where DATA/postgres has nothing of a server, whatever else it has. Raises OSError.
+    """
+    directory = data_directory / DIRECTORY
+    if not directory.is_dir() or _OF_POSTGRES & set(os.listdir(directory)):
+        return directory
+    return directory / CLUSTER
+
+
 def _clean_environment() -> dict[str, str]:
     """The programs' environment; variables EXCHANGE_... of our own go with them."""
     kept = {"PATH": "/usr/bin:/bin", "TZ": "UTC", "LC_ALL": "C"}
@@ -100,7 +118,8 @@ class EmbeddedPostgres:
         user: str = "nobody",
         settings: Mapping[str, str] | None = None,
     ) -> None:
-        self.directory = Path(data_directory).resolve() / DIRECTORY
+        self._data_directory = Path(data_directory).resolve()
+        self.directory = self._data_directory / DIRECTORY
         self._user_name = user
         self._settings = SETTINGS | dict(settings or {})
         self._process: subprocess.Popen[bytes] | None = None
@@ -130,6 +149,10 @@ class EmbeddedPostgres:
         if self.running():
             return
         self._forget()
+        try:
+            self.directory = cluster_directory(self._data_directory)
+        except OSError as error:
+            raise PostgresUnavailable(f"{self.directory}: {error.strerror}") from None
         user = os_user(self._user_name)
         binaries = programs(user)
         if not self.directory.is_dir():
@@ -163,7 +186,7 @@ class EmbeddedPostgres:
 
     def _create(self, binaries: Path, user: User | None) -> None:
         """Run initdb beside the final name; rename when all of it is on the disk."""
-        new = self.directory.with_name(DIRECTORY + NEW_SUFFIX)
+        new = self.directory.with_name(self.directory.name + NEW_SUFFIX)
         try:
             shutil.rmtree(new, ignore_errors=True)
             new.mkdir(mode=0o700)
@@ -320,14 +343,14 @@ class EmbeddedPostgres:
 
     def _open_log(self) -> BinaryIO:
         """The server's own log, put aside when it has become long."""
-        path = self.directory.with_name(LOG_FILE)
+        path = self._data_directory / LOG_FILE
         if path.exists() and path.stat().st_size > LOG_KEPT_BYTES:
             path.replace(path.with_suffix(".log.old"))
         return path.open("ab")
 
     def _end_of_log(self) -> str:
         try:
-            with self.directory.with_name(LOG_FILE).open("rb") as stream:
+            with (self._data_directory / LOG_FILE).open("rb") as stream:
                 stream.seek(max(stream.seek(0, os.SEEK_END) - 4096, 0))
                 lines = stream.read().decode(errors="replace").splitlines()
         except OSError:
@@ -390,6 +413,7 @@ def running_server(data_directory: Path) -> Iterator[str]:
     """
     directory = Path(data_directory) / DIRECTORY
     try:
+        directory = cluster_directory(Path(data_directory))
         descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
         raise PostgresUnavailable(f"{directory}: {error.strerror}") from None

@@ -20,7 +20,7 @@ import pytest
 from exchange.store import binaries, postgres
 from exchange.store.binaries import User, os_user, programs, reachable
 from exchange.store.errors import PostgresUnavailable, StoreRefused
-from exchange.store.postgres import DIRECTORY, EmbeddedPostgres
+from exchange.store.postgres import CLUSTER, DIRECTORY, EmbeddedPostgres, running_server
 
 FAST = {"fsync": "off", "shared_buffers": "16MB"}
 DEADLINE_S = 120.0
@@ -189,10 +189,30 @@ def test_another_major_version(server: EmbeddedPostgres, tmp_path: Path) -> None
         server.start()
 
 
-def test_a_directory_that_is_none_of_postgres(server: EmbeddedPostgres, tmp_path: Path) -> None:
-    (tmp_path / DIRECTORY).mkdir()
+def test_a_directory_that_has_lost_its_version(server: EmbeddedPostgres, tmp_path: Path) -> None:
+    (tmp_path / DIRECTORY / "base").mkdir(parents=True)
     with pytest.raises(StoreRefused, match="not a data directory of Postgres"):
         server.start()
+
+
+@pytest.mark.parametrize("foreign", [(), ("lost+found", "notes")])
+def test_a_disk_of_its_own(
+    foreign: tuple[str, ...], server: EmbeddedPostgres, tmp_path: Path
+) -> None:
+    """DATA/postgres was there before: a mount point, full or not, that cannot be renamed."""
+    mounted = tmp_path / DIRECTORY
+    mounted.mkdir()
+    for name in foreign:
+        (mounted / name).mkdir(mode=0o700)
+    server.start()
+    query(server, "CREATE TABLE kept AS SELECT 9 AS number")
+    with running_server(tmp_path) as conninfo, psycopg.connect(conninfo) as connection:
+        assert connection.execute("SELECT number FROM kept").fetchone() == (9,)
+    server.stop()
+    assert sorted(os.listdir(mounted)) == sorted((CLUSTER, *foreign))
+    assert sorted(os.listdir(tmp_path)) == [DIRECTORY, "postgres.log"]
+    server.start()
+    assert query(server, "SELECT number FROM kept") == 9
 
 
 def test_an_initdb_that_was_interrupted(server: EmbeddedPostgres, tmp_path: Path) -> None:

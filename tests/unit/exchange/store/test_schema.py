@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import io
+import tarfile
 from collections.abc import Callable
+from pathlib import Path
 
+import numpy as np
 import psycopg
 import pytest
-from store_tables import Expected, assert_tables
+from store_tables import Expected, assert_tables, rows_in
 from store_world import MemoryArchive, RunningPublisher, random_events
 
+from exchange.records import EVENT
+from exchange.store import schema as schema_module
 from exchange.store.connection import ConnectionParameters
-from exchange.store.partitions import PARTITIONED, attached
+from exchange.store.partitions import PARTITIONED, Partition, attached, create, month_of
 from exchange.store.schema import has_timescale, migrate, migrations
 
 pytestmark = pytest.mark.needs_jit
@@ -51,3 +57,50 @@ def test_hypertables(
         archive.await_event(len(events))
     assert attached(connection, schema) == set()
     assert_tables(connection, Expected(events))
+
+
+RECORDED = Path(__file__).resolve().parents[3] / "data" / "older_store"
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in RECORDED.glob("*.tar.xz")))
+def test_rows_that_an_older_version_wrote(
+    name: str,
+    connection: psycopg.Connection,
+    connection_parameters: ConnectionParameters,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Brought up to date they are what today's version makes of the same events.
+
+    ``tests/data/older_store/README.md`` says how they were made.
+    """
+    schema, known = connection_parameters.schema, migrations()
+    with tarfile.open(RECORDED / name) as archive:
+        files = {each.name: archive.extractfile(each).read() for each in archive}  # type: ignore[union-attr]
+    events = np.frombuffer(files.pop("events"), EVENT)
+    then = int(files.pop("version"))
+    with monkeypatch.context() as patched:
+        patched.setattr(schema_module, "migrations", lambda: known[:then])
+        assert migrate(connection, schema) == then
+    connection.execute("SET timezone TO 'UTC'")
+    months = {month_of(int(ns)) for ns in events["timestamp_ns"]}
+    for file, rows in files.items():
+        table = file.removesuffix(".csv")
+        for month in months:
+            create(connection, schema, Partition(table, month))
+        columns = io.BytesIO(rows).readline().decode().strip()
+        statement = f"COPY {table} ({columns}) FROM STDIN (FORMAT csv, HEADER)"
+        with connection.cursor().copy(statement.encode()) as copy:
+            copy.write(rows)
+    assert migrate(connection, schema) == len(known) - then > 0
+    wanted = Expected(events).orders
+    found = rows_in(connection, "orders", wanted[0], "id")
+    assert len(found) == len(wanted) > 100
+    assert [
+        (left["id"], name, left[name], right[name])
+        for left, right in zip(found, wanted, strict=True)
+        for name in left
+        if left[name] != right[name]
+    ] == []
+    sums = "filled_quantity + remaining_quantity + prevented_quantity + cancelled_quantity"
+    wrong = f"SELECT id FROM orders WHERE quantity <> {sums} OR cancelled_quantity < 0"
+    assert connection.execute(wrong.encode()).fetchall() == []

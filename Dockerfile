@@ -20,7 +20,7 @@ RUN pip install --no-cache-dir --no-deps --only-binary=:all: -r /wheels/requirem
 USER 10001
 ENV EXCHANGE_CACHE_DIR=/var/lib/exchange/cache PYTHONDONTWRITEBYTECODE=1
 VOLUME /var/lib/exchange
-EXPOSE 9100 8080 8081 8082
+EXPOSE 9100 8080 8081 8082 8083
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=120s CMD ["python3", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8080/health', timeout=4)"]
 ENTRYPOINT ["exchange"]

@@ -22,7 +22,7 @@ from journal.commit import CLOCK, SYNC_NS, WRITE_NS, commit
 from journal.commit import NEXT_SEQUENCE as JOURNAL_NEXT_SEQUENCE
 from journal.layout import FRAME_HEADER_BYTES, SLOT_BYTES, SLOT_WORDS
 from ringbuffer.atomics import load_acquire
-from ringbuffer.counters import add, record, set_value
+from ringbuffer.counters import add, record, set_value, wait_began, wait_ended
 from ringbuffer.idle import announce_sleep, block, cancel_sleep, wake
 from ringbuffer.jit import jit
 from ringbuffer.ring import available, producer_may_wait, publish
@@ -46,6 +46,7 @@ class JournalerMetrics(NamedTuple):
     archived_events: int = _NO_METRIC
     archived_bytes: int = _NO_METRIC
     segments: int = _NO_METRIC
+    idle_ns: int = _NO_METRIC
 
 
 # Words of DutyState.words: word indices in the cursor array, sizes, then counter numbers.
@@ -60,7 +61,9 @@ COMMAND_SEQUENCE_WORD = 7  # word of the command sequence in an event
 EVENT_WORDS = 8  # words of an event
 METRICS = 9  # the fields of JournalerMetrics, in their order
 DUTY_WORDS = METRICS + len(JournalerMetrics._fields)
-_HEARTBEAT, _COMMITS, _SLOTS, _BYTES, _LAST, _EVENTS, _EVENT_BYTES, _ = range(METRICS, DUTY_WORDS)
+_HEARTBEAT, _COMMITS, _SLOTS, _BYTES, _LAST, _EVENTS, _EVENT_BYTES, _, _IDLE = range(
+    METRICS, DUTY_WORDS
+)
 
 
 class DutyState(NamedTuple):
@@ -211,6 +214,23 @@ def duty_cycle(writer: np.ndarray, archive: np.ndarray, duty: DutyState) -> int:
 
 
 @jit
+def _wait(writer: np.ndarray, duty: DutyState, timeout_ms: int, scratch: np.ndarray) -> bool:
+    """``block`` on the agent's eventfd, counted as idle time. False: nobody ended it.
+
+    ``writer``: int64[STATE_SIZE] of commit.py, for its clock; ``scratch``:
+    int64[WAIT_SCRATCH_WORDS].
+    """
+    number = duty.words[_IDLE]
+    clock = writer[CLOCK : CLOCK + 2]
+    if number >= 0:
+        wait_began(duty.counters, number, clock_ns(CLOCK_MONOTONIC, clock))
+    woken: bool = block(duty.words[EVENTFD], timeout_ms, scratch)
+    if number >= 0:
+        wait_ended(duty.counters, number, clock_ns(CLOCK_MONOTONIC, clock))
+    return woken
+
+
+@jit
 def serve(
     writer: np.ndarray,
     archive: np.ndarray,
@@ -240,7 +260,7 @@ def serve(
         woken = True
         # acquire: orders nothing, but makes this a look at memory every time
         if done == 0 and load_acquire(cursors, words[STOP]) == 0:
-            woken = block(words[EVENTFD], timeout_ms, scratch)
+            woken = _wait(writer, duty, timeout_ms, scratch)
         cancel_sleep(cursors, words[SLEEPING])
         if done < 0:
             return done

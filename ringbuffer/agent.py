@@ -3,17 +3,20 @@
 Who uses it: the entry point of every stage builds an agent and an idle strategy and hands them to
 an ``AgentRunner``. The vocabulary is Agrona's (agent, duty cycle, idle strategy).
 
-Decisions CTL-6 and RNG-1.
+Decisions CTL-6, RNG-1 and MET-3.
 """
 
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from typing import Protocol, cast, runtime_checkable
 
+import numpy as np
 import psutil
 
+from ringbuffer.counters import COUNTER_STRIDE, IdleTime
 from ringbuffer.idle import IdleStrategy
 
 EXIT_OK = 0
@@ -63,6 +66,7 @@ class AgentRunner:
 
     ``should_stop`` is asked only while there is no work, so whatever was published before the stop
     is done first. ``spins``: empty duty cycles in a row before a strategy that blocks is asked to.
+    ``idle_time`` counts how long the agent waits for work where it does not count that itself.
     ``serve_timeout_ms``: the agent is a ``ServingAgent`` and, where the strategy blocks, sleeps by
     itself for at most this long.
     """
@@ -79,6 +83,7 @@ class AgentRunner:
         should_stop: Callable[[], bool] | None = None,
         exit_status: Callable[[Exception], int] | None = None,
         logger: logging.Logger | None = None,
+        idle_time: IdleTime | None = None,
     ) -> None:
         self._agent = agent
         self._idle = idle
@@ -89,6 +94,7 @@ class AgentRunner:
         self._should_stop = should_stop
         self._exit_status = exit_status
         self._log = logger or logging.getLogger(__name__)
+        self._idle_time = idle_time or IdleTime(np.zeros(COUNTER_STRIDE, np.int64), 0)
         self._stopped = False
 
     def stop(self) -> None:
@@ -143,15 +149,27 @@ class AgentRunner:
         idle.prepare()
         try:
             if not self._agent.do_work(self._limit) and not self._stops():
-                idle.wait()
+                self._wait()
         finally:
             idle.resume()
 
+    def _wait(self) -> None:
+        self._idle_time.began(time.monotonic_ns())
+        try:
+            self._idle.wait()
+        finally:
+            self._idle_time.ended(time.monotonic_ns())
+
     def _loop(self) -> None:
         agent, idle, limit = self._agent, self._idle, self._limit
+        idle_time = self._idle_time
         empty = 0
+        empty_ns = 0  # end of the latest empty duty cycle of a strategy that does not block
         while not self._stopped:
             if agent.do_work(limit):
+                if empty and not idle.blocks:
+                    # the cycle that found work began where the empty one before it ended
+                    idle_time.ended(empty_ns)
                 empty = 0
                 continue
             if self._should_stop is not None and self._should_stop():
@@ -159,13 +177,16 @@ class AgentRunner:
             empty += 1
             if not idle.blocks:
                 idle.wait()
+                empty_ns = time.monotonic_ns()
+                if empty == 1:
+                    idle_time.began(empty_ns)
             elif empty > self._spins:
                 idle.prepare()
                 try:
                     # The look after the announcement, also for a stop: without it a wake-up could
                     # be lost.
                     if not agent.do_work(limit) and not self._stops():
-                        idle.wait()
+                        self._wait()
                 finally:
                     idle.resume()
                 empty = 0

@@ -14,6 +14,12 @@ bucket each, every power of two above is divided into 64 equal buckets, so a buc
 1/64 (1.6 %) of its value wide. One histogram is HISTOGRAM_WORDS int64 words::
 
     word 0 count | 1 sum | 2 minimum | 3 maximum | 4..7 reserved | 8.. bucket counts
+
+A counter of *idle time* is one word as well, so that a reader never sees half of a change: while
+its writer works it is the time that it has waited for work so far, and while it waits that minus
+the moment at which the wait began, which is negative.
+
+Decision MET-3.
 """
 
 from __future__ import annotations
@@ -55,6 +61,40 @@ def add(counters: np.ndarray, counter: int, amount: int) -> None:
 def set_value(counters: np.ndarray, counter: int, value: int) -> None:
     """Set counter number ``counter`` (a gauge). Only its one writer may call this."""
     counters[counter * COUNTER_STRIDE] = value
+
+
+@jit_borrowed_inline
+def wait_began(counters: np.ndarray, counter: int, now_ns: int) -> None:
+    """From now on the writer of this counter of idle time waits for work. ``now_ns``: monotonic."""
+    counters[counter * COUNTER_STRIDE] -= now_ns
+
+
+@jit_borrowed_inline
+def wait_ended(counters: np.ndarray, counter: int, now_ns: int) -> None:
+    """The wait that ``wait_began`` began is over. ``now_ns``: monotonic."""
+    counters[counter * COUNTER_STRIDE] += now_ns
+
+
+def idle_time_ns(word: int, now_ns: int) -> int:
+    """How long its writer has waited until ``now_ns``; ``word``: of a counter of idle time."""
+    return word + now_ns if word < 0 else word
+
+
+class IdleTime:
+    """The writer's side of a counter of idle time, for what is not compiled. It begins at 0."""
+
+    def __init__(self, counters: np.ndarray, counter: int) -> None:
+        self._counters = counters
+        self._counter = counter
+        set_value(counters, counter, 0)
+
+    def began(self, now_ns: int) -> None:
+        """A wait for work begins. ``now_ns``: CLOCK_MONOTONIC."""
+        wait_began(self._counters, self._counter, now_ns)
+
+    def ended(self, now_ns: int) -> None:
+        """It is over."""
+        wait_ended(self._counters, self._counter, now_ns)
 
 
 def read_counters(counters: np.ndarray, registry: type[IntEnum]) -> dict[str, int]:

@@ -11,6 +11,7 @@ check_config.py  what is wrong in a configuration, all of it
 key.py          API keys: make, list, revoke
 clock.py        ``exchange clock``: the exchange's clock and the wall clock
 schedule.py     ``exchange schedule``: what opens and closes on the next days
+health.py       whether the exchange works, as probes and metrics are told
 status.py       ``exchange status``: stages, cursors, lag, rates
 days.py         ``exchange day start --back``: whether a day has been traded
 order.py        ``exchange order``: one order over the network

@@ -1,7 +1,8 @@
 """``exchange status``: what the daemon, its stages and its rings are doing.
 
 Who uses it: the command line. It reads ``run.json`` and attaches to the region read-only, so it
-also works, and disturbs nothing, when the daemon hangs. Rates come from two looks.
+also works, and disturbs nothing, when the daemon hangs. The health is the one that probes and
+metrics are told (health.py). Rates come from two looks.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from exchange.admin.health import exchange_health
 from exchange.core import pipeline
 from exchange.core.counters import LOG_LINES_LOST, STORE_STATES, Counter, Histogram
 from exchange.core.pipeline import IngressRing
@@ -86,7 +88,11 @@ class Observer:
         try:
             with Region.attach_read_only(region_name(self._data_directory)) as region:
                 status |= self._read(region, list(state.stages))
-                status["capacity"] = self._capacity(region)
+                sizes = self._sizes()
+                status["capacity"] = self._capacity(region, sizes)
+                status["health"] = exchange_health(
+                    state.addresses, region.arrays, self._data_directory, sizes
+                )
         except RegionError as error:
             status["region_error"] = str(error)
         if self._before is not None:
@@ -115,10 +121,14 @@ class Observer:
             "stages": stages,
         }
 
-    def _capacity(self, region: Region) -> dict[str, dict[str, int]]:
-        """What is in use of the matcher's tables and of the disk, by name."""
+    def _sizes(self) -> dict[str, int]:
+        """The sizes of the matcher's tables."""
         capacity = load_capacity(self._data_directory)
-        sizes = {} if capacity is None else table_sizes(capacity)
+        return {} if capacity is None else table_sizes(capacity)
+
+    @staticmethod
+    def _capacity(region: Region, sizes: dict[str, int]) -> dict[str, dict[str, int]]:
+        """What is in use of the matcher's tables and of the disk, by name."""
         return {
             use.name: {"used": use.used, "size": use.size, "percent": use.percent}
             for use in uses(region.arrays["counters"], sizes)
@@ -195,6 +205,8 @@ def render(status: dict[str, Any]) -> Group:
     if "disk" in status:
         sizes = ", ".join(f"{name} {size >> 20:,}" for name, size in status["disk"].items())
         head.append(f"\ndisk, MiB: {sizes}")
+    for line in _health_lines(status.get("health", {})):
+        head.append(f"\n{line}")
     stages = Table("stage", "pid", "state", "CPUs", "CPU %", "resident MiB", title="Stages")
     for role, stage in status["stages"].items():
         percent = rates.get(f"{role}_cpu_percent")
@@ -226,6 +238,14 @@ def render(status: dict[str, Any]) -> Group:
     side_by_side = Table.grid(padding=(0, 2))
     side_by_side.add_row(cursors, lags, speeds, shared)
     return Group(head, stages, side_by_side, *_interfaces(status))
+
+
+def _health_lines(health: dict[str, Any]) -> list[str]:
+    """What the exchange says of itself: one line, and one for each thing that needs somebody."""
+    if not health:
+        return []
+    said = "healthy" if health["healthy"] else "; ".join(["UNHEALTHY", *health["problems"]])
+    return [f"health: {said}", *(f"warning: {text}" for text in health["warnings"])]
 
 
 def _interfaces(status: dict[str, Any]) -> list[Text]:

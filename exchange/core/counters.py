@@ -192,6 +192,17 @@ class Counter(IntEnum):
     STORE_DESCRIPTORS = 132
     DESCRIPTORS_ALLOWED = 133
 
+    # Time without work, ns, of each stage's process: ringbuffer/counters.py, wait_began (itself).
+    MATCHER_IDLE_NS = 134
+    JOURNALER_IDLE_NS = 135
+    ORDER_ENTRY_IDLE_NS = 136
+    API_IDLE_NS = 137
+    FEED_1_IDLE_NS = 138
+    FEED_2_IDLE_NS = 139
+    FEED_3_IDLE_NS = 140
+    FEED_4_IDLE_NS = 141
+    STORE_IDLE_NS = 142
+
 
 # refused: what is in the database is not this exchange's; data error: it refuses a row of ours
 STORE_STATES = (
@@ -244,6 +255,17 @@ DESCRIPTORS: Mapping[StageName, Counter] = {
     StageName.FEED_3: Counter.FEED_3_DESCRIPTORS,
     StageName.FEED_4: Counter.FEED_4_DESCRIPTORS,
     StageName.STORE: Counter.STORE_DESCRIPTORS,
+}
+IDLE_TIMES: Mapping[StageName, Counter] = {
+    StageName.MATCHER: Counter.MATCHER_IDLE_NS,
+    StageName.JOURNALER: Counter.JOURNALER_IDLE_NS,
+    StageName.ORDER_ENTRY: Counter.ORDER_ENTRY_IDLE_NS,
+    StageName.API: Counter.API_IDLE_NS,
+    StageName.FEED_1: Counter.FEED_1_IDLE_NS,
+    StageName.FEED_2: Counter.FEED_2_IDLE_NS,
+    StageName.FEED_3: Counter.FEED_3_IDLE_NS,
+    StageName.FEED_4: Counter.FEED_4_IDLE_NS,
+    StageName.STORE: Counter.STORE_IDLE_NS,
 }
 # What a stage with a web server counts, by the name that this has in all of them.
 WEB_COUNTERS: Mapping[StageName, Mapping[str, Counter]] = {

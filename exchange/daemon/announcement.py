@@ -22,6 +22,7 @@ def ready_lines(addresses: Mapping[str, str], data_directory: Path) -> list[str]
             f"trading page http://{addresses[ListenerName.API]}/ with REST /api/v1 and "
             f"WebSocket /ws; health for probes http://{addresses[ListenerName.HEALTH]}/health"
         )
+        lines.append(f"metrics for Prometheus http://{addresses[ListenerName.METRICS]}/metrics")
     if ListenerName.FEED in addresses:
         lines.append(f"WebSocket feed ws://{addresses[ListenerName.FEED]}/ws")
     return lines

@@ -4,7 +4,7 @@ Who uses it: the daemon. A port in use is found before anything else starts, and
 restarts its clients wait to be accepted. Feed workers share one port with SO_REUSEPORT: each has a
 socket, and the kernel spreads the connections over them.
 
-Decisions CTL-1 and GTW-1.
+Decisions CTL-1, GTW-1 and MET-2.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def address_of(listener: socket.socket) -> str:
 class Listeners:
     """Every listening socket that ``settings`` ask for. Raises PortInUse; then none is left open.
 
-    Order entry has one; api has API and HEALTH; each feed worker has its own FEED.
+    Order entry has one; api has API, HEALTH and METRICS; each feed worker has its own FEED.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -102,6 +102,7 @@ class Listeners:
             ListenerName.ORDER_ENTRY: settings.order_entry.listen_backlog,
             ListenerName.API: settings.api.listen_backlog,
             ListenerName.HEALTH: settings.api.listen_backlog,
+            ListenerName.METRICS: settings.api.listen_backlog,
             ListenerName.FEED: settings.feed.listen_backlog,
         }
         try:
@@ -121,6 +122,9 @@ class Listeners:
             choose_congestion_control(api[ListenerName.API], section.congestion_control)
             api[ListenerName.HEALTH] = bind(
                 settings.health.host, settings.health.port, "the health port"
+            )
+            api[ListenerName.METRICS] = bind(
+                settings.metrics.host, settings.metrics.port, "the metrics port"
             )
         feed = settings.feed
         sockets = _bind_shared(feed.host, feed.port, feed.workers)

@@ -67,7 +67,15 @@ from exchange.engine.state.memory import get, put, words
 from exchange.engine.state.pointers import Rings, make_links
 from exchange.records import COMMAND_FLAGS, COMMAND_KIND, COMMAND_TIMESTAMP_NS, COMMAND_WORDS
 from ringbuffer.atomics import load_acquire
-from ringbuffer.counters import COUNTER_STRIDE, HISTOGRAM_WORDS, add, record_many, set_value
+from ringbuffer.counters import (
+    COUNTER_STRIDE,
+    HISTOGRAM_WORDS,
+    add,
+    record_many,
+    set_value,
+    wait_began,
+    wait_ended,
+)
 from ringbuffer.idle import WAIT_SCRATCH_WORDS, announce_sleep, block, cancel_sleep, wake
 from ringbuffer.jit import JIT_DISABLED, compile_for, jit
 from ringbuffer.ring import available, producer_may_wait, publish, room
@@ -331,7 +339,11 @@ def serve(
         woken = True
         # acquire: orders nothing, but makes this a look at memory every time
         if done == 0 and load_acquire(sequencer.cursors, STOP) == 0:
+            began_ns = clock_ns(CLOCK_MONOTONIC, sequencer.clock)
+            wait_began(sequencer.counters, Counter.MATCHER_IDLE_NS, began_ns)
             woken = block(eventfd, timeout_ms, scratch)
+            ended_ns = clock_ns(CLOCK_MONOTONIC, sequencer.clock)
+            wait_ended(sequencer.counters, Counter.MATCHER_IDLE_NS, ended_ns)
         cancel_sleep(sequencer.cursors, _OWN_SLEEPING)
         if not woken or load_acquire(sequencer.cursors, STOP) != 0:
             break

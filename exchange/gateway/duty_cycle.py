@@ -61,7 +61,7 @@ from exchange.gateway.session import (
     STATE_VERIFYING,
 )
 from ringbuffer.atomics import load_acquire
-from ringbuffer.counters import set_value
+from ringbuffer.counters import set_value, wait_began, wait_ended
 from ringbuffer.idle import announce_sleep, cancel_sleep
 from ringbuffer.jit import jit_borrowed, jit_borrowed_inline
 from ringbuffer.system_calls import CLOCK_MONOTONIC, clock_ns
@@ -177,7 +177,12 @@ def serve(duty: DutyState, limit: int, timeout_ms: int, cycles: int) -> int:
         woken = 1
         if work == 0 and not needs_python(duty):
             throttled = duty.words[THROTTLED] != 0
-            woken = poll_sockets(duty, min(timeout_ms, THROTTLE_MS) if throttled else timeout_ms)
+            limit_ms = min(timeout_ms, THROTTLE_MS) if throttled else timeout_ms
+            began_ns = clock_ns(CLOCK_MONOTONIC, duty.clock)
+            wait_began(duty.counters, Counter.ORDER_ENTRY_IDLE_NS, began_ns)
+            woken = poll_sockets(duty, limit_ms)
+            ended_ns = clock_ns(CLOCK_MONOTONIC, duty.clock)
+            wait_ended(duty.counters, Counter.ORDER_ENTRY_IDLE_NS, ended_ns)
         cancel_sleep(duty.cursors, _OWN_SLEEPING)
         # a timeout, or a signal: its handler is Python's
         if woken == 0 or needs_python(duty):

@@ -1,8 +1,7 @@
 """The name and the text of each counter of the shared memory (``exchange/core/counters.py``).
 
-Who uses it: the collector. Names follow Prometheus' rules: base units, ``_total`` for what only
-grows; the exposition's library adds ``_total`` itself. What several stages count has the stage as
-a label.
+Who uses it: the collector. Names are spelled as Prometheus shows them and follow its rules: base
+units, ``_total`` for what only grows. What several stages count has the stage as a label.
 """
 
 from __future__ import annotations
@@ -34,17 +33,6 @@ class ByStage(NamedTuple):
     gauge: bool = False
 
 
-# what is in use of the tables that all members share, by field of EngineCapacity
-CAPACITIES: Mapping[str, Counter] = {
-    "tokens": Counter.TOKENS_USED,
-    "orders": Counter.LIVE_ORDERS,
-    "leaves": Counter.LEVEL_BLOCKS_USED,
-    "nodes": Counter.LEVEL_NODES_USED,
-    "positions": Counter.POSITIONS_USED,
-    "sessions": Counter.SESSIONS_DEFINED,
-    "instruments": Counter.INSTRUMENTS_DEFINED,
-    "accounts": Counter.ACCOUNTS_DEFINED,
-}
 # commands applied, by kind: exchange_commands_total{kind="enter"}
 COMMANDS: Mapping[str, Counter] = {
     counter.name.removeprefix("COMMANDS_").lower(): counter
@@ -62,108 +50,184 @@ ORDER_COMMANDS = (
     Counter.COMMANDS_MODIFY_BY_ORDER_ID,
 )
 PLAIN: Mapping[Counter, Plain] = {
-    Counter.REJECTS: Plain("rejects", "commands that were refused"),
-    Counter.MATCHER_WAITS: Plain("event_ring_waits", "times that the event ring was full"),
-    Counter.COMMITS: Plain("journal_commits", "frames that are durable"),
-    Counter.COMMITTED_COMMANDS: Plain("journal_records", "64-byte records that are durable"),
-    Counter.COMMITTED_BYTES: Plain("journal_written_bytes", "bytes written to the journal"),
+    Counter.REJECTS: Plain("exchange_rejects_total", "commands that were refused"),
+    Counter.MATCHER_WAITS: Plain(
+        "exchange_event_ring_waits_total", "times that the matcher found the event ring full"
+    ),
+    Counter.COMMITS: Plain("exchange_journal_commits_total", "frames that are durable"),
+    Counter.COMMITTED_COMMANDS: Plain(
+        "exchange_journal_records_total", "64-byte records that are durable"
+    ),
+    Counter.COMMITTED_BYTES: Plain(
+        "exchange_journal_written_bytes_total", "bytes written to the journal"
+    ),
     Counter.LAST_COMMIT_COMMANDS: Plain(
-        "journal_last_commit_records", "records of the latest frame", gauge=True
+        "exchange_journal_last_commit_records", "records of the latest frame", gauge=True
     ),
-    Counter.ARCHIVED_EVENTS: Plain("archive_events", "events written to the archive"),
-    Counter.ARCHIVED_BYTES: Plain("archive_written_bytes", "bytes written to the archive"),
-    Counter.SEGMENTS: Plain("journal_segments", "segments of the journal on disk", gauge=True),
-    Counter.BYTES_RECEIVED: Plain("order_entry_received_bytes", "bytes received by order entry"),
-    Counter.BYTES_SENT: Plain("order_entry_sent_bytes", "bytes sent by order entry"),
+    Counter.ARCHIVED_EVENTS: Plain(
+        "exchange_archive_events_total", "events written to the archive"
+    ),
+    Counter.ARCHIVED_BYTES: Plain(
+        "exchange_archive_written_bytes_total", "bytes written to the archive"
+    ),
+    Counter.SEGMENTS: Plain(
+        "exchange_journal_segments", "segments of the journal on disk", gauge=True
+    ),
+    Counter.BYTES_RECEIVED: Plain(
+        "exchange_order_entry_received_bytes_total", "bytes received by order entry"
+    ),
+    Counter.BYTES_SENT: Plain("exchange_order_entry_sent_bytes_total", "bytes sent by order entry"),
     Counter.MESSAGES_RECEIVED: Plain(
-        "order_entry_received_messages", "SoupBinTCP packets received, heartbeats included"
+        "exchange_order_entry_received_messages_total",
+        "SoupBinTCP packets received, heartbeats included",
     ),
-    Counter.MESSAGES_SENT: Plain("order_entry_sent_messages", "SoupBinTCP packets sent"),
-    Counter.CONNECTIONS: Plain("order_entry_connections", "connections now", gauge=True),
-    Counter.CONNECTIONS_ACCEPTED: Plain("order_entry_accepted", "connections accepted"),
+    Counter.MESSAGES_SENT: Plain(
+        "exchange_order_entry_sent_messages_total", "SoupBinTCP packets sent"
+    ),
+    Counter.CONNECTIONS: Plain(
+        "exchange_order_entry_connections", "TCP connections of order entry now", gauge=True
+    ),
+    Counter.CONNECTIONS_ACCEPTED: Plain(
+        "exchange_order_entry_accepted_total", "TCP connections that order entry has accepted"
+    ),
     Counter.SESSIONS_LOGGED_IN: Plain(
-        "order_entry_sessions", "sessions that are logged in now", gauge=True
+        "exchange_order_entry_sessions",
+        "sessions that are logged in now over order entry",
+        gauge=True,
     ),
-    Counter.LOGINS: Plain("order_entry_logins", "logins"),
-    Counter.LOGINS_REJECTED: Plain("order_entry_logins_rejected", "logins that were refused"),
+    Counter.LOGINS: Plain("exchange_order_entry_logins_total", "logins over order entry"),
+    Counter.LOGINS_REJECTED: Plain(
+        "exchange_order_entry_logins_rejected_total", "logins that were refused"
+    ),
     Counter.CLIENTS_CUT_OFF: Plain(
-        "order_entry_clients_cut_off", "clients that did not read and were cut off"
+        "exchange_order_entry_clients_cut_off_total", "clients that did not read and were cut off"
     ),
     Counter.MALFORMED_FRAMES: Plain(
-        "order_entry_malformed_packets", "packets that closed their connection"
+        "exchange_order_entry_malformed_packets_total", "packets that closed their connection"
     ),
     Counter.CLIENT_TIMEOUTS: Plain(
-        "order_entry_client_timeouts", "clients without a login in time, or silent for too long"
+        "exchange_order_entry_client_timeouts_total",
+        "clients without a login in time, or silent for too long",
     ),
     Counter.ORDER_ENTRY_LAPPED: Plain(
-        "order_entry_lapped", "times that order entry was lapped and read the archive"
+        "exchange_order_entry_lapped_total",
+        "times that order entry was lapped and read the archive",
     ),
-    Counter.INGRESS_FULL: Plain("order_entry_ingress_full", "times that its ring was full"),
+    Counter.INGRESS_FULL: Plain(
+        "exchange_order_entry_ingress_full_total", "times that order entry found its ring full"
+    ),
     Counter.CONNECTIONS_THROTTLED: Plain(
-        "order_entry_connections_throttled", "connections that wait for their rate", gauge=True
+        "exchange_order_entry_connections_throttled",
+        "connections whose messages wait for their session's rate",
+        gauge=True,
     ),
     Counter.RECOVERED_COMMANDS: Plain(
-        "recovery_records", "records replayed by the latest start", gauge=True
+        "exchange_recovery_records", "records replayed by the latest start", gauge=True
     ),
-    Counter.RECOVERED_EVENTS: Plain("recovery_events", "events that this replay gave", gauge=True),
+    Counter.RECOVERED_EVENTS: Plain(
+        "exchange_recovery_events", "events that the replay of the latest start gave", gauge=True
+    ),
     Counter.RECOVERY_DURATION_NS: Plain(
-        "recovery_duration_seconds", "how long it took", gauge=True, scale=SECOND_NS
+        "exchange_recovery_duration_seconds",
+        "duration of the latest recovery",
+        gauge=True,
+        scale=SECOND_NS,
     ),
     Counter.RECOVERY_SNAPSHOT_SEQUENCE: Plain(
-        "recovery_snapshot_sequence", "command of the snapshot that it began with", gauge=True
+        "exchange_recovery_snapshot_sequence",
+        "command of the snapshot that the latest recovery began with; 0: none",
+        gauge=True,
     ),
     Counter.RECOVERY_TORN_BYTES: Plain(
-        "recovery_torn_bytes", "bytes that it cut off as a torn tail", gauge=True
+        "exchange_recovery_torn_bytes",
+        "bytes that the latest recovery cut off as a torn tail",
+        gauge=True,
     ),
-    Counter.STAGE_RESTARTS: Plain("stage_restarts", "stages that were restarted alone"),
-    Counter.CORE_RESTARTS: Plain("core_restarts", "times that the core was restarted"),
-    Counter.STAGES_HUNG: Plain("stages_hung", "stages that were killed because they hung"),
-    Counter.API_REQUESTS: Plain("api_requests", "HTTP requests answered"),
-    Counter.API_REQUESTS_FAILED: Plain("api_requests_failed", "... with a status of 400 or more"),
-    Counter.API_COMMANDS: Plain("api_commands", "commands sent to the matcher by the API"),
-    Counter.API_CONNECTIONS: Plain("api_connections", "HTTP connections now", gauge=True),
-    Counter.STORE_LAPPED: Plain("store_lapped", "times that the store read the archive"),
-    Counter.STORE_ROWS: Plain("store_rows", "rows committed in Postgres"),
-    Counter.STORE_COMMITS: Plain("store_commits", "transactions committed in Postgres"),
+    Counter.STAGE_RESTARTS: Plain(
+        "exchange_stage_restarts_total", "stages that were restarted alone"
+    ),
+    Counter.CORE_RESTARTS: Plain(
+        "exchange_core_restarts_total", "times that the core was restarted"
+    ),
+    Counter.STAGES_HUNG: Plain(
+        "exchange_stages_hung_total", "stages that were killed because they hung"
+    ),
+    Counter.API_REQUESTS: Plain("exchange_api_requests_total", "HTTP requests answered"),
+    Counter.API_REQUESTS_FAILED: Plain(
+        "exchange_api_requests_failed_total", "HTTP requests answered with a status of 400 or more"
+    ),
+    Counter.API_COMMANDS: Plain(
+        "exchange_api_commands_total", "commands sent to the matcher by the API"
+    ),
+    Counter.API_CONNECTIONS: Plain("exchange_api_connections", "HTTP connections now", gauge=True),
+    Counter.STORE_LAPPED: Plain(
+        "exchange_store_lapped_total", "times that the store read the archive"
+    ),
+    Counter.STORE_ROWS: Plain("exchange_store_rows_total", "rows committed in Postgres"),
+    Counter.STORE_COMMITS: Plain(
+        "exchange_store_commits_total", "transactions committed in Postgres"
+    ),
     Counter.STORE_RETRIES: Plain(
-        "store_retries", "transactions and connections that failed and are tried again"
+        "exchange_store_retries_total",
+        "transactions and connections that failed and are tried again",
     ),
     Counter.STORE_NEXT_EVENT: Plain(
-        "store_next_event", "events below it are committed in Postgres", gauge=True
+        "exchange_store_next_event", "events below it are committed in Postgres", gauge=True
     ),
     Counter.DISK_BYTES: Plain(
-        "disk_size_bytes", "size of the fullest file system of the data directory", gauge=True
+        "exchange_disk_size_bytes",
+        "size of the fullest file system of the data directory",
+        gauge=True,
     ),
-    Counter.DISK_FREE_BYTES: Plain("disk_free_bytes", "what is free of it", gauge=True),
+    Counter.DISK_FREE_BYTES: Plain(
+        "exchange_disk_free_bytes", "what is free of that file system", gauge=True
+    ),
     Counter.DESCRIPTORS_ALLOWED: Plain(
-        "descriptors_allowed", "open files and sockets that a process may have", gauge=True
+        "exchange_descriptors_allowed", "open files and sockets that a process may have", gauge=True
     ),
     Counter.ORDERS_STOPPED: Plain(
-        "orders_stopped", "1: no new orders, because the disk is nearly full", gauge=True
+        "exchange_orders_stopped", "1: no new orders, because the disk is nearly full", gauge=True
     ),
-    Counter.CLOCK_STEPS: Plain("clock_steps", "steps of the wall clock that were found"),
+    Counter.CLOCK_STEPS: Plain(
+        "exchange_clock_steps_total", "steps of the wall clock that were found"
+    ),
     Counter.CLOCK_STEP_NS: Plain(
-        "clock_latest_step_seconds", "the latest step; negative: backwards", True, SECOND_NS
+        "exchange_clock_latest_step_seconds",
+        "latest step of the wall clock; negative: backwards",
+        True,
+        SECOND_NS,
     ),
     Counter.CLOCK_AHEAD_NS: Plain(
-        "clock_ahead_seconds", "time of commands minus the wall clock", True, SECOND_NS
+        "exchange_clock_ahead_seconds", "time of commands minus the wall clock", True, SECOND_NS
     ),
 }
 BY_STAGE = (
-    ByStage("log_lines_lost", "lines of the log that nobody will see", LOG_LINES_LOST),
-    ByStage("descriptors_open", "open files and sockets now", DESCRIPTORS, gauge=True),
+    ByStage(
+        "exchange_log_lines_lost_total", "lines of the log that nobody will see", LOG_LINES_LOST
+    ),
+    ByStage("exchange_descriptors_open", "open files and sockets now", DESCRIPTORS, gauge=True),
     *(
         ByStage(
-            f"web_{name}",
+            name,
             text,
-            {stage: found[name] for stage, found in WEB_COUNTERS.items()},
+            {stage: found[counter] for stage, found in WEB_COUNTERS.items()},
             gauge=gauge,
         )
-        for name, text, gauge in (
-            ("lapped", "times that a stage was lapped and read the archive", False),
-            ("websockets", "WebSockets now", True),
-            ("frames_sent", "WebSocket messages sent", False),
-            ("subscribers_dropped", "subscribers that did not read and were dropped", False),
+        for name, counter, text, gauge in (
+            (
+                "exchange_web_lapped_total",
+                "lapped",
+                "times that a stage was lapped on the event ring and read the archive",
+                False,
+            ),
+            ("exchange_web_websockets", "websockets", "WebSockets now", True),
+            ("exchange_web_frames_sent_total", "frames_sent", "WebSocket messages sent", False),
+            (
+                "exchange_web_subscribers_dropped_total",
+                "subscribers_dropped",
+                "subscribers that did not read and were dropped",
+                False,
+            ),
         )
     ),
 )

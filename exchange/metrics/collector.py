@@ -1,20 +1,20 @@
 """Every metric, made when Prometheus asks: from the shared memory, the run file and the models.
 
-Who uses it: the process api, on the health port. Invariant: it only reads, and costs those who
-trade nothing. The names that operators' rules may rely on are in docs/operations.md, "Metrics".
+Who uses it: the process api, on the port of ``[metrics]``. Invariant: it only reads, and costs
+those who trade nothing. docs/metrics.md has every metric.
 
 Decision MET-1.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Mapping, Sequence
+import importlib.metadata
+import platform
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import psutil
 from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
@@ -25,25 +25,27 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from exchange.core import pipeline
-from exchange.core.capacity import EngineCapacity
 from exchange.core.clock_state import CalendarState
-from exchange.core.counters import HEARTBEATS, STORE_STATES, Counter, Histogram
+from exchange.core.counters import STORE_STATES, Counter, Histogram
 from exchange.core.pipeline import IngressRing
-from exchange.core.region import AGENTS
-from exchange.core.stage_names import EVENT_CONSUMERS, StageName
+from exchange.core.stage_names import StageName
 from exchange.metrics.catalogue import (
     BY_STAGE,
-    CAPACITIES,
     COMMANDS,
     ORDER_COMMANDS,
     PLAIN,
     SECOND_NS,
 )
+from exchange.metrics.certificates import Certificates
+from exchange.metrics.consumers import Archive, Consumers
 from exchange.metrics.event_counts import EventCounts
+from exchange.metrics.processes import Processes
 from exchange.metrics.throughput import Throughput
 from exchange.read_model.market.model import MarketModel
+from exchange.runtime.capacity_use import uses
+from exchange.runtime.health import Health
 from exchange.runtime.release import RELEASE
-from exchange.runtime.run_file import RunState, read_run_file
+from exchange.runtime.run_file import read_run_file
 from ringbuffer.counters import (
     COUNTER_STRIDE,
     HISTOGRAM_BUCKETS,
@@ -59,9 +61,19 @@ SLOW_BOUNDS_S = (
     *(0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01),
     *(0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0),
 )
+COMMIT_BOUNDS = tuple(4**power for power in range(9))  # records: 1 to 65,536
 # the largest value of each bucket of a histogram in shared memory
 _LARGEST = np.array([bucket_lower_bound(i + 1) - 1 for i in range(HISTOGRAM_BUCKETS)], np.int64)
 _CLIENT_RINGS = (IngressRing.ORDER_ENTRY, IngressRing.API)
+
+# who writes into a ring, and whose reading makes room in it
+_AT_BOTH_ENDS = {
+    "commands": (StageName.MATCHER, StageName.JOURNALER),
+    "events": (StageName.MATCHER, StageName.JOURNALER),
+    IngressRing.CONTROL.name.lower(): (StageName.DAEMON, StageName.MATCHER),
+    IngressRing.ORDER_ENTRY.name.lower(): (StageName.ORDER_ENTRY, StageName.MATCHER),
+    IngressRing.API.name.lower(): (StageName.API, StageName.MATCHER),
+}
 
 
 class DepthBounds(NamedTuple):
@@ -72,17 +84,25 @@ class DepthBounds(NamedTuple):
 
 
 class ExchangeCollector(Collector):
-    """``arrays``: the core's sections. ``facts``: labels of ``exchange_build``."""
+    """``arrays``: the core's sections. ``sizes``: of ``capacity_use.uses``.
+
+    ``archive``: of released events. ``health``: the judgement that ``/health`` gives.
+    ``configuration``: its hash.
+    """
 
     def __init__(
         self,
         arrays: Mapping[str, np.ndarray],
         data_directory: Path,
+        *,
+        archive: Archive,
         market: MarketModel,
         counts: EventCounts,
         depth: DepthBounds,
-        facts: Mapping[str, str],
-        capacity: EngineCapacity,
+        sizes: Mapping[str, int],
+        health: Callable[[], Health],
+        configuration: str,
+        certificate_files: Sequence[str] = (),
     ) -> None:
         self._counters = arrays["counters"]
         self._cursors = arrays["cursors"]
@@ -95,8 +115,17 @@ class ExchangeCollector(Collector):
         self._market = market
         self._counts = counts
         self._depth = depth
-        self._capacity = capacity
-        self._facts = {"version": RELEASE, **facts}
+        self._sizes = sizes
+        self._health = health
+        self._configuration = configuration
+        self._facts = {
+            "version": RELEASE,
+            "python": platform.python_version(),
+            "numba": importlib.metadata.version("numba"),
+        }
+        self._consumers = Consumers(arrays, archive)
+        self._processes = Processes(self._counters)
+        self._certificates = Certificates(certificate_files)
         self.throughput = Throughput(self._applied)
 
     def collect(self) -> Iterator[Metric]:
@@ -106,8 +135,11 @@ class ExchangeCollector(Collector):
         yield from self._book_depth()
         yield from self._counted()
         yield from self._rings()
-        yield from self._consumers()
-        yield from self._stages()
+        run = read_run_file(self._data_directory)
+        yield from self._consumers.collect(run)
+        yield from self._processes.collect(run)
+        yield from self._judgement()
+        yield from self._certificates.collect()
         yield from self._surroundings()
 
     # --- trading --------------------------------------------------------------------------------
@@ -196,6 +228,13 @@ class ExchangeCollector(Collector):
             SECOND_NS,
         )
         yield self._histogram(
+            "exchange_commit_records",
+            "64-byte records in one frame of the journal",
+            Histogram.COMMIT_COMMANDS,
+            COMMIT_BOUNDS,
+            1,
+        )
+        yield self._histogram(
             "exchange_api_outcome_latency_seconds",
             "from a command of the API to its outcome",
             Histogram.API_OUTCOME_NS,
@@ -206,7 +245,7 @@ class ExchangeCollector(Collector):
     def _histogram(
         self, name: str, text: str, number: Histogram, bounds: Sequence[int], unit: int
     ) -> Metric:
-        """``bounds``: as stored (ns); ``unit``: divides bounds and sum for people."""
+        """``bounds``: as stored; ``unit``: divides bounds and sum for people."""
         first = int(number) * HISTOGRAM_WORDS
         words = self._histograms[first : first + HISTOGRAM_WORDS].copy()
         below = np.cumsum(words[HISTOGRAM_HEADER_WORDS:])
@@ -241,10 +280,10 @@ class ExchangeCollector(Collector):
         for counter, plain in PLAIN.items():
             family = GaugeMetricFamily if plain.gauge else CounterMetricFamily
             value = self._counter(counter) / plain.scale
-            yield family(f"exchange_{plain.name}", plain.text, value=value)
+            yield family(plain.name, plain.text, value=value)
         for metric in BY_STAGE:
             family = GaugeMetricFamily if metric.gauge else CounterMetricFamily
-            made = family(f"exchange_{metric.name}", metric.text, labels=["stage"])
+            made = family(metric.name, metric.text, labels=["stage"])
             for stage, counter in metric.counters.items():
                 made.add_metric([stage], self._counter(counter))
             yield made
@@ -252,7 +291,7 @@ class ExchangeCollector(Collector):
     def _rings(self) -> Iterator[Metric]:
         word = self._cursors
         # who gates a ring: its slowest reader, whose cursor is the second
-        used = {
+        used: Mapping[str, tuple[int, int]] = {
             "commands": (pipeline.COMMAND_PUBLISHED, pipeline.COMMAND_DURABLE),
             "events": (pipeline.EVENT_PUBLISHED, pipeline.EVENT_RELEASED),
         } | {
@@ -261,65 +300,33 @@ class ExchangeCollector(Collector):
         }
         depth = GaugeMetricFamily(
             "exchange_ring_used_records",
-            "records that the reader who gates the ring has not taken",
-            labels=["ring", "gated_by"],
+            "records that the reader who gates the ring has not taken; producer: who waits for it",
+            labels=["ring", "producer", "gated_by"],
         )
         size = GaugeMetricFamily("exchange_ring_size_records", "size of a ring", labels=["ring"])
         for ring, (published, taken) in used.items():
-            gate = StageName.JOURNALER if ring in ("commands", "events") else StageName.MATCHER
-            depth.add_metric([ring, gate], max(int(word[published]) - int(word[taken]), 0))
+            producer, gate = _AT_BOTH_ENDS[ring]
+            waiting = max(int(word[published]) - int(word[taken]), 0)
+            depth.add_metric([ring, producer, gate], waiting)
             size.add_metric([ring], self._capacities[ring])
         yield depth
         yield size
 
-    def _consumers(self) -> Iterator[Metric]:
-        released = int(self._cursors[pipeline.EVENT_RELEASED])
-        lag = GaugeMetricFamily(
-            "exchange_consumer_lag_events",
-            "released events that a consumer has not read",
-            labels=["consumer"],
+    def _judgement(self) -> Iterator[Metric]:
+        health = self._health()
+        yield GaugeMetricFamily(
+            "exchange_healthy", "1: the exchange works, as /health says", float(health.healthy)
         )
-        run = self._run_state()
-        for stage in EVENT_CONSUMERS:
-            if run is not None and stage in run.stages:
-                seen = int(self._cursors[pipeline.consumed(AGENTS[stage])])
-                lag.add_metric([stage], max(released - seen, 0))
-        yield lag
-        yield GaugeMetricFamily("exchange_released_events", "events that are released", released)
-
-    def _run_state(self) -> RunState | None:
-        return read_run_file(self._data_directory)
-
-    def _stages(self) -> Iterator[Metric]:
-        run = self._run_state()
-        up = GaugeMetricFamily("exchange_up", "whether a stage is ready", labels=["stage"])
-        age = GaugeMetricFamily(
-            "exchange_heartbeat_age_seconds", "age of the latest heartbeat", labels=["stage"]
+        yield GaugeMetricFamily(
+            "exchange_problems",
+            "number of reasons why the exchange does not work",
+            len(health.problems),
         )
-        used = CounterMetricFamily(
-            "exchange_stage_cpu_seconds", "processor time of a stage", labels=["stage"]
+        yield GaugeMetricFamily(
+            "exchange_warnings",
+            "number of things that do not stop trading and need somebody to look",
+            len(health.warnings),
         )
-        resident = GaugeMetricFamily(
-            "exchange_stage_resident_bytes", "resident memory of a stage", labels=["stage"]
-        )
-        now_ns = time.monotonic_ns()
-        pids = {} if run is None else {role: stage.pid for role, stage in run.stages.items()}
-        for stage, counter in HEARTBEATS.items():
-            beat_ns = self._counter(counter)
-            if beat_ns and (stage in pids or stage == StageName.DAEMON):
-                age.add_metric([stage], max(now_ns - beat_ns, 0) / SECOND_NS)
-        for role, pid in pids.items():
-            assert run is not None
-            up.add_metric([role], float(run.stages[role].ready))
-            try:
-                process = psutil.Process(pid)
-                times = process.cpu_times()
-                memory = process.memory_info().rss
-            except psutil.Error:
-                continue  # it has ended just now
-            used.add_metric([role], times.user + times.system)
-            resident.add_metric([role], memory)
-        yield from (up, age, used, resident)
 
     def _surroundings(self) -> Iterator[Metric]:
         states = GaugeMetricFamily(
@@ -331,18 +338,29 @@ class ExchangeCollector(Collector):
         yield states
         calendar = self._counter(Counter.CLOCK_CALENDAR)
         follows = GaugeMetricFamily(
-            "exchange_clock_calendar", "1 for how days and phases follow it", labels=["state"]
+            "exchange_clock_calendar",
+            "1 for how days and phases follow the wall clock",
+            labels=["state"],
         )
         for each in CalendarState:
             follows.add_metric([each.name.lower()], float(each == calendar))
         yield follows
         used = GaugeMetricFamily(
-            "exchange_capacity_used", "rows in use of a table that all share", labels=["table"]
+            "exchange_capacity_used",
+            "what is in use of what all share, by the key of its size",
+            labels=["capacity"],
         )
-        size = GaugeMetricFamily("exchange_capacity_size", "its rows", labels=["table"])
-        for table, counter in CAPACITIES.items():
-            used.add_metric([table], self._counter(counter))
-            size.add_metric([table], getattr(self._capacity, table))
+        size = GaugeMetricFamily(
+            "exchange_capacity_size", "how much there is of what all share", labels=["capacity"]
+        )
+        for use in uses(self._counters, self._sizes):
+            used.add_metric([use.name], use.used)
+            size.add_metric([use.name], use.size)
         yield used
         yield size
         yield InfoMetricFamily("exchange_build", "what runs", dict(self._facts))
+        yield InfoMetricFamily(
+            "exchange_configuration",
+            "the beginning of the SHA-256 of the whole configuration, defaults included",
+            {"hash": self._configuration},
+        )

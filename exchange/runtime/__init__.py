@@ -15,4 +15,5 @@ run_file.py         run.json: what runs
 configured.py       with which configuration an exchange was started
 data_directory.py   what lies where in a data directory
 capacity_use.py     what is in use of what all share
+health.py           whether the exchange works
 """

@@ -19,6 +19,7 @@ ENOUGH = 1 << 20  # more is of no use; some systems have no limit at all
 # what a process has open besides its clients: files, eventfds, sockets of its own, imports
 BASE = {"daemon": 192, "order_entry": 96, "api": 128, "feed": 128, "store": 128}
 PROBES = 64  # connections to the health port
+SCRAPERS = 16  # ... and to the metrics port
 # connections of a web server that are accepted in one pass of its event loop ...
 ACCEPTED_AT_ONCE = 32
 # ... and how many of those beyond its limit are open until they are told so and closed
@@ -41,7 +42,7 @@ def needs(settings: Settings) -> list[Need]:
     found.append(Need("order_entry", BASE["order_entry"] + count, "order_entry.connections", count))
     if settings.api.enabled:
         count = settings.api.connections
-        total = BASE["api"] + PROBES + 2 * REFUSED + count
+        total = BASE["api"] + PROBES + SCRAPERS + 3 * REFUSED + count
         found.append(Need("api", total, "api.connections", count))
     if settings.feed.workers:
         count = settings.feed.connections

@@ -29,7 +29,8 @@ class RunState(msgspec.Struct, frozen=True, kw_only=True):
 
     started: Unix seconds; started_boot_s: the same moment on CLOCK_BOOTTIME, which nobody sets.
 
-    addresses: name -> address:port of every listener ("order_entry", "api", "health", "feed").
+    addresses: name -> address:port of every listener ("order_entry", "api", "health", "metrics",
+    "feed").
     compiling: stages that start when the compiler has ended (first start).
     """
 

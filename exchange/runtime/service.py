@@ -8,12 +8,16 @@ everything. What they report:
     ready       when they have read everything that was released at their start
     heartbeat   a counter, at least every HEARTBEAT_S; the daemon kills a stage without heartbeats
     consumed    the next event that they will read, for `exchange status` and the lag
+    idle time   how long they wait for events
+
+Decision MET-3.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import selectors
 import socket
 import time
 from collections.abc import Awaitable, Callable
@@ -23,7 +27,7 @@ import msgspec
 import numpy as np
 
 from exchange.core import pipeline
-from exchange.core.counters import HEARTBEATS, LOG_LINES_LOST
+from exchange.core.counters import HEARTBEATS, IDLE_TIMES, LOG_LINES_LOST
 from exchange.core.follower import EventFollower
 from exchange.core.region import AGENTS, RingCapacities, core_sections
 from exchange.core.stage_names import StageName
@@ -37,7 +41,7 @@ from exchange.runtime.updates import Updates
 from exchange.settings import Configuration, Settings
 from journal.archive_reader import ArchiveReader
 from ringbuffer.atomics import load_acquire
-from ringbuffer.counters import set_value
+from ringbuffer.counters import IdleTime, set_value
 from ringbuffer.region import Region
 from ringbuffer.ring import publish
 
@@ -55,8 +59,8 @@ class ServiceStage:
     """One of these stages, attached to the core's region.
 
     ``arrays``: the region's sections by name. ``agent``: its number (core/pipeline.py). ``eventfd``
-    and ``sleeping_word``: for the protocol of ringbuffer/idle.py. ``on_update``: called with the
-    settings after a reload.
+    and ``sleeping_word``: for the protocol of ringbuffer/idle.py. ``idle_time``: for its waits.
+    ``on_update``: called with the settings after a reload.
     """
 
     def __init__(
@@ -81,6 +85,7 @@ class ServiceStage:
         self.cursors: np.ndarray = self.arrays["cursors"]
         self.counters: np.ndarray = self.arrays["counters"]
         self.sleeping_word = pipeline.sleeping(self.agent)
+        self.idle_time = IdleTime(self.counters, IDLE_TIMES[spec.role])
         self._heartbeat = int(HEARTBEATS[spec.role])
         self._log_lines_lost = int(LOG_LINES_LOST[spec.role])
         self._consumed = pipeline.consumed(self.agent)
@@ -163,6 +168,23 @@ async def _report_heartbeats(stage: ServiceStage) -> None:
         await asyncio.sleep(HEARTBEAT_S)
 
 
+class _TimedSelector(selectors.EpollSelector):
+    """Counts as idle time what an event loop waits for events."""
+
+    def __init__(self, idle_time: IdleTime) -> None:
+        super().__init__()
+        self._idle_time = idle_time
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if timeout is not None and timeout <= 0:
+            return super().select(timeout)
+        self._idle_time.began(time.monotonic_ns())
+        try:
+            return super().select(timeout)
+        finally:
+            self._idle_time.ended(time.monotonic_ns())
+
+
 def run_asyncio(stage: ServiceStage, body: Callable[[], Awaitable[None]]) -> int:
     """Run ``body`` in a new event loop that also reports heartbeats. Returns the exit status."""
 
@@ -173,5 +195,9 @@ def run_asyncio(stage: ServiceStage, body: Callable[[], Awaitable[None]]) -> int
         finally:
             heartbeats.cancel()
 
-    asyncio.run(main())
+    def make_loop() -> asyncio.AbstractEventLoop:
+        return asyncio.SelectorEventLoop(_TimedSelector(stage.idle_time))
+
+    with asyncio.Runner(loop_factory=make_loop) as runner:
+        runner.run(main())
     return ExitStatus.OK

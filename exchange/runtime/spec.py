@@ -24,6 +24,7 @@ class ListenerName(StrEnum):
     API = "api"
     HEALTH = "health"
     FEED = "feed"
+    METRICS = "metrics"
 
 
 class StageSpec(msgspec.Struct, frozen=True, kw_only=True):

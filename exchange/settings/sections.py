@@ -152,10 +152,13 @@ class HealthSection(Section, frozen=True, kw_only=True):
 
 
 class MetricsSection(Section, frozen=True, kw_only=True):
-    """What ``/metrics`` on the health port tells of the books."""
+    """The port of ``/metrics`` and what it tells."""
 
+    host: Annotated[str, Meta(min_length=1)]
+    port: Port
     depth_symbols: Annotated[int, Meta(ge=0, le=10_000)]
     depth_levels: Annotated[int, Meta(ge=1, le=1_000)]
+    certificate_files: list[Annotated[str, Meta(pattern="^/")]]
 
 
 class FeedSection(Section, frozen=True, kw_only=True):
@@ -293,7 +296,7 @@ def listeners(settings: Settings) -> dict[str, Any]:
     """Section -> what has its host and port, of everything that listens."""
     found: dict[str, Any] = {"order_entry": settings.order_entry}
     if settings.api.enabled:
-        found |= {"api": settings.api, "health": settings.health}
+        found |= {"api": settings.api, "health": settings.health, "metrics": settings.metrics}
     if settings.feed.workers:
         found["feed"] = settings.feed
     return found

@@ -18,7 +18,7 @@ import msgspec
 import numpy as np
 
 from exchange.core import pipeline
-from exchange.core.counters import LOG_LINES_LOST
+from exchange.core.counters import IDLE_TIMES, LOG_LINES_LOST
 from exchange.core.region import AGENTS, RingCapacities, core_sections
 from exchange.core.stage_names import StageName
 from exchange.errors import exit_status
@@ -31,7 +31,7 @@ from exchange.settings import Configuration
 from exchange.stages.wiring import build_journaler, build_matcher, build_order_entry, recover_engine
 from ringbuffer.agent import Agent, AgentRunner, ServingAgent
 from ringbuffer.atomics import load_acquire
-from ringbuffer.counters import COUNTER_STRIDE
+from ringbuffer.counters import COUNTER_STRIDE, IdleTime
 from ringbuffer.idle import Block, BusySpin, IdleStrategy, Yield
 from ringbuffer.prefault import prefault, prefault_in_background
 from ringbuffer.region import Region
@@ -161,5 +161,6 @@ def run(spec: StageSpec, channel: DaemonChannel, updates: Updates) -> int:
         should_stop=should_stop,
         exit_status=failed,
         logger=log,
+        idle_time=IdleTime(arrays["counters"], IDLE_TIMES[spec.role]),
     )
     return runner.run()

@@ -7,7 +7,11 @@ from __future__ import annotations
 
 import asyncio
 
-from exchange.api.server.application import make_application, make_health_application
+from exchange.api.server.application import (
+    make_application,
+    make_health_application,
+    make_metrics_application,
+)
 from exchange.api.server.connections import ConnectionLimits
 from exchange.api.server.lifecycle import Lifecycle, WebServer, load_models
 from exchange.api.server.wiring import (
@@ -20,7 +24,7 @@ from exchange.api.server.wiring import (
 )
 from exchange.read_model.accounts.model import AccountModel
 from exchange.runtime.channel import DaemonChannel
-from exchange.runtime.descriptors import PROBES
+from exchange.runtime.descriptors import PROBES, SCRAPERS
 from exchange.runtime.service import ServiceStage, run_asyncio
 from exchange.runtime.spec import ListenerName, StageSpec
 from exchange.runtime.updates import Updates
@@ -50,6 +54,7 @@ async def _serve(stage: ServiceStage) -> None:
     stage.on_update = lambda changed: take_over(service, changed, limits)
     # probes are answered also when the API has no room
     of_probes = ConnectionLimits(PROBES, PROBES)
+    of_scrapers = ConnectionLimits(SCRAPERS, SCRAPERS)
     lifecycle = Lifecycle(
         stage,
         service,
@@ -57,8 +62,13 @@ async def _serve(stage: ServiceStage) -> None:
             WebServer(ListenerName.API, make_application(service, limits.asked), limits),
             WebServer(
                 ListenerName.HEALTH,
-                make_health_application(service, of_probes.asked, make_metrics(stage, service)),
+                make_health_application(service, of_probes.asked),
                 of_probes,
+            ),
+            WebServer(
+                ListenerName.METRICS,
+                make_metrics_application(make_metrics(stage, service), of_scrapers.asked),
+                of_scrapers,
             ),
         ],
         backlog=settings.api.listen_backlog,

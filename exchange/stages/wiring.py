@@ -236,6 +236,7 @@ def build_journaler(
             archived_events=Counter.ARCHIVED_EVENTS,
             archived_bytes=Counter.ARCHIVED_BYTES,
             segments=Counter.SEGMENTS,
+            idle_ns=Counter.JOURNALER_IDLE_NS,
         ),
         commit_ns=_histogram(arrays, Histogram.COMMIT_NS),
         commit_slots=_histogram(arrays, Histogram.COMMIT_COMMANDS),

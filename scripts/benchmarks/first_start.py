@@ -41,6 +41,8 @@ port = 0
 port = 0
 [health]
 port = 0
+[metrics]
+port = 0
 """
 USER, PASSWORD = "DEMO1", "demo1pass"
 PRICE = 1_500_000  # the wire's integer; that of the first order in README.md

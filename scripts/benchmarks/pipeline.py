@@ -10,11 +10,16 @@ on the same orders, says; the exchange's own count of commands must equal what w
 `exchange-replay verify` must find the journal and the archive equal and the money conserved. Beside
 it, in the same run: the same bytes both ways over loopback with a peer that decodes nothing, and
 the exchange once without controls and fees.
+
+With ``--scrape`` every run is made twice, with the process api: once as it is and once with a
+scrape of ``/metrics`` each second, in turn. It fails if the median of the second is more than 2 %
+below that of the first.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import socket
 import statistics
@@ -31,11 +36,12 @@ from exchange.core.counters import Counter
 from exchange.core.region import region_name
 from ringbuffer.counters import read_counters
 from ringbuffer.region import Region
-from scripts.benchmarks import load, oracle, venue
-from scripts.benchmarks.result import BenchmarkFailed, progress
+from scripts.benchmarks import load, oracle, scraper, venue
+from scripts.benchmarks.result import BenchmarkFailed, check, progress
 
 CLIENT_CHUNK_BYTES = 1 << 18
 DEADLINE_S = 120
+SCRAPING_COSTS_AT_MOST = 0.02
 ANSWER_SIZES = {"A": 69, "C": 31, "E": 43, "J": 27}  # bytes with the SoupBinTCP header
 
 
@@ -50,6 +56,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--no-controls",
         action="store_true",
         help="only without risk controls and fees (default: with all, and one run without)",
+    )
+    parser.add_argument(
+        "--scrape",
+        action="store_true",
+        help="compare runs with and without a scrape of /metrics each second: at most 2 %% slower",
     )
 
 
@@ -118,16 +129,24 @@ def _one_run(
     expected: oracle.Expectation,
     window: int,
     overrides: str,
+    *,
     verify: bool,
     controls: bool,
+    scrape: bool = False,
 ) -> dict[str, Any]:
-    with venue.running(overrides, controls=controls) as place:
+    with contextlib.ExitStack() as around:
+        place = around.enter_context(venue.running(overrides, controls=controls))
         region = Region.attach_read_only(region_name(place.data.resolve()))
         client = venue.connect(place.port)
         venue.log_in(client)
         before = read_counters(region.arrays["counters"], Counter)
         cpu_before = _cpu_seconds(place.process.pid)
         tally = load.new_client(client.fileno())
+        scraped: list[scraper.Scraped] = []
+        beside = around.enter_context(contextlib.ExitStack())
+        if scrape:
+            url = f"http://127.0.0.1:{place.listener_port('metrics')}/metrics"
+            scraped = beside.enter_context(scraper.scraping(url))
         elapsed = load.run_windowed(
             tally,
             load.Messages(raw, ends, expected.after),
@@ -136,6 +155,7 @@ def _one_run(
             time.monotonic_ns() + DEADLINE_S * 10**9,
         )
         cpu_after = _cpu_seconds(place.process.pid)
+        beside.close()
         after = read_counters(region.arrays["counters"], Counter)
         region.close()
         client.close()
@@ -166,6 +186,45 @@ def _one_run(
         "cpu_ns_per_order": {
             stage: (cpu_after[stage] - cpu_before[stage]) * 1e9 / ends.size for stage in cpu_after
         },
+        **({"scraped": scraped[0]._asdict()} if scraped else {}),
+    }
+
+
+def _with_and_without_scrapes(
+    raw: np.ndarray,
+    ends: np.ndarray,
+    expected: oracle.Expectation,
+    arguments: argparse.Namespace,
+    overrides: str,
+) -> dict[str, Any]:
+    """Pairs of runs, one of each without and one with scrapes; who begins changes each time."""
+    if "[api]" not in overrides:
+        overrides += "[api]\nport = 0\n"
+    speeds: dict[bool, list[float]] = {False: [], True: []}
+    scraped = []
+    for i in range(arguments.repeat):
+        progress(f"with and without scrapes, {i + 1} of {arguments.repeat}")
+        for scrape in (False, True) if i % 2 == 0 else (True, False):
+            one = _one_run(
+                raw, ends, expected, arguments.window, overrides,
+                verify=False, controls=not arguments.no_controls, scrape=scrape,
+            )  # fmt: skip
+            speeds[scrape].append(one["orders_per_s"])
+            if scrape:
+                scraped.append(one["scraped"])
+    without, scraping = statistics.median(speeds[False]), statistics.median(speeds[True])
+    check(
+        scraping >= (1 - SCRAPING_COSTS_AT_MOST) * without,
+        f"{scraping:,.0f} orders/s with a scrape each second, {without:,.0f} without: "
+        f"{speeds[True]} and {speeds[False]}",
+    )
+    return {
+        "orders_per_s": scraping,
+        "without_scrapes_orders_per_s": without,
+        "ratio": scraping / without,
+        "runs_orders_per_s": speeds[True],
+        "runs_without_orders_per_s": speeds[False],
+        "scraped": scraped[-1],
     }
 
 
@@ -176,6 +235,8 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     progress("working out the answers")
     expected = oracle.expect(flow)
     overrides = venue.overrides(arguments.settings)
+    if arguments.scrape:
+        return _with_and_without_scrapes(raw, ends, expected, arguments, overrides)
     limits = []
     runs = []
     for i in range(arguments.repeat):

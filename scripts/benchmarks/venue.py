@@ -117,6 +117,7 @@ def without_web(overrides: str) -> str:
         "[api]": "enabled = false",
         "[store]": 'dsn = "off"',
         "[health]": "port = 0",
+        "[metrics]": "port = 0",
         "[feed]": "port = 0",
     }
     return "".join(f"{name}\n{line}\n" for name, line in sections.items() if name not in overrides)

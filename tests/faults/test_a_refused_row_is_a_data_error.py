@@ -11,12 +11,12 @@ import numpy as np
 import psycopg
 import pytest
 
-from exchange.api.base.health import HealthWatch
 from exchange.codes import EventKind
 from exchange.core.counters import STORE_STATES, Counter
 from exchange.core.pipeline import CURSOR_WORDS
 from exchange.errors import ExitStatus
 from exchange.records import EVENT, text_word
+from exchange.runtime.health import HealthWatch
 from exchange.store.check import check_database
 from exchange.store.connection import ConnectionParameters
 from exchange.store.errors import RowRefused

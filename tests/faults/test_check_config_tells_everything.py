@@ -99,7 +99,7 @@ def test_an_address_is_wrong(tmp_path: Path, name: str, capsys: Capture) -> None
     "text",
     [
         "",
-        "[order_entry]\nport = 0\n[api]\nport = 0\n[health]\nport = 0\n",
+        "[order_entry]\nport = 0\n[api]\nport = 0\n[health]\nport = 0\n[metrics]\nport = 0\n",
         '[order_entry]\nport = 8081\n[api]\nenabled = false\n',
         '[api]\nhost = "localhost"\n[health]\nhost = "::1"\nport = 8081\n',
     ],

@@ -35,7 +35,7 @@ PATIENCE_S = 300.0
 CLIENTS = 100
 FLOOD = 300
 # hard and soft: what the processes of this exchange may have open
-LIMIT = 600
+LIMIT = 800
 
 
 @pytest.fixture(scope="module")

@@ -41,6 +41,7 @@ FREE_PORTS = {
     "order_entry": {"port": 0},
     "api": {"port": 0},
     "health": {"port": 0},
+    "metrics": {"port": 0},
     "feed": {"port": 0},
     "store": {"dsn": "off"},
 }
@@ -89,6 +90,7 @@ def carried_out(exchange: RunningExchange, line: str) -> str:
     line = line.replace("exchange order ", f"exchange order --port {exchange.port} ")
     line = line.replace("http://127.0.0.1:8081", exchange.url)
     line = line.replace("http://127.0.0.1:8080", f"http://{exchange.address('health')}")
+    line = line.replace("http://127.0.0.1:8083", f"http://{exchange.address('metrics')}")
     path = f"{exchange.directory / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"
     ended = subprocess.run(
         ["bash", "-c", line],

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from exchange.api.base.health import HealthWatch
 from exchange.core import pipeline
 from exchange.core.counters import COUNTER_WORDS
 from exchange.daemon.daemon import Daemon
+from exchange.runtime.health import HealthWatch
 from exchange.runtime.run_file import RunFile, read_run_file
 from exchange.settings import load
 

@@ -21,7 +21,10 @@ PROGRAMS: dict[str, tuple[str, ...]] = {
     "exchange-replay": (sys.executable, "-m", "replay.cli"),
     **{
         name: (str(ROOT / "scripts" / name),)
-        for name in ("up", "test", "build", "bench", "soak", "lobster", "idle_cost", "attack")
+        for name in (
+            *("up", "test", "build", "bench", "soak", "lobster", "idle_cost", "attack"),
+            "observe",
+        )
     },
 }
 

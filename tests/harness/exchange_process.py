@@ -57,6 +57,7 @@ TEST_SETTINGS: dict[str, dict[str, Any]] = {
         "receive_window_ms": 60_000,
     },
     "health": {"port": 0, "stale_ms": 120_000, "lag_ms": 120_000},
+    "metrics": {"port": 0},
     "feed": {"port": 0, "stall_timeout_ms": 120_000},
     "store": {"dsn": "off", "drain_timeout_ms": 60_000},
     "capacity": {"live_orders": 262_144, "tokens_per_day": 2_000_000},
@@ -352,7 +353,7 @@ class RunningExchange:
         return int(state.order_entry.rpartition(":")[2])
 
     def address(self, name: str) -> str:
-        """host:port of the listener "order_entry", "api", "health" or "feed"."""
+        """host:port of the listener "order_entry", "api", "health", "metrics" or "feed"."""
         state = self.state()
         assert state is not None
         return state.addresses[name]

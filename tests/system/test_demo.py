@@ -49,7 +49,7 @@ class Demonstration:
         settings: dict[str, Any] = tomllib.loads((FOLDER / "exchange.toml").read_text())
         for name in ("accounts", "instruments", "sessions"):
             settings["exchange"][f"{name}_file"] = str(FOLDER / f"{name}.toml")
-        for section in ("order_entry", "api", "health", "feed"):
+        for section in ("order_entry", "api", "health", "metrics", "feed"):
             settings.setdefault(section, {})["port"] = 0
         settings["store"] = {"dsn": "off"}
         write_settings(self.config, settings)

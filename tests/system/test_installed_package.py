@@ -23,6 +23,8 @@ port = 0
 port = 0
 [health]
 port = 0
+[metrics]
+port = 0
 [store]
 dsn = "off"
 """

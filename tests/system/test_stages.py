@@ -199,7 +199,7 @@ def test_the_models_go_on_from_a_checkpoint(exchange: RunningExchange) -> None:
     assert loaded and loaded[0] > 1_024
 
 
-@pytest.mark.parametrize("name", ["api", "health", "feed"])
+@pytest.mark.parametrize("name", ["api", "health", "metrics", "feed"])
 def test_a_taken_port_is_said_at_once(tmp_path: Path, name: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

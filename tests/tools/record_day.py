@@ -95,6 +95,8 @@ requests_per_second_per_key = 10000
 burst = 10000
 [health]
 port = 0
+[metrics]
+port = 0
 [feed]
 port = 0
 [read_model]

@@ -1,30 +1,20 @@
-"""The files for systemd and Prometheus: their own checkers where there are any, and our names."""
+"""The files for systemd: their own checkers where there are any, and our names."""
 
 from __future__ import annotations
 
 import configparser
-import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from exchange.compiler.small import small_arrays, small_configuration
-from exchange.core.capacity import EngineCapacity
+from exchange.compiler.small import small_configuration
 from exchange.daemon.watchdog import PROBATION_PARTS
 from exchange.errors import ExitStatus
-from exchange.metrics.collector import DepthBounds, ExchangeCollector
-from exchange.metrics.event_counts import EventCounts
 
 ROOT = Path(__file__).resolve().parents[2]
 UNIT = ROOT / "config" / "systemd" / "exchange.service"
-PROMETHEUS = ROOT / "config" / "prometheus"
-RULES = (PROMETHEUS / "rules.yml").read_text()
-
-
-class NoMarket:
-    instruments: tuple[()] = ()
 
 
 def tool(name: str) -> str:
@@ -84,41 +74,3 @@ def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
         text=True,
     )
     assert measured.returncode == 0, measured.stdout[-400:]
-
-
-def test_the_rules_use_metrics_that_there_are(tmp_path: Path) -> None:
-    collector = ExchangeCollector(
-        small_arrays(small_configuration("").settings),
-        tmp_path,
-        NoMarket(),  # type: ignore[arg-type]
-        EventCounts(),
-        DepthBounds(symbols=0, levels=1),
-        {},
-        EngineCapacity(),
-    )
-    there = set()
-    for metric in collector.collect():
-        suffixes = {
-            "counter": ("_total",),
-            "histogram": ("_bucket", "_count", "_sum"),
-        }.get(metric.type, ("",))
-        there |= {metric.name + suffix for suffix in suffixes}
-    used = set(re.findall(r"\bexchange_[a-z_]+", RULES))
-    assert used and used <= there, used - there
-
-
-def test_every_alert_says_where_to_read_on() -> None:
-    alerts = RULES.count("- alert:")
-    places = re.findall(r"runbook_url: docs/operations.md#([\w-]+)", RULES)
-    assert len(places) == alerts
-    text = (ROOT / "docs" / "operations.md").read_text()
-    titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
-    anchors = {re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in titles}
-    assert set(places) <= anchors, set(places) - anchors
-
-
-def test_prometheus_accepts_the_rules() -> None:
-    promtool = tool("promtool")
-    for words in (("check", "config", "prometheus.yml"), ("test", "rules", "rules_test.yml")):
-        done = subprocess.run([promtool, *words], cwd=PROMETHEUS, capture_output=True, text=True)
-        assert done.returncode == 0, done.stdout + done.stderr

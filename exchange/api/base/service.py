@@ -17,9 +17,9 @@ import numpy as np
 from aiohttp import web
 
 from exchange.api.base.event_pump import EventPump
-from exchange.api.base.health import Health, HealthWatch
 from exchange.api.errors import ApiError, ErrorCode
 from exchange.core.stage_names import StageName
+from exchange.runtime.health import Health, HealthWatch
 from ringbuffer.counters import COUNTER_STRIDE
 
 if TYPE_CHECKING:

@@ -9,6 +9,8 @@ first:
     answer_errors  sends every error in the envelope (exchange/api/errors.py)
     gate           enforces the rate limit of the address; 503 while the models are not up to date
     add_headers    adds the security headers to every answer
+
+Decision MET-2.
 """
 
 from __future__ import annotations
@@ -109,14 +111,19 @@ def make_feed_application(
     return app
 
 
+def make_metrics_application(metrics: Collector, asked: Asked) -> web.Application:
+    """The application of the metrics port: what ``metrics`` collects; no rate limits."""
+    app = web.Application(middlewares=[_noticing(asked), answer_errors])
+    app.router.add_get("/metrics", make_aiohttp_handler(metrics))
+    return app
+
+
 def make_health_application(
-    service: ApiService, asked: Asked = lambda request: None, metrics: Collector | None = None
+    service: ApiService, asked: Asked = lambda request: None
 ) -> web.Application:
-    """The application of the health port: health and ``metrics``; no rate limits."""
+    """The application of the health port; no rate limits."""
     app = web.Application(middlewares=[_noticing(asked), answer_errors])
     app[SERVICE] = service
     for path in ("/", "/health", f"{PREFIX}/health"):
         app.router.add_get(path, get_health)
-    if metrics is not None:
-        app.router.add_get("/metrics", make_aiohttp_handler(metrics))
     return app

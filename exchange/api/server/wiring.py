@@ -18,7 +18,6 @@ from exchange.api.access.nonces import FILE as NONCE_FILE
 from exchange.api.access.nonces import NonceFile
 from exchange.api.access.rate_limit import RateLimits, TokenBuckets
 from exchange.api.base.event_pump import EventPump
-from exchange.api.base.health import HealthWatch
 from exchange.api.base.service import ApiService, Counters
 from exchange.api.orders.client_ids import FILE as CLIENT_ORDER_IDS_FILE
 from exchange.api.orders.client_ids import ClientOrderIds
@@ -38,6 +37,7 @@ from exchange.read_model.accounts.types import AccountModelCapacity
 from exchange.read_model.market.model import MarketModel
 from exchange.runtime.capacity_use import sizes_of
 from exchange.runtime.data_directory import load_capacity
+from exchange.runtime.health import HealthWatch
 from exchange.runtime.service import ServiceStage
 from exchange.settings import Settings
 from exchange.settings.sections import RiskSection
@@ -137,11 +137,14 @@ def make_metrics(stage: ServiceStage, service: ApiService) -> CollectorRegistry:
     collector = ExchangeCollector(
         stage.arrays,
         stage.data_directory,
-        service.market,
-        counts,
-        DepthBounds(section.depth_symbols, section.depth_levels),
-        {"configuration": hashlib.sha256(configuration).hexdigest()[:16]},
-        capacity_in_use(stage.data_directory),
+        archive=stage.archive(),
+        market=service.market,
+        counts=counts,
+        depth=DepthBounds(section.depth_symbols, section.depth_levels),
+        sizes=sizes_of(stage.settings, capacity_in_use(stage.data_directory)),
+        health=service.health,
+        configuration=hashlib.sha256(configuration).hexdigest()[:16],
+        certificate_files=section.certificate_files,
     )
     service.hub.add_every_second(collector.throughput.tick)
     registry = CollectorRegistry(auto_describe=False)

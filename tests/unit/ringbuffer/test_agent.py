@@ -7,12 +7,14 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from ringbuffer.agent import EXIT_BUG, EXIT_OK, Agent, AgentRunner, pin
+from ringbuffer.counters import COUNTER_STRIDE, IdleTime, idle_time_ns
 from ringbuffer.idle import ASLEEP, AWAKE, Block, BusySpin
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -221,3 +223,40 @@ def test_a_stop_by_a_signal_handler_ends_a_sleeping_stage_at_once(number):
         if process.poll() is None:
             process.kill()
         process.communicate()
+
+
+def test_waits_are_idle_time():
+    counters = np.zeros(COUNTER_STRIDE, np.int64)
+    seen = []
+
+    class Sees(Waits):
+        def wait(self) -> None:
+            seen.append(int(counters[0]))
+
+    agent = Recorder(work=[0, 0, 5, 0, 0])
+    agent.runner = AgentRunner(agent, Sees(), idle_time=IdleTime(counters, 0))
+    assert agent.runner.run() == EXIT_OK
+    assert len(seen) == 2 and max(seen) < 0, "while it waits the word says since when"
+    assert 0 < counters[0] < 10**12, "and how long it has waited afterwards"
+
+
+def test_a_spinning_agent_is_idle_from_its_first_empty_cycle_to_the_last():
+    counters = np.zeros(COUNTER_STRIDE, np.int64)
+    idle_time = IdleTime(counters, 0)
+    calls = []
+
+    class Notes:
+        def began(self, now_ns: int) -> None:
+            calls.append("began")
+            idle_time.began(now_ns)
+
+        def ended(self, now_ns: int) -> None:
+            calls.append("ended")
+            idle_time.ended(now_ns)
+
+    agent = Recorder(work=[4, 0, 0, 0, 4, 4, 0, 4])
+    agent.runner = AgentRunner(agent, BusySpin(), idle_time=Notes())
+    assert agent.runner.run() == EXIT_OK
+    # the last empty cycle stops the runner in the middle of a wait
+    assert calls == ["began", "ended", "began", "ended", "began"]
+    assert idle_time_ns(int(counters[0]), time.monotonic_ns()) > 0

@@ -16,16 +16,20 @@ from ringbuffer.counters import (
     HISTOGRAM_HEADER_WORDS,
     HISTOGRAM_MAXIMUM,
     HISTOGRAM_WORDS,
+    IdleTime,
     add,
     bucket_lower_bound,
     bucket_of,
     counter_words,
+    idle_time_ns,
     percentiles,
     read_counters,
     record,
     record_many,
     set_value,
     summary,
+    wait_began,
+    wait_ended,
 )
 
 # Released numbers: names may be appended, never removed, renamed or moved.
@@ -63,6 +67,20 @@ def test_counters():
     set_value(counters, Sample.SECOND_THING, -9)
     assert read_counters(counters, Sample) == {"first_thing": 7, "second_thing": -9}
     assert np.flatnonzero(counters).tolist() == [0, COUNTER_STRIDE]
+
+
+def test_idle_time_is_one_word_also_while_a_wait_goes_on():
+    counters = np.full(COUNTER_STRIDE, 99, np.int64)
+    idle = IdleTime(counters, 0)
+    assert counters[0] == 0, "a new process begins anew"
+    idle.began(1_000)
+    assert idle_time_ns(int(counters[0]), 1_250) == 250
+    idle.ended(1_300)
+    assert idle_time_ns(int(counters[0]), 9_999) == counters[0] == 300
+    wait_began(counters, 0, 2_000)
+    assert idle_time_ns(int(counters[0]), 2_100) == 400
+    wait_ended(counters, 0, 2_500)
+    assert counters[0] == 800
 
 
 def test_the_registry_is_gapless_and_never_renumbered():

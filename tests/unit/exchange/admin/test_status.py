@@ -95,6 +95,15 @@ def test_the_store_by_name_of_its_state() -> None:
     assert "store: following, 1,000 rows written" in shown(with_store)
 
 
+def test_the_health_is_in_the_head() -> None:
+    well = {"healthy": True, "problems": [], "warnings": []}
+    assert "health: healthy" in shown(status(1.0, 0, 0.0) | {"health": well})
+    sick = {"healthy": False, "problems": ["one", "two"], "warnings": ["three", "four"]}
+    text = shown(status(1.0, 0, 0.0) | {"health": sick})
+    assert "health: UNHEALTHY; one; two" in text
+    assert "warning: three" in text and "warning: four" in text
+
+
 def test_without_a_region_only_the_stages_are_shown() -> None:
     bare = status(1.0, 0, 0.0)
     for key in ("cursors", "lag", "counters"):

@@ -21,11 +21,13 @@ def test_everything() -> None:
         "order_entry": "127.0.0.1:9100",
         "api": "127.0.0.1:8081",
         "health": "127.0.0.1:8080",
+        "metrics": "127.0.0.1:8083",
         "feed": "127.0.0.1:8082",
     }
-    _, page, feed = ready_lines(addresses, DATA)
+    _, page, metrics, feed = ready_lines(addresses, DATA)
     assert page == (
         "trading page http://127.0.0.1:8081/ with REST /api/v1 and WebSocket /ws; "
         "health for probes http://127.0.0.1:8080/health"
     )
+    assert metrics == "metrics for Prometheus http://127.0.0.1:8083/metrics"
     assert feed == "WebSocket feed ws://127.0.0.1:8082/ws"

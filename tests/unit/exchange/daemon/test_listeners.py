@@ -16,7 +16,7 @@ from exchange.settings import Settings, load_settings
 def settings(**sections: dict[str, Any]) -> Settings:
     """The shipped settings on free ports, with other values."""
     shipped = load_settings(None)
-    merged = {name: {"port": 0} for name in ("order_entry", "api", "health", "feed")}
+    merged = {name: {"port": 0} for name in ("order_entry", "api", "health", "metrics", "feed")}
     for name, keys in sections.items():
         merged[name] |= keys
     return msgspec.structs.replace(
@@ -32,13 +32,13 @@ def test_what_each_stage_is_given() -> None:
     listeners = Listeners(settings(feed={"workers": 2}))
     try:
         assert set(listeners.descriptors("order_entry")) == {"order_entry"}
-        assert set(listeners.descriptors("api")) == {"api", "health"}
+        assert set(listeners.descriptors("api")) == {"api", "health", "metrics"}
         assert (
             set(listeners.descriptors("feed_1")) == {"feed"} == set(listeners.descriptors("feed_2"))
         )
         assert listeners.descriptors("feed_1") != listeners.descriptors("feed_2")
         assert listeners.descriptors("store") == {}
-        assert set(listeners.addresses()) == {"order_entry", "api", "health", "feed"}
+        assert set(listeners.addresses()) == {"order_entry", "api", "health", "metrics", "feed"}
         listeners.listen()
         for address in listeners.addresses().values():
             host, port = address.rsplit(":", 1)
@@ -61,6 +61,7 @@ def test_without_api_nothing_of_it_is_bound() -> None:
         ("order_entry", "order entry"),
         ("api", "api"),
         ("health", "the health port"),
+        ("metrics", "the metrics port"),
         ("feed", "feed"),
     ],
 )

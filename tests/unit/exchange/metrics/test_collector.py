@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -11,55 +10,21 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from exchange.codes import EventKind
-from exchange.compiler.small import small_arrays, small_configuration
 from exchange.core import pipeline
-from exchange.core.capacity import EngineCapacity
 from exchange.core.counters import Counter, Histogram
 from exchange.core.pipeline import IngressRing
-from exchange.metrics.collector import MATCHING_BOUNDS_US, DepthBounds, ExchangeCollector
+from exchange.metrics.collector import MATCHING_BOUNDS_US
 from exchange.metrics.event_counts import EventCounts
 from exchange.records import EVENT
-from exchange.runtime.run_file import RunFile, StageState
 from ringbuffer.counters import COUNTER_STRIDE, HISTOGRAM_WORDS, record
-
-Labels = dict[str, str]
-
-
-class Instrument:
-    def __init__(self, symbol: str) -> None:
-        self.symbol = symbol
-
-
-class Depth:
-    bids = ((100, 30, 2), (99, 5, 1))
-    asks = ((101, 4, 1),)
-
-
-class Market:
-    """Two instruments; the second has the same book."""
-
-    def __init__(self) -> None:
-        self.instruments = {2: Instrument("MSFT"), 1: Instrument("AAPL")}
-
-    def depth(self, number: int, levels: int) -> Any:
-        assert levels == 10
-        return Depth
+from tests.harness.small_metrics import metrics_of, runs
 
 
 class Scene:
     def __init__(self, directory: Path) -> None:
-        self.arrays = small_arrays(small_configuration("").settings)
-        self.counts = EventCounts()
         self.directory = directory
-        self.collector = ExchangeCollector(
-            self.arrays,
-            directory,
-            Market(),  # type: ignore[arg-type]
-            self.counts,
-            DepthBounds(symbols=1, levels=10),
-            {"configuration": "abc"},
-            EngineCapacity(orders=1_000),
-        )
+        self.counts = EventCounts()
+        self.arrays, self.collector = metrics_of(directory, self.counts)
 
     def set(self, counter: Counter, value: int) -> None:
         self.arrays["counters"][counter * COUNTER_STRIDE] = value
@@ -136,18 +101,7 @@ def test_depth_is_bounded_by_the_configuration(scene: Scene) -> None:
 
 
 def test_stages_and_lag_come_from_the_run_file(scene: Scene) -> None:
-    import os
-
-    RunFile(scene.directory).write(
-        phase="running",
-        name="test",
-        order_entry="",
-        addresses={},
-        day=0,
-        restarts={},
-        stages={"store": StageState(pid=os.getpid(), cpus=[], ready=True, started=0.0)},
-        compiling=[],
-    )
+    runs(scene.directory, "store")
     scene.arrays["cursors"][pipeline.EVENT_RELEASED] = 12
     scene.arrays["cursors"][pipeline.consumed(pipeline.AGENT_STORE)] = 9
     samples = scene.samples()
@@ -165,10 +119,43 @@ def test_states_are_one_of_a_set(scene: Scene) -> None:
 def test_capacities_and_disk_are_what_the_shared_memory_says(scene: Scene) -> None:
     scene.set(Counter.LIVE_ORDERS, 7)
     scene.set(Counter.DISK_FREE_BYTES, 5)
-    assert scene.value("exchange_capacity_used", table="orders") == 7
-    assert scene.value("exchange_capacity_size", table="orders") == 1_000
+    assert scene.value("exchange_capacity_used", capacity="live_orders") == 7
+    assert scene.value("exchange_capacity_size", capacity="live_orders") == 1_000
     assert scene.value("exchange_disk_free_bytes") == 5
     scene.set(Counter.API_DESCRIPTORS, 90)
     scene.set(Counter.DESCRIPTORS_ALLOWED, 100)
     assert scene.value("exchange_descriptors_open", stage="api") == 90
     assert scene.value("exchange_descriptors_allowed") == 100
+
+
+def test_a_ring_names_who_fills_it_and_who_gates_it(scene: Scene) -> None:
+    cursors = scene.arrays["cursors"]
+    cursors[pipeline.ingress_published(IngressRing.API)] = 5
+    cursors[pipeline.COMMAND_PUBLISHED] = 9
+    cursors[pipeline.COMMAND_DURABLE] = 2
+    name = "exchange_ring_used_records"
+    assert scene.value(name, ring="api", producer="api", gated_by="matcher") == 5
+    assert scene.value(name, ring="commands", producer="matcher", gated_by="journaler") == 7
+
+
+def test_the_judgement_is_that_of_the_health(scene: Scene) -> None:
+    assert scene.value("exchange_healthy") == 0
+    assert scene.value("exchange_problems") == 1
+    assert scene.value("exchange_warnings") == 2
+
+
+def test_the_build_and_the_configuration_have_names(scene: Scene) -> None:
+    infos = {key[0]: dict(key[1]) for key in scene.samples() if key[0].endswith("_info")}
+    assert set(infos["exchange_build_info"]) == {"version", "python", "numba"}
+    assert infos["exchange_configuration_info"] == {"hash": "abc"}
+
+
+def test_frames_are_counted_by_their_records(scene: Scene) -> None:
+    first = int(Histogram.COMMIT_COMMANDS) * HISTOGRAM_WORDS
+    histogram = scene.arrays["histograms"][first : first + HISTOGRAM_WORDS]
+    for records in (1, 3, 4, 70_000):
+        record(histogram, records)
+    assert scene.value("exchange_commit_records_bucket", le="1.0") == 1
+    assert scene.value("exchange_commit_records_bucket", le="4.0") == 3
+    assert scene.value("exchange_commit_records_bucket", le="65536.0") == 3
+    assert scene.value("exchange_commit_records_sum") == 70_008

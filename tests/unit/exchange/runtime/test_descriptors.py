@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from exchange.runtime.descriptors import BASE, PROBES, REFUSED, needs
+from exchange.runtime.descriptors import BASE, PROBES, REFUSED, SCRAPERS, needs
 from exchange.settings import load_settings
 
 
 def test_the_api_keeps_descriptors_for_probes_and_for_those_it_refuses() -> None:
     settings = load_settings(None)
     api = next(need for need in needs(settings) if need.process == "api")
-    assert api.descriptors == BASE["api"] + PROBES + 2 * REFUSED + settings.api.connections
+    kept = PROBES + SCRAPERS + 3 * REFUSED
+    assert api.descriptors == BASE["api"] + kept + settings.api.connections
     assert api.key == "api.connections"

@@ -15,11 +15,11 @@ from api_core import ApiCore, run
 from order_entry_core import SYMBOL
 
 from exchange.access.keys import READ, TRADE, Key
-from exchange.api.base.health import Health
 from exchange.api.base.service import SERVICE
 from exchange.api.errors import ErrorCode, answer_errors
 from exchange.api.rest import routes as rest
 from exchange.api.rest.routes import PREFIX, ROUTES
+from exchange.runtime.health import Health
 
 ORIGIN = "https://friend.example"
 NOW_NS = 1_795_280_912_632_415_076

@@ -12,6 +12,7 @@ The tree::
      +- DataDirectoryUnavailable     the data directory cannot be created, opened or written
      +- ArchiveCorrupt               the archive lacks an event, or has another one
      +- SnapshotInvalid              a snapshot file cannot be used
+     +- WrittenByNewer               a newer release wrote what this one does not know
      +- RestartLimitReached          a stage keeps dying
      +- StageFailed                  a stage could not start, or died of a bug
      +- StopTimedOut                 a graceful stop did not finish within its bound
@@ -127,6 +128,12 @@ class ArchiveCorrupt(ExchangeError):
 
 class SnapshotInvalid(ExchangeError):
     """A snapshot file cannot be used; the text says why."""
+
+    status = ExitStatus.JOURNAL_CORRUPT
+
+
+class WrittenByNewer(ExchangeError):
+    """The data directory holds what only a newer release of the program understands."""
 
     status = ExitStatus.JOURNAL_CORRUPT
 

@@ -131,6 +131,8 @@ def read_header(path: Path, magic: int, record_size: int, dtype_hash: int) -> Se
         raise JournalCorrupt(Finding.BAD_HEADER, path, 0, sequence, detail)
     if header.version != VERSION:
         detail = f"version {header.version}, this program reads {VERSION}"
+        if header.version > VERSION:
+            detail += ": a newer release wrote it. Start that one, or restore a backup from before"
         raise JournalCorrupt(Finding.WRONG_VERSION, path, 8, sequence, detail)
     if header.record_size != record_size or header.dtype_hash != dtype_hash:
         detail = (

@@ -6,7 +6,7 @@ each archived event the journal with its command. So what needs is copied before
     snapshots    whole files, the newest two
     archive      up to the newest event that was there before its copy began
     journal      up to the end of the frame with that event's command, which is durable
-    engine.json, keys.json
+    engine.json, keys.json, releases.json
 
 Then the copy is recovered as at a start: every event after its snapshot is made again, compared
 with the archive and completed there. The manifest, with the checksum of every file, comes last.
@@ -46,6 +46,7 @@ from exchange.runtime.data_directory import (
 )
 from exchange.runtime.process import running_pid
 from exchange.runtime.release import RELEASE
+from exchange.runtime.releases import FILE as RELEASES_FILE
 from journal.layout import ARCHIVE_SUFFIX, HEADER_BYTES, JOURNAL_SUFFIX
 from journal.reader import JournalReader
 from journal.recovery import recover
@@ -76,7 +77,7 @@ def make_backup(data_dir: Path, target: Path, progress: Progress | None = None) 
     _copy_snapshots(data_dir, target)
     command = _copy_archive(data_dir, target)
     _copy_journal(data_dir, target, _end_of_journal(data_dir, command))
-    for name in (CAPACITY_FILE, KEYS_FILE):
+    for name in (CAPACITY_FILE, KEYS_FILE, RELEASES_FILE):
         if (data_dir / name).exists():
             copy_file(data_dir / name, target / name)
     for folder in (*FOLDERS, ""):

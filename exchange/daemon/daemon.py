@@ -60,6 +60,7 @@ from exchange.errors import (
 from exchange.runtime import logs
 from exchange.runtime.configured import remember_configuration
 from exchange.runtime.process import DataDirectoryLock, prepare_data_directory
+from exchange.runtime.releases import remember_release
 from exchange.runtime.run_file import RunFile
 from exchange.runtime.spec import ListenerName
 from exchange.settings import Configuration
@@ -143,6 +144,7 @@ class Daemon:
             lock = DataDirectoryLock(self._data_directory)
             stack.callback(lock.release)
             remember_configuration(self._data_directory, self._configuration.file)
+            remember_release(self._data_directory)
             stack.callback(self._selector.close)
             check_secrets(self._configuration, self._data_directory)
             self._listeners = Listeners(self._settings)

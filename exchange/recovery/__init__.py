@@ -1,6 +1,7 @@
 """The engine's state from its files, at a start and for the replay tools.
 
 rebuild.py         newest valid snapshot, then the journal
+newer.py           what only a newer release understands
 plan.py            what a start would do
 snapshots.py       the snapshots, with what is wrong with each
 pruning.py         which old files may go

@@ -17,11 +17,13 @@ from exchange.engine.state.layout import DAY_NUMBER, NEXT_COMMAND
 from exchange.errors import DataDirectoryUnavailable, ExchangeError, ExitStatus, exit_status
 from exchange.records import COMMAND_LAYOUT
 from exchange.recovery.archive_check import ArchiveCheck
+from exchange.recovery.newer import explained
 from exchange.recovery.rebuild import newest_snapshot, stored_capacity
 from exchange.runtime.configured import has_begun
 from exchange.runtime.data_directory import archive_directory, journal_directory
 from exchange.runtime.process import running_pid
 from exchange.runtime.release import RELEASE
+from exchange.runtime.releases import Run, read_releases
 from journal.errors import JournalCorrupt, JournalError
 from journal.layout import JOURNAL_SUFFIX, segment_name
 from journal.recovery import RecoveryReport, recover
@@ -32,17 +34,19 @@ ATTEMPTS = 5  # while the journal is written, a look may come between two writes
 class RecoveryPlan(msgspec.Struct, frozen=True, kw_only=True):
     """The plan. Sequences of commands count slots of 64 bytes; a long command takes two.
 
-    running: the pid of the daemon that holds the directory, 0 without one. first_start: there is
-    nothing yet. snapshot: its file's name, "" without one; snapshot_day: YYYYMMDD, 0 without one;
-    snapshots_refused: why newer ones would not be used. first_command: the oldest that the journal
-    has; replay_from, next_command: the commands to replay. torn_bytes: of the tail that would be
-    cut, in ``segment`` at byte ``append_offset``; torn_records: slots in it, at most.
-    archived_event, archived_command: the newest that the archive has, -1 without any. status: with
-    which a start would end, 0: it would go on; problem: why.
+    releases: which have run here, oldest first. running: the pid of the daemon that holds the
+    directory, 0 without one. first_start: there is nothing yet. snapshot: its file's name, ""
+    without one; snapshot_day: YYYYMMDD, 0 without one; snapshots_refused: why newer ones would not
+    be used. first_command: the oldest that the journal has; replay_from, next_command: the commands
+    to replay. torn_bytes: of the tail that would be cut, in ``segment`` at byte ``append_offset``;
+    torn_records: slots in it, at most. archived_event, archived_command: the newest that the
+    archive has, -1 without any. status: with which a start would end, 0: it would go on; problem:
+    why.
     """
 
     data_directory: str
     release: str = RELEASE
+    releases: list[Run] = []
     running: int = 0
     first_start: bool = False
     snapshot: str = ""
@@ -67,13 +71,22 @@ def recovery_plan(data_dir: Path) -> RecoveryPlan:
     if not data_dir.is_dir():
         raise DataDirectoryUnavailable(f"{data_dir} is no directory")
     data_dir = data_dir.resolve()
-    plan = RecoveryPlan(data_directory=str(data_dir), running=running_pid(data_dir) or 0)
+    plan = RecoveryPlan(
+        data_directory=str(data_dir),
+        running=running_pid(data_dir) or 0,
+        releases=read_releases(data_dir),
+    )
     if not has_begun(data_dir):
         return msgspec.structs.replace(plan, first_start=True)
     try:
         return _planned(plan, data_dir)
     except (ExchangeError, JournalError, OSError) as error:
-        return msgspec.structs.replace(plan, status=exit_status(error), problem=str(error))
+        return _refused(plan, data_dir, error)
+
+
+def _refused(plan: RecoveryPlan, data_dir: Path, error: Exception) -> RecoveryPlan:
+    error = explained(data_dir, error)
+    return msgspec.structs.replace(plan, status=exit_status(error), problem=str(error))
 
 
 def _planned(plan: RecoveryPlan, data_dir: Path) -> RecoveryPlan:
@@ -98,7 +111,7 @@ def _planned(plan: RecoveryPlan, data_dir: Path) -> RecoveryPlan:
     try:
         found = _look(data_dir, first, archived_command + 1, running=plan.running != 0)
     except (JournalError, OSError) as error:
-        return msgspec.structs.replace(plan, status=exit_status(error), problem=str(error))
+        return _refused(plan, data_dir, error)
     name = segment_name(found.segment_sequence, JOURNAL_SUFFIX) if found.segments else ""
     return msgspec.structs.replace(
         plan,
@@ -136,6 +149,8 @@ def plan_lines(plan: RecoveryPlan) -> Iterator[str]:
     """The plan for people."""
     state = f"process {plan.running} runs it; if that ended now" if plan.running else "stopped"
     yield f"{plan.data_directory}: {state}; a start of exchange {plan.release}"
+    if plan.releases and plan.releases[-1].release != plan.release:
+        yield f"  would follow one of exchange {plan.releases[-1].release}, the last that ran here"
     if plan.first_start:
         yield "  would be its first: nothing is recovered, [capacity] becomes engine.json"
         return

@@ -41,6 +41,7 @@ from exchange.engine.state.pointers import Rings, make_links
 from exchange.errors import DataDirectoryUnavailable
 from exchange.records import COMMAND, COMMAND_LAYOUT, EVENT, FLAGS_OFFSET
 from exchange.recovery.archive_check import ArchiveCheck
+from exchange.recovery.newer import refuse_unknown
 from exchange.recovery.snapshots import read_snapshots
 from exchange.runtime.data_directory import (
     CAPACITY_FILE,
@@ -173,14 +174,17 @@ class Replayer:
     def apply(self, end_sequence: int) -> np.ndarray:
         """Apply the commands of the ring from the state's next one to before ``end_sequence``.
 
-        Returns their events: EVENT array, a view that the next call overwrites.
+        Returns their events: EVENT array, a view that the next call overwrites. Raises
+        WrittenByNewer, and then has applied none.
         """
         first = self.next_command
         base = self.next_event
         mask = len(self.commands) - 1
         start, stop = first & mask, end_sequence & mask
-        kinds = self.commands["kind"]
-        parts = (kinds[start:stop],) if start < stop else (kinds[start:], kinds[:stop])
+        kinds, flags = self.commands["kind"], self.commands["flags"]
+        places = (slice(start, stop),) if start < stop else (slice(start, None), slice(0, stop))
+        parts = [kinds[place] for place in places]
+        refuse_unknown(first, np.concatenate(parts), np.concatenate([flags[p] for p in places]))
         broad = sum(int(np.count_nonzero(part == kind)) for part in parts for kind in _BROAD_KINDS)
         if broad <= BROAD_PER_CALL:
             self._run(first, end_sequence, base)
@@ -225,7 +229,7 @@ def rebuild(
     that is overwritten afterwards. ``progress(slots done, slots in all or 0)``: now and then.
 
     Raises ``journal.errors.JournalCorrupt`` (journal damaged: file and offset), ``ArchiveDiffers``,
-    ``journal.errors.FatalJournalError`` (the repair cannot be written),
+    ``WrittenByNewer``, ``journal.errors.FatalJournalError`` (the repair cannot be written),
     ``DataDirectoryUnavailable`` (capacities missing or other than the snapshot's), OSError.
     """
     started = time.perf_counter()

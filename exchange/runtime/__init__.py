@@ -9,6 +9,7 @@ logs.py             logs as JSON lines
 output.py           output that nobody waits for
 disk_use.py         what a data directory takes of its disk
 release.py          which release this is
+releases.py         which releases have run on a data directory
 descriptors.py      the limit of open files
 signals.py          which signals a process of the exchange ignores
 run_file.py         run.json: what runs

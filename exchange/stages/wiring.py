@@ -23,7 +23,7 @@ from exchange.core.region import AGENTS
 from exchange.core.stage_names import EVENT_CONSUMERS, StageName
 from exchange.engine.sequencer import MatcherAgent
 from exchange.engine.state.layout import EngineState
-from exchange.errors import DataDirectoryUnavailable
+from exchange.errors import DataDirectoryUnavailable, ExchangeError
 from exchange.gateway.order_entry import OrderEntryAgent, OrderEntryParameters
 from exchange.records import (
     COMMAND_LAYOUT,
@@ -34,6 +34,7 @@ from exchange.records import (
     KIND_OFFSET,
 )
 from exchange.recovery.facts import EngineFacts, describe_engine
+from exchange.recovery.newer import explained
 from exchange.recovery.rebuild import rebuild
 from exchange.runtime.data_directory import (
     CAPACITY_FILE,
@@ -46,6 +47,7 @@ from exchange.settings import Settings
 from journal.archive_reader import ArchiveReader
 from journal.archive_writer import ArchiveWriter
 from journal.duty_cycle import JournalerMetrics
+from journal.errors import JournalCorrupt
 from journal.journaler import JournalerAgent, JournalerCursors
 from journal.layout import JOURNAL_SUFFIX
 from journal.segment import list_segments
@@ -109,15 +111,18 @@ def recover_engine(
         )
     for directory in (journal_directory(data_directory), archive_directory(data_directory)):
         directory.mkdir(mode=0o700, exist_ok=True)
-    result = rebuild(
-        data_directory,
-        capacity,
-        repair=True,
-        write_archive=True,
-        rebuild_archive=rebuild_archive,
-        archive_segment_events=settings.journal.archive_segment_events,
-        progress=progress,
-    )
+    try:
+        result = rebuild(
+            data_directory,
+            capacity,
+            repair=True,
+            write_archive=True,
+            rebuild_archive=rebuild_archive,
+            archive_segment_events=settings.journal.archive_segment_events,
+            progress=progress,
+        )
+    except (ExchangeError, JournalCorrupt) as error:
+        raise explained(data_directory, error) from error
     log.info(
         "recovered",
         extra={

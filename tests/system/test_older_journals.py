@@ -16,6 +16,9 @@ from typing import Any
 import pytest
 
 from exchange.client.order_entry import OrderEntryClient
+from exchange.engine.state.chain_hash import chain_digest
+from exchange.recovery.plan import recovery_plan
+from exchange.recovery.rebuild import rebuild
 from replay.cli import main
 from tests.harness.patient_client import PatientClient
 
@@ -24,7 +27,7 @@ pytestmark = pytest.mark.needs_jit
 RECORDED = Path(__file__).resolve().parents[1] / "data/older_journals"
 NAMES = sorted(path.parent.name for path in RECORDED.glob("*/expected.json"))
 # of the recorded exchanges, by the name of their directory
-CHAIN_HASHES = {"670db7f": "5b9236d400698d9e"}
+CHAIN_HASHES = {"670db7f": "5b9236d400698d9e", "bb67baa": "9b9562683b4ead96"}
 # Kinds that a recording must have, so that it is worth its name.
 MUST_HAVE = {
     "REPLACED",
@@ -124,6 +127,19 @@ def test_an_older_journal_is_verified_and_replayed(
         assert replay.digest("export", what) == digest, what
     assert replay.digest("accounts", "--json") == expected["accounts_sha256"]
     assert replay.digest("book", "--json", "--orders", "--waiting") == expected["book_sha256"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_older_snapshot_is_used(name: str, tmp_path: Path) -> None:
+    """And gives the state that the journal gives from its start."""
+    data_dir = unpack(name, tmp_path)
+    plan = recovery_plan(data_dir)
+    assert (plan.status, plan.snapshots_refused) == (0, []) and plan.snapshot != ""
+    result = rebuild(data_dir)
+    assert result.snapshot_used is not None and result.snapshot_used.name == plan.snapshot
+    assert result.next_command == plan.next_command == expected_of(name)["verify"]["next_command"]
+    whole = rebuild(data_dir, from_snapshot=False)
+    assert chain_digest(result.state) == chain_digest(whole.state)
 
 
 @pytest.mark.parametrize("name", NAMES)

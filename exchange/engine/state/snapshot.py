@@ -186,7 +186,8 @@ def _read_header(file: int, path: Path) -> tuple[list[tuple[int, int]], int, int
     if xxh64.unsigned(xxh64.xxh64(bytes(block))) != own:
         raise SnapshotInvalid(f"{path.name}: header checksum is wrong")
     if version != VERSION or hashed != state_layout_hash() or count != len(EngineState._fields):
-        raise SnapshotInvalid(f"{path.name}: written by another version of the engine")
+        which = "a newer" if version > VERSION else "another"
+        raise SnapshotInvalid(f"{path.name}: written by {which} version of the engine")
     lengths = [struct.unpack_from("<QQ", block, _LENGTHS_OFFSET + 16 * i) for i in range(count)]
     expected = sum(_padded(stored * 8) for _, stored in lengths)
     if size != expected or os.fstat(file).st_size != HEADER_BYTES + size:

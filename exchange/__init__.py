@@ -23,6 +23,7 @@ The map, in the order of the flow; each package's docstring lists its modules:
     backup/       copies of a data directory that start
     host/         what of the machine fits an exchange
     install/      versions side by side for production, units, uninstalling
+    retention/    what leaves the disk
     web/          the trading page
     client/       the library for bots
     demo/         an exchange with bots

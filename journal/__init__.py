@@ -12,7 +12,6 @@ archive_records.py  appends from a ring, sees which are there, jitted
 segment.py          makes, opens and lists segment files
 layout.py           the layouts of segments
 frames.py           checks and copies frames, jitted
-retention.py        removes old segments
 xxh64.py            the checksum
 errors.py           what can go wrong
 """

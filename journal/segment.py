@@ -72,6 +72,15 @@ def make_directory(directory: Path) -> None:
     sync_directory(directory.parent)
 
 
+def remove_segment(path: Path) -> None:
+    """Unlink a segment, durably before whatever follows: removed in order, they leave no hole.
+
+    Who uses it: retention, never the hot path. Raises OSError.
+    """
+    path.unlink()
+    sync_directory(path.parent)
+
+
 def list_segments(directory: Path, suffix: str) -> list[tuple[int, Path]]:
     """(first sequence, path) of every segment file, ascending.
 

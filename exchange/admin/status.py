@@ -262,11 +262,26 @@ def _interfaces(status: dict[str, Any]) -> list[Text]:
     if StageName.STORE in status["stages"]:
         state = STORE_STATES[min(counters["store_state"], len(STORE_STATES) - 1)]
         lines.append(Text(f"store: {state}, {counters['store_rows']:,} rows written"))
+    if StageName.SNAPSHOTTER in status["stages"]:
+        lines.append(Text(_snapshots(counters, status["time"])))
     lost = {str(name): counters.get(c.name.lower(), 0) for name, c in LOG_LINES_LOST.items()}
     if any(lost.values()):
         of_each = ", ".join(f"{name} {count:,}" for name, count in lost.items() if count)
         lines.append(Text(f"log lines lost (repeated too often, or not read): {of_each}"))
     return lines
+
+
+def _snapshots(counters: dict[str, int], now_s: float) -> str:
+    """The newest snapshot, in one line."""
+    if not counters["snapshot_time_ns"]:
+        newest = "none yet"
+    else:
+        age_s = max(now_s - counters["snapshot_time_ns"] / 1e9, 0)
+        newest = f"commands below {counters['snapshot_sequence']:,}, {age_s:,.0f} s old"
+    failed = f"; {counters['snapshots_failed']:,} failed" if counters["snapshots_failed"] else ""
+    kept = counters["shipping_failures"]
+    stay = f"; segments that could not be shipped: {kept:,}" if kept else ""
+    return f"newest snapshot: {newest}{failed}{stay}"
 
 
 def _cpu_list(cpus: list[int]) -> str:

@@ -120,13 +120,13 @@ def _restore(options: argparse.Namespace) -> int:
 
 def _prune(options: argparse.Namespace) -> int:
     from exchange.backup.backup import check_source
-    from exchange.recovery.pruning import NANOSECONDS_A_DAY, prunable, remove
+    from exchange.retention.pruning import NANOSECONDS_A_DAY, by_age, prunable, remove
     from exchange.runtime.disk_use import allocated_bytes, disk_use
 
     data_dir: Path = options.data_dir
     check_source(data_dir)
     keep_ns = int(options.keep_days * NANOSECONDS_A_DAY)
-    found = prunable(data_dir, keep_ns=keep_ns, archive=options.archive)
+    found = prunable(data_dir, by_age(keep_ns, archive=options.archive))
     used = disk_use(data_dir)
     going = {path: allocated_bytes(path) for path in found.paths}
     if options.yes:
@@ -135,7 +135,7 @@ def _prune(options: argparse.Namespace) -> int:
         answer = {
             "disk": used,
             "removed" if options.yes else "prunable": {str(p): size for p, size in going.items()},
-            "kept": found.kept,
+            "kept": dict(found.kept),
         }
         print(json.dumps(answer))
         return ExitStatus.OK

@@ -33,6 +33,7 @@ from exchange.engine.sequencer import MatcherAgent
 from exchange.engine.state.create import create_state
 from exchange.engine.state.functions import ENGINE
 from exchange.engine.state.pointers import Rings
+from exchange.engine.state.snapshot import read_snapshot, write_snapshot
 from exchange.gateway.symbols import add_instrument
 from exchange.records import COMMAND, COMMAND_LAYOUT
 from exchange.recovery.archive_check import ArchiveCheck, first_difference
@@ -142,6 +143,12 @@ def compile_journal() -> None:
         compile_for(first_difference, octets.view(np.int64), octets.view(np.int64))
 
 
+def compile_snapshots() -> None:
+    """A snapshot written and read."""
+    with _data_directory() as directory:
+        read_snapshot(write_snapshot(directory, create_state(CAPACITY)))
+
+
 def compile_order_entry() -> None:
     """The gateway, which listens and gets no client."""
     arrays = small_arrays(SETTINGS)
@@ -208,6 +215,7 @@ def units() -> list[Unit]:
         Unit("trade messages", 1.5, False, compile_trade_frames),
         Unit("lists of rows", 1.5, False, compile_row_json),
         Unit("rows for Postgres", 0.5, False, compile_rows),
+        Unit("snapshots", 0.5, False, compile_snapshots),
         Unit("sending", 0.1, False, compile_sending),
     ]
     return sorted(made, key=lambda unit: (not unit.trading, -unit.size))

@@ -203,6 +203,34 @@ class Counter(IntEnum):
     FEED_4_IDLE_NS = 141
     STORE_IDLE_NS = 142
 
+    # Snapshots (snapshotter).
+    SNAPSHOTTER_HEARTBEAT_NS = 143
+    SNAPSHOTTER_LOG_LINES_LOST = 144
+    SNAPSHOTTER_DESCRIPTORS = 145  # gauge (daemon)
+    SNAPSHOTTER_IDLE_NS = 146
+    SNAPSHOTS_MADE = 147  # verified, by this process
+    SNAPSHOTS_FAILED = 148
+    SNAPSHOT_SEQUENCE = 149  # gauge: the first command that the newest one does not hold
+    SNAPSHOT_TIME_NS = 150  # gauge: when it was made, CLOCK_REALTIME; 0 = there is none
+    SNAPSHOT_DURATION_NS = 151  # gauge: how long the latest took, replay included
+
+    # What takes the disk: gauges, bytes of a folder of the data directory (snapshotter).
+    JOURNAL_DISK_BYTES = 152
+    ARCHIVE_DISK_BYTES = 153
+    SNAPSHOTS_DISK_BYTES = 154
+    READ_MODEL_DISK_BYTES = 155
+    POSTGRES_DISK_BYTES = 156
+    OTHER_DISK_BYTES = 157  # files beside the folders, such as the log
+
+    # What left it (snapshotter).
+    JOURNAL_REMOVED = 158  # segments
+    ARCHIVE_REMOVED = 159  # segments
+    SNAPSHOTS_REMOVED = 160
+    LOGS_REMOVED = 161  # files
+    RETENTION_FAILURES = 162  # looks that could not remove what was to go
+    SEGMENTS_SHIPPED = 163  # copied elsewhere before they left
+    SHIPPING_FAILURES = 164
+
 
 # refused: what is in the database is not this exchange's; data error: it refuses a row of ours
 STORE_STATES = (
@@ -231,6 +259,7 @@ HEARTBEATS: Mapping[StageName, Counter] = {
     StageName.FEED_3: Counter.FEED_3_HEARTBEAT_NS,
     StageName.FEED_4: Counter.FEED_4_HEARTBEAT_NS,
     StageName.STORE: Counter.STORE_HEARTBEAT_NS,
+    StageName.SNAPSHOTTER: Counter.SNAPSHOTTER_HEARTBEAT_NS,
 }
 LOG_LINES_LOST: Mapping[StageName, Counter] = {
     StageName.DAEMON: Counter.DAEMON_LOG_LINES_LOST,
@@ -243,6 +272,16 @@ LOG_LINES_LOST: Mapping[StageName, Counter] = {
     StageName.FEED_3: Counter.FEED_3_LOG_LINES_LOST,
     StageName.FEED_4: Counter.FEED_4_LOG_LINES_LOST,
     StageName.STORE: Counter.STORE_LOG_LINES_LOST,
+    StageName.SNAPSHOTTER: Counter.SNAPSHOTTER_LOG_LINES_LOST,
+}
+# What takes the disk, by the name of the folder of the data directory.
+DISK_USED: Mapping[str, Counter] = {
+    "journal": Counter.JOURNAL_DISK_BYTES,
+    "archive": Counter.ARCHIVE_DISK_BYTES,
+    "snapshots": Counter.SNAPSHOTS_DISK_BYTES,
+    "read_model": Counter.READ_MODEL_DISK_BYTES,
+    "postgres": Counter.POSTGRES_DISK_BYTES,
+    "other": Counter.OTHER_DISK_BYTES,
 }
 DESCRIPTORS: Mapping[StageName, Counter] = {
     StageName.DAEMON: Counter.DAEMON_DESCRIPTORS,
@@ -255,6 +294,7 @@ DESCRIPTORS: Mapping[StageName, Counter] = {
     StageName.FEED_3: Counter.FEED_3_DESCRIPTORS,
     StageName.FEED_4: Counter.FEED_4_DESCRIPTORS,
     StageName.STORE: Counter.STORE_DESCRIPTORS,
+    StageName.SNAPSHOTTER: Counter.SNAPSHOTTER_DESCRIPTORS,
 }
 IDLE_TIMES: Mapping[StageName, Counter] = {
     StageName.MATCHER: Counter.MATCHER_IDLE_NS,
@@ -266,6 +306,7 @@ IDLE_TIMES: Mapping[StageName, Counter] = {
     StageName.FEED_3: Counter.FEED_3_IDLE_NS,
     StageName.FEED_4: Counter.FEED_4_IDLE_NS,
     StageName.STORE: Counter.STORE_IDLE_NS,
+    StageName.SNAPSHOTTER: Counter.SNAPSHOTTER_IDLE_NS,
 }
 # What a stage with a web server counts, by the name that this has in all of them.
 WEB_COUNTERS: Mapping[StageName, Mapping[str, Counter]] = {

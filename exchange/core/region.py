@@ -46,6 +46,7 @@ AGENTS: Mapping[StageName, int] = {
     StageName.API: pipeline.AGENT_API,
     **{name: pipeline.AGENT_FEED_FIRST + i for i, name in enumerate(FEED_STAGES)},
     StageName.STORE: pipeline.AGENT_STORE,
+    StageName.SNAPSHOTTER: pipeline.AGENT_SNAPSHOTTER,
 }
 assert len(FEED_STAGES) == pipeline.FEED_WORKERS
 assert set(AGENTS) == set(HEARTBEATS) == set(StageName)

@@ -24,6 +24,7 @@ class StageName(StrEnum):
     FEED_3 = "feed_3"
     FEED_4 = "feed_4"
     STORE = "store"
+    SNAPSHOTTER = "snapshotter"
 
 
 # one restarts with the other: what both have in memory fits together only as a whole

@@ -1,11 +1,11 @@
-"""When a stage outside the core restarts: order entry, api, feed workers, store, each alone.
+"""When a stage outside the core restarts: order entry, api, feeds, store, snapshotter, each alone.
 
 Who uses it: the daemon's one thread; ``work`` is called on every turn and never blocks. Policy:
 
     order entry dies        it starts again at once; too often: RestartLimitReached, the daemon ends
     ... with a status that  StageError: the daemon ends with that status
         would come again
-    api, feed, store die    they start again at once, then after pauses that double; trading never
+    the others die          they start again at once, then after pauses that double; trading never
                             ends because of them
     one does not get ready  order entry: StageFailed; the others are killed and start again
     one hangs               the daemon kills it (watchdog.py), then as above
@@ -68,6 +68,8 @@ def roles_of(settings: Settings) -> list[Role]:
     roles += [Role(name, settings.feed.nice) for name in FEED_STAGES[: settings.feed.workers]]
     if settings.store.dsn != "off":
         roles.append(Role(StageName.STORE, settings.store.nice))
+    if settings.snapshot.enabled:
+        roles.append(Role(StageName.SNAPSHOTTER, settings.snapshot.nice))
     return roles
 
 

@@ -174,6 +174,30 @@ PLAIN: Mapping[Counter, Plain] = {
     Counter.STORE_NEXT_EVENT: Plain(
         "exchange_store_next_event", "events below it are committed in Postgres", gauge=True
     ),
+    Counter.SNAPSHOTS_MADE: Plain("exchange_snapshots_total", "snapshots made and verified"),
+    Counter.SNAPSHOTS_FAILED: Plain(
+        "exchange_snapshots_failed_total", "attempts at a snapshot that failed"
+    ),
+    Counter.SNAPSHOT_SEQUENCE: Plain(
+        "exchange_snapshot_sequence", "commands below it are in the newest snapshot", gauge=True
+    ),
+    Counter.SNAPSHOT_DURATION_NS: Plain(
+        "exchange_snapshot_duration_seconds",
+        "how long the newest took",
+        gauge=True,
+        scale=SECOND_NS,
+    ),
+    Counter.SEGMENTS_SHIPPED: Plain(
+        "exchange_shipped_segments_total",
+        "segments that were copied elsewhere before they left the disk",
+    ),
+    Counter.SHIPPING_FAILURES: Plain(
+        "exchange_shipping_failures_total",
+        "attempts to copy a segment elsewhere that failed; it stays",
+    ),
+    Counter.RETENTION_FAILURES: Plain(
+        "exchange_retention_failures_total", "times that what was to be removed could not be"
+    ),
     Counter.DISK_BYTES: Plain(
         "exchange_disk_size_bytes",
         "size of the fullest file system of the data directory",
@@ -200,6 +224,13 @@ PLAIN: Mapping[Counter, Plain] = {
     Counter.CLOCK_AHEAD_NS: Plain(
         "exchange_clock_ahead_seconds", "time of commands minus the wall clock", True, SECOND_NS
     ),
+}
+# files that retention has removed: exchange_removed_files_total{kind="journal"}
+REMOVED: Mapping[str, Counter] = {
+    "journal": Counter.JOURNAL_REMOVED,
+    "archive": Counter.ARCHIVE_REMOVED,
+    "exchange_snapshots_total": Counter.SNAPSHOTS_REMOVED,
+    "logs": Counter.LOGS_REMOVED,
 }
 BY_STAGE = (
     ByStage(

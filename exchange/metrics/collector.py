@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -26,7 +27,7 @@ from prometheus_client.registry import Collector
 
 from exchange.core import pipeline
 from exchange.core.clock_state import CalendarState
-from exchange.core.counters import STORE_STATES, Counter, Histogram
+from exchange.core.counters import DISK_USED, STORE_STATES, Counter, Histogram
 from exchange.core.pipeline import IngressRing
 from exchange.core.stage_names import StageName
 from exchange.metrics.catalogue import (
@@ -34,6 +35,7 @@ from exchange.metrics.catalogue import (
     COMMANDS,
     ORDER_COMMANDS,
     PLAIN,
+    REMOVED,
     SECOND_NS,
 )
 from exchange.metrics.certificates import Certificates
@@ -140,6 +142,7 @@ class ExchangeCollector(Collector):
         yield from self._processes.collect(run)
         yield from self._judgement()
         yield from self._certificates.collect()
+        yield from self._kept()
         yield from self._surroundings()
 
     # --- trading --------------------------------------------------------------------------------
@@ -327,6 +330,30 @@ class ExchangeCollector(Collector):
             "number of things that do not stop trading and need somebody to look",
             len(health.warnings),
         )
+
+    def _kept(self) -> Iterator[Metric]:
+        """Snapshots, and what takes the disk."""
+        age = GaugeMetricFamily(
+            "exchange_snapshot_age_seconds", "time since the newest snapshot was made"
+        )
+        made_ns = self._counter(Counter.SNAPSHOT_TIME_NS)
+        if made_ns:
+            age.add_metric([], max(time.time_ns() - made_ns, 0) / SECOND_NS)
+        yield age
+        kinds = GaugeMetricFamily(
+            "exchange_disk_used_bytes",
+            "what a folder of the data directory takes",
+            labels=["kind"],
+        )
+        for kind, counter in DISK_USED.items():
+            kinds.add_metric([kind], self._counter(counter))
+        yield kinds
+        removed = CounterMetricFamily(
+            "exchange_removed_files", "files that retention has removed", labels=["kind"]
+        )
+        for kind, counter in REMOVED.items():
+            removed.add_metric([kind], self._counter(counter))
+        yield removed
 
     def _surroundings(self) -> Iterator[Metric]:
         states = GaugeMetricFamily(

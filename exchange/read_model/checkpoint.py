@@ -34,6 +34,7 @@ import msgspec
 import numpy as np
 
 from exchange.core.event_archive import EventArchive
+from exchange.errors import ArchiveCorrupt
 from exchange.runtime.process import die_with_parent
 from journal import xxh64
 from journal.segment import make_directory, pass_over, sync_directory
@@ -226,7 +227,8 @@ def load_newest(
     """The models of the newest usable checkpoint, else new ones that stand at event 0.
 
     ``make_models`` makes empty models, in the order in which ``save`` got them; ``released``:
-    events at or after it have not happened for certain.
+    events at or after it have not happened for certain. Raises ArchiveCorrupt when new models would
+    need events that have left the archive.
     """
     notes = []
     for next_event, path in reversed(list_checkpoints(directory)):
@@ -241,6 +243,12 @@ def load_newest(
             notes.append(f"checkpoint {path.name} is not used: {error}")
             continue
         return Loaded(models, next_event, notes)
+    if archive.oldest() > 0:
+        told = "".join(f"; {note}" for note in notes)
+        raise ArchiveCorrupt(
+            f"{directory}: no checkpoint can be used, and the archive begins with event "
+            f"{archive.oldest():,}: put back the segments before it{told}"
+        )
     return Loaded(make_models(), 0, notes)
 
 

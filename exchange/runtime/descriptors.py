@@ -17,7 +17,7 @@ from exchange.settings import Settings
 
 ENOUGH = 1 << 20  # more is of no use; some systems have no limit at all
 # what a process has open besides its clients: files, eventfds, sockets of its own, imports
-BASE = {"daemon": 192, "order_entry": 96, "api": 128, "feed": 128, "store": 128}
+BASE = {"daemon": 192, "order_entry": 96, "api": 128, "feed": 128, "store": 128, "snapshotter": 128}
 PROBES = 64  # connections to the health port
 SCRAPERS = 16  # ... and to the metrics port
 # connections of a web server that are accepted in one pass of its event loop ...
@@ -49,6 +49,8 @@ def needs(settings: Settings) -> list[Need]:
         found.append(Need("feed", BASE["feed"] + REFUSED + count, "feed.connections", count))
     if settings.store.dsn != "off":
         found.append(Need("store", BASE["store"]))
+    if settings.snapshot.enabled:
+        found.append(Need("snapshotter", BASE["snapshotter"]))
     return found
 
 

@@ -35,6 +35,8 @@ Rate = Annotated[int, Meta(ge=0, le=1_000_000_000)]
 Burst = Annotated[int, Meta(ge=1, le=1_000_000)]
 WindowSeconds = Annotated[int, Meta(ge=1, le=86_400)]
 OrderCount = Annotated[int, Meta(ge=1, le=(1 << 31) - 1)]
+Days = Annotated[int, Meta(ge=0, le=36_500)]
+ByteLimit = Annotated[int, Meta(ge=0, le=1 << 50)]  # 0: none
 PreventionMode = Literal["none", "cancel_resting", "cancel_incoming", "cancel_both", "decrement"]
 
 
@@ -201,7 +203,40 @@ class StoreSection(Section, frozen=True, kw_only=True):
     user: Annotated[str, Meta(min_length=1)]
     drain_timeout_ms: Milliseconds
     retention_months: Annotated[int, Meta(ge=0, le=1_200)]
+    drop_months: Annotated[int, Meta(ge=0, le=1_200)]
     months_ahead: Annotated[int, Meta(ge=1, le=24)]
+
+
+class SnapshotSection(Section, frozen=True, kw_only=True):
+    """When the process snapshotter makes a snapshot, and how gently."""
+
+    enabled: bool
+    interval_s: Annotated[int, Meta(ge=1, le=31_536_000)]
+    commands: Count
+    nice: Niceness
+    bytes_per_second: Annotated[int, Meta(ge=1 << 20, le=1 << 40)]
+
+
+class RetentionSection(Section, frozen=True, kw_only=True):
+    """What leaves the disk, and when; never what is needed to recover."""
+
+    check_s: Annotated[int, Meta(ge=1, le=86_400)]
+    journal_days: Days
+    journal_bytes: ByteLimit
+    archive_days: Days
+    archive_bytes: ByteLimit
+    keep_archive: bool
+    log_bytes: ByteLimit
+    log_files: Annotated[int, Meta(ge=1, le=10_000)]
+
+
+class ArchiveSection(Section, frozen=True, kw_only=True):
+    """Where segments that leave the disk are copied first."""
+
+    directory: str
+    command: list[Annotated[str, Meta(min_length=1)]]
+    timeout_s: Annotated[int, Meta(ge=1, le=86_400)]
+    level: Annotated[int, Meta(ge=1, le=19)]
 
 
 class CpuSection(Section, frozen=True, kw_only=True):
@@ -273,6 +308,9 @@ class Settings(Section, frozen=True, kw_only=True):
     feed: FeedSection
     read_model: ReadModelSection
     store: StoreSection
+    snapshot: SnapshotSection
+    retention: RetentionSection
+    archive: ArchiveSection
     cpu: CpuSection
     supervision: SupervisionSection
     log: LogSection
@@ -346,6 +384,15 @@ def wrong_settings(settings: Settings) -> Iterator[Wrong]:
         except ValueError as error:
             what = f"not an address or network such as 10.0.0.0/8: {error}"
             yield "api", "trusted_proxies", what
+    store = settings.store
+    if store.drop_months and not 0 < store.retention_months <= store.drop_months:
+        what = f"must not be below retention_months ({store.retention_months}), which must be set"
+        yield "store", "drop_months", what
+    archive = settings.archive
+    if archive.command and archive.directory:
+        yield "archive", "command", "only one of directory and command can be set"
+    if archive.command and not any("{file}" in word for word in archive.command[1:]):
+        yield "archive", "command", "must be a program and arguments, one of them with {file} in it"
     feed = settings.feed
     if feed.drop_bytes < feed.conflate_bytes:
         yield "feed", "drop_bytes", f"must not be below conflate_bytes ({feed.conflate_bytes})"

@@ -6,5 +6,6 @@ agents.py        matcher, journaler, order entry
 api.py           REST and WebSocket
 feed.py          a feed worker
 store.py         Postgres
+snapshotter.py   snapshots, and what leaves the disk
 wiring.py        makes the agents from the settings
 """

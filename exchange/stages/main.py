@@ -46,6 +46,10 @@ def body_of(role: StageName) -> Body:
         from exchange.stages.store import run as run_store
 
         return run_store
+    if role == StageName.SNAPSHOTTER:
+        from exchange.stages.snapshotter import run as run_snapshotter
+
+        return run_snapshotter
     from exchange.stages.agents import run as run_agent
 
     return run_agent

@@ -111,6 +111,7 @@ def run(spec: StageSpec, channel: DaemonChannel, updates: Updates) -> int:
             lock_timeout_ms=settings.lock_timeout_ms,
             months_ahead=settings.months_ahead,
             retention_months=settings.retention_months,
+            drop_months=settings.drop_months,
         ),
         batch_events=settings.batch_events,
         flush_s=settings.flush_ms / 1000,

@@ -23,7 +23,7 @@ from exchange.read_model.accounts.order_status import OrderStatus
 from exchange.store import partitions
 from exchange.store.compare import copied, differences
 from exchange.store.connection import SCHEMA, ConnectionParameters, StorePosition, connect
-from exchange.store.offline import ArchivedEvents
+from exchange.store.offline import ArchivedEvents, need_all
 from exchange.store.publisher import check_store_position
 from exchange.store.rows.copy_format import (
     ACCOUNTS,
@@ -305,6 +305,7 @@ def check_database(
             position = StorePosition(*place)
             around = ArchivedEvents(data_directory, BATCH_EVENTS)
             check_store_position(position, around.archive(), around.released())
+            need_all(around.archive(), "a check")
             end, released = position.next_event, around.released()
             around = ArchivedEvents(data_directory, BATCH_EVENTS, end=end)
             source = around.source(0)

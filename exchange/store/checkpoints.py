@@ -11,11 +11,12 @@ import logging
 from pathlib import Path
 
 from exchange.core.capacity import EngineCapacity
-from exchange.errors import DataDirectoryUnavailable
+from exchange.errors import ArchiveCorrupt, DataDirectoryUnavailable
 from exchange.read_model.accounts.model import AccountModel
 from exchange.read_model.accounts.types import AccountModelCapacity
 from exchange.read_model.checkpoint import CheckpointWriter, load_newest
 from exchange.runtime.data_directory import load_capacity, read_model_directory
+from exchange.store.errors import StoreRefused
 from exchange.store.rows.state_rows import AccountState
 from journal.archive_reader import ArchiveReader
 
@@ -48,7 +49,10 @@ def new_state(data_directory: Path, batch_events: int) -> AccountState:
 def state_at(
     data_directory: Path, batch_events: int, archive: ArchiveReader, next_event: int
 ) -> AccountState:
-    """A model that has seen no event from ``next_event`` on, as many before it as possible."""
+    """A model that has seen no event from ``next_event`` on, as many before it as possible.
+
+    Raises StoreRefused when events that it needs have left the archive.
+    """
     directory = read_model_directory(data_directory) / CHECKPOINTS
     states: list[AccountState] = []
 
@@ -56,7 +60,10 @@ def state_at(
         states.append(new_state(data_directory, batch_events))
         return [states[-1].model]
 
-    loaded = load_newest(directory, make, next_event, archive)
+    try:
+        loaded = load_newest(directory, make, next_event, archive)
+    except ArchiveCorrupt as error:
+        raise StoreRefused(str(error)) from None
     for note in loaded.notes:
         log.warning("%s", note)
     return states[-1]

@@ -66,6 +66,7 @@ class ConnectionParameters(NamedTuple):
     lock_timeout_ms: int = 10_000
     months_ahead: int = 2
     retention_months: int = 0
+    drop_months: int = 0
 
 
 class StorePosition(NamedTuple):
@@ -254,7 +255,7 @@ class StoreConnection:
                     made.add(partition)
 
     def maintain(self, month: int) -> None:
-        """Make the partitions of the months after ``month``, detach those that are too old.
+        """Make the partitions of the months after ``month``; detach, and empty, those too old.
 
         ``month``: of the newest event. To be called after every batch: does nothing in a month that
         it has seen. Raises psycopg.Error; what was not done is tried again at the next call.
@@ -272,6 +273,11 @@ class StoreConnection:
             if gone:
                 log.info("detached old partitions", extra={"fields": {"tables": gone}})
             self._partitions = partitions.attached(self.raw, self._parameters.schema)
+        if self._parameters.drop_months:
+            oldest = month - self._parameters.drop_months + 1
+            emptied = partitions.empty_before(self.raw, self._parameters.schema, oldest)
+            if emptied:
+                log.info("removed old rows", extra={"fields": {"tables": emptied}})
         self._maintained_month = month
 
 

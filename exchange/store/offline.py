@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from exchange.errors import ArchiveCorrupt
 from exchange.recovery.archive_check import open_archive
 from exchange.runtime.data_directory import archive_directory
 from exchange.store.checkpoints import new_state
@@ -87,6 +88,15 @@ class ArchivedEvents:
     def report(self, progress: Progress) -> None:
         self.next_event = progress.next_event
         self.on_progress(progress)
+
+
+def need_all(archive: ArchiveReader, what: str) -> None:
+    """Raises ArchiveCorrupt when the archive's beginning, which ``what`` needs, has left it."""
+    if archive.oldest() > 0:
+        raise ArchiveCorrupt(
+            f"{archive.directory}: begins with event {archive.oldest():,}, and {what} needs all "
+            "of it: put back the segments before it ([archive], or a backup)"
+        )
 
 
 def archive_end(archive: ArchiveReader) -> int:

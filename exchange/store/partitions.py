@@ -1,4 +1,4 @@
-"""Monthly partitions: made ahead of time, and detached when they are old.
+"""Monthly partitions: made ahead of time, detached when they are old, emptied when very old.
 
 Who uses it: ``connection.py``. A month is a number: year x 12 + month - 1, in UTC. A partition
 of a table is called ``<table>_<year>_<month>``. It is made as a table of its own and then attached,
@@ -139,3 +139,20 @@ def detach_before(connection: psycopg.Connection, schema: str, month: int) -> li
             )
             gone.append(partition.name)
     return gone
+
+
+def empty_before(connection: psycopg.Connection, schema: str, month: int) -> list[str]:
+    """Remove the rows of detached partitions older than ``month``; the names of those that had any.
+
+    The tables stay, so that a check knows that rows are missing.
+    """
+    emptied = []
+    for partition in sorted(detached(connection, schema)):
+        if partition.month >= month:
+            continue
+        table = sql.Identifier(schema, partition.name)
+        found = connection.execute(sql.SQL("SELECT 1 FROM {} LIMIT 1").format(table)).fetchone()
+        if found is not None:
+            connection.execute(sql.SQL("TRUNCATE {}").format(table))
+            emptied.append(partition.name)
+    return emptied

@@ -456,9 +456,13 @@ def check_store_position(position: StorePosition, archive: EventArchive, release
     if at == 0:
         return
     oldest = archive.oldest()
-    if oldest > 0:
-        raise StoreRefused(f"the archive begins with event {oldest}, not with the first one")
-    if exchange_id(archive.view(0, 1).tobytes()) != position.exchange_id:
+    if oldest >= at:
+        raise StoreRefused(
+            f"the archive begins with event {oldest}, the database ends before it: put back the "
+            "segments of the archive that have left it"
+        )
+    # of an archive whose beginning has left it, the last event that both have must do
+    if oldest == 0 and exchange_id(archive.view(0, 1).tobytes()) != position.exchange_id:
         raise StoreRefused(
             "the database belongs to another exchange (its first event differs): give this one a "
             "database of its own in [store] dsn, or let `exchange store rebuild` make it anew"

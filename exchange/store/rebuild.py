@@ -16,7 +16,7 @@ from psycopg import sql
 
 from exchange.store.connection import connect
 from exchange.store.errors import RowRefused, StoreError
-from exchange.store.offline import ArchivedEvents
+from exchange.store.offline import ArchivedEvents, need_all
 from exchange.store.publisher import Progress, Publisher, PublisherParameters, State
 
 NEW_SUFFIX = "_rebuild"
@@ -44,10 +44,11 @@ def rebuild_store(
     """
     old = parameters.connection
     name = old.schema
-    new = old._replace(schema=name + NEW_SUFFIX, retention_months=0)
+    new = old._replace(schema=name + NEW_SUFFIX, retention_months=0, drop_months=0)
     with connect(conninfo, old) as connection:
         _drop(connection, new.schema)
     around = ArchivedEvents(data_directory, parameters.batch_events)
+    need_all(around.archive(), "a rebuild")
     if around.end == 0:
         raise RebuildFailed(f"{data_directory}: there is no event to make rows of")
 

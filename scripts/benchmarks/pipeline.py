@@ -14,6 +14,10 @@ the exchange once without controls and fees.
 With ``--scrape`` every run is made twice, with the process api: once as it is and once with a
 scrape of ``/metrics`` each second, in turn. It fails if the median of the second is more than 2 %
 below that of the first.
+
+``--kept``: instead, in turns, with the process api alone and with everything that keeps an exchange
+in production: metrics scraped each second, snapshots, retention. It fails if the median of the
+second is more than 10 % below that of the first.
 """
 
 from __future__ import annotations
@@ -42,6 +46,7 @@ from scripts.benchmarks.result import BenchmarkFailed, check, progress
 CLIENT_CHUNK_BYTES = 1 << 18
 DEADLINE_S = 120
 SCRAPING_COSTS_AT_MOST = 0.02
+KEEPING_COSTS_AT_MOST = 0.10
 ANSWER_SIZES = {"A": 69, "C": 31, "E": 43, "J": 27}  # bytes with the SoupBinTCP header
 
 
@@ -53,6 +58,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--window", type=int, default=20_000, help="answers outstanding at most")
     parser.add_argument("--repeat", type=int, default=3, help="runs; the median counts")
     parser.add_argument(
+        "--kept",
+        action="store_true",
+        help="compare runs with and without metrics, snapshots and retention: at most 10 %% slower",
+    )
+    parser.add_argument(
         "--no-controls",
         action="store_true",
         help="only without risk controls and fees (default: with all, and one run without)",
@@ -62,6 +72,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="compare runs with and without a scrape of /metrics each second: at most 2 %% slower",
     )
+
+
+# with both; segments that are small enough for some to leave
+BESIDE = """
+[api]
+port = 0
+[journal]
+segment_bytes = 16_777_216
+archive_segment_events = 131_072
+"""
+NOT_KEPT = "[snapshot]\nenabled = false\n"
+KEPT = """
+[snapshot]
+interval_s = 1
+commands = 500_000
+[retention]
+check_s = 1
+journal_days = 0
+"""
 
 
 def tcp_limit(raw: np.ndarray, flow_ends: np.ndarray, expected: oracle.Expectation, window: int
@@ -183,6 +212,7 @@ def _one_run(
         "orders_per_s": ends.size / (elapsed / 1e9),
         "commits": after["commits"] - before["commits"],
         "answers": int(tally.counts[load.TALLY_MESSAGES]),
+        "snapshots": after["snapshots_made"] - before["snapshots_made"],
         "cpu_ns_per_order": {
             stage: (cpu_after[stage] - cpu_before[stage]) * 1e9 / ends.size for stage in cpu_after
         },
@@ -237,6 +267,8 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     overrides = venue.overrides(arguments.settings)
     if arguments.scrape:
         return _with_and_without_scrapes(raw, ends, expected, arguments, overrides)
+    if arguments.kept:
+        return _kept(raw, ends, expected, arguments, overrides)
     limits = []
     runs = []
     for i in range(arguments.repeat):
@@ -267,4 +299,42 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         "cpu_ns_per_order": runs[speeds.index(max(speeds))]["cpu_ns_per_order"],
         "runs_orders_per_s": speeds,
         **({"without_controls": {"orders_per_s": bare["orders_per_s"]}} if bare else {}),
+    }
+
+
+def _kept(
+    raw: np.ndarray,
+    ends: np.ndarray,
+    expected: oracle.Expectation,
+    arguments: argparse.Namespace,
+    overrides: str,
+) -> dict[str, Any]:
+    """Orders a second without and with what keeps an exchange, in turns."""
+    found: dict[str, list[dict[str, Any]]] = {NOT_KEPT: [], KEPT: []}
+    for i in range(arguments.repeat):
+        for sections, runs in found.items():
+            progress(
+                f"run {i + 1} of {arguments.repeat}, {'with' if sections == KEPT else 'without'}"
+            )
+            runs.append(
+                _one_run(
+                    raw, ends, expected, arguments.window, overrides + BESIDE + sections,
+                    verify=i == 0, controls=not arguments.no_controls, scrape=sections == KEPT,
+                )
+            )  # fmt: skip
+    without, with_ = (
+        statistics.median(one["orders_per_s"] for one in runs) for runs in found.values()
+    )
+    check(
+        with_ >= (1 - KEEPING_COSTS_AT_MOST) * without,
+        f"{with_:,.0f} orders/s with metrics, snapshots and retention, {without:,.0f} without",
+    )
+    return {
+        "orders_per_s": with_,
+        "without_orders_per_s": without,
+        "share": with_ / without,
+        "snapshots": [one["snapshots"] for one in found[KEPT]],
+        "cpu_ns_per_order": found[KEPT][-1]["cpu_ns_per_order"],
+        "runs_orders_per_s": [one["orders_per_s"] for one in found[KEPT]],
+        "runs_without_orders_per_s": [one["orders_per_s"] for one in found[NOT_KEPT]],
     }

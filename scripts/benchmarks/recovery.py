@@ -42,12 +42,11 @@ from exchange.engine.state.pointers import Rings, make_links
 from exchange.records import COMMAND, COMMAND_LAYOUT, EVENT, FLAGS_OFFSET
 from exchange.recovery.archive_check import ArchiveCheck
 from exchange.recovery.rebuild import Replayer, rebuild
+from exchange.recovery.snapshot_maker import make_snapshot
 from exchange.runtime.data_directory import archive_directory, journal_directory, save_capacity
 from journal.reader import JournalReader
 from journal.recovery import recover
 from journal.writer import JournalWriter
-from replay.snapshot import make_snapshot
-from replay.source import JournalView
 from ringbuffer.jit import jit
 from ringbuffer.ring import UNGATED
 from scripts.benchmarks import funding
@@ -294,7 +293,7 @@ def measure(data_dir: Path, commands: int, frame: int) -> dict[str, Any]:
     without = in_child(data_dir, False)
     progress("making a snapshot, rebuilding with it")
     started = time.perf_counter()
-    made = make_snapshot(JournalView(data_dir), now=True)
+    made = make_snapshot(data_dir, now=True)
     snapshot_seconds = time.perf_counter() - started
     check(made is not None and made.made, "no snapshot was made")
     assert made is not None

@@ -108,7 +108,7 @@ class Venue(NamedTuple):
 
 
 def without_web(overrides: str) -> str:
-    """TOML that switches off what ``overrides`` does not mention: api and store.
+    """TOML that switches off what ``overrides`` does not mention: api, store and snapshots.
 
     What is measured is the core and order entry, unless a benchmark says otherwise. Ports are free
     ones, so that several exchanges may run.
@@ -119,6 +119,7 @@ def without_web(overrides: str) -> str:
         "[health]": "port = 0",
         "[metrics]": "port = 0",
         "[feed]": "port = 0",
+        "[snapshot]": "enabled = false",
     }
     return "".join(f"{name}\n{line}\n" for name, line in sections.items() if name not in overrides)
 

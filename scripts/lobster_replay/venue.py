@@ -44,7 +44,7 @@ def _write_settings(folder: Path, symbol: str, tick: int, maximum_price: int) ->
     settings.write_text(
         '[exchange]\ninstruments_file = "instruments.toml"\nsessions_file = "sessions.toml"\n'
         '[day]\nroll = "manual"\n[order_entry]\nport = 0\n[health]\nport = 0\n[feed]\nport = 0\n'
-        '[api]\nenabled = false\n[store]\ndsn = "off"\n'
+        '[api]\nenabled = false\n[store]\ndsn = "off"\n[snapshot]\nenabled = false\n'
         "[risk]\nprice_band_percent = 0\ncollar_percent = 0\nreview_value = 0\n"
         "breaker_percent = 0\norders_per_day = 0\norders_per_second = 0\n"
         "session_orders_per_second = 0\ncancel_ratio_percent = 0\n"

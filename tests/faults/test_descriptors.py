@@ -117,6 +117,7 @@ def test_each_process_is_checked(
 
 def test_what_does_not_run_needs_nothing(shipped: Settings) -> None:
     off = with_keys(with_keys(shipped, "api", enabled=False), "store", dsn="off")
+    off = with_keys(off, "snapshot", enabled=False)
     assert [need.process for need in descriptors.needs(off)] == ["daemon", "order_entry"]
 
 

@@ -19,14 +19,13 @@ from exchange.engine.state.chain_hash import chain_digest
 from exchange.engine.state.snapshot import list_snapshots
 from exchange.errors import ExitStatus
 from exchange.read_model.checkpoint import checkpoint_path
-from exchange.recovery.pruning import prunable
 from exchange.recovery.rebuild import rebuild
+from exchange.recovery.snapshot_maker import make_snapshot
+from exchange.retention.pruning import by_age, prunable
 from exchange.runtime.disk_use import disk_use
 from exchange.settings import ROOT
 from journal.layout import ARCHIVE_SUFFIX, JOURNAL_SUFFIX
 from journal.segment import list_segments
-from replay.snapshot import make_snapshot
-from replay.source import JournalView
 from tests.harness import sample_journal
 
 FOREVER_NS = 1 << 62
@@ -53,8 +52,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     sample_journal.write_archive(data)
     segments = [first for first, _ in list_segments(data / "journal", JOURNAL_SUFFIX)]
     assert len(segments) >= 3
-    make_snapshot(JournalView(data))
-    make_snapshot(JournalView(data), now=True)
+    make_snapshot(data)
+    make_snapshot(data, now=True)
     assert len(list_snapshots(data / "snapshots")) == 2
     return data
 
@@ -77,7 +76,7 @@ def test_nothing_goes_unless_it_is_asked_for(data: Path) -> None:
 
 
 def test_what_is_young_stays(data: Path) -> None:
-    found = prunable(data, keep_ns=FOREVER_NS)
+    found = prunable(data, by_age(FOREVER_NS))
     assert found.paths == []
     assert "not old enough" in found.kept["journal"]
 
@@ -107,7 +106,7 @@ def test_without_two_good_snapshots_nothing_goes_and_it_says_what_to_do(
         content = bytearray(path.read_bytes())
         content[len(content) // 2] ^= 1
         path.write_bytes(content)
-    found = prunable(data, keep_ns=0, archive=True)
+    found = prunable(data, by_age(0, archive=True))
     assert found.paths == []
     assert f"{snapshots} verified snapshots" in found.kept["journal"]
     assert "exchange-replay snapshot --now" in prune(data, "--keep-days", "0")
@@ -119,10 +118,10 @@ def test_the_archive_keeps_what_a_read_model_would_have_to_read(data: Path) -> N
     first = [first for first, _ in list_segments(data / "archive", ARCHIVE_SUFFIX)]
     checkpoint_path(folder, first[-1]).write_bytes(b"")
     # one checkpoint: if it could not be used, everything would have to be read
-    one = prunable(data, keep_ns=0, archive=True)
+    one = prunable(data, by_age(0, archive=True))
     assert one.archive == [] and "read model api" in one.kept["archive"]
     checkpoint_path(folder, first[1]).write_bytes(b"")
-    two = prunable(data, keep_ns=0, archive=True)
+    two = prunable(data, by_age(0, archive=True))
     assert len(two.archive) <= 1
 
 

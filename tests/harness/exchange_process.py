@@ -70,6 +70,8 @@ TEST_SETTINGS: dict[str, dict[str, Any]] = {
     "read_model": {"orders": 65_536, "fills": 65_536},
     "journal": {"segment_bytes": 16_777_216, "batch": 16_384, "archive_segment_events": 131_072},
     "day": {"roll": "manual"},
+    # off, as api and store: a test that is about them says so
+    "snapshot": {"enabled": False},
     "supervision": {
         "restart_limit": 1000,
         "hang_timeout_ms": 300_000,

@@ -19,6 +19,7 @@ from journal.recovery import recover
 from journal.writer import JournalWriter
 
 SECOND_NS = 1_000_000_000
+DAY_NS = 86_400 * SECOND_NS
 MIDNIGHT_NS = 1_767_225_600 * SECOND_NS  # 2026-01-01
 DAY_NUMBER = 20_260_101
 OPEN_NS = MIDNIGHT_NS + 9 * 3600 * SECOND_NS
@@ -212,6 +213,21 @@ def random_commands(seed: int, count: int) -> list[np.ndarray]:
         else:
             order_id = int(random.integers(OPENING_SLOTS, OPENING_SLOTS + 2 * number))
             parts.append(slot(CommandKind.CANCEL_BY_ORDER_ID, now, price=order_id))
+    return parts
+
+
+def two_days(seed: int, count: int) -> list[np.ndarray]:
+    """As ``random_commands``, and on the next day as many orders again."""
+    parts = random_commands(seed, count)
+    morning = OPEN_NS + DAY_NS
+    parts.append(slot(CommandKind.END_OF_DAY, morning - 1))
+    start = slot(
+        CommandKind.START_OF_DAY, morning, quantity=MIDNIGHT_NS + DAY_NS, price=DAY_NUMBER + 1
+    )
+    parts.append(start)
+    for part in random_commands(seed + 1, count)[len(opening()) :]:
+        part["timestamp_ns"][0] += DAY_NS
+        parts.append(part)
     return parts
 
 

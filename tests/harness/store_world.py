@@ -76,6 +76,7 @@ class MemoryArchive:
         self._released = len(events) if released is None else released
         self.next_event = 0
         self.lapped_count = 0
+        self.first = 0  # of the events that have not left
         self.stop = threading.Event()
         self.progress: list[Progress] = []
         self.models_made = 0
@@ -87,7 +88,7 @@ class MemoryArchive:
         return self.events[first : min(first + count, self._released)]
 
     def oldest(self) -> int:
-        return 0
+        return self.first
 
     # source
     def behind(self) -> int:

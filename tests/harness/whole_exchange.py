@@ -1,6 +1,6 @@
 """A whole small exchange in one process: what the stages of the core call, called once.
 
-It trades over TCP, ends, starts again by recovery and trades on.
+It trades over TCP, ends, starts again by recovery and trades on; then a snapshot is made.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from exchange.control.trading import TradingControl
 from exchange.core.pipeline import IngressRing
 from exchange.core.stage_names import StageName
 from exchange.gateway.passwords import hash_password
+from exchange.recovery.snapshot_maker import make_snapshot
 from exchange.settings import Configuration
 from exchange.stages.wiring import (
     build_journaler,
@@ -97,7 +98,8 @@ def _trade(port: int, work: Callable[[], None], token: str) -> None:
 
 
 def run_twice(directory: Path) -> None:
-    """Trade on ``directory``, which is empty, end, start again and trade on."""
+    """Trade on ``directory``, which is empty, end, start again and trade on; make a snapshot."""
     configuration = small_configuration(hash_password(PASSWORD, n=16, r=1))
     for token in ("FIRST", "AGAIN"):
         _run_exchange(directory, configuration, token)
+    assert make_snapshot(directory, now=True) is not None

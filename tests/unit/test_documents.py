@@ -10,7 +10,7 @@ import tomllib
 import pytest
 
 from exchange.cli import build_parser as exchange_parser
-from replay.cli import build_parser as replay_parser
+from replay.arguments import build_parser as replay_parser
 from tests.tools.house.names import missing_in
 from tests.tools.house.source import ROOT
 

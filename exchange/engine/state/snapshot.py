@@ -8,14 +8,16 @@
     payload: the stored words of each array in order, each padded to 4096 bytes
 
 Only the used part of each array is stored (see ``_used_words``); the rest of the state is zero.
-A file is written beside its name, synced, renamed and the directory synced, so an interrupted
-write never replaces a good snapshot. Reading checks everything before it returns a state.
+A file is written beside its name, synced, read back, renamed and the directory synced, so an
+interrupted write never replaces a good snapshot. Reading checks everything before it returns a
+state.
 """
 
 from __future__ import annotations
 
 import os
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +40,8 @@ _HEADER = struct.Struct("<8sIIQqqQQQQ")
 _CHECKSUM_OFFSET = 64
 _LENGTHS_OFFSET = 128
 _STEP_BYTES = 8 << 20
+
+Pace = Callable[[int, int], None]
 
 
 def state_layout_hash() -> int:
@@ -138,10 +142,14 @@ def list_snapshots(directory: Path) -> list[tuple[int, Path]]:
     return sorted(found)
 
 
-def write_snapshot(directory: Path, state: EngineState) -> Path:
-    """Write ``state`` as the snapshot of its next command; its file. Raises OSError.
+def write_snapshot(directory: Path, state: EngineState, pace: Pace | None = None) -> Path:
+    """Write ``state`` as the snapshot of its next command; its file.
 
-    ``state`` must be between two calls of ``apply_commands``. ``directory`` must exist.
+    Before it gets its name it is read back, from the disk where that is possible, and compared.
+    ``state`` must be between two calls of ``apply_commands``. ``directory`` must exist. ``pace``:
+    called with the descriptor and the bytes of each part that was written; it may sync and wait.
+
+    Raises SnapshotInvalid when it reads otherwise, OSError.
     """
     scalars = state.scalars
     assert scalars[layout.CHAIN_EVENTS] == scalars[layout.NEXT_EVENT], "within a call"
@@ -157,11 +165,18 @@ def write_snapshot(directory: Path, state: EngineState) -> Path:
             for array in arrays:
                 view = memoryview(array.data).cast("B")
                 for start in range(0, len(view), _STEP_BYTES):
-                    _write_all(file.fileno(), view[start : start + _STEP_BYTES])
+                    part = view[start : start + _STEP_BYTES]
+                    _write_all(file.fileno(), part)
+                    if pace is not None:
+                        pace(file.fileno(), len(part))
                 _write_all(file.fileno(), bytes(_padded(len(view)) - len(view)))
             os.fsync(file.fileno())
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        wrong = _difference(state, read_snapshot(temporary))
+        if wrong is not None:
+            raise SnapshotInvalid(f"{path.name}: read back differently: {wrong}")
         os.rename(temporary, path)
-    except OSError:
+    except BaseException:
         temporary.unlink(missing_ok=True)
         raise
     sync_directory(directory)
@@ -232,3 +247,28 @@ def read_snapshot(path: Path) -> EngineState:
     ):
         raise SnapshotInvalid(f"{path.name}: header and state do not agree")
     return state
+
+
+def read_places(path: Path) -> tuple[int, int]:
+    """The first command and the first event that a snapshot does not hold, by its header alone.
+
+    Raises SnapshotInvalid when the header or the size of the file is wrong, OSError.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        _, command, event, *_ = _read_header(descriptor, path)
+    finally:
+        os.close(descriptor)
+    return command, event
+
+
+def _difference(written: EngineState, found: EngineState) -> str | None:
+    """In what a snapshot that was read back is other than what was written; None: in nothing."""
+    if chain_digest(written) != chain_digest(found):
+        return f"chain hash {chain_digest(found):016x} instead of {chain_digest(written):016x}"
+    for name, left, right, used in zip(
+        written._fields, written, found, _used_words(written), strict=True
+    ):
+        if len(left) != len(right) or not np.array_equal(left[:used], right[:used]):
+            return f"other {name}"
+    return None

@@ -106,3 +106,12 @@ def test_a_leftover_prepared_file_is_no_segment_and_is_replaced(tmp_path: Path) 
     segment.prepare(tmp_path, 8192)
     assert (tmp_path / segment.PREPARED_NAME).stat().st_size == 8192
     assert not (tmp_path / segment.PREPARING_NAME).exists()
+
+
+def test_a_segment_is_removed_durably(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "segment"
+    path.write_bytes(b"")
+    synced: list[Path] = []
+    monkeypatch.setattr(segment, "sync_directory", synced.append)
+    segment.remove_segment(path)
+    assert not path.exists() and synced == [tmp_path]

@@ -104,6 +104,23 @@ def test_the_health_is_in_the_head() -> None:
     assert "warning: three" in text and "warning: four" in text
 
 
+def test_the_newest_snapshot_is_a_line() -> None:
+    found = status(1.0, 0, 0.0)
+    found["stages"]["snapshotter"] = found["stages"]["api"]
+    found["counters"] |= {
+        "snapshot_time_ns": 0,
+        "snapshot_sequence": 0,
+        "snapshots_failed": 0,
+        "shipping_failures": 0,
+    }
+    assert "newest snapshot: none yet" in shown(found)
+    found["time"] = 1_000.0
+    found["counters"] |= {"snapshot_time_ns": 940 * 10**9, "snapshot_sequence": 1_234_567}
+    assert "newest snapshot: commands below 1,234,567, 60 s old" in shown(found)
+    found["counters"] |= {"snapshots_failed": 3, "shipping_failures": 2}
+    assert "3 failed; segments that could not be shipped: 2" in shown(found)
+
+
 def test_without_a_region_only_the_stages_are_shown() -> None:
     bare = status(1.0, 0, 0.0)
     for key in ("cursors", "lag", "counters"):

@@ -50,7 +50,8 @@ def test_no_counter_has_two_writers() -> None:
 
 
 def test_the_groups_of_stages() -> None:
-    assert set(CORE_STAGES) | set(EVENT_CONSUMERS) | {StageName.DAEMON} == set(StageName)
+    others = {StageName.DAEMON, StageName.SNAPSHOTTER}
+    assert set(CORE_STAGES) | set(EVENT_CONSUMERS) | others == set(StageName)
     assert not set(CORE_STAGES) & set(EVENT_CONSUMERS)
     assert len(FEED_STAGES) == pipeline.FEED_WORKERS and set(FEED_STAGES) < set(EVENT_CONSUMERS)
     assert [AGENTS[name] for name in FEED_STAGES] == list(

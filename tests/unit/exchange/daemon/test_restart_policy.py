@@ -115,8 +115,9 @@ def test_roles_of_the_configuration() -> None:
     def names(**sections: dict[str, Any]) -> list[str]:
         return [role.name for role in roles_of(settings(**sections))]
 
-    assert names() == ["order_entry", "api", "store"]
-    assert names(api={"enabled": False}, store={"dsn": "off"}) == ["order_entry"]
+    assert names() == ["order_entry", "api", "store", "snapshotter"]
+    none = {"api": {"enabled": False}, "store": {"dsn": "off"}, "snapshot": {"enabled": False}}
+    assert names(**none) == ["order_entry"]
     assert names(feed={"workers": 2})[2:4] == ["feed_1", "feed_2"]
 
 
@@ -133,22 +134,24 @@ def test_stages_that_need_the_compiler_start_when_it_has_ended(
     policy.begin()
     children.stages["order_entry"].ready = object()
     assert children.launched == ["order_entry"] == children.specs_sent, "trading waits for nobody"
-    assert policy.held() == ["api", "store"]
+    assert policy.held() == ["api", "store", "snapshotter"]
     clock.now_s += 3600.0
     policy.work()
     assert children.launched == ["order_entry"]
     policy.let_go()
     assert policy.held() == [] and told
     policy.work()
-    assert children.launched == ["order_entry", "api", "store"] == children.specs_sent
+    everything = ["order_entry", "api", "store", "snapshotter"]
+    assert children.launched == everything == children.specs_sent
 
 
 def test_niceness_is_the_configuration_s() -> None:
-    found = roles_of(settings(api={"nice": 5}, store={"nice": 7}))
+    found = roles_of(settings(api={"nice": 5}, store={"nice": 7}, snapshot={"nice": 9}))
     assert [(role.name, role.nice) for role in found] == [
         ("order_entry", 0),
         ("api", 5),
         ("store", 7),
+        ("snapshotter", 9),
     ]
 
 
@@ -166,7 +169,7 @@ def test_the_first_death_restarts_at_once_and_alone(scene: Scene, role: str) -> 
     scene.policy.work()
     assert scene.children.launched.count(role) == 2 and scene.children.specs_sent.count(role) == 2
     assert sum(scene.policy.restarts().values()) == 1
-    assert len(scene.children.launched) == 4
+    assert len(scene.children.launched) == 5
 
 
 def test_one_that_keeps_dying_waits_longer_and_longer(scene: Scene) -> None:
@@ -237,11 +240,12 @@ def test_a_new_core_starts_all_of_them_again(scene: Scene) -> None:
     scene.children.launched.clear()
     scene.children.specs_sent.clear()
     scene.policy.launch()
-    assert scene.children.launched == ["order_entry", "api", "store"]
+    everything = ["order_entry", "api", "store", "snapshotter"]
+    assert scene.children.launched == everything
     scene.policy.work()
     assert not scene.children.specs_sent
     scene.policy.begin()
-    assert scene.children.specs_sent == ["order_entry", "api", "store"]
+    assert scene.children.specs_sent == everything
 
 
 def test_restart_window_forgets() -> None:

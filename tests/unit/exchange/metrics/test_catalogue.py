@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 
-from exchange.core.counters import HEARTBEATS, IDLE_TIMES, Counter
-from exchange.metrics.catalogue import BY_STAGE, COMMANDS, PLAIN
+from exchange.core.counters import DISK_USED, HEARTBEATS, IDLE_TIMES, Counter
+from exchange.metrics.catalogue import BY_STAGE, COMMANDS, PLAIN, REMOVED
 from exchange.runtime.capacity_use import COUNTED
 
 # Shown by the collector in another form: ages, times, trades, states.
 APART = {
     *HEARTBEATS.values(),
     *IDLE_TIMES.values(),
+    *DISK_USED.values(),
+    *REMOVED.values(),
     Counter.TRADES,
     Counter.STORE_STATE,
+    Counter.SNAPSHOT_TIME_NS,
     Counter.CLOCK_CALENDAR,
 }
 

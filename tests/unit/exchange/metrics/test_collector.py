@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -72,6 +73,17 @@ def test_events_add_up(scene: Scene) -> None:
     assert scene.value("exchange_trade_volume") == 42
     assert scene.value("exchange_trades_executed_total") == 2
     assert scene.value("exchange_orders_cancelled_total") == 1
+
+
+def test_the_newest_snapshot_and_the_disk(scene: Scene) -> None:
+    assert ("exchange_snapshot_age_seconds", ()) not in scene.samples(), "there is none"
+    scene.set(Counter.SNAPSHOT_TIME_NS, time.time_ns() - 60 * 10**9)
+    assert 60 <= scene.value("exchange_snapshot_age_seconds") < 3_600
+    scene.set(Counter.ARCHIVE_DISK_BYTES, 5_000)
+    scene.set(Counter.JOURNAL_REMOVED, 7)
+    samples = scene.samples()
+    assert samples["exchange_disk_used_bytes", (("kind", "archive"),)] == 5_000
+    assert samples["exchange_removed_files_total", (("kind", "journal"),)] == 7
 
 
 def test_the_latency_is_told_in_two_units(scene: Scene) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from exchange.errors import ArchiveCorrupt
 from exchange.read_model import checkpoint
 from exchange.read_model.accounts.model import AccountModel
 from exchange.read_model.accounts.types import AccountModelCapacity
@@ -34,11 +35,15 @@ COMMANDS = 500 if JIT_DISABLED else 3_000
 class Events:
     """An archive in memory."""
 
-    def __init__(self, events: np.ndarray) -> None:
+    def __init__(self, events: np.ndarray, first: int = 0) -> None:
         self.events = events
+        self.first = first
 
     def view(self, first: int, count: int) -> np.ndarray:
-        return self.events[first : first + count]
+        return self.events[first : first + count] if first >= self.first else self.events[:0]
+
+    def oldest(self) -> int:
+        return self.first
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +127,20 @@ def two_checkpoints(events: np.ndarray, directory: Path) -> Path:
         path = save(directory, models_at(events, event), Events(events))
     assert path is not None
     return path
+
+
+def test_without_the_archives_beginning_one_of_them_must_be_usable(
+    events: np.ndarray, tmp_path: Path
+) -> None:
+    path = two_checkpoints(events, tmp_path)
+
+    def load_of(first: int) -> int:
+        return load_newest(tmp_path, make_models, len(events), Events(events, first)).next_event
+
+    path.write_bytes(b"")
+    assert load_of(59) == 60, "the event before it is all that it needs"
+    with pytest.raises(ArchiveCorrupt, match="the archive begins with event 60"):
+        load_of(60)
 
 
 def damage(place: Callable[[int], int]) -> Callable[[bytearray], bytes]:

@@ -49,6 +49,17 @@ from tests.harness.files import written
         ),
         ("[feed]\nworkers = 5", "[feed]: workers: must be an integer from 0 to 4, not 5"),
         ("[feed]\ndrop_bytes = 2048", "drop_bytes: must not be below conflate_bytes (262144)"),
+        (
+            '[archive]\ndirectory = "there"\ncommand = ["cp", "{file}", "there"]',
+            "a.toml:3: [archive]: command: only one of directory and command can be set",
+        ),
+        (
+            '[archive]\ncommand = ["cp"]',
+            "[archive]: command: must be a program and arguments, one of them with {file} in it",
+        ),
+        ("[store]\ndrop_months = 3", "drop_months: must not be below retention_months (0)"),
+        ("[retention]\njournal_days = -1", "journal_days: must be an integer from 0 to 36500"),
+        ("[snapshot]\ninterval_s = 0", "[snapshot]: interval_s: must be an integer from 1 to"),
         ('[store]\ndsn = "localhost"', "[store]: dsn: must be a string that matches"),
         ("[rings]\ningress_api = 1000", "must be a power of two, for example 512 or 1024"),
         ('[exchange]\nname = "a b"', "[exchange]: name: must be a string that matches"),

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from exchange.core.stage_names import FEED_STAGES, StageName
-from exchange.stages import agents, api, feed, store
+from exchange.stages import agents, api, feed, snapshotter, store
 from exchange.stages.main import body_of
 
 
@@ -20,6 +20,7 @@ from exchange.stages.main import body_of
         (StageName.ORDER_ENTRY, agents.run),
         (StageName.API, api.run),
         (StageName.STORE, store.run),
+        (StageName.SNAPSHOTTER, snapshotter.run),
         *((role, feed.run) for role in FEED_STAGES),
     ],
 )

@@ -12,13 +12,17 @@ import pytest
 from store_tables import Expected, assert_tables
 from store_world import MemoryArchive, RunningPublisher, random_events, write_archive
 
+from exchange.errors import ArchiveCorrupt
 from exchange.records import EVENT
+from exchange.runtime.data_directory import archive_directory
 from exchange.store.check import check_database
 from exchange.store.connection import ConnectionParameters
 from exchange.store.errors import StoreRefused
 from exchange.store.postgres import EmbeddedPostgres
 from exchange.store.publisher import Publisher, PublisherParameters
 from exchange.store.rebuild import rebuild_store
+from journal.layout import ARCHIVE_SUFFIX
+from journal.segment import list_segments
 
 COMMANDS = 4_000
 pytestmark = pytest.mark.needs_jit
@@ -170,6 +174,29 @@ def test_retention_detaches_and_the_check_knows(
     result = check_database(world.directory, world.conninfo, schema=world.schema)
     assert result.differences == []
     assert "not compared: rows before 2024-01" in result.notes[0]
+    # later still: what is detached for long gives its disk back, and stays as an empty table
+    emptying = retaining._replace(drop_months=12)
+    everything = joined(everything, one_more(everything))
+    everything["timestamp_ns"][-1] += 300 * 86_400 * 10**9
+    archive = MemoryArchive(everything)
+    publisher = Publisher(
+        world.parameters._replace(connection=emptying), archive, conninfo=world.conninfo
+    )
+    with RunningPublisher(publisher, archive):
+        archive.await_event(len(everything))
+    assert connection.execute("SELECT count(*) FROM order_events_2023_11").fetchone() == (0,)
+    assert connection.execute("SELECT count(*) FROM order_events_2024_02").fetchone() == (1,)
+
+
+def test_without_the_archives_beginning_there_is_no_check_and_no_rebuild(world: World) -> None:
+    folder = archive_directory(world.directory)
+    (_, oldest), *others = list_segments(folder, ARCHIVE_SUFFIX)
+    assert others
+    oldest.unlink()
+    with pytest.raises(ArchiveCorrupt, match="a check needs all of it"):
+        world.check()
+    with pytest.raises(ArchiveCorrupt, match="a rebuild needs all of it"):
+        rebuild_store(world.directory, world.conninfo, world.parameters)
 
 
 def test_a_check_of_another_exchange(world: World) -> None:

@@ -13,9 +13,15 @@ import pytest
 from store_tables import Expected, assert_tables
 from store_world import MemoryArchive, RunningPublisher, random_events
 
-from exchange.store.connection import ConnectionParameters, StoreConnection
+from exchange.store.connection import ConnectionParameters, StoreConnection, StorePosition
+from exchange.store.errors import StoreRefused
 from exchange.store.postgres import EmbeddedPostgres
-from exchange.store.publisher import Publisher, PublisherParameters, State
+from exchange.store.publisher import (
+    Publisher,
+    PublisherParameters,
+    State,
+    check_store_position,
+)
 
 SEED = 7
 COMMANDS = 6_000
@@ -189,6 +195,33 @@ def test_a_database_of_another_exchange(
         with publish(other):
             assert text in refused(other)
     assert connection.execute("SELECT count(*) FROM order_events").fetchone() == (1_000,)
+
+
+def test_an_archive_whose_beginning_has_left_it(
+    publish: Start, events: np.ndarray, connection: psycopg.Connection
+) -> None:
+    archive = MemoryArchive(events, 1_000)
+    with publish(archive):
+        archive.await_event(1_000)
+    found = connection.execute(
+        "SELECT exchange_id, next_event, last_event FROM store_position"
+    ).fetchone()
+    assert found is not None
+    position = StorePosition(*found)
+    for first, text in ((0, ""), (999, ""), (1_000, "the archive begins with event 1000")):
+        later = MemoryArchive(events)
+        later.first = first
+        if text:
+            with pytest.raises(StoreRefused, match=text):
+                check_store_position(position, later, len(events))
+        else:
+            check_store_position(position, later, len(events))
+    other = events.copy()
+    other["timestamp_ns"][999] += 1
+    later = MemoryArchive(other)
+    later.first = 500
+    with pytest.raises(StoreRefused, match="another history"):
+        check_store_position(position, later, len(events))
 
 
 def test_tables_of_a_newer_version(

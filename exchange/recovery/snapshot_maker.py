@@ -1,13 +1,18 @@
-"""``exchange-replay snapshot``: the engine's state in a file, made outside the hot path.
+"""Makes the engine's state a file, outside the hot path, and verifies it.
 
-Made from the previous snapshot and the journal after it, by replay; the running daemon takes no
-part in it. What goes in is only what can never be taken back: sealed segments, or with ``now`` the
-commands before the newest archived event (an event is archived after its command's fdatasync).
-Every regenerated event is compared with the archive on the way, and the archive is fsynced up to
-the snapshot before the snapshot becomes valid: replay from it cannot write again what lies before.
+Who uses it: the stage snapshotter and ``exchange-replay snapshot``. A snapshot is made from the one
+before and the journal after it, by replay; matcher and journaler take no part in it. What goes in
+is only what can never be taken back: sealed segments, or with ``now`` the commands before the
+newest archived event (an event is archived after its command's fdatasync). Every regenerated event
+is compared with the archive on the way, the chain hash in its checkpoints too, and the archive is
+fsynced up to the snapshot before the snapshot becomes valid: replay from it cannot write again what
+lies before.
 
-The file is written beside its name, fsynced, renamed, the directory fsynced (``write_snapshot``),
-then read back and compared with the state in memory. An interrupted one never replaces a good one.
+The file is written beside its name, fsynced, read back and compared with the state in memory, then
+renamed and the directory fsynced (``write_snapshot``). An interrupted one never replaces a good
+one.
+
+Decision SUR-7.
 """
 
 from __future__ import annotations
@@ -20,18 +25,23 @@ from typing import NamedTuple
 import numpy as np
 
 from exchange.engine.state.snapshot import (
-    read_snapshot,
+    Pace,
     write_snapshot,
 )
-from exchange.errors import ArchiveCorrupt, SnapshotInvalid
+from exchange.errors import ArchiveCorrupt, DataDirectoryUnavailable
 from exchange.recovery.archive_check import ArchiveCheck, ArchiveDiffers
 from exchange.recovery.rebuild import rebuild
-from exchange.runtime.data_directory import archive_directory, snapshot_directory
+from exchange.runtime.data_directory import (
+    CAPACITY_FILE,
+    archive_directory,
+    journal_directory,
+    load_capacity,
+    snapshot_directory,
+)
 from exchange.runtime.process import running_pid
 from journal.archive_writer import synchronise
-from journal.segment import make_directory, sync_directory
-from replay.source import JournalView
-from replay.state_check import state_difference
+from journal.layout import JOURNAL_SUFFIX
+from journal.segment import list_segments, make_directory
 
 ARCHIVE_WAIT_S = 10.0  # for a running journaler to archive what a sealed segment holds
 
@@ -48,33 +58,48 @@ class SnapshotMade(NamedTuple):
     made: bool
 
 
-def end_of_final(view: JournalView, *, now: bool) -> int:
+def end_of_final(data_dir: Path, *, now: bool) -> int:
     """The command sequence below which nothing can change any more."""
     if now:
-        return max(ArchiveCheck(archive_directory(view.data_dir), write=False).last_command(), 0)
-    return view.segments()[-1][0]
+        return max(ArchiveCheck(archive_directory(data_dir), write=False).last_command(), 0)
+    segments = list_segments(journal_directory(data_dir), JOURNAL_SUFFIX)
+    return segments[-1][0] if segments else 0
 
 
 def make_snapshot(
-    view: JournalView, *, now: bool = False, progress: Callable[[int, int], None] | None = None
+    data_dir: Path,
+    *,
+    now: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+    pace: Pace | None = None,
 ) -> SnapshotMade | None:
     """Make the snapshot of everything final; None when there is nothing final yet.
 
-    Raises ``JournalCorrupt``, ``ArchiveCorrupt``, ``SnapshotInvalid``, OSError.
+    ``progress``: as of ``rebuild``. ``pace``: as of ``write_snapshot``. What one of them raises
+    ends it, and leaves no half of a file.
+
+    Raises ``JournalCorrupt``, ``ArchiveCorrupt``, ``SnapshotInvalid``, OSError;
+    ``DataDirectoryUnavailable`` without ``engine.json``.
     """
     started = time.perf_counter()
-    end = end_of_final(view, now=now)
+    end = end_of_final(data_dir, now=now)
     if end == 0:
         return None
-    directory = snapshot_directory(view.data_dir)
+    capacity = load_capacity(data_dir)
+    if capacity is None:
+        raise DataDirectoryUnavailable(
+            f"{data_dir}: {CAPACITY_FILE} is missing: without the engine's capacities its state "
+            "cannot be rebuilt"
+        )
+    directory = snapshot_directory(data_dir)
     make_directory(directory)
     _remove_abandoned(directory)
-    archive = ArchiveCheck(archive_directory(view.data_dir), write=False)
+    archive = ArchiveCheck(archive_directory(data_dir), write=False)
     result = rebuild(
-        view.data_dir,
-        view.capacity(),
+        data_dir,
+        capacity,
         upto_sequence=end,
-        on_events=lambda base, events: _compare(view, archive, base, events),
+        on_events=lambda base, events: _compare(data_dir, archive, base, events),
         progress=progress,
     )
     state = result.state
@@ -86,12 +111,7 @@ def make_snapshot(
             synchronise(
                 archive.directory, first_event, result.next_event, archive.reader.segment_records
             )
-        path = write_snapshot(directory, state)
-        wrong = state_difference(state, read_snapshot(path))
-        if wrong is not None:
-            path.unlink()
-            sync_directory(directory)
-            raise SnapshotInvalid(f"{path.name}: read back differently: {wrong}")
+        path = write_snapshot(directory, state, pace)
     assert path is not None
     return SnapshotMade(
         path=path,
@@ -104,7 +124,7 @@ def make_snapshot(
     )
 
 
-def _compare(view: JournalView, archive: ArchiveCheck, base: int, events: np.ndarray) -> None:
+def _compare(data_dir: Path, archive: ArchiveCheck, base: int, events: np.ndarray) -> None:
     """Refuse to build on an archive that differs; wait for a journaler that is a moment behind."""
     deadline = time.monotonic() + ARCHIVE_WAIT_S
     while True:
@@ -113,7 +133,7 @@ def _compare(view: JournalView, archive: ArchiveCheck, base: int, events: np.nda
             return
         if found.found is not None:
             raise ArchiveDiffers(archive.directory, *found)
-        if running_pid(view.data_dir) is None:
+        if running_pid(data_dir) is None:
             raise ArchiveCorrupt(
                 f"{archive.directory}: event {found.sequence} is missing; the exchange's next "
                 "start completes the archive, make the snapshot after it"

@@ -78,7 +78,7 @@ def scraping(url: str) -> Iterator[list[Scraped]]:
         yield found
         output, _ = process.communicate(timeout=TIMEOUT_S)
         check(process.returncode == 0, "the scraper failed")
-        found.append(Scraped(*orjson.loads(output)))
+        found.append(Scraped(**orjson.loads(output)))
     finally:
         if process.poll() is None:
             process.kill()
@@ -86,4 +86,4 @@ def scraping(url: str) -> Iterator[list[Scraped]]:
 
 
 if __name__ == "__main__":
-    print(orjson.dumps(scrape_until_told(sys.argv[1])).decode())
+    print(orjson.dumps(scrape_until_told(sys.argv[1])._asdict()).decode())

@@ -179,6 +179,33 @@ def test_silence_is_noticed(open_page: OpenPage) -> None:
     expect(page.at("#banner")).to_be_hidden()
 
 
+def test_the_page_shows_the_health_that_the_exchange_tells(open_page: OpenPage) -> None:
+    page = open_page()
+    ask = "() => document.dispatchEvent(new Event('visibilitychange'))"  # it need not wait for 5 s
+    page.page.evaluate(ask)
+    # a disk that is nearly full is a warning and nothing to the page
+    expect(page.at("body:is([data-health=healthy], [data-health=warnings])")).to_be_attached()
+    sick = {
+        "healthy": False,
+        "problems": ["7 commands wait for the disk"],
+        "warnings": ["Postgres is away; it is tried again"],
+    }
+    answer = {"code": 5002, "message": "7 commands wait for the disk", "data": sick}
+    page.page.route(
+        "**/api/v1/health", lambda route: route.fulfill(status=503, body=json.dumps(answer))
+    )
+    page.page.evaluate(ask)
+    expect(page.at("#connection-text")).to_have_text("In trouble")
+    expect(page.at("#banner")).to_contain_text("7 commands wait for the disk")
+    expect(page.at("#connection")).to_have_attribute(
+        "title", "7 commands wait for the disk\nPostgres is away; it is tried again"
+    )
+    page.page.unroute("**/api/v1/health")
+    page.page.evaluate(ask)
+    expect(page.at("#connection-text")).to_have_text("Live")
+    expect(page.at("#banner")).to_be_hidden()
+
+
 def test_wrong_keys(open_page: OpenPage, keys: dict[int, ApiKeyPair]) -> None:
     page = open_page()
     page.try_key("NOSUCHKEY", "00" * 32)

@@ -1,6 +1,6 @@
 // REST: requests to /api/v1, signed when they are private, and answers or errors that can be shown.
 //
-// Used by market.js, account.js and the ticket. A failure is an ApiFailure: a code of the exchange, or 0 when
+// Used by market.js, account.js, health.js and the ticket. A failure is an ApiFailure: a code of the exchange, or 0 when
 // no answer came. Orders carry a client order id, so that a request whose answer was lost may be sent again
 // and never makes a second order.
 // Decision PAG-2.
@@ -75,6 +75,9 @@ export async function readClock() {
   const data = await once("GET", "/time", undefined, false);
   learnClock(data.timestamp);
 }
+
+/** How the exchange is; an unhealthy one answers with a failure that has it as its data. */
+export const getHealth = () => once("GET", "/health", undefined, false);
 
 const query = (values) => {
   const given = Object.entries(values).filter(([, value]) => value !== undefined);

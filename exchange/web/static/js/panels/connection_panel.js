@@ -1,7 +1,8 @@
-// The lamp of the connection, and the banner that says when what is shown may be old.
+// The lamp of the connection and the exchange's health, and the banner that says when what is shown may be old.
 
 import { connection } from "../data/connection.js";
 import { canSign } from "../data/credentials.js";
+import { health } from "../data/health.js";
 import { byId } from "../parts/elements.js";
 import { onFrame, setAttribute, setText } from "../parts/frame.js";
 import { t, timeText } from "../parts/language.js";
@@ -13,6 +14,9 @@ function bannerText() {
     return t(`banner.${connection.state}`, { time: timeText(connection.lastHeard) });
   }
   if (connection.state === "live" && market.failure && market.loading) return t("banner.loading");
+  if (connection.state === "live" && health.state === "unhealthy") {
+    return t("banner.unhealthy", { what: health.texts.join("; ") });
+  }
   if (!canSign()) return t("banner.insecure");
   return "";
 }
@@ -20,13 +24,16 @@ function bannerText() {
 function draw() {
   setAttribute(document.body, "data-connection", connection.state);
   setAttribute(document.body, "data-orders", connection.authenticated ? "live" : null);
-  setText(byId("connection-text"), t(`connection.${connection.state}`));
+  setAttribute(document.body, "data-health", health.state);
+  const sick = connection.state === "live" && health.state === "unhealthy";
+  setText(byId("connection-text"), t(`connection.${sick ? "unhealthy" : connection.state}`));
+  setAttribute(byId("connection"), "title", health.texts.join("\n") || null);
   const text = bannerText();
   byId("banner").hidden = text === "";
   setText(byId("banner-text"), text);
 }
 
 export function startConnectionPanel() {
-  onFrame(["connection", "instruments", "language"], draw);
+  onFrame(["connection", "health", "instruments", "language"], draw);
   draw();
 }

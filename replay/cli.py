@@ -184,7 +184,7 @@ def _rebuilt(options: argparse.Namespace) -> tuple[Any, Any]:
             )
         upto = options.at + 1
     with progress_bar("replaying") as progress:
-        result = rebuild(view.data_dir, view.capacity(), upto_sequence=upto, progress=progress)
+        result = rebuild(view.data_dir, view.capacities(), upto_sequence=upto, progress=progress)
     return result, view.directory()
 
 

@@ -15,13 +15,13 @@ from typing import NamedTuple
 import numpy as np
 
 from exchange.codes import FLAG_LONG, CommandKind
-from exchange.core.capacity import EngineCapacity
+from exchange.core.capacity import CapacityHistory
 from exchange.engine.state.layout import NEXT_COMMAND
 from exchange.errors import ArchiveCorrupt, DataDirectoryUnavailable
 from exchange.records import COMMAND, COMMAND_LAYOUT
 from exchange.recovery.archive_check import open_archive
 from exchange.recovery.rebuild import newest_state
-from exchange.runtime.data_directory import archive_directory, journal_directory, load_capacity
+from exchange.runtime.data_directory import archive_directory, journal_directory, load_capacities
 from journal.layout import (
     FRAME_HEADER_BYTES,
     FRAME_HEADER_WORDS,
@@ -107,15 +107,15 @@ class JournalView:
             )
         self.archive = open_archive(archive_directory(self.data_dir))
 
-    def capacity(self) -> EngineCapacity:
+    def capacities(self) -> CapacityHistory:
         """The engine's capacities, from ``engine.json``."""
-        capacity = load_capacity(self.data_dir)
-        if capacity is None:
+        capacities = load_capacities(self.data_dir)
+        if capacities is None:
             raise DataDirectoryUnavailable(
                 f"{self.data_dir}: engine.json is missing: without the engine's capacities its "
                 "state cannot be rebuilt"
             )
-        return capacity
+        return capacities
 
     # --- commands ---------------------------------------------------------------------------
 

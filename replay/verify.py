@@ -31,12 +31,13 @@ import numpy as np
 from exchange.codes import EventKind
 from exchange.engine.state.chain_hash import chain_digest
 from exchange.engine.state.create import capacity_of, create_state
+from exchange.engine.state.enlarge import enlarged
 from exchange.engine.state.layout import EngineState
 from exchange.engine.state.snapshot import read_snapshot, snapshot_path
 from exchange.records import COMMAND, COMMAND_LAYOUT, EVENT_SIZE_BYTES
 from exchange.recovery.archive_check import ArchiveCheck, DifferentEvent
 from exchange.recovery.ledger import LedgerBroken
-from exchange.recovery.rebuild import Replayer, rebuild, replay_chunks
+from exchange.recovery.rebuild import Replayer, other_capacity, rebuild, replay_chunks
 from exchange.recovery.snapshots import read_snapshots
 from exchange.runtime.data_directory import archive_directory, journal_directory, snapshot_directory
 from exchange.runtime.process import running_pid
@@ -167,7 +168,7 @@ class _Comparison:
         self._archive = archive
         self._verdict = verdict
         self._names = view.directory()
-        self.replayer = Replayer(state)
+        self.replayer = Replayer(state, history=view.capacities())
         self._first_event = self.replayer.next_event
         chain = state.chain if self._first_event > 0 else None
         self._hashes = _ChainCheck(archive, self._first_event, chain)
@@ -194,7 +195,7 @@ class _Comparison:
                 if progress is not None:
                     progress(replayer.next_command - first, end - first)
             if stop in snapshots:
-                _compare_snapshot(self._view.data_dir, stop, replayer, verdict)
+                _compare_snapshot(self._view, stop, replayer, verdict)
             verdict.problems += money.look()
         return True
 
@@ -244,7 +245,7 @@ def verify(
 
     Raises ``journal.errors.JournalCorrupt`` when the journal itself is damaged.
     """
-    view.capacity()  # first of all: without it no journal can be read, whatever else is wrong
+    view.capacities()  # first of all: without it no journal can be read, whatever else is wrong
     verdict = Verdict(running=running_pid(view.data_dir) is not None)
     archive = ArchiveCheck(archive_directory(view.data_dir), write=False)
     end = _end_of_journal(view, archive, verdict)
@@ -282,9 +283,9 @@ def _good_snapshots(data_dir: Path, verdict: Verdict) -> list[int]:
 
 def _first_state(view: JournalView, snapshots: list[int], verdict: Verdict) -> EngineState | None:
     """The state from which the journal is replayed; None, with a problem, if there is none."""
-    capacity = view.capacity()
+    capacities = view.capacities()
     if view.first_command == 0:
-        return create_state(capacity)
+        return create_state(capacities.at(0))
     usable = [sequence for sequence in snapshots if sequence >= view.first_command]
     if not usable:
         verdict.problems.append(
@@ -292,8 +293,8 @@ def _first_state(view: JournalView, snapshots: list[int], verdict: Verdict) -> E
         )
         return None
     state = read_snapshot(snapshot_path(snapshot_directory(view.data_dir), usable[0]))
-    if capacity_of(state) != capacity:
-        verdict.problems.append(f"snapshot made with {capacity_of(state)}, engine.json: {capacity}")
+    if other := other_capacity(state, capacities):
+        verdict.problems.append(f"snapshot {usable[0]}: {other}")
         return None
     return state
 
@@ -305,7 +306,7 @@ def _check_snapshots_lead_here(view: JournalView, snapshots: list[int], verdict:
     if late and not verdict.running:
         verdict.problems.append(f"snapshot {late[0]} is beyond the end of the journal")
     if verdict.good and any(sequence <= end for sequence in snapshots):
-        again = rebuild(view.data_dir, view.capacity(), upto_sequence=end)
+        again = rebuild(view.data_dir, view.capacities(), upto_sequence=end)
         if chain_digest(again.state) != verdict.chain_hash:
             verdict.problems.append(
                 f"replay from snapshot {again.snapshot_used} ends with chain hash "
@@ -313,12 +314,20 @@ def _check_snapshots_lead_here(view: JournalView, snapshots: list[int], verdict:
             )
 
 
-def _compare_snapshot(data_dir: Path, sequence: int, replayer: Replayer, verdict: Verdict) -> None:
-    path = snapshot_path(snapshot_directory(data_dir), sequence)
+def _compare_snapshot(
+    view: JournalView, sequence: int, replayer: Replayer, verdict: Verdict
+) -> None:
+    path = snapshot_path(snapshot_directory(view.data_dir), sequence)
     if not path.exists():  # pruned meanwhile
         return
-    wrong = state_difference(replayer.state, read_snapshot(path))
-    if wrong is not None:
+    found = read_snapshot(path)
+    wrong: str | None = other_capacity(found, view.capacities())
+    if not wrong:
+        # where a start has enlarged the state it may be of before or after that: of one size now
+        replayer.enlarge_if_due()
+        found = enlarged(found, capacity_of(replayer.state))
+        wrong = state_difference(replayer.state, found)
+    if wrong:
         verdict.problems.append(f"snapshot {path.name}: {wrong}")
     verdict.snapshots += 1
 

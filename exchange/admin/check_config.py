@@ -17,6 +17,7 @@ from typing import NamedTuple
 from exchange.errors import ExchangeError, ExitStatus
 from exchange.recovery.facts import EngineFacts
 from exchange.runtime.configured import configuration_in_use, has_begun
+from exchange.runtime.data_directory import load_capacity
 from exchange.settings import (
     DEFAULT_FILE,
     NOTHING,
@@ -27,6 +28,7 @@ from exchange.settings import (
     Session,
     load,
 )
+from exchange.settings.capacities import Changed, changed_capacities
 from exchange.settings.sections import is_host, listeners
 
 
@@ -108,7 +110,36 @@ def journaled_definitions(examined: Examined) -> Iterator[str]:
             )
 
 
-CHECKS: tuple[Check, ...] = (addresses, journaled_names, journaled_definitions)
+def _changed(examined: Examined) -> list[Changed]:
+    """What the next start finds under [capacity] that the data directory has otherwise."""
+    if examined.data_directory is None or examined.facts is None:
+        return []
+    held = load_capacity(examined.data_directory)
+    return [] if held is None else list(changed_capacities(examined.configuration.settings, held))
+
+
+def large_capacities(examined: Examined) -> Iterator[str]:
+    """Capacities that api or store could not follow."""
+    from exchange.runtime.account_models import too_large
+
+    for key, what in too_large(examined.configuration.settings):
+        yield f"{examined.configuration.file}: [capacity]: {key}: {what}"
+
+
+def smaller_capacities(examined: Examined) -> Iterator[str]:
+    """Capacities that are smaller than those of the data directory."""
+    for changed in _changed(examined):
+        if changed.refusal:
+            yield f"{examined.configuration.file}: [capacity]: {changed.key}: {changed.refusal}"
+
+
+CHECKS: tuple[Check, ...] = (
+    addresses,
+    journaled_names,
+    journaled_definitions,
+    large_capacities,
+    smaller_capacities,
+)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -146,4 +177,6 @@ def run(options: argparse.Namespace) -> int:
         f"{len(configuration.accounts)} accounts, {len(configuration.instruments)} instruments, "
         f"{len(configuration.sessions)} sessions"
     )
+    for changed in _changed(examined):
+        print(f"the next start enlarges {changed.key} from {changed.held} to {changed.configured}")
     return ExitStatus.OK

@@ -43,7 +43,8 @@ from exchange.runtime.data_directory import (
     journal_directory,
     save_capacity,
 )
-from exchange.stages.wiring import build_journaler, build_order_entry, engine_capacity
+from exchange.settings.capacities import engine_capacity
+from exchange.stages.wiring import build_journaler, build_order_entry
 from journal import commit
 from journal.reader import JournalReader
 from journal.recovery import RecoveryReport, recover

@@ -14,9 +14,11 @@ models of the stage at one event::
 A file is written beside its name, synced, renamed, the directory synced: an interrupted write never
 replaces a good one. Events are the truth and the archive has all of them: a checkpoint that is
 damaged, newer than what is released, of other layouts or of another history is passed over with a
-reason, and an older one or the archive's beginning is taken instead.
+reason, and an older one or the archive's beginning is taken instead. A model that is larger than
+the one that was written reads it: what a start has enlarged need not be read from its beginning,
+which may have been pruned.
 
-Decision RDM-4.
+Decisions ENG-15 and RDM-4.
 """
 
 from __future__ import annotations
@@ -61,7 +63,10 @@ class Model(Protocol):
 
     @property
     def layout_text(self) -> str:
-        """The format and the sizes that another model must share to load what this one dumps."""
+        """The format and the sizes: ``name format=4 accounts=100 ...``, with numbers.
+
+        Another model loads what this one dumps when none of its sizes is smaller.
+        """
 
     def dump(self) -> dict[str, np.ndarray]:
         """All of it, as int64 arrays."""
@@ -293,7 +298,7 @@ def _read_header(
     if event != next_event:
         raise CheckpointInvalid(f"it is of event {event}")
     description = msgspec.json.decode(text, type=_Description)
-    if description.layouts != layouts:
+    if not all(map(_has_room, layouts, description.layouts)):
         raise CheckpointInvalid(
             f"it was written with another configuration: {description.layouts}, now {layouts}"
         )
@@ -301,6 +306,21 @@ def _read_header(
     if os.fstat(descriptor).st_size != offset + 8 * words:
         raise CheckpointInvalid("damaged: the file's size is wrong")
     return description, offset, words, checksum, last_event
+
+
+_NO_SIZES = ("format", "track_dirty", "currencies")  # keys of a layout that must be equal
+
+
+def _has_room(own: str, found: str) -> bool:
+    """Whether a model of layout ``own`` can load what one of layout ``found`` has dumped."""
+    (name, *own_sizes), (found_name, *found_sizes) = own.split(), found.split()
+    ours = {key: int(value) for key, value in (each.split("=") for each in own_sizes)}
+    its = {key: int(value) for key, value in (each.split("=") for each in found_sizes)}
+    return (
+        name == found_name
+        and ours.keys() == its.keys()
+        and all(ours[key] == its[key] if key in _NO_SIZES else ours[key] >= its[key] for key in its)
+    )
 
 
 def _read_arrays(

@@ -18,7 +18,7 @@ from exchange.errors import DataDirectoryUnavailable, ExchangeError, ExitStatus,
 from exchange.records import COMMAND_LAYOUT
 from exchange.recovery.archive_check import ArchiveCheck
 from exchange.recovery.newer import explained
-from exchange.recovery.rebuild import newest_snapshot, stored_capacity
+from exchange.recovery.rebuild import newest_snapshot, stored_capacities
 from exchange.runtime.configured import has_begun
 from exchange.runtime.data_directory import archive_directory, journal_directory
 from exchange.runtime.process import running_pid
@@ -95,7 +95,7 @@ def _planned(plan: RecoveryPlan, data_dir: Path) -> RecoveryPlan:
     newest = check.reader.last()
     archived_event = -1 if newest is None else int(newest["sequence"])
     archived_command = -1 if newest is None else int(newest["command_sequence"])
-    start = newest_snapshot(data_dir, stored_capacity(data_dir), None, check)
+    start = newest_snapshot(data_dir, stored_capacities(data_dir), None, check)
     first = 0
     if start.state is not None:
         first = int(start.state.scalars[NEXT_COMMAND])

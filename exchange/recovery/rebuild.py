@@ -10,15 +10,16 @@ Who uses it: the matcher stage at its start, the replay tool, the recovery bench
 
 A data directory::
 
-    engine.json                        capacities of the engine: fixed at first start, see below
+    engine.json                        capacities of the engine, see below
     journal/<first command>.wal        the truth
     archive/<first event>.evt          derived: the events that the journal's commands cause
     snapshots/<next command>.snap      derived: the engine's state after all commands below it
 
 The engine's capacities decide which orders are refused (pool full), so they belong to the data and
-not to the configuration of the day: ``engine.json`` holds them from the first start on.
+not to the configuration of the day: ``engine.json`` holds those of the first start, and each later
+start that has enlarged them with its first command. Replay enlarges the state there.
 
-Decisions ENG-4 and JRN-3.
+Decisions ENG-4, ENG-15 and JRN-3.
 """
 
 from __future__ import annotations
@@ -32,10 +33,11 @@ from typing import NamedTuple
 import numpy as np
 
 from exchange.codes import FLAG_LONG, CommandKind
-from exchange.core.capacity import EngineCapacity
+from exchange.core.capacity import CapacityHistory
 from exchange.core.pipeline import AGENTS, CURSOR_WORDS, EVENT_RELEASED
 from exchange.engine.matcher import apply_commands
 from exchange.engine.state.create import capacity_of, create_state
+from exchange.engine.state.enlarge import enlarged
 from exchange.engine.state.layout import NEXT_COMMAND, NEXT_EVENT, EngineState
 from exchange.engine.state.pointers import Rings, make_links
 from exchange.errors import DataDirectoryUnavailable
@@ -47,7 +49,7 @@ from exchange.runtime.data_directory import (
     CAPACITY_FILE,
     archive_directory,
     journal_directory,
-    load_capacity,
+    load_capacities,
     snapshot_directory,
 )
 from journal.commit import whole_records
@@ -127,15 +129,19 @@ def _reserved_events(count: int) -> np.ndarray:
 
 
 class Replayer:
-    """Applies journal slots to a state with private rings: no gates, no wake-ups."""
+    """Applies journal slots to a state with private rings: no gates, no wake-ups.
 
-    def __init__(self, state: EngineState, chunk_slots: int = CHUNK_SLOTS) -> None:
+    ``history``: where the state is enlarged on the way; None: nowhere.
+    """
+
+    def __init__(
+        self,
+        state: EngineState,
+        chunk_slots: int = CHUNK_SLOTS,
+        history: CapacityHistory | None = None,
+    ) -> None:
         self.state = state
-        capacity = capacity_of(state)
-        self._live_bound = EVENTS_PER_ORDER * capacity.orders
-        self._broad_bound = (BROAD_PER_CALL + 1) * (
-            capacity.sessions + EVENTS_PER_INSTRUMENT * capacity.instruments + 2
-        )
+        self._later = [each for each in history or () if each.from_command >= self.next_command]
         self._cursors = np.zeros(CURSOR_WORDS, np.int64)
         self._cursors[EVENT_RELEASED] = UNGATED
         self._wakeups = np.full(AGENTS, -1, np.int64)
@@ -146,8 +152,17 @@ class Replayer:
         """Make the rings right for chunks of ``chunk_slots`` (a power of two) slots."""
         self.chunk_slots = chunk_slots
         self.commands = np.zeros(chunk_slots, COMMAND)
-        needed = self._live_bound + self._broad_bound + EVENTS_PER_SLOT * chunk_slots + 1
-        usual = self._live_bound // EVENTS_PER_ORDER + self._broad_bound + 16 * chunk_slots
+        self._make_room()
+
+    def _make_room(self) -> None:
+        """The ring of events, for the size of the state and of the chunks."""
+        capacity = capacity_of(self.state)
+        live = EVENTS_PER_ORDER * capacity.orders
+        broad = (BROAD_PER_CALL + 1) * (
+            capacity.sessions + EVENTS_PER_INSTRUMENT * capacity.instruments + 2
+        )
+        needed = live + broad + EVENTS_PER_SLOT * self.chunk_slots + 1
+        usual = capacity.orders + broad + 16 * self.chunk_slots
         try:
             self.events = _reserved_events(needed)
         except OSError:
@@ -162,6 +177,18 @@ class Replayer:
     @property
     def next_event(self) -> int:
         return int(self.state.scalars[NEXT_EVENT])
+
+    @property
+    def next_enlargement(self) -> int:
+        """The command before which the state is to be enlarged next; UNGATED if there is none."""
+        return self._later[0].from_command if self._later else UNGATED
+
+    def enlarge_if_due(self) -> None:
+        """Let the state have the capacities with which its next command is applied."""
+        if self.next_command < self.next_enlargement:
+            return
+        self.state = enlarged(self.state, self._later.pop(0).capacity)
+        self._make_room()
 
     def whole_commands(self, end_sequence: int) -> int:
         """``end_sequence``, or one more where that would cut a long command in two."""
@@ -207,7 +234,7 @@ class Replayer:
 
 def rebuild(
     data_dir: Path,
-    capacity: EngineCapacity | None = None,
+    capacities: CapacityHistory | None = None,
     *,
     upto_sequence: int | None = None,
     from_snapshot: bool = True,
@@ -220,7 +247,7 @@ def rebuild(
 ) -> RebuildResult:
     """Rebuild the engine's state from ``data_dir``.
 
-    ``capacity``: None reads ``engine.json``. ``upto_sequence``: apply only commands below it (None:
+    ``capacities``: None reads ``engine.json``. ``upto_sequence``: only commands below it (None:
     all). ``repair``: cut a torn tail; only for the process that holds the data directory's lock.
     Without it the journal is read as it stands, and may be written meanwhile. ``write_archive``:
     compare all regenerated events with the archive and append those that it lacks, in segments of
@@ -233,8 +260,8 @@ def rebuild(
     ``DataDirectoryUnavailable`` (capacities missing or other than the snapshot's), OSError.
     """
     started = time.perf_counter()
-    if capacity is None:
-        capacity = stored_capacity(data_dir)
+    if capacities is None:
+        capacities = stored_capacities(data_dir)
     check: ArchiveCheck | None = None
     if write_archive:
         check = _archive_check(data_dir, rebuild_archive, archive_segment_events)
@@ -242,8 +269,8 @@ def rebuild(
     durable_sequence = 0 if check is None or rebuild_archive else check.last_command() + 1
     start = _NO_SNAPSHOT
     if from_snapshot:
-        start = newest_snapshot(data_dir, capacity, upto_sequence, check)
-    replayer = Replayer(create_state(capacity) if start.state is None else start.state)
+        start = newest_snapshot(data_dir, capacities, upto_sequence, check)
+    replayer = Replayer(start.state or create_state(capacities.at(0)), history=capacities)
     first_command, first_event = replayer.next_command, replayer.next_event
     snapshot_read = time.perf_counter()
     try:
@@ -277,12 +304,12 @@ def rebuild(
     )
 
 
-def stored_capacity(data_dir: Path) -> EngineCapacity:
+def stored_capacities(data_dir: Path) -> CapacityHistory:
     """The capacities in ``engine.json``. Raises DataDirectoryUnavailable where there are none."""
-    capacity = load_capacity(data_dir)
-    if capacity is None:
+    capacities = load_capacities(data_dir)
+    if capacities is None:
         raise DataDirectoryUnavailable(f"{data_dir / CAPACITY_FILE} is missing")
-    return capacity
+    return capacities
 
 
 def _archive_check(data_dir: Path, rewrite: bool, segment_events: int) -> ArchiveCheck:
@@ -389,7 +416,7 @@ _NO_SNAPSHOT = Start(None, None, [])
 
 def newest_snapshot(
     data_dir: Path,
-    capacity: EngineCapacity,
+    capacities: CapacityHistory,
     upto_sequence: int | None,
     check: ArchiveCheck | None,
 ) -> Start:
@@ -405,17 +432,22 @@ def newest_snapshot(
         if state is None:
             refused.append(snapshot.problem)
             continue
-        found = capacity_of(state)
-        if found != capacity:
-            raise DataDirectoryUnavailable(
-                f"{path}: made with {found}, but {CAPACITY_FILE} says {capacity}"
-            )
+        if other := other_capacity(state, capacities):
+            raise DataDirectoryUnavailable(f"{path}: {other}")
         next_event = int(state.scalars[NEXT_EVENT])
         if check is not None and next_event > 0 and check.reader.read_one(next_event - 1) is None:
             refused.append(f"{path}: the archive lacks event {next_event - 1}, which is before it")
             continue
         return Start(state, path, refused)
     return Start(None, None, refused)
+
+
+def other_capacity(state: EngineState, capacities: CapacityHistory) -> str:
+    """How a snapshot's capacity contradicts ``capacities``; empty if it does not."""
+    sequence, found = int(state.scalars[NEXT_COMMAND]), capacity_of(state)
+    if capacities.allow(found, sequence):
+        return ""
+    return f"made with {found}, but {CAPACITY_FILE} says {capacities.at(sequence)}"
 
 
 def newest_state(data_dir: Path) -> EngineState | None:
@@ -435,10 +467,13 @@ def replay_chunks(
     """Read and apply commands below ``end_sequence``: (first event, events) of each chunk.
 
     Stops at the end of the journal so far. A long command that begins below it is applied whole.
+    The state is enlarged on the way, where the replayer's history says so.
     ``step_slots``: at most so many slots a chunk (1: one command), None: as is best for the cache.
     """
     step_slots = STEP_SLOTS if step_slots is None else step_slots
     while replayer.next_command < end_sequence:
+        replayer.enlarge_if_due()
+        bound = min(end_sequence, replayer.next_enlargement)
         # Whole frames only, so the reader may be ahead of what is applied, never behind.
         if reader.next_sequence == replayer.next_command:
             before = reader.next_sequence
@@ -449,8 +484,8 @@ def replay_chunks(
                 replayer.resize(replayer.chunk_slots * 2)
                 continue
         stop = min(reader.next_sequence, replayer.next_command + step_slots)
-        if stop > end_sequence or stop < reader.next_sequence:
-            stop = replayer.whole_commands(min(stop, end_sequence))
+        if stop > bound or stop < reader.next_sequence:
+            stop = replayer.whole_commands(min(stop, bound))
         base = replayer.next_event
         yield base, replayer.apply(stop)
 

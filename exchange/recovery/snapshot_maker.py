@@ -35,7 +35,7 @@ from exchange.runtime.data_directory import (
     CAPACITY_FILE,
     archive_directory,
     journal_directory,
-    load_capacity,
+    load_capacities,
     snapshot_directory,
 )
 from exchange.runtime.process import running_pid
@@ -85,8 +85,8 @@ def make_snapshot(
     end = end_of_final(data_dir, now=now)
     if end == 0:
         return None
-    capacity = load_capacity(data_dir)
-    if capacity is None:
+    capacities = load_capacities(data_dir)
+    if capacities is None:
         raise DataDirectoryUnavailable(
             f"{data_dir}: {CAPACITY_FILE} is missing: without the engine's capacities its state "
             "cannot be rebuilt"
@@ -97,7 +97,7 @@ def make_snapshot(
     archive = ArchiveCheck(archive_directory(data_dir), write=False)
     result = rebuild(
         data_dir,
-        capacity,
+        capacities,
         upto_sequence=end,
         on_events=lambda base, events: _compare(data_dir, archive, base, events),
         progress=progress,

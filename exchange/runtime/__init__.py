@@ -15,6 +15,7 @@ signals.py          which signals a process of the exchange ignores
 run_file.py         run.json: what runs
 configured.py       with which configuration an exchange was started
 data_directory.py   what lies where in a data directory
+account_models.py   how large the account models of api and store are
 capacity_use.py     what is in use of what all share
 health.py           whether the exchange works
 """

@@ -15,7 +15,6 @@ from exchange.api.server.application import (
 from exchange.api.server.connections import ConnectionLimits
 from exchange.api.server.lifecycle import Lifecycle, WebServer, load_models
 from exchange.api.server.wiring import (
-    account_capacity,
     capacity_in_use,
     make_api_service,
     make_market,
@@ -23,6 +22,7 @@ from exchange.api.server.wiring import (
     take_over,
 )
 from exchange.read_model.accounts.model import AccountModel
+from exchange.runtime.account_models import api_account_capacity
 from exchange.runtime.channel import DaemonChannel
 from exchange.runtime.descriptors import PROBES, SCRAPERS
 from exchange.runtime.service import ServiceStage, run_asyncio
@@ -46,7 +46,7 @@ async def _serve(stage: ServiceStage) -> None:
         "api",
         lambda: [
             make_market(settings, capacity),
-            AccountModel(account_capacity(settings, capacity)),
+            AccountModel(api_account_capacity(settings, capacity)),
         ],
     )
     service = make_api_service(stage, market, accounts)

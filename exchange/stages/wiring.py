@@ -16,14 +16,15 @@ import numpy as np
 
 from exchange.codes import FLAG_LONG, Parameter
 from exchange.core import pipeline
-from exchange.core.capacity import EngineCapacity
+from exchange.core.capacity import CapacityHistory, EngineCapacity
 from exchange.core.counters import Counter, Histogram
 from exchange.core.pipeline import IngressRing
 from exchange.core.region import AGENTS
 from exchange.core.stage_names import EVENT_CONSUMERS, StageName
 from exchange.engine.sequencer import MatcherAgent
+from exchange.engine.state.enlarge import enlarged
 from exchange.engine.state.layout import EngineState
-from exchange.errors import DataDirectoryUnavailable, ExchangeError
+from exchange.errors import ConfigurationError, DataDirectoryUnavailable, ExchangeError
 from exchange.gateway.order_entry import OrderEntryAgent, OrderEntryParameters
 from exchange.records import (
     COMMAND_LAYOUT,
@@ -36,14 +37,18 @@ from exchange.records import (
 from exchange.recovery.facts import EngineFacts, describe_engine
 from exchange.recovery.newer import explained
 from exchange.recovery.rebuild import rebuild
+from exchange.runtime.account_models import too_large
 from exchange.runtime.data_directory import (
     CAPACITY_FILE,
     archive_directory,
     journal_directory,
+    load_capacities,
     load_capacity,
+    save_capacities,
     save_capacity,
 )
 from exchange.settings import Settings
+from exchange.settings.capacities import changed_capacities, engine_capacity
 from journal.archive_reader import ArchiveReader
 from journal.archive_writer import ArchiveWriter
 from journal.duty_cycle import JournalerMetrics
@@ -60,21 +65,6 @@ Arrays = Mapping[str, np.ndarray]
 Progress = Callable[[int, int], None]
 
 
-def engine_capacity(settings: Settings) -> EngineCapacity:
-    """The engine's capacity that the configuration asks for."""
-    capacity = settings.capacity
-    return EngineCapacity(
-        instruments=capacity.instruments,
-        sessions=capacity.sessions,
-        orders=capacity.live_orders,
-        leaves=capacity.level_blocks,
-        nodes=capacity.level_nodes,
-        tokens=capacity.tokens_per_day,
-        accounts=capacity.accounts,
-        positions=capacity.positions,
-    )
-
-
 def _refuse_to_replace_capacity(data_directory: Path, configured: EngineCapacity) -> None:
     """Raise DataDirectoryUnavailable where the capacities of the first start have been lost.
 
@@ -84,8 +74,8 @@ def _refuse_to_replace_capacity(data_directory: Path, configured: EngineCapacity
     if directory.is_dir() and list_segments(directory, JOURNAL_SUFFIX):
         raise DataDirectoryUnavailable(
             f"{data_directory / CAPACITY_FILE} is missing, and {directory} has a journal: put it "
-            "back from a backup. It has the capacities of the first start; if [capacity] has not "
-            f"changed since, they are {json.dumps(configured._asdict())}"
+            "back from a backup. It has the capacities since the first start; if [capacity] has "
+            f"never changed, they are {json.dumps(configured._asdict())}"
         )
 
 
@@ -94,27 +84,27 @@ def recover_engine(
 ) -> tuple[EngineState, EngineFacts]:
     """Rebuild the state from the journal, repairing a torn tail and completing the archive.
 
-    The first start fixes the capacities for the life of the data directory.
+    The first start fixes the capacities; one with larger numbers enlarges them. Raises
+    ConfigurationError where a number is smaller than that of the data directory, or too large.
     """
     configured = engine_capacity(settings)
-    capacity = load_capacity(data_directory)
-    if capacity is None:
+    for key, what in too_large(settings):
+        raise ConfigurationError(f"[capacity]: {key}: {what}")
+    capacities = load_capacities(data_directory)
+    if capacities is None:
         _refuse_to_replace_capacity(data_directory, configured)
-        capacity = configured
-        save_capacity(data_directory, capacity)
-    elif capacity != configured:
-        log.warning(
-            "capacities differ from those of the data directory, which win",
-            extra={
-                "fields": {"configured": configured._asdict(), "in_use": capacity._asdict()},
-            },
-        )
+        capacities = CapacityHistory.of(configured)
+        save_capacity(data_directory, configured)
+    changes = list(changed_capacities(settings, capacities.latest))
+    for changed in changes:
+        if changed.refusal:
+            raise ConfigurationError(f"[capacity]: {changed.key}: {changed.refusal}")
     for directory in (journal_directory(data_directory), archive_directory(data_directory)):
         directory.mkdir(mode=0o700, exist_ok=True)
     try:
         result = rebuild(
             data_directory,
-            capacity,
+            capacities,
             repair=True,
             write_archive=True,
             rebuild_archive=rebuild_archive,
@@ -140,14 +130,36 @@ def recover_engine(
     for reason in result.snapshots_refused:
         log.warning("snapshot not used: %s", reason)
     assert result.recovery is not None, "asked for with repair=True"
-    return result.state, describe_engine(
-        result.state,
+    after = capacities.enlarged(result.next_command, configured)
+    state = result.state
+    if after != capacities:
+        state = _enlarge(data_directory, state, after)
+        log.info(
+            "capacities enlarged",
+            extra={
+                "fields": {"from_command": result.next_command}
+                | {each.key: [each.held, each.configured] for each in changes}
+            },
+        )
+    return state, describe_engine(
+        state,
         recovery=result.recovery,
         replayed_commands=result.commands_replayed,
         replayed_events=result.events_replayed,
         duration_ns=int(result.seconds * 1e9),
         snapshot_sequence=int(result.snapshot_used.stem) if result.snapshot_used else 0,
     )
+
+
+def _enlarge(data_directory: Path, state: EngineState, capacities: CapacityHistory) -> EngineState:
+    """``state`` with the latest of ``capacities``, which the data directory has from now on.
+
+    It has them before a command is applied with them, so that every replay knows, and not before
+    there was memory for them. The journal is durable up to the command from which they hold.
+    """
+    larger = enlarged(state, capacities.latest)
+    save_capacities(data_directory, capacities)
+    return larger
 
 
 def _wakeups(eventfds: Mapping[StageName, int]) -> np.ndarray:

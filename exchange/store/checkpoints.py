@@ -10,11 +10,10 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from exchange.core.capacity import EngineCapacity
 from exchange.errors import ArchiveCorrupt, DataDirectoryUnavailable
 from exchange.read_model.accounts.model import AccountModel
-from exchange.read_model.accounts.types import AccountModelCapacity
 from exchange.read_model.checkpoint import CheckpointWriter, load_newest
+from exchange.runtime.account_models import store_account_capacity
 from exchange.runtime.data_directory import load_capacity, read_model_directory
 from exchange.store.errors import StoreRefused
 from exchange.store.rows.state_rows import AccountState
@@ -25,25 +24,13 @@ log = logging.getLogger(__name__)
 CHECKPOINTS = "store"  # below the read models' directory
 
 
-def capacity_of(engine: EngineCapacity, batch_events: int) -> AccountModelCapacity:
-    """The account model's capacity for batches of at most ``batch_events``."""
-    return AccountModelCapacity(
-        accounts=engine.accounts,
-        sessions=engine.sessions,
-        instruments=engine.instruments,
-        positions=engine.positions_seen,
-        orders=engine.orders + 2 * batch_events,
-        fills=2,  # the store keeps none: they are in the tables
-    )
-
-
 def new_state(data_directory: Path, batch_events: int) -> AccountState:
     """A model that has seen nothing. Raises DataDirectoryUnavailable when nothing ever ran
     there."""
     engine = load_capacity(data_directory)
     if engine is None:
         raise DataDirectoryUnavailable(f"{data_directory}: no exchange has run here yet")
-    return AccountState(capacity_of(engine, batch_events))
+    return AccountState(store_account_capacity(engine, batch_events))
 
 
 def state_at(

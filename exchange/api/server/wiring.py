@@ -33,7 +33,6 @@ from exchange.core.pipeline import IngressRing
 from exchange.metrics.collector import DepthBounds, ExchangeCollector
 from exchange.metrics.event_counts import EventCounts
 from exchange.read_model.accounts.model import AccountModel
-from exchange.read_model.accounts.types import AccountModelCapacity
 from exchange.read_model.market.model import MarketModel
 from exchange.runtime.capacity_use import sizes_of
 from exchange.runtime.data_directory import load_capacity
@@ -60,18 +59,6 @@ def make_market(settings: Settings, capacity: EngineCapacity) -> MarketModel:
         capacity.instruments,
         trades_kept=settings.read_model.trades,
         klines_kept=settings.read_model.klines,
-    )
-
-
-def account_capacity(settings: Settings, capacity: EngineCapacity) -> AccountModelCapacity:
-    """The sizes of an account model: every live order, and the closed ones that are kept."""
-    return AccountModelCapacity(
-        accounts=capacity.accounts,
-        sessions=capacity.sessions,
-        instruments=capacity.instruments,
-        positions=capacity.positions_seen,
-        orders=capacity.orders + settings.read_model.orders,
-        fills=settings.read_model.fills + settings.read_model.fills % 2,
     )
 
 

@@ -2,6 +2,7 @@
 
 layout.py           the arrays of the state, and where each field of a row lies
 create.py           an empty state
+enlarge.py          a larger state of a smaller one
 fields.py           makes what reads and writes one field of a row
 rows.py             every field of every row by name
 commands.py         every field of a command by name

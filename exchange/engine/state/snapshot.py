@@ -7,7 +7,7 @@
         header with this field 0) | 72 pad | 128.. per array: length in words u8, stored words u8
     payload: the stored words of each array in order, each padded to 4096 bytes
 
-Only the used part of each array is stored (see ``_used_words``); the rest of the state is zero.
+Only the used part of each array is stored (see ``used_words``); the rest of the state is zero.
 A file is written beside its name, synced, read back, renamed and the directory synced, so an
 interrupted write never replaces a good snapshot. Reading checks everything before it returns a
 state.
@@ -60,7 +60,7 @@ def state_layout_hash() -> int:
     return xxh64.unsigned(xxh64.xxh64("\n".join(parts).encode()))
 
 
-def _used_words(state: EngineState) -> list[int]:
+def used_words(state: EngineState) -> list[int]:
     """How many words of each array, from its start, may be other than zero."""
     scalars = state.scalars
     used = {name: len(array) for name, array in zip(state._fields, state, strict=True)}
@@ -153,7 +153,7 @@ def write_snapshot(directory: Path, state: EngineState, pace: Pace | None = None
     """
     scalars = state.scalars
     assert scalars[layout.CHAIN_EVENTS] == scalars[layout.NEXT_EVENT], "within a call"
-    stored = _used_words(state)
+    stored = used_words(state)
     arrays = [array[:count] for array, count in zip(state, stored, strict=True)]
     header = _pack_header(state, stored, _checksum(arrays))
     path = snapshot_path(directory, int(state.scalars[layout.NEXT_COMMAND]))
@@ -267,7 +267,7 @@ def _difference(written: EngineState, found: EngineState) -> str | None:
     if chain_digest(written) != chain_digest(found):
         return f"chain hash {chain_digest(found):016x} instead of {chain_digest(written):016x}"
     for name, left, right, used in zip(
-        written._fields, written, found, _used_words(written), strict=True
+        written._fields, written, found, used_words(written), strict=True
     ):
         if len(left) != len(right) or not np.array_equal(left[:used], right[:used]):
             return f"other {name}"

@@ -10,17 +10,13 @@ import os
 import numpy as np
 
 from exchange.read_model.accounts import layout
+from exchange.read_model.accounts.enlarge import can_be_enlarged, enlarged
 from exchange.read_model.accounts.kernel.find import rebuild_indexes
+from exchange.read_model.accounts.sizes import LINE_WORDS, index_words, place_tables
 from exchange.read_model.accounts.types import AccountModelCapacity, Dirty
 
 FORMAT = 4  # of the memory; raised with every change of what a word means
-_WORDS_MAXIMUM = 1 << 31  # addresses share a word in pairs
-_LINE_WORDS = 8  # of a cache line
 _CURRENCY_BITS = 16  # of a changed balance's name: account and currency in one number
-
-
-def _power_of_two(least: int) -> int:
-    return 1 << max(0, least - 1).bit_length()
 
 
 def make_memory(capacity: AccountModelCapacity, track_dirty: bool) -> np.ndarray:
@@ -28,54 +24,25 @@ def make_memory(capacity: AccountModelCapacity, track_dirty: bool) -> np.ndarray
 
     Raises ValueError for a capacity that is too small to mean anything or too large.
     """
-    for name in capacity.__struct_fields__:
-        if getattr(capacity, name) < 2:
-            raise ValueError(f"{name}: {getattr(capacity, name)}; at least 2 are needed")
-    trades = capacity.fills // 2
-    account_words = layout.account_words(capacity.currencies)
-    position_index = _power_of_two(2 * capacity.positions)
-    order_index = _power_of_two(2 * capacity.orders)
-    token_index = _power_of_two(capacity.orders)
-    balances = capacity.accounts * (capacity.currencies + 1)
-    end = layout.HEADER_WORDS
-    header: dict[int, int] = {}
-    for word, size in (
-        (layout.HEADER_CURRENCIES, capacity.currencies * layout.CURRENCY_WORDS),
-        (layout.HEADER_INSTRUMENTS, capacity.instruments * layout.INSTRUMENT_WORDS),
-        (layout.HEADER_SESSIONS, capacity.sessions * layout.SESSION_WORDS),
-        (layout.HEADER_ACCOUNTS, capacity.accounts * account_words),
-        (layout.HEADER_POSITIONS, capacity.positions * layout.POSITION_WORDS),
-        (layout.HEADER_ORDERS, capacity.orders * layout.ORDER_WORDS),
-        (layout.HEADER_TRADES, trades * layout.TRADE_WORDS),
-        (layout.HEADER_POSITION_INDEX, position_index),
-        (layout.HEADER_ORDER_INDEX, order_index),
-        (layout.HEADER_TOKEN_INDEX, token_index),
-        (layout.HEADER_DIRTY_ORDERS, capacity.orders if track_dirty else 0),
-        (layout.HEADER_DIRTY_ACCOUNTS, balances if track_dirty else 0),
-        (layout.HEADER_DIRTY_POSITIONS, capacity.positions if track_dirty else 0),
-        (layout.HEADER_END, 0),
-    ):
-        header[word] = end
-        end += -(-size // _LINE_WORDS) * _LINE_WORDS
-    if end > _WORDS_MAXIMUM:
-        raise ValueError(f"{capacity} needs {8 * end:,} bytes; at most 16 GiB can be addressed")
+    header = place_tables(capacity, track_dirty)
+    end = header[layout.HEADER_END]
     header |= {
         layout.HEADER_TOKEN_SEED: int.from_bytes(os.urandom(7), "little"),
         layout.HEADER_TRACK_DIRTY: int(track_dirty),
-        layout.HEADER_ACCOUNT_WORDS: account_words,
+        layout.HEADER_ACCOUNT_WORDS: layout.account_words(capacity.currencies),
         layout.HEADER_CURRENCIES_MAXIMUM: capacity.currencies,
         layout.HEADER_INSTRUMENTS_MAXIMUM: capacity.instruments,
         layout.HEADER_SESSIONS_MAXIMUM: capacity.sessions,
         layout.HEADER_ACCOUNTS_MAXIMUM: capacity.accounts,
         layout.HEADER_POSITIONS_MAXIMUM: capacity.positions,
         layout.HEADER_ORDERS_MAXIMUM: capacity.orders,
-        layout.HEADER_TRADES_MAXIMUM: trades,
-        layout.HEADER_POSITION_MASK: position_index - 1,
-        layout.HEADER_ORDER_MASK: order_index - 1,
-        layout.HEADER_TOKEN_MASK: token_index - 1,
+        layout.HEADER_TRADES_MAXIMUM: capacity.fills // 2,
+        layout.HEADER_POSITION_MASK: index_words(2 * capacity.positions) - 1,
+        layout.HEADER_ORDER_MASK: index_words(2 * capacity.orders) - 1,
+        layout.HEADER_TOKEN_MASK: index_words(capacity.orders) - 1,
     }
-    whole = np.zeros(end + _LINE_WORDS, np.int64)
-    start = -(whole.ctypes.data // 8) % _LINE_WORDS  # records begin at cache lines
+    whole = np.zeros(end + LINE_WORDS, np.int64)
+    start = -(whole.ctypes.data // 8) % LINE_WORDS  # records begin at cache lines
     memory = whole[start : start + end]
     for word, value in header.items():
         memory[word] = value
@@ -83,7 +50,7 @@ def make_memory(capacity: AccountModelCapacity, track_dirty: bool) -> np.ndarray
 
 
 def layout_text(capacity: AccountModelCapacity, track_dirty: bool) -> str:
-    """The format and the sizes that another memory must share to load what this one dumps."""
+    """The format and the sizes, of which another memory needs as much to load what this dumps."""
     sizes = " ".join(f"{name}={getattr(capacity, name)}" for name in capacity.__struct_fields__)
     return f"accounts format={FORMAT} {sizes} track_dirty={int(track_dirty)}"
 
@@ -135,15 +102,21 @@ _FIXED = [
 
 
 def load_dumped(memory: np.ndarray, arrays: dict[str, np.ndarray]) -> None:
-    """Fill an empty memory with what ``dumped`` gave. Raises ValueError when it does not fit."""
+    """Fill an empty memory with what ``dumped`` gave of one that was nowhere larger.
+
+    Raises ValueError when it does not fit.
+    """
     tables = arrays.get("accounts_tables")
-    if tables is None or tables.shape != (int(memory[layout.HEADER_POSITIONS]),):
+    if tables is None or tables.ndim != 1 or len(tables) < layout.HEADER_WORDS:
         raise ValueError("the accounts' tables are missing or of another size")
-    if not np.array_equal(memory[_FIXED], tables[_FIXED]):
+    if not can_be_enlarged(tables, memory):
         raise ValueError("the accounts' tables are of a model with other capacities")
     for name, (_, size) in _parts(tables).items():
         if name not in arrays or arrays[name].shape != (size,):
             raise ValueError(f"{name} is missing or is not of {size} words")
+    if not np.array_equal(memory[_FIXED], tables[_FIXED]):
+        arrays = enlarged(arrays, memory, _FIXED)
+        tables = arrays["accounts_tables"]
     for name, (at, size) in _parts(tables).items():
         memory[at : at + size] = arrays[name]
     rebuild_indexes(memory)

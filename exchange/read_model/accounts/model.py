@@ -423,7 +423,7 @@ class AccountModel:
 
     @property
     def layout_text(self) -> str:
-        """The format and the sizes that another model must share to load what this one dumps."""
+        """The format and the sizes, of which another needs as much to load what this dumps."""
         return layout_text(self.capacity, bool(self._memory[layout.HEADER_TRACK_DIRTY]))
 
     def dump(self) -> dict[str, np.ndarray]:
@@ -431,7 +431,7 @@ class AccountModel:
         return dumped(self._memory)
 
     def load(self, arrays: dict[str, np.ndarray]) -> None:
-        """Become the model that was dumped; this one must be new and have the same layout.
+        """Become the model that was dumped; this one must be new, and nowhere smaller.
 
         Raises ValueError when what is given does not fit.
         """

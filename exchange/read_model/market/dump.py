@@ -30,11 +30,11 @@ def dumped(arrays: MarketArrays) -> dict[str, np.ndarray]:
         "market_level_counts": _level_counts(arrays, 2 * rows),
         "market_levels": _levels(arrays, 2 * rows),
         "market_trades": arrays.trades.reshape(-1, layout.TRADE_WORDS)[
-            _ring_places(by_row[:, layout.TRADES], trades_kept)
+            _ring_places(by_row[:, layout.TRADES], trades_kept, trades_kept)
         ],
         "market_kline_counts": arrays.kline_counts[:counters].copy(),
         "market_klines": arrays.klines.reshape(-1, layout.KLINE_WORDS)[
-            _ring_places(arrays.kline_counts[:counters], klines_kept)
+            _ring_places(arrays.kline_counts[:counters], klines_kept, klines_kept)
         ],
     }
 
@@ -42,14 +42,16 @@ def dumped(arrays: MarketArrays) -> dict[str, np.ndarray]:
 def loaded(arrays: MarketArrays, dump: dict[str, np.ndarray]) -> int:
     """Fill empty ``arrays`` from ``dump``. DONE, or what there must first be more of.
 
-    Raises ValueError when the dump does not fit.
+    The market that was dumped may have kept fewer trades and klines; what it had dropped stays
+    zero. Raises ValueError when the dump does not fit.
     """
     scalars = arrays.scalars
     trades_kept, klines_kept = int(scalars[layout.TRADES_KEPT]), int(scalars[layout.KLINES_KEPT])
-    head = [layout.FORMAT, trades_kept, klines_kept]
-    if dump["market_head"].tolist() != head:
+    form, trades_before, klines_before = dump["market_head"].tolist()
+    if form != layout.FORMAT or trades_before > trades_kept or klines_before > klines_kept:
         raise ValueError(
-            f"a market of format, trades and klines {dump['market_head'].tolist()}, not {head}"
+            f"a market of format, trades and klines {[form, trades_before, klines_before]}, not "
+            f"{[layout.FORMAT, trades_kept, klines_kept]}"
         )
     rows = len(dump["market_rows"])
     if rows * layout.ROW_WORDS > len(arrays.rows):
@@ -66,17 +68,20 @@ def loaded(arrays: MarketArrays, dump: dict[str, np.ndarray]) -> int:
     arrays.kline_counts[:counters] = dump["market_kline_counts"]
     arrays.kline_taken[:counters] = dump["market_kline_counts"]
     arrays.trades.reshape(-1, layout.TRADE_WORDS)[
-        _ring_places(by_row[:, layout.TRADES], trades_kept)
+        _ring_places(by_row[:, layout.TRADES], trades_kept, trades_before)
     ] = dump["market_trades"]
     arrays.klines.reshape(-1, layout.KLINE_WORDS)[
-        _ring_places(dump["market_kline_counts"], klines_kept)
+        _ring_places(dump["market_kline_counts"], klines_kept, klines_before)
     ] = dump["market_klines"]
     return layout.DONE
 
 
-def _ring_places(counts: np.ndarray, kept: int) -> np.ndarray:
-    """Places of the records of all rings, ring after ring, oldest first: int64[n]."""
-    held = np.minimum(counts, kept)
+def _ring_places(counts: np.ndarray, kept: int, most: int) -> np.ndarray:
+    """Places of the newest ``most`` records of all rings, one after another, oldest first.
+
+    ``counts``: records ever, by ring; ``kept``: the size of each ring. int64[n].
+    """
+    held = np.minimum(counts, most)
     ring = np.repeat(np.arange(len(counts)), held)
     within = np.arange(len(ring)) - np.repeat(np.cumsum(held) - held, held)
     places: np.ndarray = ring * kept + (np.repeat(counts - held, held) + within) % kept

@@ -311,6 +311,8 @@ class MarketModel:
         ring = self._arrays.trades.reshape(-1, layout.TRADE_WORDS)
         newest = np.arange(total - 1, total - 1 - held, -1)
         at = row * self.trades_kept + newest % self.trades_kept
+        if held and ring[at[-1], layout.TRADE_SEQUENCE] == 0:
+            at = at[ring[at, layout.TRADE_SEQUENCE] != 0]  # a smaller ring had dropped the others
         if before_sequence is not None:
             # sequences fall from newest to oldest
             sequences = ring[at, layout.TRADE_SEQUENCE]
@@ -349,6 +351,9 @@ class MarketModel:
         ring = self._arrays.klines.reshape(-1, layout.KLINE_WORDS)
         at = counter * self.klines_kept + np.arange(total - held, total) % self.klines_kept
         starts = ring[at, layout.KLINE_START]
+        if held and starts[0] == 0:  # a smaller ring had dropped the first ones
+            there = starts != 0
+            at, starts = at[there], starts[there]
         if to_ns is not None:
             at = at[: int(np.searchsorted(starts, to_ns))]
         limit = max(0, limit)
@@ -395,7 +400,7 @@ class MarketModel:
 
     @property
     def layout_text(self) -> str:
-        """The format and the sizes that another model must share to load what this one dumps."""
+        """The format and the sizes, of which another needs as much to load what this dumps."""
         rows = len(self._arrays.rows) // layout.ROW_WORDS
         kept = f"trades={self.trades_kept} klines={self.klines_kept}"
         return f"market format={layout.FORMAT} instruments={rows} {kept}"
@@ -410,7 +415,7 @@ class MarketModel:
     def load(self, arrays: dict[str, np.ndarray]) -> None:
         """Become the model that ``dump`` described. Only of a model that has seen no event.
 
-        Raises ValueError when it was another format, or one with other sizes.
+        Raises ValueError when it was another format, or one with larger sizes.
         """
         assert self.next_event == 0, "the model is in use"
         room = loaded(self._arrays, arrays)

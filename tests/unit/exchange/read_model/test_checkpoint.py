@@ -53,11 +53,14 @@ def events() -> np.ndarray:
     return as_events(b"".join(matcher.run(slots) for slots in chunks))
 
 
-def make_models(orders: int = 5_000, trades_kept: int = 40) -> list[Any]:
+def make_models(orders: int = 5_000, trades_kept: int = 40, klines_kept: int = 50) -> list[Any]:
     capacity = AccountModelCapacity(
         accounts=64, sessions=64, instruments=64, positions=512, orders=orders, fills=600
     )
-    return [MarketModel(64, trades_kept=trades_kept, klines_kept=50), AccountModel(capacity)]
+    return [
+        MarketModel(64, trades_kept=trades_kept, klines_kept=klines_kept),
+        AccountModel(capacity),
+    ]
 
 
 def models_at(events: np.ndarray, event: int) -> list[Any]:
@@ -202,7 +205,32 @@ def test_one_of_another_history_is_passed_over(events: np.ndarray, tmp_path: Pat
     assert cut_off.next_event == 60 and "event 89 is not in the archive" in cut_off.notes[0]
 
 
-@pytest.mark.parametrize("sizes", [{"orders": 6_000}, {"trades_kept": 41}])
+@pytest.mark.parametrize("sizes", [{"orders": 6_000}, {"trades_kept": 41}, {"klines_kept": 90}])
+def test_larger_models_go_on_from_it(
+    events: np.ndarray, tmp_path: Path, sizes: dict[str, int]
+) -> None:
+    two_checkpoints(events, tmp_path)
+    loaded = load(tmp_path, events, **sizes)
+    assert (loaded.next_event, loaded.notes) == (90, [])
+    whole = make_models(**sizes)
+    for model in whole:
+        model.apply(events.copy())
+    for model in loaded.models:
+        model.apply(events.copy())
+    # what they tell, for a ring that had dropped something cannot have it back
+    (market, accounts), (all_market, all_accounts) = loaded.models, whole
+    for number in all_market.instruments:
+        assert market.depth(number, 20) == all_market.depth(number, 20)
+        assert market.ticker(number) == all_market.ticker(number)
+        newest, candles = market.trades(number, 1_000), market.klines(number, "1m")
+        assert newest == all_market.trades(number, 1_000)[: len(newest)]
+        assert candles == all_market.klines(number, "1m")[-len(candles) :]
+    for account in range(1, 16):
+        assert accounts.account(account) == all_accounts.account(account)
+        assert accounts.orders(account) == all_accounts.orders(account)
+
+
+@pytest.mark.parametrize("sizes", [{"orders": 4_000}, {"trades_kept": 39}])
 def test_one_of_another_configuration_is_passed_over(
     events: np.ndarray, tmp_path: Path, sizes: dict[str, int]
 ) -> None:

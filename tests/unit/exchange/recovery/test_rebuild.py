@@ -8,15 +8,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from exchange.codes import CommandKind
+from exchange.codes import CommandKind, EventKind, Reject
+from exchange.core.capacity import CapacityHistory, CapacityPeriod
 from exchange.engine.state.chain_hash import chain_digest
+from exchange.engine.state.create import capacity_of
+from exchange.engine.state.enlarge import enlarged
 from exchange.engine.state.snapshot import write_snapshot
 from exchange.errors import DataDirectoryUnavailable
 from exchange.records import EVENT
 from exchange.recovery import rebuild as rebuild_module
 from exchange.recovery.archive_check import ArchiveDiffers, open_archive
 from exchange.recovery.rebuild import rebuild
-from exchange.runtime.data_directory import load_capacity, save_capacity
+from exchange.runtime.data_directory import load_capacity, save_capacities, save_capacity
 from journal.errors import JournalCorrupt
 from tests.harness.sample_journal import (
     CAPACITY,
@@ -103,7 +106,7 @@ def test_chunk_sizes_change_nothing(
     """A ring smaller than a frame grows; a step may cut a long command."""
     whole = rebuild(data_dir)
     monkeypatch.setattr(rebuild_module, "STEP_SLOTS", step)
-    monkeypatch.setattr(rebuild_module.Replayer.__init__, "__defaults__", (ring,))
+    monkeypatch.setattr(rebuild_module.Replayer.__init__, "__defaults__", (ring, None))
     parts = rebuild(data_dir)
     assert parts.next_command == whole.next_command
     assert chain_digest(parts.state) == chain_digest(whole.state)
@@ -293,7 +296,8 @@ def test_many_days_in_one_chunk(tmp_path: Path) -> None:
 
 
 def test_empty_data_directory(tmp_path: Path) -> None:
-    result = rebuild(tmp_path, CAPACITY, repair=True, write_archive=True)
+    history = CapacityHistory.of(CAPACITY)
+    result = rebuild(tmp_path, history, repair=True, write_archive=True)
     assert (result.next_command, result.next_event) == (0, 0)
     assert not (tmp_path / "archive").exists()
 
@@ -313,3 +317,83 @@ def test_unreadable_snapshot_directory_entries_are_ignored(data_dir: Path) -> No
     (directory / f"{100:020d}.snap.99.new").write_bytes(b"half")
     result = rebuild(data_dir)
     assert result.snapshot_used is None and result.snapshots_refused == []
+
+
+# --- capacities that were enlarged ----------------------------------------------------------------
+
+FEW, MORE, MOST = (CAPACITY._replace(orders=orders) for orders in (12, 30, 4096))
+
+
+@pytest.fixture(scope="module")
+def enlarged_original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """FEW orders at first, MORE from the start before command 1000 on, MOST from 2000 on."""
+    data_dir = tmp_path_factory.mktemp("enlarged") / "data"
+    write_journal(data_dir, random_commands(11, 3000), seed=11)
+    starts = [0, *(rebuild(data_dir, upto_sequence=at).next_command for at in (1000, 2000))]
+    periods = map(CapacityPeriod, starts, (FEW, MORE, MOST))
+    save_capacities(data_dir, CapacityHistory(tuple(periods)))
+    write_archive(data_dir)
+    return data_dir
+
+
+@pytest.fixture
+def enlarged_dir(enlarged_original: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(enlarged_original, tmp_path / "data"))
+
+
+def pool_rejects(data_dir: Path) -> list[int]:
+    """Commands that were refused because the order pool was full."""
+    events = open_archive(data_dir / "archive").read(0, 1 << 40)
+    full = (events["kind"] == EventKind.REJECTED) & (events["reason"] == Reject.ORDER_POOL_FULL)
+    found: list[int] = events["command_sequence"][full].tolist()
+    return found
+
+
+def test_what_was_refused_under_smaller_capacities_is_refused_again(enlarged_dir: Path) -> None:
+    refused = np.array(pool_rejects(enlarged_dir))
+    assert (refused < 1000).sum() > 20 and ((refused >= 1000) & (refused < 2000)).sum() > 20
+    assert (refused >= 2002).sum() == 0
+    before = archive_bytes(enlarged_dir)
+    result = rebuild(enlarged_dir, repair=True, write_archive=True)
+    assert result.archive_appended == 0 and archive_bytes(enlarged_dir) == before
+    assert capacity_of(result.state) == MOST
+    # as one state that is enlarged by hand, and not as one that had any of the sizes all the time
+    for capacity in (FEW, MORE, MOST):
+        with pytest.raises(ArchiveDiffers):
+            rebuild(enlarged_dir, CapacityHistory.of(capacity), repair=True, write_archive=True)
+
+
+@pytest.mark.parametrize("at", [500, 1000, 1500, 2000, 2500])
+def test_replay_goes_on_from_a_snapshot_of_any_size(enlarged_dir: Path, at: int) -> None:
+    whole = rebuild(enlarged_dir)
+    directory = enlarged_dir / "snapshots"
+    directory.mkdir()
+    path = write_snapshot(directory, rebuild(enlarged_dir, upto_sequence=at).state)
+    result = rebuild(enlarged_dir, repair=True, write_archive=True)
+    assert result.snapshot_used == path and result.archive_appended == 0
+    assert chain_digest(result.state) == chain_digest(whole.state)
+    assert capacity_of(result.state) == MOST
+
+
+def test_a_snapshot_where_a_period_begins_may_be_of_before_and_of_after(
+    enlarged_dir: Path,
+) -> None:
+    whole = rebuild(enlarged_dir)
+    directory = enlarged_dir / "snapshots"
+    directory.mkdir()
+    state = rebuild(enlarged_dir, upto_sequence=1000).state
+    assert capacity_of(state) == FEW
+    between = FEW._replace(orders=20)
+    for capacity in (FEW, between, MORE):
+        path = write_snapshot(directory, enlarged(state, capacity))
+        result = rebuild(enlarged_dir)
+        assert result.snapshot_used == path
+        assert chain_digest(result.state) == chain_digest(whole.state)
+    write_snapshot(directory, enlarged(state, MOST))
+    with pytest.raises(DataDirectoryUnavailable, match="orders"):
+        rebuild(enlarged_dir)
+
+
+def test_any_command_in_between_has_the_capacities_of_its_time(enlarged_dir: Path) -> None:
+    for at, capacity in ((1, FEW), (999, FEW), (1003, MORE), (1999, MORE), (2003, MOST)):
+        assert capacity_of(rebuild(enlarged_dir, upto_sequence=at).state) == capacity

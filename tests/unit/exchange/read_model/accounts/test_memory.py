@@ -53,6 +53,7 @@ def test_a_dump_of_another_capacity_is_refused() -> None:
         accounts=7, sessions=5, instruments=3, positions=9, orders=34, fills=14, currencies=4
     )
     assert layout_text(other, True) != layout_text(CAPACITY, True)
+    load_dumped(make_memory(other, True), dumped(make_memory(CAPACITY, True)))  # it is larger
     arrays = dumped(make_memory(other, True))
     with pytest.raises(ValueError, match="other capacities"):
         load_dumped(make_memory(CAPACITY, True), arrays)

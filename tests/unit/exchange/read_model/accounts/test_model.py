@@ -282,7 +282,7 @@ def test_a_dump_of_another_model_is_refused(stream: np.ndarray) -> None:
     model = AccountModel(capacity())
     model.apply(stream)
     dump = model.dump()
-    for other in (capacity(orders=1 << 12), capacity(fills=100)):
+    for other in (capacity(orders=1 << 12), capacity(fills=100)):  # smaller ones
         with pytest.raises(ValueError, match=r"capacities|size"):
             AccountModel(other).load(dump)
         assert AccountModel(other).layout_text != model.layout_text

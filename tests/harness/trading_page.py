@@ -86,7 +86,7 @@ class TradingPage:
 
     def _own(self, url: str) -> bool:
         host = self.url.partition("://")[2].rstrip("/")
-        return re.match(rf"(http|ws)://{re.escape(host)}(/|$)", url) is not None
+        return re.match(rf"(https?|wss?)://{re.escape(host)}(/|$)", url) is not None
 
     def _request(self, request: Request) -> None:
         if not self._own(request.url):

@@ -5,7 +5,7 @@ parameters.py        what can be configured of it
 duty_cycle.py        its duty cycle, jitted
 arrays.py            the arrays that the duty cycle works on
 notices.py           what the duty cycle leaves for Python, jitted
-connections.py       listening, opening and closing connections, counters, logs
+connections.py       listening, opening and closing connections, waiting notices, counters, logs
 session.py           connections and sessions as arrays, rates of messages
 login.py             logins
 password_checks.py   password checks in worker threads

@@ -1,9 +1,9 @@
-"""The connections of order entry: listening, opening, orderly closing, counters and logs.
+"""The connections of order entry: listening, opening, orderly closing, notices, counters, logs.
 
 Who calls it: the gateway's one thread, a few times per connection. A connection is named by its
 number, the index of its row in the table of session.py, on which the duty cycle works.
 
-Decision GTW-6.
+Decisions GTW-6 and GTW-7.
 """
 
 from __future__ import annotations
@@ -12,13 +12,22 @@ import contextlib
 import logging
 import socket
 import time
-from typing import Any
+from collections import deque
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from exchange.core.counters import Counter
 from exchange.errors import PortInUse
-from exchange.gateway.arrays import CONNECTIONS_USED, MILLISECOND_NS, DutyState, queue_disconnect
+from exchange.gateway.arrays import (
+    CONNECTIONS_USED,
+    MILLISECOND_NS,
+    NOTICES,
+    DutyState,
+    Notice,
+    queue_disconnect,
+)
 from exchange.gateway.output_buffers import mark_dirty, reserve
 from exchange.gateway.parameters import OrderEntryParameters
 from exchange.gateway.protocol import soupbintcp
@@ -29,6 +38,7 @@ from exchange.gateway.session import (
     CONNECTION_FD,
     CONNECTION_GENERATION,
     CONNECTION_NOTICED,
+    CONNECTION_NUMBER,
     CONNECTION_READY,
     CONNECTION_RECEIVED_NS,
     CONNECTION_SENT_NS,
@@ -67,6 +77,79 @@ def listen(parameters: OrderEntryParameters) -> socket.socket:
     return listener
 
 
+class Waiting(NamedTuple):
+    """One notice; ``generation``: of the connection when it was left. See arrays.py."""
+
+    kind: int
+    connection: int
+    generation: int
+    detail_0: int
+    detail_1: int
+
+
+class WaitingNotices:
+    """Notices of the duty cycle that wait for the interpreter, which has a bounded time in a pass.
+
+    A flood of connections leaves hundreds of notices in one cycle; what they ask for takes up to a
+    tenth of a millisecond each. Handled all at once they would hold up everybody who is logged in,
+    so each pass handles some, and the duty cycle runs in between. What ends a connection comes
+    before what a stranger has sent. A notice is handled only while its connection is still the one
+    that it was left about.
+
+    ``duty``: where the duty cycle leaves them.
+    """
+
+    def __init__(self, duty: DutyState) -> None:
+        self._duty = duty
+        self._endings: deque[Waiting] = deque()
+        self._strangers: dict[tuple[int, int], Waiting] = {}  # by connection and generation
+
+    def __len__(self) -> int:
+        return len(self._endings) + len(self._strangers)
+
+    def take(self) -> bool:
+        """Take over what the duty cycle has left. Returns whether connections can be accepted."""
+        words, rows = self._duty.words, self._duty.connections
+        count = int(words[NOTICES])
+        found = self._duty.notices[:count].tolist()
+        words[NOTICES] = 0
+        accept = False
+        for kind, connection, detail_0, detail_1 in found:
+            if kind == Notice.ACCEPT:
+                accept = True
+                continue
+            generation = int(rows[connection, CONNECTION_GENERATION])
+            notice = Waiting(kind, connection, generation, detail_0, detail_1)
+            if kind == Notice.UNAUTHENTICATED:
+                # the bytes are in the socket: one look at it is as good as many
+                self._strangers[connection, generation] = notice
+            else:
+                self._endings.append(notice)
+        return accept
+
+    def next(self) -> Waiting | None:
+        """The next to be handled; None: none waits."""
+        while self._endings or self._strangers:
+            if self._endings:
+                notice = self._endings.popleft()
+            else:
+                notice = self._strangers.pop(next(iter(self._strangers)))
+            now = self._duty.connections[notice.connection, CONNECTION_GENERATION]
+            if now == notice.generation:
+                return notice
+        return None
+
+    def handle(self, each: Callable[[Waiting], None], end_ns: int) -> int:
+        """Call ``each`` with one at least and with others until ``end_ns``; returns how many."""
+        handled = 0
+        while (notice := self.next()) is not None:
+            each(notice)
+            handled += 1
+            if time.monotonic_ns() >= end_ns:
+                break
+        return handled
+
+
 class Connections:
     """``rows``: the table of session.py; ``counters``: int64[COUNTER_WORDS], shared."""
 
@@ -84,6 +167,8 @@ class Connections:
         ] = {}  # of those that have not logged in, oldest first
         self.addresses: dict[int, str] = {}  # of the same
         self.heartbeats_before_login: dict[int, int] = {}
+        # strangers who have been answered and have not closed, oldest first
+        self.closing_strangers: dict[int, None] = {}
         self.free_connections = list(range(parameters.connection_capacity - 1, -1, -1))
         self.catching_up: list[int] = []  # connections that read from the past, next first
         self.leaving = False  # one DISCONNECT for all sessions has been queued
@@ -130,6 +215,14 @@ class Connections:
         self.log_connection(logging.WARNING, "malformed input", connection, reason=explanation)
         self.finish(connection, soupbintcp.debug(explanation))
 
+    def cut_off(self, connection: int, explanation: str) -> None:
+        """Count, log, tell the client, which may log in again, close."""
+        self.count(Counter.CLIENTS_CUT_OFF)
+        number = int(self.rows[connection, CONNECTION_NUMBER])
+        self.log_connection(logging.WARNING, explanation, connection, last_number=number)
+        text = f"{explanation}; log in again with the next number expected"
+        self.finish(connection, soupbintcp.debug(text))
+
     def login_done(self, connection: int) -> None:
         """Forget what was kept for the login."""
         self.login_bytes.pop(connection, None)
@@ -151,6 +244,8 @@ class Connections:
         """Send what is buffered and ``data``, then close: in bounded time, without a reset."""
         row = self.rows[connection]
         self.unbind(connection)
+        if row[CONNECTION_SESSION] == 0:
+            self.closing_strangers[connection] = None
         row[CONNECTION_STATE] = STATE_FLUSHING
         row[CONNECTION_NOTICED] = 0
         row[CONNECTION_DEADLINE_NS] = (
@@ -204,6 +299,7 @@ class Connections:
         """Close the socket at once and free the connection number."""
         row = self.rows[connection]
         self.unbind(connection)
+        self.closing_strangers.pop(connection, None)
         client = self.sockets.pop(connection)
         self.duty.connection_of_fd[client.fileno()] = 0
         client.close()

@@ -128,10 +128,17 @@ class Logins:
         self._connections.close(connection)
 
     def make_room(self) -> None:
-        """Close the connection of a stranger who has waited long when there are too many."""
+        """Close the connection of a stranger when there are too many.
+
+        First of those who have their answer and do not go, then of one who has waited long.
+        """
         connections = self._connections
-        strangers = len(connections.login_bytes)
+        strangers = len(connections.login_bytes) + len(connections.closing_strangers)
         if connections.free_connections and strangers < self._parameters.unauthenticated_capacity:
+            return
+        answered = next(iter(connections.closing_strangers), None)
+        if answered is not None:
+            connections.close(answered)
             return
         stranger = connections.stranger_to_close()
         if stranger is not None:

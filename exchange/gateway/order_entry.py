@@ -9,7 +9,7 @@ Invariants: one live connection per session; the messages of a session are a fun
 stream only, so a resumed stream repeats them byte for byte; a client that does not read costs the
 other clients nothing, because its messages then wait in the archive and not here.
 
-Decisions GTW-3 and RNG-1.
+Decisions GTW-3, GTW-7 and RNG-1.
 """
 
 from __future__ import annotations
@@ -49,7 +49,13 @@ from exchange.gateway.arrays import (
     set_limits,
 )
 from exchange.gateway.catch_up import CatchUp, copy_bytes, mismatch
-from exchange.gateway.connections import Connections, address_text, listen
+from exchange.gateway.connections import (
+    Connections,
+    Waiting,
+    WaitingNotices,
+    address_text,
+    listen,
+)
 from exchange.gateway.decoder_stop import explain_stop
 from exchange.gateway.delivery import batch_room, encode_batch
 from exchange.gateway.duty_cycle import duty_cycle, serve
@@ -61,7 +67,6 @@ from exchange.gateway.protocol import soupbintcp
 from exchange.gateway.session import (
     CONNECTION_END_EVENT,
     CONNECTION_MESSAGES_IN,
-    CONNECTION_NUMBER,
     CONNECTION_READABLE,
     CONNECTION_STATE,
     SESSION_NUMBER,
@@ -80,7 +85,7 @@ from ringbuffer.jit import compile_for
 
 __all__ = ["OrderEntryAgent", "OrderEntryIdle", "OrderEntryParameters"]
 
-_ACCEPTS_PER_PASS = 4  # those who are connected are served between two passes
+_STRANGERS_NS = 200_000  # of each pass; those who are logged in are served between two passes
 _ACCEPT_RETRY_NS = 100 * MILLISECOND_NS
 CYCLES = 64  # without a return to the interpreter: some milliseconds when each is full
 
@@ -159,6 +164,7 @@ class OrderEntryAgent:
             add_instrument(self.duty.symbols, instrument, word, decimals)
         for session, username in (known_sessions or {}).items():
             self._know_session(session, username)
+        self._notices = WaitingNotices(self.duty)
         self._accept_more = False
         self._accept_after_ns = 0
         self._stopping = False
@@ -243,9 +249,9 @@ class OrderEntryAgent:
         if words[HANDOVER]:
             self._hand_over()
         if words[NOTICES]:
-            self._handle_notices()
-        if self._accept_more and time.monotonic_ns() >= self._accept_after_ns:
-            work += self._accept()
+            self._accept_more |= self._notices.take()
+        if self._notices or self._accept_more:
+            work += self._serve_strangers()
         if self.duty.queue.dirty_count[1]:
             self._catch_up.find()
         if self._connections.catching_up:
@@ -254,12 +260,20 @@ class OrderEntryAgent:
             work += self._stop()
         return work
 
+    def _serve_strangers(self) -> int:
+        """Handle notices and new connections for a bounded time; returns how many."""
+        now_ns = time.monotonic_ns()
+        done = self._notices.handle(self._handle, now_ns + _STRANGERS_NS)
+        if self._accept_more and now_ns >= self._accept_after_ns:
+            done += self._accept(now_ns + _STRANGERS_NS)
+        return done
+
     def serve(self, limit: int, timeout_ms: int) -> int:
         """Many duty cycles and sleeps without the interpreter; returns the work done, perhaps 0.
 
         See ringbuffer/agent.py. ``do_work`` comes before every call of it.
         """
-        if self._connections.catching_up or self._accept_more:
+        if self._connections.catching_up or self._accept_more or self._notices:
             return 0
         if self._connections.sockets:
             timeout_ms = min(timeout_ms, self.parameters.timer_interval_ms)
@@ -388,64 +402,49 @@ class OrderEntryAgent:
 
     # --- notices --------------------------------------------------------------------------------
 
-    def _handle_notices(self) -> None:
-        count = int(self._words[NOTICES])
-        notices = self.duty.notices[:count].tolist()
-        self._words[NOTICES] = 0
-        for kind, connection, detail_0, detail_1 in notices:
-            if kind == Notice.ACCEPT:
-                self._accept_more = True
-                continue
-            state = self._rows[connection, CONNECTION_STATE]
-            if state == STATE_FREE:
-                continue
-            if kind == Notice.UNAUTHENTICATED:
-                if state == STATE_CONNECTED:
-                    self._logins.read(connection)
-                elif state == STATE_VERIFYING and (
-                    self._rows[connection, CONNECTION_READABLE] & READABLE_END
-                ):
-                    self._logins.gone(connection)
-            elif kind == Notice.STOPPED:
-                self._stopped(connection, detail_0, detail_1)
-            elif kind == Notice.DRAIN:
-                self._connections.drain(connection)
-            elif kind == Notice.FLUSHED:
-                self._connections.flushed(connection)
-            elif kind == Notice.PEER_CLOSED:
-                self._connections.log_connection(
-                    logging.INFO, "client closed", connection, errno=detail_0
-                )
-                self._connections.close(connection)
-            elif kind == Notice.GIVE_UP:
-                self._connections.close(connection)
-            elif kind == Notice.LOGIN_TIMEOUT:
-                self._connections.count(Counter.CLIENT_TIMEOUTS)
-                self._connections.log_connection(logging.INFO, "no login in time", connection)
-                what = f"no login request within {self.parameters.login_timeout_ms} ms"
-                self._connections.finish(connection, soupbintcp.debug(what))
-            elif kind == Notice.SILENT:
-                self._connections.count(Counter.CLIENT_TIMEOUTS)
-                self._connections.log_connection(logging.INFO, "client silent", connection)
-                what = (
-                    f"nothing received for {self.parameters.client_timeout_ms} ms; "
-                    "send a heartbeat 'R' after 1 s of silence"
-                )
-                self._connections.finish(connection, soupbintcp.debug(what))
-            else:
-                self._cut_off(connection, Notice(kind), detail_0)
-
-    def _cut_off(self, connection: int, kind: Notice, behind: int) -> None:
-        self._connections.count(Counter.CLIENTS_CUT_OFF)
-        number = int(self._rows[connection, CONNECTION_NUMBER])
-        if kind == Notice.BACKLOG:
-            what = f"cut off: {behind} messages behind"
+    def _handle(self, notice: Waiting) -> None:
+        kind, connection = notice.kind, notice.connection
+        state = self._rows[connection, CONNECTION_STATE]
+        if state == STATE_FREE:
+            return
+        if kind == Notice.UNAUTHENTICATED:
+            if state == STATE_CONNECTED:
+                self._logins.read(connection)
+            elif state == STATE_VERIFYING and (
+                self._rows[connection, CONNECTION_READABLE] & READABLE_END
+            ):
+                self._logins.gone(connection)
+        elif kind == Notice.STOPPED:
+            self._stopped(connection, notice.detail_0, notice.detail_1)
+        elif kind == Notice.DRAIN:
+            self._connections.drain(connection)
+        elif kind == Notice.FLUSHED:
+            self._connections.flushed(connection)
+        elif kind == Notice.PEER_CLOSED:
+            self._connections.log_connection(
+                logging.INFO, "client closed", connection, errno=notice.detail_0
+            )
+            self._connections.close(connection)
+        elif kind == Notice.GIVE_UP:
+            self._connections.close(connection)
+        elif kind == Notice.LOGIN_TIMEOUT:
+            self._connections.count(Counter.CLIENT_TIMEOUTS)
+            self._connections.log_connection(logging.INFO, "no login in time", connection)
+            what = f"no login request within {self.parameters.login_timeout_ms} ms"
+            self._connections.finish(connection, soupbintcp.debug(what))
+        elif kind == Notice.SILENT:
+            self._connections.count(Counter.CLIENT_TIMEOUTS)
+            self._connections.log_connection(logging.INFO, "client silent", connection)
+            what = (
+                f"nothing received for {self.parameters.client_timeout_ms} ms; "
+                "send a heartbeat 'R' after 1 s of silence"
+            )
+            self._connections.finish(connection, soupbintcp.debug(what))
+        elif kind == Notice.BACKLOG:
+            self._connections.cut_off(connection, f"cut off: {notice.detail_0} messages behind")
         else:
-            what = f"cut off: no byte taken for {self.parameters.stall_timeout_ms} ms"
-        self._connections.log_connection(logging.WARNING, what, connection, last_number=number)
-        self._connections.finish(
-            connection, soupbintcp.debug(what + "; log in again with the next number expected")
-        )
+            stalled_ms = self.parameters.stall_timeout_ms
+            self._connections.cut_off(connection, f"cut off: no byte taken for {stalled_ms} ms")
 
     def _stopped(self, connection: int, detail: int, offset: int) -> None:
         explanation = explain_stop(
@@ -463,10 +462,11 @@ class OrderEntryAgent:
 
     # --- connections ----------------------------------------------------------------------------
 
-    def _accept(self) -> int:
-        """Accept a bounded number of connections; returns how many came."""
+    def _accept(self, end_ns: int) -> int:
+        """Accept one connection at least and others until ``end_ns``; returns how many came."""
         assert self._listener is not None and self._epoll is not None
-        for count in range(_ACCEPTS_PER_PASS):
+        count = 0
+        while count == 0 or time.monotonic_ns() < end_ns:
             try:
                 client, address = self._listener.accept()
             except BlockingIOError:
@@ -477,6 +477,7 @@ class OrderEntryAgent:
                 self._connections.log(logging.WARNING, "accept failed", error=str(error))
                 self._accept_after_ns = time.monotonic_ns() + _ACCEPT_RETRY_NS
                 return count
+            count += 1
             self._connections.count(Counter.CONNECTIONS_ACCEPTED)
             self._logins.make_room()
             if (
@@ -494,4 +495,4 @@ class OrderEntryAgent:
                 client.fileno(),
                 select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET,
             )
-        return _ACCEPTS_PER_PASS
+        return count

@@ -204,7 +204,13 @@ def load(
         currencies, accounts = load_accounts(accounts_file, capacity.accounts, risk, found)
     if instruments_file := there.get("instruments_file"):
         groups, instruments = load_instruments(
-            instruments_file, capacity.instruments, currencies, risk, roll_time(settings), found
+            instruments_file,
+            capacity.instruments,
+            currencies,
+            risk,
+            roll_time(settings),
+            found,
+            journaled=None if elsewhere is None else elsewhere.symbols,
         )
     numbers = symbols = None
     if elsewhere is not None:

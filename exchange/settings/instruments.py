@@ -6,7 +6,7 @@ Prices are as written, in currency units; ``Instrument.minor_units`` makes integ
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
@@ -158,8 +158,15 @@ def load_instruments(
     risk: RiskSection,
     roll: datetime.time,
     found: Findings | None = None,
+    *,
+    journaled: Collection[str] | None = (),
 ) -> tuple[list[Group], list[Instrument]]:
-    """Groups and instruments of ``path``; ids of instruments are below ``capacity`` (records)."""
+    """Groups and instruments of ``path``; ids of instruments are below ``capacity`` (records).
+
+    ``journaled``: symbols that the exchange has already; None: that is not known, any may be one.
+    Older builds let prices pass that OUCH cannot tell, and a definition is never taken back: such
+    an instrument stops no start. The door of the journal refuses a new one.
+    """
     found = found or Findings()
     text, tables = found.tables(path, _InstrumentsFile)
     groups: dict[int, Group] = tables["group"]
@@ -178,7 +185,8 @@ def load_instruments(
     by_code = {currency.code: currency for currency in currencies}
     by_name = {group.name: group.id for group in groups.values()}
     for index, instrument in instruments.items():
-        for key, what in _wrong(instrument, capacity, by_code, by_name):
+        is_new = journaled is not None and instrument.symbol not in journaled
+        for key, what in _wrong(instrument, capacity, by_code, by_name, is_new):
             refuse("instrument", index, key, what)
         currency = by_code.get(instrument.currency)
         try:
@@ -194,6 +202,7 @@ def _wrong(
     capacity: int,
     currencies: Mapping[str, Currency],
     groups: Mapping[str, int],
+    is_new: bool,
 ) -> Iterator[tuple[str, str]]:
     """(key, what is wrong) with ``instrument``; ``currencies`` by code, ``groups`` by name."""
     if instrument.id >= capacity:
@@ -206,7 +215,7 @@ def _wrong(
         yield "currency", f"must be one of {_list(currencies)}"
     else:
         currency = currencies[instrument.currency]
-        yield from _wrong_numbers(instrument, currency, groups.get(instrument.group, 0))
+        yield from _wrong_numbers(instrument, currency, groups.get(instrument.group, 0), is_new)
 
 
 def _list(names: object) -> str:
@@ -214,7 +223,7 @@ def _list(names: object) -> str:
 
 
 def _wrong_numbers(
-    instrument: Instrument, currency: Currency, group: int
+    instrument: Instrument, currency: Currency, group: int, is_new: bool
 ) -> Iterator[tuple[str, str]]:
     """(key, what is wrong) with the numbers of ``instrument``."""
     minor: dict[str, int] = {}
@@ -241,5 +250,6 @@ def _wrong_numbers(
     reference = minor.get("reference_price")
     for refusal in range_problems(terms, currency.code, currency.decimals, reference):
         yield refusal.key, refusal.what
-    for refusal in wire_problems(terms):
-        yield refusal.key, refusal.what
+    if is_new:
+        for refusal in wire_problems(terms):
+            yield refusal.key, refusal.what

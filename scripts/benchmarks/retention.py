@@ -13,6 +13,7 @@ everything from the first command on.
 from __future__ import annotations
 
 import argparse
+import datetime
 import json
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from typing import Any
 from exchange.core.counters import Counter
 from exchange.core.region import region_name
 from exchange.runtime.disk_use import allocated_bytes
+from exchange.runtime.run_file import read_run_file
 from ringbuffer.counters import read_counters
 from ringbuffer.region import Region
 from scripts.benchmarks import load, oracle, venue
@@ -56,7 +58,7 @@ def _settings(megabytes: int) -> str:
     return (
         f"[journal]\nsegment_bytes = {SEGMENT_BYTES}\nbatch = 16_384\n"
         f"archive_segment_events = {ARCHIVE_EVENTS}\nstop_free_bytes = 0\n"
-        f"[capacity]\nlive_orders = 262_144\ntokens_per_day = 2_000_000\n"
+        f"[capacity]\nlive_orders = 65_536\ntokens_per_day = 400_000\n"
         f"[snapshot]\ninterval_s = 3_600\ncommands = {SNAPSHOT_COMMANDS}\n"
         f"[retention]\ncheck_s = 1\njournal_bytes = {size}\narchive_bytes = {size}\n"
         f'[archive]\ndirectory = "../shipped"\n'
@@ -120,9 +122,13 @@ def _send_a_day(place: venue.Venue, day: int, orders: int, seconds: float, seen:
 
 
 def _next_day(data: Path) -> None:
-    for action in ("end", "start"):
+    state = read_run_file(data)
+    assert state is not None
+    today = datetime.datetime.strptime(str(state.day), "%Y%m%d")
+    number = (today + datetime.timedelta(days=1)).strftime("%Y%m%d")
+    for action in (("end",), ("start", "--number", number)):
         subprocess.run(
-            [sys.executable, "-m", "exchange.cli", "day", action, "--data-dir", str(data)],
+            [sys.executable, "-m", "exchange.cli", "day", *action, "--data-dir", str(data)],
             cwd=venue.ROOT,
             check=True,
             stdout=subprocess.DEVNULL,

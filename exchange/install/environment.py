@@ -212,6 +212,17 @@ def _write_metadata(packages: Path) -> None:
     (folder / "INSTALLER").write_text("exchange install\n")
 
 
+def relocate(environment: Path, final: Path, python: Path) -> None:
+    """Have ``environment`` be at ``final`` later, with ``python`` as its base."""
+    _write_scripts(environment, final)
+    for path in (environment / "bin").glob("python*"):
+        path.unlink()
+        path.symlink_to(python)
+    (environment / "pyvenv.cfg").write_text(
+        f"home = {python.parent}\ninclude-system-site-packages = false\nexecutable = {python}\n"
+    )
+
+
 def _write_scripts(environment: Path, final: Path) -> None:
     """The programs, for the folder's final name; whatever else names the other one, too."""
     for name in PROGRAMS:

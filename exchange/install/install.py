@@ -143,16 +143,24 @@ def comment_head(text: str) -> str:
     return "\n".join(lines).rstrip("#\n ") + "\n"
 
 
-def _write_configuration(layout: Layout) -> Iterator[Path]:
-    """Write the files that are not there; never one that is."""
+def configuration_files(layout: Layout) -> dict[str, str]:
+    """Path -> what is in each file of the configuration at first."""
+    found = {}
     for name in CONFIGURATION:
-        path = Path(layout.configuration) / name
-        if path.exists():
-            continue
         if name == CONFIGURATION[0]:
             text = _MAIN_FILE.format(shipped=SHIPPED_OF_CURRENT.format(prefix=layout.prefix))
         else:
             text = comment_head((SHIPPED / name).read_text())
+        found[f"{layout.configuration}/{name}"] = text
+    return found
+
+
+def _write_configuration(layout: Layout) -> Iterator[Path]:
+    """Write the files that are not there; never one that is."""
+    for name, text in configuration_files(layout).items():
+        path = Path(name)
+        if path.exists():
+            continue
         path.write_text(text)
         path.chmod(0o640)
         if os.getuid() == 0:

@@ -22,7 +22,8 @@ PROGRAMS: dict[str, tuple[str, ...]] = {
     **{
         name: (str(ROOT / "scripts" / name),)
         for name in (
-            *("up", "test", "build", "image", "bench", "soak", "lobster", "idle_cost", "attack"),
+            *("up", "test", "build", "package", "image", "bench", "soak", "lobster", "idle_cost"),
+            "attack",
             "observe",
         )
     },

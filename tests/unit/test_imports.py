@@ -15,6 +15,7 @@ ENTRY_POINTS = {
     "exchange.cli",
     "exchange.compiler.__main__",
     "exchange.daemon.daemon",
+    "exchange.install.package",
     "exchange.stages.fork_server",
     "replay.cli",
 }

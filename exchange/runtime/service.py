@@ -42,6 +42,7 @@ from exchange.settings import Configuration, Settings
 from journal.archive_reader import ArchiveReader
 from ringbuffer.atomics import load_acquire
 from ringbuffer.counters import IdleTime, set_value
+from ringbuffer.idle import Block
 from ringbuffer.region import Region
 from ringbuffer.ring import publish
 
@@ -116,6 +117,14 @@ class ServiceStage:
             self.on_update(update.settings)
         set_value(self.counters, self._heartbeat, time.monotonic_ns())
         set_value(self.counters, self._log_lines_lost, lost_lines())
+
+    def sleep(self, idle: Block) -> None:
+        """Wait as ``idle`` does, and count it as idle time."""
+        self.idle_time.began(time.monotonic_ns())
+        try:
+            idle.wait()
+        finally:
+            self.idle_time.ended(time.monotonic_ns())
 
     def consumed(self, next_sequence: int) -> None:
         """Report that every event below ``next_sequence`` has been processed."""

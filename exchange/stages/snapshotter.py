@@ -136,7 +136,7 @@ def _wait(stage: ServiceStage) -> None:
     idle.prepare()
     try:
         if not stage.stopped():
-            idle.wait()
+            stage.sleep(idle)
     finally:
         idle.resume()
 

@@ -6,7 +6,6 @@ keep the exchange from starting.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 from exchange.core.counters import Counter
@@ -75,9 +74,7 @@ class StageSurroundings:
         idle.prepare()
         try:
             if not ready() and not stage.stopped():
-                stage.idle_time.began(time.monotonic_ns())
-                idle.wait()
-                stage.idle_time.ended(time.monotonic_ns())
+                stage.sleep(idle)
         finally:
             idle.resume()
 

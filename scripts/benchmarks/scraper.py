@@ -4,7 +4,8 @@
         ...
     scraped[0].scrapes
 
-It checks that each answer is complete and that its counters never go back.
+The block begins after the first scrape, so that the start of the process is not measured. It checks
+that each answer is complete and that its counters never go back.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ GROWS = b"\nexchange_orders_processed_total "
 
 
 class Scraped(NamedTuple):
-    """``slowest_s``: the longest answer; ``size_bytes``: of the last one."""
+    """``slowest_s``: the longest answer after the first; ``size_bytes``: of the last one."""
 
     scrapes: int
     slowest_s: float
@@ -45,14 +46,22 @@ def processed(text: bytes) -> float:
     return float(text.partition(GROWS)[2].partition(b"\n")[0])
 
 
+def _scrape(url: str) -> bytes:
+    with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer:
+        text: bytes = answer.read()
+    return text
+
+
 def scrape_until_told(url: str) -> Scraped:
-    """Scrape ``url`` each INTERVAL_S until standard input ends."""
-    scrapes, slowest_s, before, text = 0, 0.0, 0.0, b""
-    due_s = time.monotonic()
-    while True:
+    """Scrape ``url``, say so with a line, then scrape each INTERVAL_S until standard input ends."""
+    text = _scrape(url)
+    before = processed(text)
+    print(flush=True)
+    scrapes, slowest_s = 1, 0.0
+    due_s = time.monotonic() + INTERVAL_S / 2
+    while not select.select([sys.stdin], [], [], max(due_s - time.monotonic(), 0))[0]:
         began_s = time.monotonic()
-        with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer:
-            text = answer.read()
+        text = _scrape(url)
         slowest_s = max(slowest_s, time.monotonic() - began_s)
         scrapes += 1
         now = processed(text)
@@ -60,8 +69,7 @@ def scrape_until_told(url: str) -> Scraped:
             raise ValueError(f"a counter went back from {before} to {now}")
         before = now
         due_s += INTERVAL_S
-        if select.select([sys.stdin], [], [], max(due_s - time.monotonic(), 0))[0]:
-            return Scraped(scrapes, slowest_s, len(text))
+    return Scraped(scrapes, slowest_s, len(text))
 
 
 @contextlib.contextmanager
@@ -75,6 +83,8 @@ def scraping(url: str) -> Iterator[list[Scraped]]:
         stdout=subprocess.PIPE,
     )
     try:
+        assert process.stdout is not None
+        check(process.stdout.readline() == b"\n", "the first scrape failed")
         yield found
         output, _ = process.communicate(timeout=TIMEOUT_S)
         check(process.returncode == 0, "the scraper failed")

@@ -92,7 +92,12 @@ class Observed:
         certificate = directory / "exchange.crt"
         write_certificate(certificate, datetime.datetime.now(datetime.UTC), 90)
         self.exchange = RunningExchange(
-            directory, web=True, settings={"metrics": {"certificate_files": [str(certificate)]}}
+            directory,
+            web=True,
+            settings={
+                "metrics": {"certificate_files": [str(certificate)]},
+                "snapshot": {"enabled": True, "interval_s": 1},
+            },
         )
         self.programs = directory / "programs"
         self.programs.mkdir()

@@ -17,7 +17,7 @@ TEXT = b'# HELP x\nexchange_orders_processed_total %d\nexchange_configuration_in
 
 @contextlib.contextmanager
 def serving(body: Callable[[int], bytes]) -> Iterator[tuple[str, threading.Event]]:
-    """The URL, and an event that is set after the second answer; ``body``: of answer 1, 2, ..."""
+    """The URL, and an event that is set at the second answer; ``body``: of answer 1, 2, ..."""
     answered = 0
     twice = threading.Event()
 

@@ -103,21 +103,24 @@ class CatchUp:
             if connection not in self._connections.catching_up:
                 self._connections.catching_up.append(connection)
 
-    def work(self) -> int:
-        """Encode a bounded slice for a few of the connections that are behind, in turn.
+    def ready(self) -> list[int]:
+        """Connections that are behind and have half of their buffer free, whose turn is next first.
 
-        Connections with less than half of their buffer free are passed over until they have read
-        more, so that slow readers do not delay the others.
+        The others are passed over until they have read more: slow readers delay nobody.
         """
         behind = self._connections.catching_up
         waiting = self._rows[behind, CONNECTION_TAIL] - self._rows[behind, CONNECTION_HEAD]
-        ready = [
+        return [
             connection
             for connection, size in zip(behind, waiting.tolist(), strict=True)
             if size <= self._output_bytes // 2
-        ][:_CONNECTIONS_PER_PASS]
+        ]
+
+    def work(self) -> int:
+        """Encode a bounded slice for a few of those that are ready, in turn."""
+        behind = self._connections.catching_up
         work = 0
-        for connection in ready:
+        for connection in self.ready()[:_CONNECTIONS_PER_PASS]:
             behind.remove(connection)
             behind.append(connection)
             work += self._one(connection)

@@ -273,8 +273,10 @@ class OrderEntryAgent:
 
         See ringbuffer/agent.py. ``do_work`` comes before every call of it.
         """
-        if self._connections.catching_up or self._accept_more or self._notices:
+        if self._accept_more or self._notices:
             return 0
+        if self._connections.catching_up and self._catch_up.ready():
+            return 0  # those who do not read keep nobody from the quick way
         if self._connections.sockets:
             timeout_ms = min(timeout_ms, self.parameters.timer_interval_ms)
         return int(serve(self.duty, limit, timeout_ms, CYCLES))

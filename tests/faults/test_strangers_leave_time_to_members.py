@@ -18,6 +18,7 @@ from order_entry_core import PASSWORD, Core, GatewayProcess, username
 from exchange.core.counters import Counter
 from exchange.gateway import order_entry
 from exchange.gateway.protocol import soupbintcp
+from exchange.gateway.session import CONNECTION_HEAD, CONNECTION_TAIL
 
 pytestmark = pytest.mark.needs_jit
 
@@ -95,6 +96,23 @@ def test_who_is_answered_and_stays_shuts_no_door(gateway: GatewayProcess) -> Non
         passes_until(gateway, Counter.LOGINS, 1)
         client.settimeout(PATIENCE_S)
         assert client.recv(3)[2:] == b"A"
+
+
+def test_who_does_not_read_keeps_nobody_from_the_quick_way(
+    gateway: GatewayProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With one slow reader every message of others went through the interpreter."""
+    agent = gateway.agent
+    monkeypatch.setattr(order_entry, "serve", lambda *_: 7)
+    size = agent.parameters.output_bytes
+    agent._connections.catching_up = [3, 4]
+    rows = agent.duty.connections
+    rows[3:5, CONNECTION_TAIL] = size
+    assert agent.serve(100, 0) == 7
+    rows[4, CONNECTION_HEAD] = size // 2
+    assert agent.serve(100, 0) == 0, "there is room for more of what it has missed"
+    agent._connections.catching_up = []
+    assert agent.serve(100, 0) == 7
 
 
 def wait(gateway: GatewayProcess, condition: Callable[[], bool]) -> None:

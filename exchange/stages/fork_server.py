@@ -28,11 +28,12 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import msgspec
 
+from exchange.core.stage_names import StageName
 from exchange.runtime.process import die_with_parent
 from exchange.runtime.signals import HARMLESS, STOPPING, ignore
 from exchange.runtime.spec import Started, StartRequest
@@ -42,6 +43,8 @@ LARGEST_REQUEST = 1 << 16
 QUIET_S = (
     5.0  # without a request: the start is over, and there is time for what makes the next faster
 )
+# stages that have nothing to do while the matcher recovers, and the unit whose code they need then
+WAITING = {StageName.JOURNALER: "journal", StageName.ORDER_ENTRY: "order entry"}
 # words of /proc/PID/stat after the name of the program (fields 48 and 49 of proc_pid_stat(5))
 _ARGUMENTS_START, _ARGUMENTS_END = 45, 46
 
@@ -65,8 +68,8 @@ def prepare() -> None:
     _keep()
 
 
-def load_trading() -> bool:
-    """Read back the machine code of the core and of order entry: stages that restart have it.
+def load_trading(names: Collection[str] = ()) -> bool:
+    """Read back the machine code of the core and of order entry, or of the units ``names``.
 
     Returns False when it is not all there: whoever needs it first compiles it.
     """
@@ -76,7 +79,7 @@ def load_trading() -> bool:
     if not is_compiled(Part.TRADING):
         return False
     for unit in units():
-        if unit.trading:
+        if unit.name in names or (unit.trading and not names):
             unit.compile()
     _keep()
     return True
@@ -95,8 +98,9 @@ def serve(connection: socket.socket, parent: int) -> Stage | None:
         try:
             encoded, descriptors, _, _ = socket.recv_fds(connection, LARGEST_REQUEST, 2)
         except TimeoutError:
-            loaded = load_trading()
             connection.settimeout(None)
+            with contextlib.suppress(OSError):
+                loaded = load_trading()
             continue
         if not encoded:
             return None
@@ -195,6 +199,10 @@ def main() -> int:
         return 0
     role = stage.request.role
     call_process((sys.executable, "-m", "exchange.stages.main", role))
+    if role in WAITING:
+        # a head start: without a place for temporary files the stage does it later
+        with contextlib.suppress(OSError):
+            load_trading([WAITING[role]])
     return run_stage(role, stage.messages, stage.request.nice)
 
 

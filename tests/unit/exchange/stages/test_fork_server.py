@@ -85,5 +85,14 @@ def test_compiled_code_is_read_back_when_it_is_all_there() -> None:
         "    for there in (False, True):\n"
         "        with mock.patch.object(stamps, 'is_compiled', lambda part: there):\n"
         "            print(fork_server.load_trading(), done)\n"
+        "    with mock.patch.object(stamps, 'is_compiled', lambda part: True):\n"
+        "        print(fork_server.load_trading(['b']), done)\n"
     )
-    assert output_of(program) == ["False []", "True ['a']"]
+    assert output_of(program) == ["False []", "True ['a']", "True ['a', 'b']"]
+
+
+def test_a_stage_that_waits_has_a_unit() -> None:
+    from exchange.compiler.units import units
+    from exchange.stages.fork_server import WAITING
+
+    assert set(WAITING.values()) <= {unit.name for unit in units() if unit.trading}

@@ -8,6 +8,7 @@ of something else is a function in ``CHECKS``. Exit statuses: 0 nothing is wrong
 from __future__ import annotations
 
 import argparse
+import shutil
 import socket
 import sys
 from collections.abc import Callable, Iterator
@@ -133,7 +134,19 @@ def smaller_capacities(examined: Examined) -> Iterator[str]:
             yield f"{examined.configuration.file}: [capacity]: {changed.key}: {changed.refusal}"
 
 
+def archive_program(examined: Examined) -> Iterator[str]:
+    """A program of [archive] that is not there; else the first segment that leaves finds it."""
+    configuration = examined.configuration
+    command = configuration.settings.archive.command
+    if command and shutil.which(command[0]) is None:
+        yield (
+            f"{configuration.file}: [archive]: command: there is no program {command[0]!r} that "
+            "can be run"
+        )
+
+
 CHECKS: tuple[Check, ...] = (
+    archive_program,
     addresses,
     journaled_names,
     journaled_definitions,

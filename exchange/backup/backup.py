@@ -3,6 +3,7 @@
 The order is what makes it fit. Recovery needs, for each snapshot, the archive before it, and for
 each archived event the journal with its command. So what needs is copied before what is needed:
 
+    read_model   checkpoints, where the archive's beginning has left it; else none is needed
     snapshots    whole files, the newest two
     archive      up to the newest event that was there before its copy began
     journal      up to the end of the frame with that event's command, which is durable
@@ -10,8 +11,9 @@ each archived event the journal with its command. So what needs is copied before
 
 Then the copy is recovered as at a start: every event after its snapshot is made again, compared
 with the archive and completed there. The manifest, with the checksum of every file, comes last.
-The running exchange takes no part in it. Postgres and the read models are not copied: they are made
-again from the archive. ``master.key`` is not copied either: it must not lie beside ``keys.json``.
+The running exchange takes no part in it. Postgres is not copied: it is made again from the archive,
+or has a backup of its own. ``master.key`` is not copied either: it must not lie beside
+``keys.json``.
 
 Decision SUR-5.
 """
@@ -20,7 +22,7 @@ from __future__ import annotations
 
 import datetime
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,6 +33,7 @@ from exchange.backup.manifest import BackupFile, Manifest
 from exchange.engine.state.layout import DAY_NUMBER
 from exchange.engine.state.snapshot import list_snapshots
 from exchange.errors import ConfigurationError, DataDirectoryUnavailable
+from exchange.read_model.checkpoint import list_checkpoints
 from exchange.records import COMMAND, COMMAND_LAYOUT, EVENT_SIZE_BYTES
 from exchange.recovery.archive_check import ArchiveCheck
 from exchange.recovery.rebuild import RebuildResult, rebuild
@@ -39,9 +42,11 @@ from exchange.runtime.data_directory import (
     ARCHIVE_DIRECTORY,
     CAPACITY_FILE,
     JOURNAL_DIRECTORY,
+    READ_MODEL_DIRECTORY,
     SNAPSHOT_DIRECTORY,
     archive_directory,
     journal_directory,
+    read_model_directory,
     snapshot_directory,
 )
 from exchange.runtime.process import running_pid
@@ -74,16 +79,17 @@ def make_backup(data_dir: Path, target: Path, progress: Progress | None = None) 
     check_source(data_dir)
     target = _prepare(target)
     os.nice(NICENESS)
+    models = _copy_read_models(data_dir, target)
     _copy_snapshots(data_dir, target)
     command = _copy_archive(data_dir, target)
     _copy_journal(data_dir, target, _end_of_journal(data_dir, command))
     for name in (CAPACITY_FILE, KEYS_FILE, RELEASES_FILE):
         if (data_dir / name).exists():
             copy_file(data_dir / name, target / name)
-    for folder in (*FOLDERS, ""):
+    for folder in (*FOLDERS, *models, ""):
         sync_directory(target / folder)
     result = rebuild(target, repair=True, write_archive=True, progress=progress)
-    made = _describe(data_dir, target, result)
+    made = _describe(data_dir, target, result, (*FOLDERS, *models))
     manifest.write(target, made)
     return made
 
@@ -103,6 +109,22 @@ def _prepare(target: Path) -> Path:
     for folder in FOLDERS:
         make_folder(target / folder)
     return target.resolve()
+
+
+def _copy_read_models(data_dir: Path, target: Path) -> list[str]:
+    """Copy the checkpoints if nothing else has what was before them; their folders."""
+    check = ArchiveCheck(archive_directory(data_dir), write=False)
+    found = read_model_directory(data_dir)
+    if check.reader.oldest() == 0 or not found.is_dir():
+        return []
+    make_folder(target / READ_MODEL_DIRECTORY)
+    folders = []
+    for model in sorted(path for path in found.iterdir() if path.is_dir()):
+        folders.append(f"{READ_MODEL_DIRECTORY}/{model.name}")
+        make_folder(target / folders[-1])
+        for _, path in list_checkpoints(model):
+            copy_file(path, target / folders[-1] / path.name)
+    return folders
 
 
 def _copy_snapshots(data_dir: Path, target: Path) -> None:
@@ -152,13 +174,15 @@ def _copy_journal(data_dir: Path, target: Path, end: _Place) -> None:
             copy_file(path, target / JOURNAL_DIRECTORY / path.name, offset)
 
 
-def _describe(data_dir: Path, target: Path, result: RebuildResult) -> Manifest:
+def _describe(
+    data_dir: Path, target: Path, result: RebuildResult, folders: Iterable[str]
+) -> Manifest:
     try:
         configuration = str(configuration_in_use(data_dir, None))
     except ConfigurationError:
         configuration = ""
-    names = [CAPACITY_FILE, KEYS_FILE]
-    for folder in FOLDERS:
+    names = [CAPACITY_FILE, KEYS_FILE, RELEASES_FILE]
+    for folder in folders:
         names += sorted(f"{folder}/{path.name}" for path in (target / folder).iterdir())
     paths = [target / name for name in names if (target / name).exists()]
     return Manifest(

@@ -71,6 +71,6 @@ def read(directory: Path) -> Manifest:
         raise DataDirectoryUnavailable(f"{path}: {error}") from None
     for file in manifest.files:
         parts = Path(file.path).parts
-        if Path(file.path).is_absolute() or ".." in parts or not 1 <= len(parts) <= 2:
+        if Path(file.path).is_absolute() or ".." in parts or not 1 <= len(parts) <= 3:
             raise DataDirectoryUnavailable(f"{path}: {file.path!r} is not a path in a backup")
     return manifest

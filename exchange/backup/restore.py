@@ -38,7 +38,7 @@ def restore(backup: Path, data_dir: Path) -> Manifest:
             raise DataDirectoryUnavailable(
                 f"{data_dir}: is not empty ({', '.join(there[:3])}); move it away, or name another"
             )
-        folders = {Path(file.path).parent for file in made.files} - {Path()}
+        folders = {parent for file in made.files for parent in Path(file.path).parents} - {Path()}
         for folder in sorted(folders):
             make_folder(data_dir / folder)
         for file in sorted(made.files, key=lambda each: each.path == CAPACITY_FILE):

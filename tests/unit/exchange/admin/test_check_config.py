@@ -29,3 +29,15 @@ def test_a_further_check(
     assert status == ExitStatus.CONFIGURATION
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 2 and lines[1] == "exchange: something else, beside 1"
+
+
+def test_a_program_for_shipped_segments_must_be_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy_shipped(tmp_path)
+    file = tmp_path / "exchange.toml"
+    for program, status in (("cp", ExitStatus.OK), ("/absent/cp", ExitStatus.CONFIGURATION)):
+        file.write_text(f'[archive]\ncommand = ["{program}", "{{file}}", "there"]\n')
+        assert main(["check-config", "--config", str(file)]) == status
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "[archive]: command: there is no program '/absent/cp' that can be run" in line

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
 from exchange.backup.backup import make_backup
+from exchange.backup.restore import restore
+from exchange.read_model.checkpoint import checkpoint_path
+from exchange.recovery.snapshot_maker import make_snapshot
+from exchange.retention.pruning import by_age, prunable, remove
 from tests.harness import sample_journal
 
 
@@ -25,3 +30,31 @@ def test_a_backup_has_what_a_start_needs_and_no_master_key(
     assert {name.partition("/")[0] for name in names[2:]} == {"archive", "journal"}
     assert not any("master" in path.name for path in (tmp_path / "backup").rglob("*"))
     assert made.configuration == "" and made.next_event > 0
+
+
+@pytest.mark.needs_jit  # thousands of commands
+def test_where_the_archive_has_lost_its_beginning_the_read_models_are_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "nice", lambda increment: 0)
+    data = tmp_path / "data"
+    sample_journal.write_journal(data, sample_journal.two_days(7, 1_500), segment_bytes=65_536)
+    sample_journal.write_archive(data)
+    model = data / "read_model" / "api"
+    model.mkdir(parents=True)
+    for event in (3_000, 3_500):
+        checkpoint_path(model, event).write_text(str(event))
+    whole = make_backup(data, tmp_path / "whole")
+    assert not any("read_model" in file.path for file in whole.files), "the archive has all of it"
+    make_snapshot(data)
+    make_snapshot(data, now=True)
+    found = prunable(data, by_age(0, archive=True))
+    assert found.archive
+    remove(found)
+    made = make_backup(data, tmp_path / "backup")
+    shutil.rmtree(data)
+    restore(tmp_path / "backup", data)
+    assert [path.read_text() for path in sorted(model.iterdir())] == ["3000", "3500"]
+    assert {file.path for file in made.files} > {
+        f"read_model/api/{path.name}" for path in model.iterdir()
+    }

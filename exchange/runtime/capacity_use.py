@@ -14,7 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 from exchange.core.capacity import EngineCapacity
-from exchange.core.counters import DESCRIPTORS, Counter
+from exchange.core.counters import DESCRIPTORS, WEB_COUNTERS, Counter
+from exchange.core.stage_names import FEED_STAGES
 from exchange.settings import Settings
 from ringbuffer.counters import COUNTER_STRIDE
 
@@ -34,7 +35,7 @@ COUNTED: Mapping[str, Counter] = {
     "order_entry_connections": Counter.CONNECTIONS,
     "api_connections": Counter.API_CONNECTIONS,
     "websocket_connections": Counter.API_WEBSOCKETS,
-}
+} | {f"{stage}_websockets": WEB_COUNTERS[stage]["websockets"] for stage in FEED_STAGES}
 DISK = "disk_bytes"
 
 
@@ -65,12 +66,18 @@ def table_sizes(capacity: EngineCapacity) -> dict[str, int]:
 
 
 def sizes_of(settings: Settings, capacity: EngineCapacity) -> dict[str, int]:
-    """The size of everything in COUNTED."""
-    return table_sizes(capacity) | {
-        "order_entry_connections": settings.order_entry.connections,
-        "api_connections": settings.api.connections,
-        "websocket_connections": settings.api.websocket_connections,
-    }
+    """The size of everything in COUNTED, of the feed workers that there are."""
+    workers = FEED_STAGES[: settings.feed.workers]
+    of_feed = {f"{stage}_websockets": settings.feed.connections for stage in workers}
+    return (
+        table_sizes(capacity)
+        | of_feed
+        | {
+            "order_entry_connections": settings.order_entry.connections,
+            "api_connections": settings.api.connections,
+            "websocket_connections": settings.api.websocket_connections,
+        }
+    )
 
 
 def uses(counters: np.ndarray, sizes: Mapping[str, int]) -> list[Use]:

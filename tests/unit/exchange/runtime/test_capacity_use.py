@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -31,7 +32,12 @@ def counters(**values: int) -> np.ndarray:
 
 def test_everything_counted_has_a_size() -> None:
     settings = load(DEFAULT_FILE).settings
-    assert sizes_of(settings, EngineCapacity()).keys() == COUNTED.keys()
+    without = sizes_of(settings, EngineCapacity())
+    assert "feed_1_websockets" not in without
+    feed = msgspec.structs.replace(settings.feed, workers=4, connections=77)
+    sizes = sizes_of(msgspec.structs.replace(settings, feed=feed), EngineCapacity())
+    assert sizes.keys() == COUNTED.keys()
+    assert sizes["feed_4_websockets"] == 77
     assert table_sizes(EngineCapacity(sessions=10))["sessions"] == 9
 
 

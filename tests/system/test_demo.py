@@ -1,6 +1,7 @@
 """`exchange demo` as a visitor meets it: keys, a market that moves, the documents' bot, an end.
 
 The bots are the test of the client library as well: they trade over the process api's death.
+README.md calls it as ``scripts/up --demo``, which only sets up the packages before.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The installed package runs from any directory: nothing of the checkout is used."""
+"""The installed package runs from any directory: nothing of the checkout is used.
+
+docs/operations.md (*Install*) shows the same with ``scripts/build``, which compiles beforehand.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A real Prometheus beside a real exchange (``scripts/observe``): every panel shows something."""
+"""A real Prometheus beside a real exchange (``scripts/observe``): every panel shows something.
+
+docs/metrics.md shows how ``scripts/up --observe`` starts it.
+"""
 
 from __future__ import annotations
 

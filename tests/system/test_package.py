@@ -1,4 +1,7 @@
-"""The .deb, built by nfpm, installed by dpkg into a root of its own, run there, and removed."""
+"""The .deb, built by nfpm, installed by dpkg into a root of its own, run there, and removed.
+
+README.md names it as one of two ways to install; tests/unit/exchange/install has the other.
+"""
 
 from __future__ import annotations
 

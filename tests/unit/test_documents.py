@@ -11,6 +11,7 @@ import pytest
 
 from exchange.cli import build_parser as exchange_parser
 from replay.arguments import build_parser as replay_parser
+from tests.harness import document_examples
 from tests.tools.house.names import missing_in
 from tests.tools.house.source import ROOT
 
@@ -187,6 +188,7 @@ def commands_in(text: str) -> list[list[str]]:
     for line in (*blocks, *SPAN.findall(FENCED.sub("", text))):
         line = re.sub(r"^\$ |^(\w+=\S+ )+", "", line.strip())
         line = re.sub(r"\s+#.*$", "", line).removeprefix(".venv/bin/")
+        line = re.split(r"; | \| | 2>", line)[0]
         words = line.split()
         if words and words[0] in PARSERS and len(words) > 1:
             found.append(words)
@@ -276,6 +278,52 @@ def test_the_programs_in_the_documents_exist():
         and not (ROOT / name.replace(".", "/") / "__main__.py").exists()
     ]
     assert missing + modules == []
+
+
+# --- examples -----------------------------------------------------------------------------------
+
+
+def test_each_example_in_the_documents_is_run_or_says_why_not():
+    """Every code block is named in ``EXAMPLES`` of tests/harness/document_examples.py."""
+    blocks = [
+        block
+        for document in document_examples.documents()
+        for block in document_examples.blocks(document)
+    ]
+    assert len(blocks) > 40
+    unlisted = [(block.document, block.text[:60]) for block in blocks if not block.where]
+    assert unlisted == []
+    used = {
+        (block.document, beginning)
+        for block in blocks
+        for document, beginning in document_examples.EXAMPLES
+        if document == block.document and block.text.startswith(beginning)
+    }
+    assert set(document_examples.EXAMPLES) - used == set(), "no such block is left"
+
+
+def test_the_tests_that_run_examples_name_their_document():
+    for (document, beginning), where in document_examples.EXAMPLES.items():
+        if where.startswith(document_examples.NOT_RUN):
+            assert len(where) > len(document_examples.NOT_RUN) + 8, "a reason"
+        else:
+            name = document.rpartition("/")[2]
+            assert name in (ROOT / where).read_text(), (document, beginning, where)
+
+
+@pytest.mark.parametrize(
+    ("printed", "shown", "same"),
+    [
+        ("done: command 7\n", ["done: command 9"], True),
+        ("done: command 7\nmore\n", ["done: command 9"], False),
+        ("one\ntwo\nthree\n", ["one", "..."], True),
+        ("one\ntwo\nthree\n", ["...", "three"], True),
+        ("one\ntwo\nthree\n", ["one", "...", "four"], False),
+        ("anything\n", [], True),
+    ],
+)
+def test_what_is_printed_is_compared_with_what_is_shown(printed, shown, same):
+    assert bool(document_examples.differs(printed, shown)) != same
 
 
 # --- lines --------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ channel.py          a stage's channel to the daemon, and its exit status
 updates.py          changes of the configuration while a stage runs
 service.py          what the stages that follow released events have in common
 process.py          platform, lock, parent, systemd
+journal_lock.py     who may write the journal
 logs.py             logs as JSON lines
 output.py           output that nobody waits for
 disk_use.py         what a data directory takes of its disk

@@ -6,11 +6,13 @@ idle strategy of the CPU plan.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import logging
+import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from exchange.core.stage_names import StageName
 from exchange.errors import exit_status
 from exchange.recovery.facts import EngineFacts
 from exchange.runtime.channel import DaemonChannel, explain
+from exchange.runtime.journal_lock import lock_journal
 from exchange.runtime.logs import lost_lines, set_level
 from exchange.runtime.spec import ListenerName, StageMessage, StageSpec
 from exchange.runtime.updates import Updates
@@ -99,6 +102,22 @@ def password_hashes(configuration: Configuration) -> dict[str, str]:
     return {session.username: session.password for session in configuration.sessions}
 
 
+def _lock_journal(data_directory: Path, channel: DaemonChannel) -> int:
+    """The descriptor that holds the lock; who has to wait for it says so."""
+    return lock_journal(
+        data_directory, lambda text: channel.send(StageMessage(kind="progress", text=text))
+    )
+
+
+@contextlib.contextmanager
+def _writing_journal(data_directory: Path, channel: DaemonChannel) -> Iterator[None]:
+    descriptor = _lock_journal(data_directory, channel)
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def run(spec: StageSpec, channel: DaemonChannel, updates: Updates) -> int:
     """Build the agent of ``spec`` on the core's region and run it. Returns its exit status."""
     settings = spec.configuration.settings
@@ -114,13 +133,15 @@ def run(spec: StageSpec, channel: DaemonChannel, updates: Updates) -> int:
     grown: tuple[np.ndarray, ...] = ()  # tables that the agent fills little by little
     limit = settings.matcher.batch
     if spec.role == StageName.MATCHER:
-        state, facts = recover_engine(
-            data_directory, settings, spec.rebuild_archive, _progress(channel)
-        )
+        with _writing_journal(data_directory, channel):
+            state, facts = recover_engine(
+                data_directory, settings, spec.rebuild_archive, _progress(channel)
+            )
         agent = build_matcher(state, settings, arrays, spec.eventfds)
         grown = state.token_index, state.order_ids, state.orders, state.token_log
     elif spec.role == StageName.JOURNALER:
         facts = msgspec.json.decode(spec.facts, type=EngineFacts)
+        _lock_journal(data_directory, channel)  # as long as this process lives
         agent = build_journaler(data_directory, facts, settings, arrays, spec.eventfds)
         facts = None
     else:

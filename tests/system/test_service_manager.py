@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from exchange.runtime.journal_lock import WAITS, lock_journal
 from tests.harness.exchange_process import PASSWORD
 from tests.harness.notify_socket import NotifySocket
 from tests.harness.patient_client import PatientClient
@@ -98,6 +99,12 @@ def test_a_core_that_stands_still_fails_the_watchdog(
         exchange.process.send_signal(signal.SIGABRT)
         assert exchange.wait() == -signal.SIGABRT
     assert "exchange/daemon/daemon.py" in exchange.log_tail(), "where the daemon was"
-    exchange.start()
+    # had the journaler not died with it, the next start would wait for its end
+    mark = len(manager.lines)
+    left = lock_journal(exchange.data_directory, print)
+    exchange.launch()
+    manager.wait_for(f"STATUS=matcher: {WAITS}", mark)
+    os.close(left)
+    exchange.wait_ready()
     assert exchange.stop() == 0
     assert manager.wait_for("STOPPING=1") > ready

@@ -1,6 +1,6 @@
 """A scraper of ``/metrics`` beside a benchmark, in a process of its own, once a second.
 
-    with scraping(url) as scraped:
+    with scraping(url, pid) as scraped:
         ...
     scraped[0].scrapes
 
@@ -21,22 +21,28 @@ from pathlib import Path
 from typing import NamedTuple
 
 import orjson
+import psutil
 
 from scripts.benchmarks.result import check
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 INTERVAL_S = 1.0
 TIMEOUT_S = 60.0
+COUNTED_SCRAPES = 200
 LAST = b"\nexchange_configuration_info{"  # the metric that the collector yields at the end
 GROWS = b"\nexchange_orders_processed_total "
 
 
 class Scraped(NamedTuple):
-    """``slowest_s``: the longest answer after the first; ``size_bytes``: of the last one."""
+    """``slowest_s``: the longest answer after the first; ``size_bytes``: of the last one.
+
+    ``cpu_ms``: processor time of the process that answers, for one scrape of an idle exchange.
+    """
 
     scrapes: int
     slowest_s: float
     size_bytes: int
+    cpu_ms: float = 0.0
 
 
 def processed(text: bytes) -> float:
@@ -50,6 +56,17 @@ def _scrape(url: str) -> bytes:
     with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer:
         text: bytes = answer.read()
     return text
+
+
+def cpu_ms_per_scrape(url: str, pid: int) -> float:
+    """Processor time of process ``pid`` for one scrape of ``url``, while nothing else happens."""
+    process = psutil.Process(pid)
+    before = process.cpu_times()
+    for _ in range(COUNTED_SCRAPES):
+        _scrape(url)
+    after = process.cpu_times()
+    used_s = after.user + after.system - before.user - before.system
+    return 1000 * used_s / COUNTED_SCRAPES
 
 
 def scrape_until_told(url: str) -> Scraped:
@@ -73,8 +90,11 @@ def scrape_until_told(url: str) -> Scraped:
 
 
 @contextlib.contextmanager
-def scraping(url: str) -> Iterator[list[Scraped]]:
-    """Scrape ``url`` while the block runs; what came of it is in the list after the block."""
+def scraping(url: str, pid: int) -> Iterator[list[Scraped]]:
+    """Scrape ``url`` while the block runs; what came of it is in the list after the block.
+
+    ``pid``: of the process that answers.
+    """
     found: list[Scraped] = []
     process = subprocess.Popen(
         [sys.executable, "-m", "scripts.benchmarks.scraper", url],
@@ -88,7 +108,8 @@ def scraping(url: str) -> Iterator[list[Scraped]]:
         yield found
         output, _ = process.communicate(timeout=TIMEOUT_S)
         check(process.returncode == 0, "the scraper failed")
-        found.append(Scraped(**orjson.loads(output)))
+        cpu_ms = cpu_ms_per_scrape(url, pid)
+        found.append(Scraped(**orjson.loads(output))._replace(cpu_ms=cpu_ms))
     finally:
         if process.poll() is None:
             process.kill()

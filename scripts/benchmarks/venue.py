@@ -100,6 +100,12 @@ class Venue(NamedTuple):
         assert isinstance(decoded, dict)
         return decoded
 
+    def stage_pid(self, name: str) -> int:
+        """The pid of the stage "api", "matcher", ..."""
+        state = read_run_file(self.data)
+        assert state is not None
+        return state.stages[name].pid
+
     def listener_port(self, name: str) -> int:
         """The port of the listener "api", "health" or "feed"."""
         state = read_run_file(self.data)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.server
+import os
 import threading
 from collections.abc import Callable, Iterator
 
@@ -45,17 +46,20 @@ def serving(body: Callable[[int], bytes]) -> Iterator[tuple[str, threading.Event
 
 
 def test_it_counts_its_scrapes() -> None:
-    with serving(lambda number: TEXT % number) as (url, twice), scraping(url) as scraped:
+    with (
+        serving(lambda number: TEXT % number) as (url, twice),
+        scraping(url, os.getpid()) as scraped,
+    ):
         assert twice.wait(120)
     assert scraped[0].scrapes >= 2 and scraped[0].size_bytes == len(TEXT % 1)
-    assert scraped[0].slowest_s > 0
+    assert scraped[0].slowest_s > 0 and scraped[0].cpu_ms > 0
 
 
 def test_a_counter_that_goes_back_is_a_failure(capfd: pytest.CaptureFixture[str]) -> None:
     with (
         serving(lambda number: TEXT % (9 - number)) as (url, twice),
         pytest.raises(BenchmarkFailed, match="the scraper failed"),
-        scraping(url),
+        scraping(url, os.getpid()),
     ):
         assert twice.wait(120)
     assert "a counter went back from 8.0 to 7.0" in capfd.readouterr().err

@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 
 from exchange.errors import DataDirectoryUnavailable
+from exchange.runtime.data_directory import READ_MODEL_DIRECTORY
 from journal.segment import sync_directory
 
 FILE = "backup.json"
@@ -71,6 +72,7 @@ def read(directory: Path) -> Manifest:
         raise DataDirectoryUnavailable(f"{path}: {error}") from None
     for file in manifest.files:
         parts = Path(file.path).parts
-        if Path(file.path).is_absolute() or ".." in parts or not 1 <= len(parts) <= 3:
+        deepest = 3 if parts[:1] == (READ_MODEL_DIRECTORY,) else 2
+        if Path(file.path).is_absolute() or ".." in parts or not 1 <= len(parts) <= deepest:
             raise DataDirectoryUnavailable(f"{path}: {file.path!r} is not a path in a backup")
     return manifest

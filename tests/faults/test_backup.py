@@ -101,7 +101,7 @@ def test_a_backup_that_was_not_finished_is_refused(stopped: Path, tmp_path: Path
         restore(tmp_path / "backup", tmp_path / "data")
 
 
-@pytest.mark.parametrize("path", ["../keys.json", "/etc/passwd", "a/b/c"])
+@pytest.mark.parametrize("path", ["../keys.json", "/etc/passwd", "a/b/c", "read_model/a/b/c"])
 def test_a_manifest_names_nothing_outside(stopped: Path, tmp_path: Path, path: str) -> None:
     backup = tmp_path / "backup"
     make_backup(stopped, backup)

@@ -158,7 +158,7 @@ def test_an_older_journal_is_continued(
     verdict = replay.verdict()
     assert verdict["next_command"] > before["next_command"]
     assert verdict["next_event"] > before["next_event"]
-    assert verdict["snapshots"] == before["snapshots"]
+    assert verdict["snapshots"] >= before["snapshots"], "it may have made one itself"
     # what was there before is still there, byte for byte
     last = {"commands": before["next_command"] - 1, "events": before["next_event"] - 1}
     for what, digest in expected["export_sha256"].items():

@@ -28,12 +28,11 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
 
-from exchange.core.stage_names import StageName
 from exchange.runtime.process import die_with_parent
 from exchange.runtime.signals import HARMLESS, STOPPING, ignore
 from exchange.runtime.spec import Started, StartRequest
@@ -43,8 +42,6 @@ LARGEST_REQUEST = 1 << 16
 QUIET_S = (
     5.0  # without a request: the start is over, and there is time for what makes the next faster
 )
-# stages that have nothing to do while the matcher recovers, and the unit whose code they need then
-WAITING = {StageName.JOURNALER: "journal", StageName.ORDER_ENTRY: "order entry"}
 # words of /proc/PID/stat after the name of the program (fields 48 and 49 of proc_pid_stat(5))
 _ARGUMENTS_START, _ARGUMENTS_END = 45, 46
 
@@ -68,19 +65,20 @@ def prepare() -> None:
     _keep()
 
 
-def load_trading(names: Collection[str] = ()) -> bool:
-    """Read back the machine code of the core and of order entry, or of the units ``names``.
+def load_matcher() -> bool:
+    """Read back the matcher's machine code, the largest part: a core that restarts has it.
 
-    Returns False when it is not all there: whoever needs it first compiles it.
+    Returns False when it is not there: whoever needs it first compiles it. Makes no file: this
+    process may be killed at any moment.
     """
     from exchange.compiler.stamps import Part, is_compiled
-    from exchange.compiler.units import units
+    from exchange.compiler.units import compile_matcher
+    from exchange.engine.state.pointers import make_links
 
     if not is_compiled(Part.TRADING):
         return False
-    for unit in units():
-        if unit.name in names or (unit.trading and not names):
-            unit.compile()
+    make_links()
+    compile_matcher()
     _keep()
     return True
 
@@ -99,8 +97,7 @@ def serve(connection: socket.socket, parent: int) -> Stage | None:
             encoded, descriptors, _, _ = socket.recv_fds(connection, LARGEST_REQUEST, 2)
         except TimeoutError:
             connection.settimeout(None)
-            with contextlib.suppress(OSError):
-                loaded = load_trading()
+            loaded = load_matcher()
             continue
         if not encoded:
             return None
@@ -199,10 +196,6 @@ def main() -> int:
         return 0
     role = stage.request.role
     call_process((sys.executable, "-m", "exchange.stages.main", role))
-    if role in WAITING:
-        # a head start: without a place for temporary files the stage does it later
-        with contextlib.suppress(OSError):
-            load_trading([WAITING[role]])
     return run_stage(role, stage.messages, stage.request.nice)
 
 

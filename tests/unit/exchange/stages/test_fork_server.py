@@ -71,28 +71,18 @@ def test_it_ends_when_the_daemon_closes_its_end() -> None:
     assert server.wait(300) == 0
 
 
-def test_compiled_code_is_read_back_when_it_is_all_there() -> None:
+def test_the_matchers_code_is_read_back_when_it_is_there() -> None:
     program = (
-        "import sys\n"
         "from unittest import mock\n"
-        "from exchange.compiler import stamps\n"
-        "from exchange.compiler.units import Unit\n"
+        "from exchange.compiler import stamps, units\n"
+        "from exchange.engine.state import pointers\n"
         "from exchange.stages import fork_server\n"
         "done = []\n"
-        "kinds = {'a': True, 'b': False}\n"
-        "made = [Unit(n, 1.0, t, lambda n=n: done.append(n)) for n, t in kinds.items()]\n"
-        "with mock.patch('exchange.compiler.units.units', lambda: made):\n"
+        "links = mock.patch.object(pointers, 'make_links', lambda: done.append('links'))\n"
+        "agent = mock.patch.object(units, 'compile_matcher', lambda: done.append('agent'))\n"
+        "with links, agent:\n"
         "    for there in (False, True):\n"
         "        with mock.patch.object(stamps, 'is_compiled', lambda part: there):\n"
-        "            print(fork_server.load_trading(), done)\n"
-        "    with mock.patch.object(stamps, 'is_compiled', lambda part: True):\n"
-        "        print(fork_server.load_trading(['b']), done)\n"
+        "            print(fork_server.load_matcher(), done)\n"
     )
-    assert output_of(program) == ["False []", "True ['a']", "True ['a', 'b']"]
-
-
-def test_a_stage_that_waits_has_a_unit() -> None:
-    from exchange.compiler.units import units
-    from exchange.stages.fork_server import WAITING
-
-    assert set(WAITING.values()) <= {unit.name for unit in units() if unit.trading}
+    assert output_of(program) == ["False []", "True ['links', 'agent']"]

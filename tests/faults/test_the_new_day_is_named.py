@@ -35,7 +35,8 @@ def daemon(tmp_path: Path) -> Any:
         day_number=OLD, work=lambda: None, until_next_second_s=lambda: 1.0
     )
     made._listeners = SimpleNamespace(addresses=lambda: {"order_entry": "127.0.0.1:1"})
-    made._children = SimpleNamespace(states=lambda: {})
+    made._children = SimpleNamespace(states=lambda: {}, stages={})
+    made._descriptor_watch = SimpleNamespace(look=lambda pids: None)
     made._run_file = RunFile(tmp_path)
     made._turn = lambda timeout_s: None
     made._restart_policy = SimpleNamespace(restarts=lambda: {}, held=lambda: [])

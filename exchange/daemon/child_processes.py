@@ -63,8 +63,12 @@ class ChildProcesses:
         self._changed = changed
         self._rebuild_archive = rebuild_archive
 
+    def can_launch(self) -> bool:
+        """Whether ``launch`` takes milliseconds now; the fork server may have to import first."""
+        return self._starter.ready()
+
     def launch(self, role: StageName, nice: int = 0) -> ChildProcess:
-        """Start a process; it waits for its specification."""
+        """Start a process; it waits for its specification. Raises StageFailed."""
         inherited = [*self._eventfds.values(), *self._listeners.descriptors(role).values()]
         child = self.stages[role] = ChildProcess(role, self._starter, inherited, nice)
         self._selector.register(

@@ -287,9 +287,12 @@ class Daemon:
             raise StageFailed(f"the core died while stopping: {death}") from None
 
     def _launch_all(self) -> None:
-        for role in CORE_STAGES:
-            self._children.launch(role)
-        self._restart_policy.launch()
+        try:
+            for role in CORE_STAGES:
+                self._children.launch(role)
+            self._restart_policy.launch()
+        except StageFailed as error:
+            raise CoreDied(str(error)) from None  # no process to be had may pass
 
     def _facts(self, core: Core) -> EngineFacts:
         """What the matcher knows after recovery; from here on the daemon counts, too."""
@@ -361,6 +364,7 @@ class Daemon:
         self._kill_hung()
         self._first_start.look()
         if not self._stopping:
+            self._starter.begin()  # where it has died: the next stage that starts need not wait
             due_s = self._restart_policy.work()
             self._restart_due_s = None if due_s is None else time.monotonic() + due_s
 

@@ -9,6 +9,7 @@ Who uses it: the daemon's one thread; ``work`` is called on every turn and never
                             ends because of them
     one does not get ready  order entry: StageFailed; the others are killed and start again
     one hangs               the daemon kills it (watchdog.py), then as above
+    one cannot be started   it is tried again after pauses that double; order entry too
 
 Invariant: without order entry the exchange is not ready; without the others it is.
 
@@ -32,6 +33,7 @@ from exchange.settings import Settings
 log = logging.getLogger(__name__)
 
 FIRST_PAUSE_S = 0.25
+LOOK_S = 0.1  # while the fork server imports
 # a stage that ends with one of these would do so again: the daemon ends with it
 FATAL_STATUSES = frozenset(
     {
@@ -160,8 +162,10 @@ class RestartPolicy:
         for state in self._all.values():
             if self._held and state.role.name != StageName.ORDER_ENTRY:
                 state.due_s = math.inf
-            else:
+            elif state.role.name == StageName.ORDER_ENTRY:
                 self._launch(state)
+            else:
+                self._try_to_launch(state)
 
     def begin(self) -> None:
         """The core is ready: send all their specifications, also those that start later."""
@@ -184,11 +188,14 @@ class RestartPolicy:
                 self._check(state)
             if state.due_s is None:
                 continue
-            left_s = state.due_s - time.monotonic()
-            if left_s <= 0:
-                self._launch(state)
-                self._send_spec(state)
-            else:
+            if state.due_s <= time.monotonic():
+                if self._children.can_launch():
+                    self._try_to_launch(state)
+                    self._send_spec(state)
+                else:
+                    state.due_s = time.monotonic() + LOOK_S
+            if state.due_s is not None:
+                left_s = max(state.due_s - time.monotonic(), 0.0)
                 soonest_s = left_s if soonest_s is None else min(soonest_s, left_s)
         return soonest_s
 
@@ -198,6 +205,15 @@ class RestartPolicy:
         self._children.launch(state.role.name, state.role.nice)
         state.due_s = None
         state.spec_sent = state.known_ready = False
+
+    def _try_to_launch(self, state: _RoleState) -> None:
+        """Start it; when that fails (no process to be had, no memory), later."""
+        try:
+            self._launch(state)
+        except (StageFailed, OSError) as error:
+            state.pause_s = min(max(2 * state.pause_s, FIRST_PAUSE_S), self._longest_pause_s)
+            state.due_s = time.monotonic() + state.pause_s
+            log.error("%s; trying again in %g s", error, state.pause_s)
 
     def _send_spec(self, state: _RoleState) -> None:
         if self._began and state.due_s is None and not state.spec_sent:

@@ -2,7 +2,8 @@
 
 Who uses it: ``ChildProcess``, in the daemon's one thread. The fork server (stages/fork_server.py)
 is started early, so that it imports while the daemon does; a request waits until it has. When it
-has died, or does not answer, the next request starts another: a stage that runs needs it no more.
+has died, or does not answer, another is started: a stage that runs needs it no more. Who must not
+wait for the imports asks ``ready`` first.
 
 Decision ARC-11.
 """
@@ -31,13 +32,14 @@ log = logging.getLogger(__name__)
 PROGRAM = "exchange.stages.fork_server"
 ROOM = "." * 80  # for the command line that a stage shows in place of the fork server's
 LARGEST_ANSWER = 4096
+ANSWER_S = 3.0  # how long one that is ready may take: it forks in milliseconds
 _PR_SET_CHILD_SUBREAPER = 36
 
 
 class StageStarter:
     """``descriptors``: all that some stage may inherit; each stage closes what is not its own.
 
-    ``patience_s``: how long an answer may take; the first one includes the imports.
+    ``patience_s``: how long its imports may take.
     """
 
     def __init__(self, descriptors: Sequence[int], patience_s: float) -> None:
@@ -45,11 +47,15 @@ class StageStarter:
         self._patience_s = patience_s
         self._server: subprocess.Popen[bytes] | None = None
         self._connection: socket.socket | None = None
+        self._greeted = False
 
     def begin(self) -> None:
         """Start the fork server unless it runs; returns at once."""
-        if self._server is not None and self._server.poll() is None:
-            return
+        if self._server is not None:
+            status = self._server.poll()
+            if status is None:
+                return
+            log.warning("the fork server has ended with status %d; starting another", status)
         self.close()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
@@ -70,8 +76,24 @@ class StageStarter:
             except OSError:
                 ours.close()
                 raise
-        ours.settimeout(self._patience_s)
         self._connection = ours
+        self._greeted = False
+
+    def ready(self) -> bool:
+        """Whether a request is answered at once; starts a fork server when there is none."""
+        self.begin()
+        return self._greet(0.0)
+
+    def _greet(self, patience_s: float) -> bool:
+        """Take the message in which it says that it has imported everything."""
+        assert self._connection is not None
+        if not self._greeted:
+            self._connection.settimeout(patience_s)
+            try:
+                self._greeted = bool(self._connection.recv(LARGEST_ANSWER))
+            except OSError:
+                return False
+        return self._greeted
 
     def start(
         self,
@@ -84,30 +106,28 @@ class StageStarter:
     ) -> int:
         """Start the process of ``role``; its pid: it is a child of this process.
 
-        Raises StageFailed when two fork servers one after the other have not done it.
+        Raises StageFailed when the fork server cannot, or does not answer; then it is replaced.
         """
         request = msgspec.json.encode(StartRequest(role=role, inherited=list(inherited), nice=nice))
-        for last in (False, True):
-            self.begin()
-            assert self._connection is not None
-            try:
+        self.begin()
+        assert self._connection is not None
+        encoded, why = b"", "it has ended"
+        try:
+            if self._greet(self._patience_s):
+                self._connection.settimeout(ANSWER_S)
                 with _reaping_orphans():
                     socket.send_fds(self._connection, [request], [standard_input, messages])
                     encoded = self._connection.recv(LARGEST_ANSWER)
-            except OSError as error:
-                encoded, why = b"", str(error)
-            else:
-                why = "it has ended"
-            if encoded:
-                answer = msgspec.json.decode(encoded, type=Started)
-                if answer.pid:
-                    return answer.pid
-                raise StageFailed(f"{role} cannot be started: {answer.error}")
-            log.error("the fork server started no %s (%s)", role, why)
+        except OSError as error:
+            why = str(error)
+        if not encoded:
             self.close()
-            if last:
-                break
-        raise StageFailed(f"{role} cannot be started: the fork server does not answer")
+            self.begin()
+            raise StageFailed(f"{role} cannot be started by the fork server: {why}")
+        answer = msgspec.json.decode(encoded, type=Started)
+        if not answer.pid:
+            raise StageFailed(f"{role} cannot be started: {answer.error}")
+        return answer.pid
 
     def close(self) -> None:
         """End the fork server; the stages go on. Idempotent."""

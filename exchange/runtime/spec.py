@@ -71,7 +71,10 @@ class StartRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Started(msgspec.Struct, frozen=True, kw_only=True):
-    """The process of a stage, a child of the daemon; or why there is none."""
+    """The process of a stage, a child of the daemon; or why there is none.
+
+    With neither: the fork server is ready.
+    """
 
     pid: int = 0
     error: str = ""

@@ -191,6 +191,8 @@ def main() -> int:
     die_with_parent(parent)
     connection = socket.socket(fileno=descriptor)
     prepare()
+    with contextlib.suppress(BrokenPipeError):  # the daemon has closed it: ``serve`` sees that
+        connection.send(msgspec.json.encode(Started()))  # from here on answers come at once
     stage = serve(connection, parent)
     if stage is None:
         return 0

@@ -34,3 +34,9 @@ class Spawned(StageStarter):
             os.environ,
             file_actions=[(os.POSIX_SPAWN_DUP2, standard_input, 0)],
         )
+
+    def begin(self) -> None:
+        """There is no fork server."""
+
+    def ready(self) -> bool:
+        return True

@@ -54,9 +54,17 @@ class FakeChildProcesses:
         self.stages: dict[str, FakeStage] = {}
         self.launched: list[str] = []
         self.specs_sent: list[str] = []
+        self.importing = False  # the fork server does
+        self.refusals = 0  # so many launches fail
+
+    def can_launch(self) -> bool:
+        return not self.importing
 
     def launch(self, role: str, nice: int = 0) -> FakeStage:
         assert role not in self.stages
+        if self.refusals:
+            self.refusals -= 1
+            raise StageFailed(f"{role} cannot be started: no process to be had")
         self.launched.append(role)
         self.stages[role] = FakeStage(self.clock)
         return self.stages[role]
@@ -255,3 +263,34 @@ def test_restart_window_forgets() -> None:
     assert window.count == 2
     assert window.note(10.5), "the first one is out of the window"
     assert window.count == 3
+
+
+@pytest.mark.parametrize("role", ["api", "order_entry"])
+def test_what_cannot_be_started_is_tried_again(
+    scene: Scene, role: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing but a process was missing: trading goes on, and the stage comes when there is one."""
+    scene.children.refusals = 3
+    launched = len(scene.children.launched)
+    due_s = scene.die(role)
+    assert due_s == module.FIRST_PAUSE_S and role not in scene.children.stages
+    assert f"{role} cannot be started: no process to be had; trying again in 0.25 s" in caplog.text
+    for expected_s in (2 * module.FIRST_PAUSE_S, 4 * module.FIRST_PAUSE_S):
+        assert due_s is not None
+        scene.clock.now_s += due_s
+        due_s = scene.policy.work()
+        assert due_s == expected_s
+    scene.clock.now_s += due_s
+    scene.policy.work()
+    assert scene.children.launched[launched:] == [role]
+    assert scene.children.specs_sent[-1] == role
+
+
+def test_nobody_waits_for_the_fork_servers_imports(scene: Scene) -> None:
+    scene.children.importing = True
+    assert scene.die("api") == pytest.approx(module.LOOK_S)
+    assert "api" not in scene.children.stages
+    scene.children.importing = False
+    scene.clock.now_s += module.LOOK_S
+    scene.policy.work()
+    assert "api" in scene.children.stages

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import datetime
 import os
+import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -74,10 +75,27 @@ class _Place(NamedTuple):
 def make_backup(data_dir: Path, target: Path, progress: Progress | None = None) -> Manifest:
     """Copy ``data_dir`` to ``target``, an absent or empty directory, and verify the copy.
 
-    Raises DataDirectoryUnavailable, ``JournalCorrupt``, ``ArchiveDiffers``, OSError.
+    A directory that it made is gone again after an error. Raises DataDirectoryUnavailable,
+    ``JournalCorrupt``, ``ArchiveDiffers``, OSError.
     """
     check_source(data_dir)
-    target = _prepare(target)
+    if target.exists():
+        if not target.is_dir() or any(target.iterdir()):
+            raise DataDirectoryUnavailable(f"{target}: is there already; name a new directory")
+        return _fill(data_dir, target.resolve(), progress)
+    make_folder(target)
+    target = target.resolve()
+    try:
+        return _fill(data_dir, target, progress)
+    except BaseException:  # Ctrl-C too: half a backup is of no use and takes the disk
+        shutil.rmtree(target, ignore_errors=True)
+        raise
+
+
+def _fill(data_dir: Path, target: Path, progress: Progress | None) -> Manifest:
+    """Copy into ``target``, an empty directory, and verify the copy."""
+    for folder in FOLDERS:
+        make_folder(target / folder)
     os.nice(NICENESS)
     models = _copy_read_models(data_dir, target)
     _copy_snapshots(data_dir, target)
@@ -98,17 +116,6 @@ def check_source(data_dir: Path) -> None:
     """Raises DataDirectoryUnavailable when ``data_dir`` is not an exchange's."""
     if not (data_dir / CAPACITY_FILE).exists() or not journal_directory(data_dir).is_dir():
         raise DataDirectoryUnavailable(f"{data_dir}: no data directory of an exchange")
-
-
-def _prepare(target: Path) -> Path:
-    """The absolute path of ``target``, with empty folders in it."""
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise DataDirectoryUnavailable(f"{target}: is there already; name a new directory")
-    if not target.exists():
-        make_folder(target)
-    for folder in FOLDERS:
-        make_folder(target / folder)
-    return target.resolve()
 
 
 def _copy_read_models(data_dir: Path, target: Path) -> list[str]:

@@ -44,9 +44,10 @@ def add_backup(commands: Any, data_directory: Path) -> None:
     )
     backup.add_argument(
         "--keep",
-        type=int,
+        type=_count,
         metavar="N",
-        help="with --into: then remove all but the newest N backups there (default: none)",
+        help="with --into: then remove all but this and the newest N - 1 others there (default: "
+        "none)",
     )
     restore = command("restore", "Put a backup into an empty data directory.")
     restore.add_argument("backup", type=Path, metavar="DIR", help="what `exchange backup` made")
@@ -69,6 +70,13 @@ def add_backup(commands: Any, data_directory: Path) -> None:
     plan.add_argument("--json", action="store_true", help="one JSON object")
 
 
+def _count(word: str) -> int:
+    """How many backups stay: the new one at least."""
+    if not word.isdecimal() or int(word) < 1:
+        raise argparse.ArgumentTypeError(f"{word}: at least 1, the new backup")
+    return int(word)
+
+
 def run(options: argparse.Namespace) -> int:
     """Run one of the four. Returns the exit status. Raises ExchangeError."""
     from journal.errors import JournalError
@@ -89,21 +97,35 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _backup(options: argparse.Namespace) -> int:
-    from exchange.backup.backup import make_backup
-    from exchange.backup.series import new_directory, remove_older
+    from exchange.backup.series import new_directory, one_more, remove_older
 
-    target = options.target or new_directory(options.into)
-    made = make_backup(options.data_dir, target)
+    if options.into is None:
+        if options.keep is not None:
+            print("exchange backup: error: argument --keep: only with --into", file=sys.stderr)
+            return ExitStatus.USAGE
+        _make_backup(options.data_dir, options.target)
+        return ExitStatus.OK
+    with one_more(options.into) as unfinished:
+        for path in unfinished:
+            print(f"{path}: was not finished; removed")
+        target = new_directory(options.into)
+        _make_backup(options.data_dir, target)
+        if options.keep is not None:
+            for path in remove_older(options.into, options.keep, target):
+                print(f"{path}: removed")
+    return ExitStatus.OK
+
+
+def _make_backup(data_dir: Path, target: Path) -> None:
+    from exchange.backup.backup import make_backup
+
+    made = make_backup(data_dir, target)
     size = sum(file.size_bytes for file in made.files)
     print(
         f"{target}: commands below {made.next_command:,}, events below "
         f"{made.next_event:,}, day {made.day}, {len(made.files)} files, {size:,} bytes; verified. "
         "The master key of the API is not in it: keep a copy elsewhere"
     )
-    if options.into and options.keep is not None:
-        for path in remove_older(options.into, options.keep):
-            print(f"{path}: removed")
-    return ExitStatus.OK
 
 
 def _restore(options: argparse.Namespace) -> int:

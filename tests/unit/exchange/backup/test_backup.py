@@ -58,3 +58,19 @@ def test_where_the_archive_has_lost_its_beginning_the_read_models_are_in_it(
     assert {file.path for file in made.files} > {
         f"read_model/api/{path.name}" for path in model.iterdir()
     }
+
+
+def test_one_that_ends_removes_only_the_directory_that_it_has_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(increment: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "nice", interrupted)
+    sample_journal.make(tmp_path / "data", count=100)
+    there = tmp_path / "there"
+    there.mkdir()
+    for target in (tmp_path / "new", there):
+        with pytest.raises(KeyboardInterrupt):
+            make_backup(tmp_path / "data", target)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "there"]

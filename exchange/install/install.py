@@ -19,7 +19,15 @@ from pathlib import Path
 from exchange.backup.manifest import FILE as MANIFEST
 from exchange.errors import AlreadyRunning, ConfigurationError
 from exchange.install.environment import make_version
-from exchange.install.layout import CURRENT, PROGRAMS, RECORD, Layout, read_record, write_record
+from exchange.install.layout import (
+    CURRENT,
+    PROGRAMS,
+    RECORD,
+    Layout,
+    check_apart,
+    read_record,
+    write_record,
+)
 from exchange.install.units import unit_files
 from exchange.runtime.configured import has_begun
 from exchange.runtime.process import running_pid
@@ -31,7 +39,7 @@ WRITTEN_DIRECTORY = "lib/written"
 # systemd hides these from a service with ProtectHome=yes
 HIDDEN = ("/home", "/root", "/run/user")
 # what may be in a prefix where nothing is installed: of an installation before
-LEFT_BEHIND = ("etc", "var", "lost+found")
+LEFT_BEHIND = ("etc", "var", "lib", "lost+found")
 CONFIGURATION = ("exchange.toml", "accounts.toml", "instruments.toml", "sessions.toml")
 SHIPPED_OF_CURRENT = "{prefix}/current/lib/python3*/site-packages/exchange/settings/shipped"
 _MAIN_FILE = """# What differs from the defaults, which are in
@@ -63,11 +71,12 @@ def install(layout: Layout, say: Say, wheel: Path | None = None, wheels: Path | 
     Raises ConfigurationError, OSError.
     """
     prefix = Path(layout.prefix)
+    check_apart(layout)
     if layout.prefix.startswith(HIDDEN):
         say(f"{prefix}: ProtectHome=yes of the unit hides it from the service: use /opt or /srv")
     if layout.user == "root":
         say("the exchange would run as root, which it need not: `--user NAME`")
-    _check_own(prefix)
+    _check_own(layout)
     prefix.mkdir(mode=0o755, parents=True, exist_ok=True)
     before = layout.versions()
     number = make_version(layout, wheel, wheels)
@@ -88,11 +97,16 @@ def install(layout: Layout, say: Say, wheel: Path | None = None, wheels: Path | 
     return number
 
 
-def _check_own(prefix: Path) -> None:
+def _check_own(layout: Layout) -> None:
     """Refuse a directory that is somebody else's. Raises ConfigurationError."""
+    prefix = Path(layout.prefix)
     if not prefix.is_dir() or (prefix / RECORD).exists():
         return
-    foreign = sorted(each.name for each in prefix.iterdir() if each.name not in LEFT_BEHIND)
+    left = set(LEFT_BEHIND)
+    for name in (layout.configuration, layout.data, layout.backups, layout.units, layout.logrotate):
+        if Path(name).is_relative_to(prefix):
+            left.update(Path(name).relative_to(prefix).parts[:1])
+    foreign = sorted(each.name for each in prefix.iterdir() if each.name not in left)
     if foreign:
         raise ConfigurationError(
             f"{prefix} has other things in it ({', '.join(foreign[:3])}): an installation needs a "
@@ -201,13 +215,13 @@ def uninstall(prefix: Path, say: Say, *, version: str | None = None, purge: bool
     root = Path(layout.prefix)
     for name in unit_files(layout):
         _remove_unit(layout, Path(name), say)
-    shutil.rmtree(root / "versions", ignore_errors=True)
+    _remove_tree(layout, root / "versions", "", say)
     if Path(layout.cache).is_relative_to(root):
-        shutil.rmtree(layout.cache, ignore_errors=True)
+        _remove_tree(layout, Path(layout.cache), "cache", say)
     for path in (root / CURRENT, *(root / "bin" / name for name in PROGRAMS)):
         path.unlink(missing_ok=True)
     if purge:
-        _purge(layout)
+        _purge(layout, say)
     for name in (layout.configuration, layout.data, layout.backups):
         if Path(name).is_dir() and any(Path(name).iterdir()):
             say(f"{name}: kept")
@@ -215,6 +229,18 @@ def uninstall(prefix: Path, say: Say, *, version: str | None = None, purge: bool
     for name in _directories(layout):
         _remove_if_empty(Path(name), root)
     say(f"{root}: uninstalled")
+
+
+def _remove_tree(layout: Layout, tree: Path, own: str, say: Say) -> None:
+    """Remove ``tree``, the directory of the field ``own``, unless another's is in it.
+
+    An installation of an earlier release may be so: ``install`` did not refuse it.
+    """
+    others = [name for name in layout.inside(tree) if name != own]
+    if others:
+        say(f"{tree}: kept, for in it is {', '.join(others)}")
+    else:
+        shutil.rmtree(tree, ignore_errors=own != "data")
 
 
 def _directories(layout: Layout) -> tuple[str, ...]:
@@ -232,12 +258,12 @@ def _directories(layout: Layout) -> tuple[str, ...]:
     )
 
 
-def _purge(layout: Layout) -> None:
+def _purge(layout: Layout, say: Say) -> None:
     """Remove what is certainly the exchange's of configuration, data and backups."""
     for name in CONFIGURATION:
         (Path(layout.configuration) / name).unlink(missing_ok=True)
     if has_begun(Path(layout.data)):
-        shutil.rmtree(layout.data)
+        _remove_tree(layout, Path(layout.data), "data", say)
     if Path(layout.backups).is_dir():
         for path in Path(layout.backups).iterdir():
             if (path / MANIFEST).is_file():

@@ -33,6 +33,8 @@ from exchange.errors import ConfigurationError, DataDirectoryUnavailable
 RECORD = "install.json"
 CURRENT = "current"
 PROGRAMS = ("exchange", "exchange-replay")
+# the fields that are directories
+PLACES = ("prefix", "configuration", "data", "cache", "backups", "units", "logrotate")
 # without a meaning of its own in a unit, a shell or a configuration of logrotate
 PATH = re.compile(r"/[A-Za-z0-9/._+-]*")
 VERSION = re.compile(r"[0-9][A-Za-z0-9.+-]*")
@@ -54,6 +56,15 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def version(self, number: str) -> Path:
         """The folder of a version."""
         return Path(self.prefix) / "versions" / number
+
+    def inside(self, tree: Path) -> list[str]:
+        """The fields whose directories are ``tree`` or below it, links followed, in order."""
+        root = os.path.realpath(tree)
+        return [
+            name
+            for name in PLACES
+            if Path(os.path.realpath(getattr(self, name))).is_relative_to(root)
+        ]
 
     def versions(self) -> list[str]:
         """The versions that are there, unfinished ones excepted."""
@@ -98,6 +109,22 @@ def make_layout(
     return Layout(prefix=str(root), user=user, group=group, **named)
 
 
+def check_apart(layout: Layout) -> None:
+    """Refuse directories inside one that uninstalling removes as a whole.
+
+    Raises ConfigurationError.
+    """
+    for what, own in (("data", "data"), ("cache", "cache"), ("versions", "")):
+        tree = Path(layout.prefix) / "versions" if not own else Path(getattr(layout, own))
+        others = [name for name in layout.inside(tree) if name != own]
+        if others:
+            name = others[0]
+            raise ConfigurationError(
+                f"{name} directory {getattr(layout, name)} lies in {tree} ({what}), which "
+                "`exchange uninstall` removes as a whole: name one that is apart from it"
+            )
+
+
 def write_record(layout: Layout) -> None:
     """Write ``install.json``, as a whole."""
     path = Path(layout.prefix) / RECORD
@@ -107,13 +134,22 @@ def write_record(layout: Layout) -> None:
 
 
 def read_record(prefix: Path) -> Layout:
-    """The installation at ``prefix``. Raises DataDirectoryUnavailable where there is none."""
+    """The installation at ``prefix``.
+
+    Raises DataDirectoryUnavailable where there is none, ConfigurationError for a copy of one.
+    """
     path = Path(os.path.abspath(prefix)) / RECORD
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Layout)
+        layout = msgspec.json.decode(path.read_bytes(), type=Layout)
     except OSError as error:
         raise DataDirectoryUnavailable(
             f"{prefix}: nothing was installed here: {RECORD}: {error.strerror}"
         ) from None
     except msgspec.DecodeError as error:
         raise DataDirectoryUnavailable(f"{path}: {error}") from None
+    if os.path.realpath(layout.prefix) != os.path.realpath(prefix):
+        raise ConfigurationError(
+            f"{path} belongs to the installation at {layout.prefix}: name that one as --prefix, or "
+            "remove this copy by hand"
+        )
+    return layout

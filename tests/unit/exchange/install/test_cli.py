@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,18 @@ def test_there_and_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert main(["install", "--prefix", str(prefix), "--use", "7"]) == ExitStatus.CONFIGURATION
     assert main(["uninstall", "--prefix", str(prefix)]) == 0
     assert main(["uninstall", "--prefix", str(prefix)]) == ExitStatus.DATA_DIRECTORY_UNAVAILABLE
+
+
+def test_a_copy_of_an_installation_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prefix, copy = tmp_path / "prefix", tmp_path / "copy"
+    assert main(["install", "--prefix", str(prefix)]) == 0
+    shutil.copytree(prefix, copy, symlinks=True)
+    for words in (["uninstall"], ["install", "--use", "0.1.0"], ["install"]):
+        assert main([*words, "--prefix", str(copy)]) == ExitStatus.CONFIGURATION
+        assert f"belongs to the installation at {prefix}:" in capsys.readouterr().err
+    assert (prefix / "versions" / "0.1.0").is_dir()
 
 
 def test_where_nothing_can_be_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,7 @@ from exchange.backup.manifest import FILE as MANIFEST
 from exchange.errors import AlreadyRunning, ConfigurationError, DataDirectoryUnavailable
 from exchange.install import install as module
 from exchange.install.install import comment_head, install, uninstall, use_version, user_and_group
-from exchange.install.layout import Layout, make_layout
+from exchange.install.layout import Layout, make_layout, write_record
 from exchange.runtime.process import DataDirectoryLock
 from exchange.settings import SHIPPED
 
@@ -124,12 +124,48 @@ def test_uninstalling_keeps_what_is_somebody_s(world: World) -> None:
     assert f"{world.layout.data}: kept" in world.said
     with pytest.raises(DataDirectoryUnavailable, match="nothing was installed"):
         uninstall(world.prefix, world.said.append)
-    unit.unlink()
-    (unit.parent).rmdir()
-    unit.parent.parent.rmdir()
-    unit.parent.parent.parent.rmdir()
     world.install()
     assert world.runs() == "0.1.0", "and again, with what was kept"
+    assert unit.read_text().endswith("# mine\n")
+    assert f"{unit}: somebody has changed it; left as it is" in world.said
+
+
+def test_what_was_kept_below_the_prefix_under_another_name_is_no_hindrance(world: World) -> None:
+    others = {"data": world.prefix / "data"}
+    world.layout = make_layout(world.prefix, *user_and_group(None), others=others)
+    world.install()
+    (world.prefix / "data" / "engine.json").write_text("{}")
+    uninstall(world.prefix, world.said.append)
+    world.install()
+    assert world.runs() == "0.1.0"
+
+
+@pytest.mark.parametrize("cache", ["var/lib", "var", ".", "etc"])
+@pytest.mark.parametrize("purge", [False, True])
+def test_a_cache_that_holds_what_is_kept_is_not_removed(
+    world: World, cache: str, purge: bool
+) -> None:
+    others = {"cache": world.prefix / cache}
+    layout = make_layout(world.prefix, *user_and_group(None), others=others)
+    world.install()
+    write_record(layout)  # as an earlier release did
+    foreign = [world.prefix / name for name in ("var/lib/notes", "etc/notes", "notes")]
+    for path in foreign:
+        path.write_text("mine")
+    Path(layout.data, "engine.json").write_text("{}")
+    uninstall(world.prefix, world.said.append, purge=purge)
+    assert any(line.startswith(f"{layout.cache}: kept, for in it is") for line in world.said)
+    assert foreign[1].exists() and foreign[2].exists()
+    assert Path(layout.data, "engine.json").exists() or purge
+    assert not (world.prefix / "versions").exists()
+
+
+def test_directories_in_each_other_are_refused_before_anything_is_made(world: World) -> None:
+    others = {"cache": world.prefix / "var"}
+    world.layout = make_layout(world.prefix, *user_and_group(None), others=others)
+    with pytest.raises(ConfigurationError, match="lies in"):
+        world.install()
+    assert not world.prefix.exists()
 
 
 def test_a_changed_unit_is_not_overwritten(world: World) -> None:

@@ -28,7 +28,6 @@ Exit statuses are those of ``errors.ExitStatus``.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import datetime
 import faulthandler
 import getpass
@@ -42,10 +41,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from exchange.errors import ConfigurationError, ExchangeError, ExitStatus, NotRunning, Refused
-from exchange.runtime.output import open_standard_descriptors, reader_gone, shield
+from exchange.errors import (
+    ConfigurationError,
+    ExchangeError,
+    ExitStatus,
+    NotRunning,
+    Refused,
+    exit_status,
+)
+from exchange.runtime.output import finished, open_standard_descriptors, say, shield
 from exchange.runtime.release import version_text
 from exchange.runtime.signals import HARMLESS, ignore
+from journal.errors import JournalError
 
 DEFAULT_DATA_DIRECTORY = Path("data")
 DEMO_DATA_DIRECTORY = Path("data-demo")
@@ -452,22 +459,6 @@ _COMMANDS = {
 _LONG_LIVED = ("run", "demo")
 
 
-def _say(text: str) -> None:
-    """One line on standard error, if anybody is there."""
-    with contextlib.suppress(OSError, ValueError, AttributeError):
-        print(f"exchange: {text}", file=sys.stderr, flush=True)
-
-
-def _finished(error: OSError) -> int:
-    """The status after a failed write: to whoever read our output, or to something else."""
-    if isinstance(error, BrokenPipeError) and reader_gone(1):
-        # nothing is known to be well: a list was cut off, a comparison not finished
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return ExitStatus.OUTPUT_CLOSED
-    _say(f"{type(error).__name__}: {error}")
-    return ExitStatus.NOT_RUNNING if isinstance(error, ConnectionError) else ExitStatus.BUG
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Returns its exit status; an operational error is one line on stderr."""
     open_standard_descriptors()
@@ -479,13 +470,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status = int(_COMMANDS[options.command](options))
         sys.stdout.flush()
         return status
-    except ExchangeError as error:
-        _say(str(error))
-        return int(error.status)
+    except (ExchangeError, JournalError) as error:
+        say(str(error))
+        return exit_status(error)
     except KeyboardInterrupt:
         return ExitStatus.INTERRUPTED
-    except (BrokenPipeError, ConnectionError) as error:
-        return _finished(error)
+    except OSError as error:
+        return finished(error, may_pass=options.command in _LONG_LIVED)
 
 
 if __name__ == "__main__":

@@ -9,10 +9,21 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
+from exchange.runtime.arguments import days
 from exchange.runtime.release import version_text
 
 DEFAULT_DATA_DIRECTORY = Path("data")
 DEFAULT_TABLE_ROWS = 100
+
+
+def _positive(text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return number
 
 
 def _add_selection(parser: argparse.ArgumentParser) -> None:
@@ -20,17 +31,12 @@ def _add_selection(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--last", type=int, metavar="SEQUENCE", help="up to and with this one")
     parser.add_argument("--since", metavar="TIME", help="from this time on (ISO 8601 UTC, or ns)")
     parser.add_argument("--until", metavar="TIME", help="up to and with this time")
-    parser.add_argument("--tail", type=int, metavar="N", help="only the last N that are selected")
+    parser.add_argument(
+        "--tail", type=_positive, metavar="N", help="only the last N that are selected"
+    )
     parser.add_argument("--symbol", help="instrument: symbol, or #ID")
     parser.add_argument("--session", help="session: user name, or #ID")
     parser.add_argument("--order", type=int, metavar="ORDER_ID", help="what concerns this order")
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return number
 
 
 def _add_show(parser: argparse.ArgumentParser) -> None:
@@ -103,7 +109,7 @@ def _add_snapshot(parser: argparse.ArgumentParser) -> None:
         "--prune-archive", action="store_true", help="as --prune, old archive segments too"
     )
     parser.add_argument(
-        "--keep-days", type=float, default=7.0, metavar="DAYS", help="retention of --prune (7)"
+        "--keep-days", type=days, default=7.0, metavar="DAYS", help="retention of --prune (7)"
     )
     parser.add_argument("--json", action="store_true", help="one JSON object")
 

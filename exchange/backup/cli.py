@@ -13,7 +13,8 @@ from typing import Any
 
 import msgspec
 
-from exchange.errors import ExitStatus, exit_status
+from exchange.errors import ExitStatus
+from exchange.runtime.arguments import days
 
 MEBIBYTE = 1 << 20
 
@@ -55,7 +56,7 @@ def add_backup(commands: Any, data_directory: Path) -> None:
     prune.add_argument("--yes", action="store_true", help="remove it; otherwise it is only shown")
     prune.add_argument(
         "--keep-days",
-        type=float,
+        type=days,
         default=7.0,
         metavar="DAYS",
         help="what is younger stays (default: 7)",
@@ -78,22 +79,14 @@ def _count(word: str) -> int:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run one of the four. Returns the exit status. Raises ExchangeError."""
-    from journal.errors import JournalError
-
+    """Run one of the four. Returns the exit status. Raises ExchangeError, JournalError, OSError."""
     handlers = {
         "backup": _backup,
         "restore": _restore,
         "prune": _prune,
         "recovery-plan": _recovery_plan,
     }
-    try:
-        return handlers[options.command](options)
-    except (JournalError, OSError) as error:
-        if isinstance(error, BrokenPipeError):
-            raise
-        print(f"exchange: {error}", file=sys.stderr)
-        return exit_status(error)
+    return handlers[options.command](options)
 
 
 def _backup(options: argparse.Namespace) -> int:

@@ -7,6 +7,7 @@ service.py          what the stages that follow released events have in common
 process.py          platform, lock, parent, systemd
 journal_lock.py     who may write the journal
 logs.py             logs as JSON lines
+arguments.py        values of arguments that more than one command line takes
 output.py           output that nobody waits for
 disk_use.py         what a data directory takes of its disk
 release.py          which release this is

@@ -8,6 +8,8 @@ and counted; the count is told in the output itself as soon as it takes bytes ag
 Invariants: nothing here waits for the reader, but ``flush``, which waits for a bounded time; no
 failed write is an exception for whoever prints.
 
+``say`` and ``finished`` are for the commands, which do wait: how one ends that cannot write.
+
 Decision SUR-1.
 """
 
@@ -25,6 +27,8 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
+
+from exchange.errors import ExitStatus, exit_status
 
 QUEUE_LINES = 4_096
 QUEUE_BYTES = 4 << 20
@@ -299,3 +303,43 @@ def _finish() -> None:
     end_s = time.monotonic() + EXIT_PATIENCE_S
     for writer in _writers.values():
         writer.flush(max(end_s - time.monotonic(), 0))
+
+
+def say(text: str) -> None:
+    """One line on standard error, if anybody is there."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        print(f"exchange: {text}", file=sys.stderr, flush=True)
+
+
+def _output_failed() -> bool:
+    """Whether the output takes nothing more; then what is left of it is dropped."""
+    try:
+        sys.stdout.flush()
+        os.write(1, b"\n")  # an output without a buffer has nothing left to flush
+    except OSError:
+        # what the buffer holds would fail again, and be told again, when Python ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return True
+    return False
+
+
+def finished(error: OSError, *, may_pass: bool) -> int:
+    """The status after a failed read or write: of our output, a connection or a file; told.
+
+    ``may_pass``: an error of a file is raised again, for a service manager that starts anew.
+    """
+    if isinstance(error, BrokenPipeError) and reader_gone(1):
+        # nothing is known to be well: a list was cut off, a comparison not finished
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return ExitStatus.OUTPUT_CLOSED
+    if isinstance(error, ConnectionError):
+        say(f"{type(error).__name__}: {error}")
+        return ExitStatus.NOT_RUNNING
+    if error.filename is None and _output_failed():
+        say(f"standard output cannot be written: {error.strerror or error}")
+        return ExitStatus.OUTPUT_CLOSED
+    if may_pass:
+        raise error
+    where = f"{error.filename}: " if error.filename else ""
+    say(f"{where}{error.strerror or error}")
+    return exit_status(error)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from exchange import errors
+from exchange import cli, errors
 from exchange.cli import build_parser, main
 from exchange.errors import ExchangeError, ExitStatus
 from exchange.gateway.passwords import verify_password
+from journal.errors import FatalJournalError, Finding, JournalCorrupt
 from tests.harness.files import copy_shipped
 
 
@@ -78,3 +83,63 @@ def test_every_command_has_help() -> None:
         with pytest.raises(SystemExit) as caught:
             build_parser().parse_args([command, "--help"])
         assert caught.value.code == 0
+
+
+@pytest.mark.parametrize("command", [["check-config"], ["admin", "account", "list"], ["run"]])
+@pytest.mark.parametrize(
+    ("error", "status", "told"),
+    [
+        (
+            JournalCorrupt(Finding.BAD_FRAME, "data/journal/0.wal", 4096, 7, "a checksum"),
+            ExitStatus.JOURNAL_CORRUPT,
+            "bad frame: data/journal/0.wal at byte 4096, sequence 7: a checksum",
+        ),
+        (
+            FatalJournalError("pwrite", errno.EIO, "data/journal/0.wal", 0, 1, 2),
+            ExitStatus.JOURNAL_FAILED,
+            "pwrite failed with EIO (Input/output error): data/journal/0.wal at byte 0, "
+            "sequences 1 to 2",
+        ),
+        (
+            PermissionError(errno.EACCES, os.strerror(errno.EACCES), "data/engine.json"),
+            ExitStatus.DATA_DIRECTORY_UNAVAILABLE,
+            "data/engine.json: Permission denied",
+        ),
+    ],
+)
+def test_what_is_wrong_with_files_is_one_line_and_a_status(
+    command: list[str],
+    error: Exception,
+    status: ExitStatus,
+    told: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fails(_: object) -> int:
+        raise error
+
+    monkeypatch.setitem(cli._COMMANDS, command[0], fails)
+    if command == ["run"]:
+        monkeypatch.setattr(cli, "ignore", lambda _: None)
+        monkeypatch.setattr(cli, "shield", lambda: None)
+        if isinstance(error, OSError):  # it may pass: a service manager tries again
+            with pytest.raises(PermissionError):
+                main(command)
+            return
+    assert main(command) == status
+    assert capsys.readouterr().err == f"exchange: {told}\n"
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_an_output_that_cannot_be_written_is_told_as_such(unbuffered: str) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "exchange.cli", "hash-password", "secret"],
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    told = "exchange: standard output cannot be written: No space left on device\n"
+    assert (done.returncode, done.stderr) == (ExitStatus.OUTPUT_CLOSED, told)

@@ -18,7 +18,7 @@ from typing import NamedTuple
 from exchange.errors import ExchangeError, ExitStatus
 from exchange.recovery.facts import EngineFacts
 from exchange.runtime.configured import configuration_in_use, has_begun
-from exchange.runtime.data_directory import load_capacity
+from exchange.runtime.data_directory import load_capacity, shipping_refusal
 from exchange.settings import (
     DEFAULT_FILE,
     NOTHING,
@@ -145,7 +145,18 @@ def archive_program(examined: Examined) -> Iterator[str]:
         )
 
 
+def archive_place(examined: Examined) -> Iterator[str]:
+    """A directory of [archive] in the data directory, or around it."""
+    configuration, data_directory = examined.configuration, examined.data_directory
+    if data_directory is None:
+        return
+    refusal = shipping_refusal(data_directory, configuration.settings.archive.directory)
+    if refusal is not None:
+        yield f"{configuration.file}: [archive]: directory: {refusal}"
+
+
 CHECKS: tuple[Check, ...] = (
+    archive_place,
     archive_program,
     addresses,
     journaled_names,

@@ -38,7 +38,7 @@ from exchange.daemon.announcement import ready_lines
 from exchange.daemon.child_processes import ChildProcesses
 from exchange.daemon.first_start import FirstStart
 from exchange.daemon.listeners import Listeners
-from exchange.daemon.preflight import check_secrets, check_system
+from exchange.daemon.preflight import check_data_directory, check_system
 from exchange.daemon.reload import reload_files
 from exchange.daemon.restart_policy import (
     FATAL_STATUSES,
@@ -146,7 +146,7 @@ class Daemon:
             remember_configuration(self._data_directory, self._configuration.file)
             remember_release(self._data_directory)
             stack.callback(self._selector.close)
-            check_secrets(self._configuration, self._data_directory)
+            check_data_directory(self._configuration, self._data_directory)
             self._listeners = Listeners(self._settings)
             stack.callback(self._listeners.close)
             self._run_file = RunFile(self._data_directory)

@@ -8,7 +8,9 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+from exchange.errors import ConfigurationError
 from exchange.runtime import descriptors
+from exchange.runtime.data_directory import shipping_refusal
 from exchange.runtime.process import check_platform
 from exchange.settings import SHIPPED, Configuration, Settings
 
@@ -21,6 +23,13 @@ def check_system(settings: Settings) -> None:
     """Raises UnsupportedPlatform, and ConfigurationError when too few files may be open."""
     check_platform()
     descriptors.check(settings, descriptors.raise_limit())
+
+
+def check_archive(configuration: Configuration, data_directory: Path) -> None:
+    """Raises ConfigurationError when [archive] would ship into the data directory."""
+    refusal = shipping_refusal(data_directory, configuration.settings.archive.directory)
+    if refusal is not None:
+        raise ConfigurationError(f"{configuration.file}: [archive]: directory: {refusal}")
 
 
 def file_notes(configuration: Configuration) -> list[str]:
@@ -57,3 +66,9 @@ def check_secrets(configuration: Configuration, data_directory: Path) -> None:
     own = settings.api.master_key_file
     for note in check_at_start(data_directory, Path(own) if own else None):
         log.warning("%s", note)
+
+
+def check_data_directory(configuration: Configuration, data_directory: Path) -> None:
+    """What of the configuration does not fit the data directory: raises what the two raise."""
+    check_archive(configuration, data_directory)
+    check_secrets(configuration, data_directory)

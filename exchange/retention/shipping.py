@@ -15,8 +15,11 @@ Decision SUR-9.
 
 from __future__ import annotations
 
+import logging
 import os
+import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -29,8 +32,27 @@ from journal.segment import make_directory, sync_directory
 SUFFIX = ".zst"
 WAITING_DIRECTORY = "shipping"  # of the data directory: what a command is taking away
 _STEP_BYTES = 4 << 20
-_POLL_S = 0.1
+_POLL_S = 0.05
 _TOLD_BYTES = 500
+SLOW_S = 30.0  # a program that takes longer is told of in the log
+# Becomes the program, arguments: this process, then the program's words. In a process of its own
+# and not between fork and exec, where a thread may hold any lock. What the snapshotter ignores is
+# what ends the program; and with the snapshotter the program ends (prctl's PR_SET_PDEATHSIG).
+_PROGRAM = """
+import ctypes, os, signal, sys
+parent, words = int(sys.argv[1]), sys.argv[2:]
+for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+    signal.signal(number, signal.SIG_DFL)
+signal.pthread_sigmask(signal.SIG_SETMASK, ())
+ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)
+if os.getppid() != parent:
+    sys.exit(1)
+try:
+    os.execvp(words[0], words)
+except OSError as error:
+    sys.exit(f"{words[0]}: {error.strerror}")
+"""
+log = logging.getLogger(__name__)
 
 Beat = Callable[[], None]
 
@@ -140,40 +162,50 @@ class CommandShipper:
         try:
             copy.unlink(missing_ok=True)
             compress(segment, copy, self._level, self._beat)
-            self._run(words)
+            self._run(words, segment)
         except OSError as error:
             raise ShippingFailed(f"{words[0]}: {error.strerror}") from None
         finally:
             copy.unlink(missing_ok=True)
 
-    def _run(self, words: list[str]) -> None:
+    def _run(self, words: list[str], segment: Path) -> None:
         with tempfile.TemporaryFile() as said:
             process = subprocess.Popen(
-                words,
+                [sys.executable, "-I", "-S", "-c", _PROGRAM, str(os.getpid()), *words],
                 stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=said,
                 start_new_session=True,
             )
             try:
-                status = self._wait(process, words[0])
+                self._wait(process.pid, words[0], segment)
             finally:
-                if process.poll() is None:
-                    os.killpg(process.pid, 9)
-                    process.wait()
+                # not reaped yet: the group is certainly still its own
+                os.killpg(process.pid, signal.SIGKILL)
+                status = process.wait()
             if status != 0:
                 said.seek(0)
                 text = said.read(_TOLD_BYTES).decode(errors="replace").strip()
                 raise ShippingFailed(f"{words[0]} ended with status {status}: {text or 'no word'}")
 
-    def _wait(self, process: subprocess.Popen[bytes], name: str) -> int:
-        deadline = time.monotonic() + self._timeout_s
+    def _wait(self, pid: int, name: str, segment: Path) -> None:
+        """Until the program has ended; it is not reaped."""
+        began = time.monotonic()
+        told = False
         while True:
             self._beat()
-            try:
-                return process.wait(_POLL_S)
-            except subprocess.TimeoutExpired:
-                if time.monotonic() > deadline:
-                    raise ShippingFailed(
-                        f"{name} did not end within {self._timeout_s:g} s"
-                    ) from None
+            if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
+                return
+            took_s = time.monotonic() - began
+            if took_s > self._timeout_s:
+                raise ShippingFailed(f"{name} did not end within {self._timeout_s:g} s")
+            if took_s > SLOW_S and not told:
+                told = True
+                log.warning(
+                    "%s has been taking %s away for %.0f s; it may take %g s",
+                    name,
+                    segment,
+                    took_s,
+                    self._timeout_s,
+                )
+            time.sleep(_POLL_S)

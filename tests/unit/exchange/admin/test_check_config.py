@@ -41,3 +41,18 @@ def test_a_program_for_shipped_segments_must_be_there(
         assert main(["check-config", "--config", str(file)]) == status
     (line,) = capsys.readouterr().err.splitlines()
     assert "[archive]: command: there is no program '/absent/cp' that can be run" in line
+
+
+@pytest.mark.parametrize("directory", [".", "journal", ".."])
+def test_segments_are_shipped_outside_of_the_data_directory(
+    tmp_path: Path, directory: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy_shipped(tmp_path)
+    file, data = tmp_path / "exchange.toml", tmp_path / "data"
+    arguments = ["check-config", "--config", str(file), "--data-dir", str(data)]
+    file.write_text('[archive]\ndirectory = "../shipped"\n')
+    assert main(arguments) == ExitStatus.OK
+    file.write_text(f'[archive]\ndirectory = "{directory}"\n')
+    assert main(arguments) == ExitStatus.CONFIGURATION
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"[archive]: directory: {directory!r} is {(data / directory).resolve()}; it must" in line

@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from exchange.access.keys import MASTER_KEY_FILE, KeysDamaged
-from exchange.daemon.preflight import check_secrets, check_system
+from exchange.daemon.preflight import check_data_directory, check_secrets, check_system
+from exchange.errors import ConfigurationError
 from exchange.settings import load, load_settings
 
 
@@ -36,3 +37,19 @@ def test_secrets_matter_only_to_the_api(tmp_path: Path, caplog: pytest.LogCaptur
     check_secrets(off, tmp_path)
     with pytest.raises(KeysDamaged):
         check_secrets(shipped, tmp_path)
+
+
+@pytest.mark.parametrize("directory", [".", "journal", "archive", "shipped", "..", "/"])
+def test_segments_are_not_shipped_into_the_data_directory(tmp_path: Path, directory: str) -> None:
+    shipped = load(None)
+    (tmp_path / "data").mkdir(mode=0o700)
+
+    def check(where: str) -> None:
+        archive = msgspec.structs.replace(shipped.settings.archive, directory=where)
+        settings = msgspec.structs.replace(shipped.settings, archive=archive)
+        check_data_directory(msgspec.structs.replace(shipped, settings=settings), tmp_path / "data")
+
+    check("")
+    check("../shipped")
+    with pytest.raises(ConfigurationError, match=r"\[archive\]: directory: .* must be neither"):
+        check(directory)

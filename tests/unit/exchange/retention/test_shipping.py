@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+import os
+import select
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from exchange.retention import shipping
 from exchange.retention.shipping import (
     SUFFIX,
     WAITING_DIRECTORY,
@@ -142,3 +147,69 @@ def test_the_stop_of_the_exchange_ends_a_command(segment: Path) -> None:
     words = [sys.executable, "-c", "import time; time.sleep(1000)", "{file}"]
     with pytest.raises(Stop):
         CommandShipper(words, segment.parent.parent, 3, 1e6, beat).ship(segment)
+
+
+def test_a_command_has_the_default_signals(segment: Path) -> None:
+    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    before = [signal.signal(number, signal.SIG_IGN) for number in numbers]
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR2})
+    try:
+        with pytest.raises(ShippingFailed, match=r"ended with status 2: SigBlk:.0+ SigIgn:.0+$"):
+            text = "grep -E 'SigIgn|SigBlk' /proc/self/status | tr '\\n' ' '; exit 2"
+            CommandShipper(
+                ["/bin/sh", "-c", text, "{file}"], segment.parent.parent, 3, 300.0, nothing
+            ).ship(segment)
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR2})
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
+def test_what_a_command_leaves_behind_is_ended(segment: Path, tmp_path: Path) -> None:
+    left = tmp_path / "left"
+    text = f"sleep 1000 & echo $! > {left}"
+    words = ["/bin/sh", "-c", text, "{file}"]
+    CommandShipper(words, segment.parent.parent, 3, 300.0, nothing).ship(segment)
+    assert ended(int(left.read_text()))
+
+
+def ended(pid: int) -> bool:
+    """Whether process ``pid`` ends, or has, in the next minute."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([descriptor], [], [], 60.0)[0])
+    finally:
+        os.close(descriptor)
+
+
+def test_a_command_dies_with_its_snapshotter(segment: Path, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    words = ["/bin/sh", "-c", f"echo $$ > {pipe}; exec sleep 1000", "{file}"]
+    snapshotter = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "from pathlib import Path\n"
+            "from exchange.retention.shipping import CommandShipper\n"
+            f"shipper = CommandShipper({words!r}, Path({str(tmp_path)!r}), 3, 1e6, lambda: None)\n"
+            f"shipper.ship(Path({str(segment)!r}))",
+        ]
+    )
+    pid = int(pipe.read_text())
+    snapshotter.kill()
+    snapshotter.wait()
+    assert ended(pid)
+
+
+def test_a_command_that_takes_long_is_told_once(
+    segment: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(shipping, "SLOW_S", 0.0)
+    with caplog.at_level(logging.WARNING):
+        command(segment, "import time; time.sleep(0.5)").ship(segment)
+    (record,) = caplog.records
+    assert f"has been taking {segment} away for " in record.getMessage()

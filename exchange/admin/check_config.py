@@ -17,8 +17,9 @@ from typing import NamedTuple
 
 from exchange.errors import ExchangeError, ExitStatus
 from exchange.recovery.facts import EngineFacts
+from exchange.retention.places import shipping_refusal
 from exchange.runtime.configured import configuration_in_use, has_begun
-from exchange.runtime.data_directory import load_capacity, shipping_refusal
+from exchange.runtime.data_directory import load_capacity
 from exchange.settings import (
     DEFAULT_FILE,
     NOTHING,

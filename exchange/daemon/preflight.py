@@ -9,8 +9,8 @@ import logging
 from pathlib import Path
 
 from exchange.errors import ConfigurationError
+from exchange.retention.places import shipping_refusal
 from exchange.runtime import descriptors
-from exchange.runtime.data_directory import shipping_refusal
 from exchange.runtime.process import check_platform
 from exchange.settings import SHIPPED, Configuration, Settings
 

@@ -52,21 +52,6 @@ def read_model_directory(data_dir: Path) -> Path:
     return Path(data_dir) / READ_MODEL_DIRECTORY
 
 
-def shipping_refusal(data_dir: Path, directory: str) -> str | None:
-    """Why segments cannot be shipped to ``directory`` ([archive]), None when they can.
-
-    There they would look like the exchange's own files, and take the disk that they leave.
-    """
-    data = Path(data_dir).resolve()
-    target = (data / directory).resolve()
-    if not directory or not (target.is_relative_to(data) or data.is_relative_to(target)):
-        return None
-    return (
-        f"{directory!r} is {target}; it must be neither the data directory {data}, nor inside of "
-        "it, nor contain it"
-    )
-
-
 def save_capacity(data_dir: Path, capacity: EngineCapacity) -> None:
     """Write ``engine.json`` durably; for the first start. Raises OSError."""
     save_capacities(data_dir, CapacityHistory.of(capacity))

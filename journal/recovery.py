@@ -233,8 +233,7 @@ def make_tail_durable(end: _SegmentEnd, next_sequence: int) -> None:
         raise FatalJournalError(
             "making the journal's tail durable", error.errno or 0, end.path, first, next_sequence, 0
         ) from error
-    # behind ``data_end`` there were zeros when the segment was scanned
-    assert end_of_data(map_words(end.path)[: end.data_end], end.position) == end.position
+    assert end_of_data(map_words(end.path), end.position) == end.position
 
 
 def _refuse(

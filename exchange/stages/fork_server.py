@@ -5,11 +5,11 @@ daemon (daemon/stage_starter.py). An interpreter with numba and the engine takes
 processor time to be made; here it is made once, and a stage that starts, or starts again, is a fork
 of it: milliseconds, and its memory is shared until it is written.
 
-It reads a ``StartRequest`` from SOCKET, with two descriptors (the stage's standard input, its pipe
-to the daemon), forks, and answers with a ``Started``. The stage becomes the daemon's own child: it
-is forked twice, the process in between ends at once, and the daemon is the reaper of its
-descendants meanwhile. So the daemon sees the stage's exit status, and the end of this process harms
-no stage.
+When it has imported everything it says so on SOCKET. It reads a ``StartRequest`` from there, with
+two descriptors (the stage's standard input, its pipe to the daemon), forks, and answers with a
+``Started``. The stage becomes the daemon's own child: it is forked twice, the process in between
+ends at once, and the daemon is the reaper of its descendants meanwhile. So the daemon sees the
+stage's exit status, and the end of this process harms no stage.
 
 Invariants: one thread (a fork copies no other); nothing here reads the configuration.
 
@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import gc
 import os
 import signal
@@ -141,7 +142,7 @@ def fork_twice() -> int:
             os.waitpid(between, 0)
             tell = -1
         if not number.isdigit():
-            raise BlockingIOError(os.strerror(11))
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
         os.write(open_gate, b"!")
         return int(number)
     finally:

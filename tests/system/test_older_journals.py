@@ -97,7 +97,9 @@ def be_patient(configuration: Path) -> None:
     text = configuration.read_text()
     assert section in text
     patience = "client_timeout_ms = 300_000\nlogin_timeout_ms = 120_000\n"
-    configuration.write_text(text.replace(section, section + patience))
+    # and no snapshot is made beside those of the recording
+    alone = "[snapshot]\nenabled = false\n"
+    configuration.write_text(f"{text.replace(section, section + patience)}\n{alone}")
 
 
 def until(client: OrderEntryClient, name: str) -> dict[str, int | str]:
@@ -158,7 +160,7 @@ def test_an_older_journal_is_continued(
     verdict = replay.verdict()
     assert verdict["next_command"] > before["next_command"]
     assert verdict["next_event"] > before["next_event"]
-    assert verdict["snapshots"] >= before["snapshots"], "it may have made one itself"
+    assert verdict["snapshots"] == before["snapshots"]
     # what was there before is still there, byte for byte
     last = {"commands": before["next_command"] - 1, "events": before["next_event"] - 1}
     for what, digest in expected["export_sha256"].items():

@@ -20,6 +20,7 @@ The map, in the order of the flow; each package's docstring lists its modules:
     read_model/   what the released events say of the market and of accounts
     metrics/      the same, and the shared memory's counters, for Prometheus
     store/        the same in Postgres
+    connect/      the same in other systems, and orders out of them
     backup/       copies of a data directory that start
     host/         what of the machine fits an exchange
     install/      versions side by side for production, units, uninstalling

@@ -19,6 +19,7 @@
     exchange install       lay this version out for production; make another one current
     exchange uninstall     remove such an installation
     exchange store         the database: rebuild it, compare it with the archive, psql
+    exchange connect       compare what other systems hold with the archive
     exchange check-config  decode the configuration and say what is wrong
     exchange hash-password a password's hash for sessions.toml
 
@@ -85,6 +86,7 @@ def build_parser() -> argparse.ArgumentParser:
     """The argument parser with every command."""
     from exchange.admin.parser import add_admin
     from exchange.backup.cli import add_backup
+    from exchange.connect.cli import add_connect
     from exchange.host.parser import add_check
     from exchange.install.parser import add_install
     from exchange.store.cli import add_store
@@ -102,6 +104,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_control(command)
     add_admin(commands, DEFAULT_DATA_DIRECTORY)
     add_store(commands, DEFAULT_DATA_DIRECTORY)
+    add_connect(commands, DEFAULT_DATA_DIRECTORY)
     add_backup(commands, DEFAULT_DATA_DIRECTORY)
     add_check(commands, DEFAULT_DATA_DIRECTORY)
     add_install(commands)
@@ -413,6 +416,12 @@ def _store(options: argparse.Namespace) -> int:
     return run(options)
 
 
+def _connect(options: argparse.Namespace) -> int:
+    from exchange.connect.cli import run
+
+    return run(options)
+
+
 def _order(options: argparse.Namespace) -> int:
     from exchange.admin.order import send_order
 
@@ -450,6 +459,7 @@ _COMMANDS = {
     "uninstall": _install,
     "admin": _admin,
     "store": _store,
+    "connect": _connect,
     "order": _order,
     "hash-password": _hash_password,
 }

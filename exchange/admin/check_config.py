@@ -31,6 +31,7 @@ from exchange.settings import (
     load,
 )
 from exchange.settings.capacities import Changed, changed_capacities
+from exchange.settings.connectors import lacking
 from exchange.settings.sections import is_host, listeners
 
 
@@ -156,12 +157,19 @@ def archive_place(examined: Examined) -> Iterator[str]:
         yield f"{configuration.file}: [archive]: directory: {refusal}"
 
 
+def connector_packages(examined: Examined) -> Iterator[str]:
+    """Connectors that are enabled and whose packages are not installed."""
+    for section, what in lacking(examined.configuration.settings):
+        yield f"{examined.configuration.file}: [{section}]: {what}"
+
+
 CHECKS: tuple[Check, ...] = (
     archive_place,
     archive_program,
     addresses,
     journaled_names,
     journaled_definitions,
+    connector_packages,
     large_capacities,
     smaller_capacities,
 )

@@ -18,10 +18,17 @@ from rich.text import Text
 
 from exchange.admin.health import exchange_health
 from exchange.core import pipeline
-from exchange.core.counters import LOG_LINES_LOST, STORE_STATES, Counter, Histogram
+from exchange.core.counters import (
+    CONNECTOR_COUNTERS,
+    CONNECTOR_STATES,
+    LOG_LINES_LOST,
+    STORE_STATES,
+    Counter,
+    Histogram,
+)
 from exchange.core.pipeline import IngressRing
 from exchange.core.region import AGENTS, region_name
-from exchange.core.stage_names import EVENT_CONSUMERS, StageName
+from exchange.core.stage_names import CONNECTORS, EVENT_CONSUMERS, StageName
 from exchange.errors import NotRunning
 from exchange.runtime.capacity_use import WARN_PERCENT, table_sizes, uses
 from exchange.runtime.data_directory import load_capacity
@@ -262,6 +269,9 @@ def _interfaces(status: dict[str, Any]) -> list[Text]:
     if StageName.STORE in status["stages"]:
         state = STORE_STATES[min(counters["store_state"], len(STORE_STATES) - 1)]
         lines.append(Text(f"store: {state}, {counters['store_rows']:,} rows written"))
+    for stage in CONNECTORS:
+        if stage in status["stages"]:
+            lines.append(Text(_connector(stage, counters)))
     if StageName.SNAPSHOTTER in status["stages"]:
         lines.append(Text(_snapshots(counters, status["time"])))
     lost = {str(name): counters.get(c.name.lower(), 0) for name, c in LOG_LINES_LOST.items()}
@@ -269,6 +279,14 @@ def _interfaces(status: dict[str, Any]) -> list[Text]:
         of_each = ", ".join(f"{name} {count:,}" for name, count in lost.items() if count)
         lines.append(Text(f"log lines lost (repeated too often, or not read): {of_each}"))
     return lines
+
+
+def _connector(stage: StageName, counters: dict[str, int]) -> str:
+    """How a connector is, in one line."""
+    of = {name: counters[each[stage].name.lower()] for name, each in CONNECTOR_COUNTERS.items()}
+    state = CONNECTOR_STATES[min(of["state"], len(CONNECTOR_STATES) - 1)]
+    failed = f", {of['retries']:,} failures" if of["retries"] else ""
+    return f"{stage.removeprefix('connect_')}: {state}, {of['records']:,} records written{failed}"
 
 
 def _snapshots(counters: dict[str, int], now_s: float) -> str:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import IntEnum
 
-from exchange.core.stage_names import StageName
+from exchange.core.stage_names import CONNECTORS, StageName
 from ringbuffer.counters import HISTOGRAM_WORDS, counter_words
 
 
@@ -231,11 +231,69 @@ class Counter(IntEnum):
     SEGMENTS_SHIPPED = 163  # copied elsewhere before they left
     SHIPPING_FAILURES = 164
 
+    # Connectors (connect_kafka .. connect_callback), the same ten of each (itself).
+    KAFKA_HEARTBEAT_NS = 165
+    KAFKA_LOG_LINES_LOST = 166
+    KAFKA_DESCRIPTORS = 167  # gauge (daemon)
+    KAFKA_IDLE_NS = 168
+    KAFKA_STATE = 169  # gauge: index of CONNECTOR_STATES
+    KAFKA_NEXT_EVENT = 170  # gauge: events below it are durable in the other system
+    KAFKA_RECORDS = 171  # records that are durable there
+    KAFKA_WRITES = 172  # batches of them
+    KAFKA_RETRIES = 173  # writes and connections that failed and are tried again
+    KAFKA_LAPPED = 174  # times it read the archive, because the ring was too fast
+    RABBITMQ_HEARTBEAT_NS = 175
+    RABBITMQ_LOG_LINES_LOST = 176
+    RABBITMQ_DESCRIPTORS = 177
+    RABBITMQ_IDLE_NS = 178
+    RABBITMQ_STATE = 179
+    RABBITMQ_NEXT_EVENT = 180
+    RABBITMQ_RECORDS = 181
+    RABBITMQ_WRITES = 182
+    RABBITMQ_RETRIES = 183
+    RABBITMQ_LAPPED = 184
+    REDIS_HEARTBEAT_NS = 185
+    REDIS_LOG_LINES_LOST = 186
+    REDIS_DESCRIPTORS = 187
+    REDIS_IDLE_NS = 188
+    REDIS_STATE = 189
+    REDIS_NEXT_EVENT = 190
+    REDIS_RECORDS = 191
+    REDIS_WRITES = 192
+    REDIS_RETRIES = 193
+    REDIS_LAPPED = 194
+    GRPC_HEARTBEAT_NS = 195
+    GRPC_LOG_LINES_LOST = 196
+    GRPC_DESCRIPTORS = 197
+    GRPC_IDLE_NS = 198
+    GRPC_STATE = 199
+    GRPC_NEXT_EVENT = 200
+    GRPC_RECORDS = 201
+    GRPC_WRITES = 202
+    GRPC_RETRIES = 203
+    GRPC_LAPPED = 204
+    CALLBACK_HEARTBEAT_NS = 205
+    CALLBACK_LOG_LINES_LOST = 206
+    CALLBACK_DESCRIPTORS = 207
+    CALLBACK_IDLE_NS = 208
+    CALLBACK_STATE = 209
+    CALLBACK_NEXT_EVENT = 210
+    CALLBACK_RECORDS = 211
+    CALLBACK_WRITES = 212
+    CALLBACK_RETRIES = 213
+    CALLBACK_LAPPED = 214
+
 
 # refused: what is in the database is not this exchange's; data error: it refuses a row of ours
 STORE_STATES = (
     *("off", "starting", "catching up", "following", "retrying", "refused"),
     "data error",
+)
+# refused: what is in the other system is not this exchange's, or another instance writes there;
+# record refused: it will not have a record of ours
+CONNECTOR_STATES = (
+    *("off", "starting", "catching up", "following", "retrying", "refused"),
+    "record refused",
 )
 
 
@@ -246,6 +304,11 @@ class Histogram(IntEnum):
     COMMIT_NS = 1  # journaler: write and fdatasync of one frame
     COMMIT_COMMANDS = 2  # journaler: slots in one frame (a count, not ns)
     API_OUTCOME_NS = 3  # api: a command put into its ring to its outcome known
+
+
+def _of_connectors(field: str) -> dict[StageName, Counter]:
+    """The counter ``field`` of each connector: CONNECT_KAFKA has KAFKA_<field>."""
+    return {name: Counter[f"{name.name.removeprefix('CONNECT_')}_{field}"] for name in CONNECTORS}
 
 
 HEARTBEATS: Mapping[StageName, Counter] = {
@@ -260,6 +323,7 @@ HEARTBEATS: Mapping[StageName, Counter] = {
     StageName.FEED_4: Counter.FEED_4_HEARTBEAT_NS,
     StageName.STORE: Counter.STORE_HEARTBEAT_NS,
     StageName.SNAPSHOTTER: Counter.SNAPSHOTTER_HEARTBEAT_NS,
+    **_of_connectors("HEARTBEAT_NS"),
 }
 LOG_LINES_LOST: Mapping[StageName, Counter] = {
     StageName.DAEMON: Counter.DAEMON_LOG_LINES_LOST,
@@ -273,6 +337,7 @@ LOG_LINES_LOST: Mapping[StageName, Counter] = {
     StageName.FEED_4: Counter.FEED_4_LOG_LINES_LOST,
     StageName.STORE: Counter.STORE_LOG_LINES_LOST,
     StageName.SNAPSHOTTER: Counter.SNAPSHOTTER_LOG_LINES_LOST,
+    **_of_connectors("LOG_LINES_LOST"),
 }
 # What takes the disk, by the name of the folder of the data directory.
 DISK_USED: Mapping[str, Counter] = {
@@ -295,6 +360,7 @@ DESCRIPTORS: Mapping[StageName, Counter] = {
     StageName.FEED_4: Counter.FEED_4_DESCRIPTORS,
     StageName.STORE: Counter.STORE_DESCRIPTORS,
     StageName.SNAPSHOTTER: Counter.SNAPSHOTTER_DESCRIPTORS,
+    **_of_connectors("DESCRIPTORS"),
 }
 IDLE_TIMES: Mapping[StageName, Counter] = {
     StageName.MATCHER: Counter.MATCHER_IDLE_NS,
@@ -307,6 +373,7 @@ IDLE_TIMES: Mapping[StageName, Counter] = {
     StageName.FEED_4: Counter.FEED_4_IDLE_NS,
     StageName.STORE: Counter.STORE_IDLE_NS,
     StageName.SNAPSHOTTER: Counter.SNAPSHOTTER_IDLE_NS,
+    **_of_connectors("IDLE_NS"),
 }
 # What a stage with a web server counts, by the name that this has in all of them.
 WEB_COUNTERS: Mapping[StageName, Mapping[str, Counter]] = {
@@ -343,6 +410,11 @@ WEB_COUNTERS: Mapping[StageName, Mapping[str, Counter]] = {
         "frames_sent": Counter.FEED_4_FRAMES_SENT,
         "subscribers_dropped": Counter.FEED_4_SUBSCRIBERS_DROPPED,
     },
+}
+# What a connector counts, by the name that this has in all of them.
+CONNECTOR_COUNTERS: Mapping[str, Mapping[StageName, Counter]] = {
+    field.lower(): _of_connectors(field)
+    for field in ("STATE", "NEXT_EVENT", "RECORDS", "WRITES", "RETRIES", "LAPPED")
 }
 
 COUNTER_WORDS = counter_words(Counter)

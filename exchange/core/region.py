@@ -27,7 +27,7 @@ import numpy as np
 from exchange.core import pipeline
 from exchange.core.counters import COUNTER_WORDS, HEARTBEATS, HISTOGRAM_SECTION_WORDS, Counter
 from exchange.core.pipeline import IngressRing
-from exchange.core.stage_names import FEED_STAGES, StageName
+from exchange.core.stage_names import CONNECTORS, FEED_STAGES, StageName
 from exchange.errors import SharedMemoryUnavailable
 from exchange.records import COMMAND, EVENT
 from ringbuffer.atomics import load_acquire
@@ -47,7 +47,9 @@ AGENTS: Mapping[StageName, int] = {
     **{name: pipeline.AGENT_FEED_FIRST + i for i, name in enumerate(FEED_STAGES)},
     StageName.STORE: pipeline.AGENT_STORE,
     StageName.SNAPSHOTTER: pipeline.AGENT_SNAPSHOTTER,
+    **{name: pipeline.AGENT_CONNECTOR_FIRST + i for i, name in enumerate(CONNECTORS)},
 }
+assert len(CONNECTORS) == pipeline.CONNECTOR_STAGES
 assert len(FEED_STAGES) == pipeline.FEED_WORKERS
 assert set(AGENTS) == set(HEARTBEATS) == set(StageName)
 

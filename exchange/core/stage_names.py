@@ -25,11 +25,30 @@ class StageName(StrEnum):
     FEED_4 = "feed_4"
     STORE = "store"
     SNAPSHOTTER = "snapshotter"
+    CONNECT_KAFKA = "connect_kafka"
+    CONNECT_RABBITMQ = "connect_rabbitmq"
+    CONNECT_REDIS = "connect_redis"
+    CONNECT_GRPC = "connect_grpc"
+    CONNECT_CALLBACK = "connect_callback"
 
 
 # one restarts with the other: what both have in memory fits together only as a whole
 CORE_STAGES = (StageName.MATCHER, StageName.JOURNALER)
 # the feed workers, in the order of their numbers: the first n of them run
 FEED_STAGES = (StageName.FEED_1, StageName.FEED_2, StageName.FEED_3, StageName.FEED_4)
+# what ties other systems to the exchange (exchange/connect/)
+CONNECTORS = (
+    StageName.CONNECT_KAFKA,
+    StageName.CONNECT_RABBITMQ,
+    StageName.CONNECT_REDIS,
+    StageName.CONNECT_GRPC,
+    StageName.CONNECT_CALLBACK,
+)
 # every stage that follows released events; the others write them or only start the others
-EVENT_CONSUMERS = (StageName.ORDER_ENTRY, StageName.API, *FEED_STAGES, StageName.STORE)
+EVENT_CONSUMERS = (
+    StageName.ORDER_ENTRY,
+    StageName.API,
+    *FEED_STAGES,
+    StageName.STORE,
+    *CONNECTORS,
+)

@@ -13,6 +13,7 @@ from exchange.retention.places import shipping_refusal
 from exchange.runtime import descriptors
 from exchange.runtime.process import check_platform
 from exchange.settings import SHIPPED, Configuration, Settings
+from exchange.settings.connectors import lacking
 
 READABLE_BY_ALL = 0o004
 CHANGED_BY_ALL = 0o002
@@ -54,6 +55,12 @@ def file_notes(configuration: Configuration) -> list[str]:
     return notes
 
 
+def check_connectors(configuration: Configuration) -> None:
+    """Raises ConfigurationError when an enabled connector lacks its packages."""
+    for section, what in lacking(configuration.settings):
+        raise ConfigurationError(f"{configuration.file}: [{section}]: {what}")
+
+
 def check_secrets(configuration: Configuration, data_directory: Path) -> None:
     """Warn of files that others may read; raises KeysDamaged when no client could ever sign in."""
     settings = configuration.settings
@@ -69,6 +76,7 @@ def check_secrets(configuration: Configuration, data_directory: Path) -> None:
 
 
 def check_data_directory(configuration: Configuration, data_directory: Path) -> None:
-    """What of the configuration does not fit the data directory: raises what the two raise."""
+    """What of the configuration does not fit here: raises what these raise."""
     check_archive(configuration, data_directory)
+    check_connectors(configuration)
     check_secrets(configuration, data_directory)

@@ -1,4 +1,4 @@
-"""When a stage outside the core restarts: order entry, api, feeds, store, snapshotter, each alone.
+"""When a stage outside the core restarts: order entry, api, feeds, store, and so on, each alone.
 
 Who uses it: the daemon's one thread; ``work`` is called on every turn and never blocks. Policy:
 
@@ -29,6 +29,7 @@ from exchange.core.stage_names import FEED_STAGES, StageName
 from exchange.daemon.child_processes import ChildProcesses
 from exchange.errors import ExchangeError, ExitStatus, RestartLimitReached, StageFailed
 from exchange.settings import Settings
+from exchange.settings.connectors import connectors_of
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +73,7 @@ def roles_of(settings: Settings) -> list[Role]:
         roles.append(Role(StageName.STORE, settings.store.nice))
     if settings.snapshot.enabled:
         roles.append(Role(StageName.SNAPSHOTTER, settings.snapshot.nice))
+    roles += [Role(name, section.nice) for name, section in connectors_of(settings).items()]
     return roles
 
 

@@ -9,7 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from exchange.core.counters import DESCRIPTORS, LOG_LINES_LOST, WEB_COUNTERS, Counter
+from exchange.core.counters import (
+    CONNECTOR_COUNTERS,
+    DESCRIPTORS,
+    LOG_LINES_LOST,
+    WEB_COUNTERS,
+    Counter,
+)
 from exchange.core.stage_names import StageName
 
 SECOND_NS = 1_000_000_000
@@ -257,6 +263,31 @@ BY_STAGE = (
                 "exchange_web_subscribers_dropped_total",
                 "subscribers_dropped",
                 "subscribers that did not read and were dropped",
+                False,
+            ),
+        )
+    ),
+    *(
+        ByStage(f"exchange_connector_{name}", text, CONNECTOR_COUNTERS[counter], gauge=gauge)
+        for name, counter, text, gauge in (
+            (
+                "next_event",
+                "next_event",
+                "events below it are durable in the other system",
+                True,
+            ),
+            ("records_total", "records", "records that are durable in the other system", False),
+            ("writes_total", "writes", "batches of records that are durable there", False),
+            (
+                "retries_total",
+                "retries",
+                "writes and connections that failed and are tried again",
+                False,
+            ),
+            (
+                "lapped_total",
+                "lapped",
+                "times that a connector was lapped and read the archive",
                 False,
             ),
         )

@@ -27,7 +27,14 @@ from prometheus_client.registry import Collector
 
 from exchange.core import pipeline
 from exchange.core.clock_state import CalendarState
-from exchange.core.counters import DISK_USED, STORE_STATES, Counter, Histogram
+from exchange.core.counters import (
+    CONNECTOR_COUNTERS,
+    CONNECTOR_STATES,
+    DISK_USED,
+    STORE_STATES,
+    Counter,
+    Histogram,
+)
 from exchange.core.pipeline import IngressRing
 from exchange.core.stage_names import StageName
 from exchange.metrics.catalogue import (
@@ -355,6 +362,18 @@ class ExchangeCollector(Collector):
             removed.add_metric([kind], self._counter(counter))
         yield removed
 
+    def _connector_states(self) -> Metric:
+        states = GaugeMetricFamily(
+            "exchange_connector_state",
+            "1 for the state that a connector is in",
+            labels=["stage", "state"],
+        )
+        for stage, counter in CONNECTOR_COUNTERS["state"].items():
+            current = min(self._counter(counter), len(CONNECTOR_STATES) - 1)
+            for number, state in enumerate(CONNECTOR_STATES):
+                states.add_metric([stage, state], float(number == current))
+        return states
+
     def _surroundings(self) -> Iterator[Metric]:
         states = GaugeMetricFamily(
             "exchange_store_state", "1 for the state that the store is in", labels=["state"]
@@ -363,6 +382,7 @@ class ExchangeCollector(Collector):
         for number, state in enumerate(STORE_STATES):
             states.add_metric([state], float(number == current))
         yield states
+        yield self._connector_states()
         calendar = self._counter(Counter.CLOCK_CALENDAR)
         follows = GaugeMetricFamily(
             "exchange_clock_calendar",

@@ -2,6 +2,7 @@
 
 spec.py             the messages between them
 channel.py          a stage's channel to the daemon, and its exit status
+worker.py           a thread that does one thing at a time
 updates.py          changes of the configuration while a stage runs
 service.py          what the stages that follow released events have in common
 process.py          platform, lock, parent, systemd

@@ -14,10 +14,19 @@ from typing import NamedTuple
 
 from exchange.errors import ConfigurationError
 from exchange.settings import Settings
+from exchange.settings.connectors import connectors_of
 
 ENOUGH = 1 << 20  # more is of no use; some systems have no limit at all
 # what a process has open besides its clients: files, eventfds, sockets of its own, imports
-BASE = {"daemon": 192, "order_entry": 96, "api": 128, "feed": 128, "store": 128, "snapshotter": 128}
+BASE = {
+    "daemon": 192,
+    "order_entry": 96,
+    "api": 128,
+    "feed": 128,
+    "store": 128,
+    "snapshotter": 128,
+    "connector": 160,  # a client library has a descriptor or two for each server
+}
 PROBES = 64  # connections to the health port
 SCRAPERS = 16  # ... and to the metrics port
 # connections of a web server that are accepted in one pass of its event loop ...
@@ -51,6 +60,7 @@ def needs(settings: Settings) -> list[Need]:
         found.append(Need("store", BASE["store"]))
     if settings.snapshot.enabled:
         found.append(Need("snapshotter", BASE["snapshotter"]))
+    found += [Need(name, BASE["connector"]) for name in connectors_of(settings)]
     return found
 
 

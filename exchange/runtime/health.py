@@ -18,7 +18,14 @@ import numpy as np
 
 from exchange.core import pipeline
 from exchange.core.clock_state import SECOND_NS, TOLD_NS, CalendarState
-from exchange.core.counters import HEARTBEATS, LOG_LINES_LOST, STORE_STATES, Counter
+from exchange.core.counters import (
+    CONNECTOR_COUNTERS,
+    CONNECTOR_STATES,
+    HEARTBEATS,
+    LOG_LINES_LOST,
+    STORE_STATES,
+    Counter,
+)
 from exchange.core.stage_names import CORE_STAGES
 from exchange.runtime.capacity_use import use_warnings, uses
 from exchange.runtime.run_file import read_run_file
@@ -35,6 +42,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
 
     ``warnings``: what does not stop trading and needs somebody to look, as text. ``capacity``: name
     -> used, size and percent of everything that all share. ``store``: one of STORE_STATES.
+    ``connectors``: name -> one of CONNECTOR_STATES, of those that run.
     ``clock``: steps of the wall clock since the start and the latest one (ms), by how much the time
     of commands is ahead of it (ms), and the calendar: "follows", "stands" or "apart".
     """
@@ -48,6 +56,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     warnings: list[str] = []
     capacity: dict[str, dict[str, int]] = {}
     store: str = STORE_STATES[0]
+    connectors: dict[str, str] = {}
     clock: dict[str, int | str] = {}
 
 
@@ -139,6 +148,7 @@ class HealthWatch:
                 problems.append(f"the API is {lag['api_events']:,} events behind")
         state = int(self._counters[Counter.STORE_STATE * COUNTER_STRIDE])
         store = STORE_STATES[min(state, len(STORE_STATES) - 1)]
+        connectors = connector_states(self._counters)
         clock = self._clock()
         found = uses(self._counters, self._sizes)
         stopped = bool(self._counters[Counter.ORDERS_STOPPED * COUNTER_STRIDE])
@@ -152,6 +162,7 @@ class HealthWatch:
             warnings=[
                 *use_warnings(found, stopped),
                 *store_warnings(store),
+                *connector_warnings(connectors),
                 *clock_warnings(clock),
                 *self._log_warnings(now_ns),
             ],
@@ -160,6 +171,7 @@ class HealthWatch:
                 for use in found
             },
             store=store,
+            connectors=connectors,
             clock=clock,
         )
 
@@ -210,6 +222,26 @@ def store_warnings(store: str) -> list[str]:
     if store == "refused":
         return ["the database is not this exchange's as it stands, and gets nothing; see the log"]
     return ["Postgres is away; it is tried again"] if store == "retrying" else []
+
+
+def connector_states(counters: np.ndarray) -> dict[str, str]:
+    """The state of each connector that has begun, by its name: "kafka"."""
+    found = {}
+    for stage, counter in CONNECTOR_COUNTERS["state"].items():
+        state = min(int(counters[counter * COUNTER_STRIDE]), len(CONNECTOR_STATES) - 1)
+        if state:
+            found[stage.removeprefix("connect_")] = CONNECTOR_STATES[state]
+    return found
+
+
+def connector_warnings(connectors: Mapping[str, str]) -> list[str]:
+    """What there is to say of connectors; nothing while they are as they should be."""
+    said = {
+        "retrying": "is away; it is tried again",
+        "refused": "gets nothing, and somebody must put something right; see the log",
+        "record refused": "will not have a record and gets no more; see the log",
+    }
+    return [f"{name} {said[state]}" for name, state in connectors.items() if state in said]
 
 
 def _milliseconds(time_ns: int) -> int:

@@ -126,6 +126,21 @@ class ServiceStage:
         finally:
             self.idle_time.ended(time.monotonic_ns())
 
+    def wait(self, timeout_s: float, ready: Callable[[], bool]) -> None:
+        """Return when ``ready()`` may have become true, at a stop, or after ``timeout_s``."""
+        idle = Block(
+            self.cursors,
+            self.sleeping_word,
+            self.eventfd,
+            timeout_ms=max(1, int(timeout_s * 1000)),
+        )
+        idle.prepare()
+        try:
+            if not ready() and not self.stopped():
+                self.sleep(idle)
+        finally:
+            idle.resume()
+
     def consumed(self, next_sequence: int) -> None:
         """Report that every event below ``next_sequence`` has been processed."""
         # release: orders nothing, this cursor gates no ring

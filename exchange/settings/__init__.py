@@ -9,6 +9,7 @@ names the file, the line, the section and the key, and says what is allowed.
     findings.py     what is wrong: the first thing raised, or everything collected
     exact.py        readable numbers as exact integers
     sections.py     exchange.toml
+    connectors.py   which connectors are asked for
     capacities.py   [capacity] as the engine's capacities
     accounts.py     accounts.toml: currencies and accounts
     instruments.py  instruments.toml: groups with their schedule, and instruments

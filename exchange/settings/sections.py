@@ -239,6 +239,35 @@ class ArchiveSection(Section, frozen=True, kw_only=True):
     level: Annotated[int, Meta(ge=1, le=19)]
 
 
+class ConnectorSection(Section, frozen=True, kw_only=True):
+    """What every connector has: exchange/connect/."""
+
+    enabled: bool
+    nice: Niceness
+    batch_events: Annotated[int, Meta(ge=64, le=1 << 20)]
+    retry_maximum_ms: Milliseconds
+
+
+class KafkaSection(ConnectorSection, frozen=True, kw_only=True):
+    """Trades, and more by choice, into topics of Kafka."""
+
+
+class RabbitmqSection(ConnectorSection, frozen=True, kw_only=True):
+    """Trades and reports into an exchange of RabbitMQ; orders out of its queues."""
+
+
+class RedisSection(ConnectorSection, frozen=True, kw_only=True):
+    """Books, trades, balances and candles in Redis."""
+
+
+class GrpcSection(ConnectorSection, frozen=True, kw_only=True):
+    """The gRPC server."""
+
+
+class CallbackSection(ConnectorSection, frozen=True, kw_only=True):
+    """Calls a user's gRPC service for each match."""
+
+
 class CpuSection(Section, frozen=True, kw_only=True):
     plan: Literal["auto", "explicit"]
     matcher: CpuNumbers
@@ -311,6 +340,11 @@ class Settings(Section, frozen=True, kw_only=True):
     snapshot: SnapshotSection
     retention: RetentionSection
     archive: ArchiveSection
+    kafka: KafkaSection
+    rabbitmq: RabbitmqSection
+    redis: RedisSection
+    grpc: GrpcSection
+    callback: CallbackSection
     cpu: CpuSection
     supervision: SupervisionSection
     log: LogSection

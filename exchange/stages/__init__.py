@@ -7,5 +7,6 @@ api.py           REST and WebSocket
 feed.py          a feed worker
 store.py         Postgres
 snapshotter.py   snapshots, and what leaves the disk
+connect.py       a connector to another system
 wiring.py        makes the agents from the settings
 """

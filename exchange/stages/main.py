@@ -19,7 +19,7 @@ from pathlib import Path
 
 import msgspec
 
-from exchange.core.stage_names import FEED_STAGES, StageName
+from exchange.core.stage_names import CONNECTORS, FEED_STAGES, StageName
 from exchange.errors import ExitStatus, exit_status
 from exchange.runtime import logs
 from exchange.runtime.channel import DaemonChannel, explain
@@ -50,6 +50,10 @@ def body_of(role: StageName) -> Body:
         from exchange.stages.snapshotter import run as run_snapshotter
 
         return run_snapshotter
+    if role in CONNECTORS:
+        from exchange.stages.connect import run as run_connector
+
+        return run_connector
     from exchange.stages.agents import run as run_agent
 
     return run_agent

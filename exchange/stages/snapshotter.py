@@ -29,7 +29,6 @@ from exchange.runtime.updates import Updates
 from journal.errors import JournalError
 from ringbuffer.atomics import load_acquire
 from ringbuffer.counters import COUNTER_STRIDE, set_value
-from ringbuffer.idle import Block
 
 log = logging.getLogger(__name__)
 
@@ -131,16 +130,6 @@ class Snapshotter:
         set_value(self._stage.counters, int(counter), value)
 
 
-def _wait(stage: ServiceStage) -> None:
-    idle = Block(stage.cursors, stage.sleeping_word, stage.eventfd, timeout_ms=round(TURN_S * 1000))
-    idle.prepare()
-    try:
-        if not stage.stopped():
-            stage.sleep(idle)
-    finally:
-        idle.resume()
-
-
 def run(spec: StageSpec, channel: DaemonChannel, updates: Updates) -> int:
     """Run the stage. Returns its exit status."""
     stage = ServiceStage(spec, channel, updates)
@@ -150,7 +139,7 @@ def run(spec: StageSpec, channel: DaemonChannel, updates: Updates) -> int:
         while not stage.stopped():
             stage.heartbeat()
             snapshotter.turn()
-            _wait(stage)
+            stage.wait(TURN_S, lambda: False)
     except Stopped:
         log.info("stopped within a snapshot; the next start makes it")
     return ExitStatus.OK

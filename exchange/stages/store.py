@@ -22,7 +22,6 @@ from exchange.store.publisher import Progress, Publisher, PublisherParameters
 from exchange.store.rows.state_rows import AccountState
 from journal.archive_reader import ArchiveReader
 from ringbuffer.counters import set_value
-from ringbuffer.idle import Block
 
 EMBEDDED = "embedded"
 
@@ -64,19 +63,7 @@ class StageSurroundings:
         return self._stage.stopped()
 
     def wait(self, timeout_s: float, ready: Callable[[], bool]) -> None:
-        stage = self._stage
-        idle = Block(
-            stage.cursors,
-            stage.sleeping_word,
-            stage.eventfd,
-            timeout_ms=max(1, int(timeout_s * 1000)),
-        )
-        idle.prepare()
-        try:
-            if not ready() and not stage.stopped():
-                stage.sleep(idle)
-        finally:
-            idle.resume()
+        self._stage.wait(timeout_s, ready)
 
     def beat(self) -> None:
         self._stage.heartbeat()

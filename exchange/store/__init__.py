@@ -9,7 +9,6 @@ migrations/      ... by these numbered files
 partitions.py    monthly partitions
 rows/            events and state as rows
 checkpoints.py   the account model at a place of the event stream
-worker.py        a thread that does one thing at a time
 errors.py        what can go wrong with Postgres
 cli.py           ``exchange store``
 rebuild.py       ``exchange store rebuild``

@@ -31,6 +31,7 @@ import numpy as np
 import psycopg
 
 from exchange.core.event_archive import EventArchive
+from exchange.runtime.worker import Job, Worker
 from exchange.store.connection import (
     ConnectionParameters,
     StoreConnection,
@@ -48,7 +49,6 @@ from exchange.store.postgres import EmbeddedPostgres
 from exchange.store.rows.encoder import Batch, Encoder
 from exchange.store.rows.event_rows import Definitions
 from exchange.store.rows.state_rows import AccountState
-from exchange.store.worker import Job, Worker
 
 log = logging.getLogger(__name__)
 

@@ -1,7 +1,8 @@
 """A thread that does one thing at a time for a caller that must not wait for it.
 
-Who uses it: the publisher, whose loop tells the daemon that it lives while a statement, or a whole
-start of Postgres, takes its time. The embedded server is started in this thread and lives as long.
+Who uses it: the publisher of the store and the connectors, whose loops tell the daemon that they
+live while another system takes its time. The embedded Postgres is started in this thread and lives
+as long.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from exchange.store.worker import Worker
+from exchange.runtime.worker import Worker
 
 DEADLINE_S = 10.0
 

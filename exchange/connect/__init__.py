@@ -1,0 +1,12 @@
+"""Connectors: released events into other systems, and orders out of them.
+
+connector.py   the loop that every sink shares: each event once, whatever dies
+sink.py        what it needs of another system
+directory.py   the names behind the numbers in events
+trades.py      trades as the records that other systems get
+registry.py    which code belongs to which connector
+checking.py    what another system holds, compared with the archive
+cli.py         ``exchange connect``
+
+Decisions CON-1 and CON-2.
+"""

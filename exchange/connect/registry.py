@@ -1,0 +1,32 @@
+"""Which code belongs to which connector; imports only the one that is asked for.
+
+Who uses it: the stage of a connector, and ``exchange connect``. A package of this folder for each
+system has ``make_sink(stage, directory)`` and ``check(world)`` in its ``__init__``'s modules.
+
+Decision CON-1.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exchange.core.stage_names import StageName
+
+if TYPE_CHECKING:
+    from exchange.connect.checking import CheckedWorld, CheckResult
+    from exchange.connect.directory import Directory
+    from exchange.connect.sink import Sink
+    from exchange.runtime.service import ServiceStage
+
+# those that hold what the archive says, so that it can be compared
+CHECKED = (StageName.CONNECT_KAFKA, StageName.CONNECT_RABBITMQ, StageName.CONNECT_REDIS)
+
+
+def make_sink(stage: ServiceStage, directory: Directory) -> Sink:
+    """The sink of the stage's connector."""
+    raise AssertionError(f"{stage.role} has no sink")
+
+
+def check(stage: StageName, world: CheckedWorld) -> CheckResult:
+    """Compare what the other system holds with the archive."""
+    raise AssertionError(f"{stage} cannot be checked")

@@ -56,7 +56,6 @@ from exchange.runtime.signals import HARMLESS, ignore
 from journal.errors import JournalError
 
 DEFAULT_DATA_DIRECTORY = Path("data")
-DEMO_DATA_DIRECTORY = Path("data-demo")
 AddCommand = Callable[[str, str], argparse.ArgumentParser]
 
 
@@ -87,6 +86,7 @@ def build_parser() -> argparse.ArgumentParser:
     from exchange.admin.parser import add_admin
     from exchange.backup.cli import add_backup
     from exchange.connect.cli import add_connect
+    from exchange.demo.parser import add_demo
     from exchange.host.parser import add_check
     from exchange.install.parser import add_install
     from exchange.store.cli import add_store
@@ -99,7 +99,7 @@ def build_parser() -> argparse.ArgumentParser:
         return commands.add_parser(name, help=help_text, description=help_text)
 
     _add_run(command)
-    _add_demo(command)
+    add_demo(command)
     _add_check_config(command)
     _add_control(command)
     add_admin(commands, DEFAULT_DATA_DIRECTORY)
@@ -144,18 +144,6 @@ def _add_check_config(command: AddCommand) -> None:
         help="also what would stop the next start of the exchange there (without --config: of the "
         "configuration that it was started with)",
     )
-
-
-def _add_demo(command: AddCommand) -> None:
-    demo = command("demo", "Run a demonstration: an exchange with bots that trade; prints keys.")
-    demo.add_argument(
-        "--config",
-        type=Path,
-        metavar="FILE",
-        help="configuration with the demonstration's accounts (default: config/demo/exchange.toml)",
-    )
-    _data_directory(demo, DEMO_DATA_DIRECTORY)
-    demo.add_argument("--seed", type=int, default=1, help="of the bots' decisions (default: 1)")
 
 
 def _day_number(text: str) -> int:
@@ -274,7 +262,13 @@ def _demo(options: argparse.Namespace) -> int:
     config = options.config or SHIPPED / "demo" / "exchange.toml"
     beside = Path(sys.executable).with_name("exchange")  # of the virtual environment
     here = os.path.relpath(beside) if beside.exists() else "exchange"
-    return run.run(options.data_dir, config, seed=options.seed, command=here)
+    return run.run(
+        options.data_dir,
+        config,
+        seed=options.seed,
+        connectors=options.connectors,
+        command=here,
+    )
 
 
 def _check_config(options: argparse.Namespace) -> int:

@@ -232,56 +232,56 @@ class Counter(IntEnum):
     SHIPPING_FAILURES = 164
 
     # Connectors (connect_kafka .. connect_callback), the same ten of each (itself).
-    KAFKA_HEARTBEAT_NS = 165
-    KAFKA_LOG_LINES_LOST = 166
-    KAFKA_DESCRIPTORS = 167  # gauge (daemon)
-    KAFKA_IDLE_NS = 168
-    KAFKA_STATE = 169  # gauge: index of CONNECTOR_STATES
-    KAFKA_NEXT_EVENT = 170  # gauge: events below it are durable in the other system
-    KAFKA_RECORDS = 171  # records that are durable there
-    KAFKA_WRITES = 172  # batches of them
-    KAFKA_RETRIES = 173  # writes and connections that failed and are tried again
-    KAFKA_LAPPED = 174  # times it read the archive, because the ring was too fast
-    RABBITMQ_HEARTBEAT_NS = 175
-    RABBITMQ_LOG_LINES_LOST = 176
-    RABBITMQ_DESCRIPTORS = 177
-    RABBITMQ_IDLE_NS = 178
-    RABBITMQ_STATE = 179
-    RABBITMQ_NEXT_EVENT = 180
-    RABBITMQ_RECORDS = 181
-    RABBITMQ_WRITES = 182
-    RABBITMQ_RETRIES = 183
-    RABBITMQ_LAPPED = 184
-    REDIS_HEARTBEAT_NS = 185
-    REDIS_LOG_LINES_LOST = 186
-    REDIS_DESCRIPTORS = 187
-    REDIS_IDLE_NS = 188
-    REDIS_STATE = 189
-    REDIS_NEXT_EVENT = 190
-    REDIS_RECORDS = 191
-    REDIS_WRITES = 192
-    REDIS_RETRIES = 193
-    REDIS_LAPPED = 194
-    GRPC_HEARTBEAT_NS = 195
-    GRPC_LOG_LINES_LOST = 196
-    GRPC_DESCRIPTORS = 197
-    GRPC_IDLE_NS = 198
-    GRPC_STATE = 199
-    GRPC_NEXT_EVENT = 200
-    GRPC_RECORDS = 201
-    GRPC_WRITES = 202
-    GRPC_RETRIES = 203
-    GRPC_LAPPED = 204
-    CALLBACK_HEARTBEAT_NS = 205
-    CALLBACK_LOG_LINES_LOST = 206
-    CALLBACK_DESCRIPTORS = 207
-    CALLBACK_IDLE_NS = 208
-    CALLBACK_STATE = 209
-    CALLBACK_NEXT_EVENT = 210
-    CALLBACK_RECORDS = 211
-    CALLBACK_WRITES = 212
-    CALLBACK_RETRIES = 213
-    CALLBACK_LAPPED = 214
+    CONNECT_KAFKA_HEARTBEAT_NS = 165
+    CONNECT_KAFKA_LOG_LINES_LOST = 166
+    CONNECT_KAFKA_DESCRIPTORS = 167  # gauge (daemon)
+    CONNECT_KAFKA_IDLE_NS = 168
+    CONNECT_KAFKA_STATE = 169  # gauge: index of CONNECTOR_STATES
+    CONNECT_KAFKA_NEXT_EVENT = 170  # gauge: events below it are durable in the other system
+    CONNECT_KAFKA_RECORDS = 171  # records that are durable there
+    CONNECT_KAFKA_WRITES = 172  # batches of them
+    CONNECT_KAFKA_RETRIES = 173  # writes and connections that failed and are tried again
+    CONNECT_KAFKA_LAPPED = 174  # times it read the archive, because the ring was too fast
+    CONNECT_RABBITMQ_HEARTBEAT_NS = 175
+    CONNECT_RABBITMQ_LOG_LINES_LOST = 176
+    CONNECT_RABBITMQ_DESCRIPTORS = 177
+    CONNECT_RABBITMQ_IDLE_NS = 178
+    CONNECT_RABBITMQ_STATE = 179
+    CONNECT_RABBITMQ_NEXT_EVENT = 180
+    CONNECT_RABBITMQ_RECORDS = 181
+    CONNECT_RABBITMQ_WRITES = 182
+    CONNECT_RABBITMQ_RETRIES = 183
+    CONNECT_RABBITMQ_LAPPED = 184
+    CONNECT_REDIS_HEARTBEAT_NS = 185
+    CONNECT_REDIS_LOG_LINES_LOST = 186
+    CONNECT_REDIS_DESCRIPTORS = 187
+    CONNECT_REDIS_IDLE_NS = 188
+    CONNECT_REDIS_STATE = 189
+    CONNECT_REDIS_NEXT_EVENT = 190
+    CONNECT_REDIS_RECORDS = 191
+    CONNECT_REDIS_WRITES = 192
+    CONNECT_REDIS_RETRIES = 193
+    CONNECT_REDIS_LAPPED = 194
+    CONNECT_GRPC_HEARTBEAT_NS = 195
+    CONNECT_GRPC_LOG_LINES_LOST = 196
+    CONNECT_GRPC_DESCRIPTORS = 197
+    CONNECT_GRPC_IDLE_NS = 198
+    CONNECT_GRPC_STATE = 199
+    CONNECT_GRPC_NEXT_EVENT = 200
+    CONNECT_GRPC_RECORDS = 201
+    CONNECT_GRPC_WRITES = 202
+    CONNECT_GRPC_RETRIES = 203
+    CONNECT_GRPC_LAPPED = 204
+    CONNECT_CALLBACK_HEARTBEAT_NS = 205
+    CONNECT_CALLBACK_LOG_LINES_LOST = 206
+    CONNECT_CALLBACK_DESCRIPTORS = 207
+    CONNECT_CALLBACK_IDLE_NS = 208
+    CONNECT_CALLBACK_STATE = 209
+    CONNECT_CALLBACK_NEXT_EVENT = 210
+    CONNECT_CALLBACK_RECORDS = 211
+    CONNECT_CALLBACK_WRITES = 212
+    CONNECT_CALLBACK_RETRIES = 213
+    CONNECT_CALLBACK_LAPPED = 214
 
 
 # refused: what is in the database is not this exchange's; data error: it refuses a row of ours
@@ -307,8 +307,8 @@ class Histogram(IntEnum):
 
 
 def _of_connectors(field: str) -> dict[StageName, Counter]:
-    """The counter ``field`` of each connector: CONNECT_KAFKA has KAFKA_<field>."""
-    return {name: Counter[f"{name.name.removeprefix('CONNECT_')}_{field}"] for name in CONNECTORS}
+    """The counter ``field`` of each connector: CONNECT_KAFKA has CONNECT_KAFKA_<field>."""
+    return {name: Counter[f"{name.name}_{field}"] for name in CONNECTORS}
 
 
 HEARTBEATS: Mapping[StageName, Counter] = {

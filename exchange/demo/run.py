@@ -18,6 +18,7 @@ import random
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -26,6 +27,7 @@ import msgspec
 from exchange.client import ApiKey, NotReached, RequestFailed, RestClient
 from exchange.control.socket import Request, ask
 from exchange.demo.bots import Bot, Maker, Taker, Venue
+from exchange.demo.configuration import with_connectors
 from exchange.demo.prices import FairPrice
 from exchange.errors import ExitStatus, Refused, StageFailed
 from exchange.runtime.run_file import read_run_file
@@ -34,6 +36,7 @@ from exchange.runtime.signals import STOPPING
 log = logging.getLogger(__name__)
 
 KEYS_FILE = "demo-keys.json"
+CONFIGURATION = "demo-configuration"  # folder of the data directory, with --with
 VISITORS = (1001, 1002)
 MAKERS = (2001, 2002)
 TAKERS = (2003, 2004)
@@ -60,15 +63,18 @@ def run(
     config: Path,
     *,
     seed: int,
+    connectors: Sequence[str] = (),
     command: str = "exchange",
     output: TextIO | None = None,
 ) -> int:
     """Run the demonstration until a signal. Returns the exit status.
 
-    ``command``: how the exchange's command line is called here, for the hint. ``output``: for the
-    lines to people; None: standard output.
+    ``connectors``: sections to enable, with their defaults. ``command``: how the exchange's command
+    line is called here, for the hint. ``output``: for the lines to people; None: standard output.
     """
     said = sys.stdout if output is None else output
+    if connectors:
+        config = with_connectors(config, connectors, data_directory / CONFIGURATION)
     return asyncio.run(_Demonstration(data_directory, config, seed, command, said).run())
 
 

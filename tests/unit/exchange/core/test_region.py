@@ -10,10 +10,16 @@ import numpy as np
 import pytest
 
 from exchange.core import pipeline
-from exchange.core.counters import HEARTBEATS, WEB_COUNTERS, Counter
+from exchange.core.counters import CONNECTOR_COUNTERS, HEARTBEATS, WEB_COUNTERS, Counter
 from exchange.core.pipeline import IngressRing
 from exchange.core.region import AGENTS, Core, RingCapacities, core_sections, region_name
-from exchange.core.stage_names import CORE_STAGES, EVENT_CONSUMERS, FEED_STAGES, StageName
+from exchange.core.stage_names import (
+    CONNECTORS,
+    CORE_STAGES,
+    EVENT_CONSUMERS,
+    FEED_STAGES,
+    StageName,
+)
 from exchange.errors import SharedMemoryUnavailable
 from exchange.records import COMMAND, EVENT
 from ringbuffer.counters import COUNTER_STRIDE
@@ -46,6 +52,15 @@ def test_no_counter_has_two_writers() -> None:
     assert len(numbers) == len(set(numbers))
     for stage, table in WEB_COUNTERS.items():
         for name, counter in table.items():
+            assert counter == Counter[f"{stage.upper()}_{name.upper()}"]
+
+
+def test_every_connector_has_its_own_counters() -> None:
+    numbers = [counter for table in CONNECTOR_COUNTERS.values() for counter in table.values()]
+    assert len(numbers) == len(set(numbers))
+    for name, table in CONNECTOR_COUNTERS.items():
+        assert set(table) == set(CONNECTORS) < set(EVENT_CONSUMERS)
+        for stage, counter in table.items():
             assert counter == Counter[f"{stage.upper()}_{name.upper()}"]
 
 

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import re
 
-from exchange.core.counters import DISK_USED, HEARTBEATS, IDLE_TIMES, Counter
+from exchange.core.counters import (
+    CONNECTOR_COUNTERS,
+    DISK_USED,
+    HEARTBEATS,
+    IDLE_TIMES,
+    Counter,
+)
 from exchange.metrics.catalogue import BY_STAGE, COMMANDS, PLAIN, REMOVED
 from exchange.runtime.capacity_use import COUNTED
 
@@ -14,6 +20,7 @@ APART = {
     *IDLE_TIMES.values(),
     *DISK_USED.values(),
     *REMOVED.values(),
+    *CONNECTOR_COUNTERS["state"].values(),
     Counter.TRADES,
     Counter.STORE_STATE,
     Counter.SNAPSHOT_TIME_NS,

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from exchange.core.stage_names import FEED_STAGES, StageName
-from exchange.stages import agents, api, feed, snapshotter, store
+from exchange.stages import agents, api, connect, feed, snapshotter, store
 from exchange.stages.main import body_of
 
 
@@ -22,6 +22,10 @@ from exchange.stages.main import body_of
         (StageName.STORE, store.run),
         (StageName.SNAPSHOTTER, snapshotter.run),
         *((role, feed.run) for role in FEED_STAGES),
+        (StageName.CONNECT_KAFKA, connect.run),
+        (StageName.CONNECT_RABBITMQ, connect.run),
+        (StageName.CONNECT_REDIS, connect.run),
+        (StageName.CONNECT_CALLBACK, connect.run),
     ],
 )
 def test_every_stage_has_a_body(role: StageName, body: object) -> None:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
+from exchange.core.event_archive import EventArchive
 from exchange.recovery.facts import EngineFacts
 from exchange.store.rows.event_rows import NUMBERS, definitions_of
 
@@ -23,11 +24,15 @@ class Named(NamedTuple):
     price_decimals: int
 
 
+LOOK_EVENTS = 65_536
+
+
 class Directory:
     """``instruments``: by number. ``currencies``: code by number. ``accounts``: int64[65536], the
-    account of each session, 0: none."""
+    account of each session, 0: none. ``next_event``: what all events below define is known."""
 
     def __init__(self) -> None:
+        self.next_event = 0
         self.instruments: dict[int, Named] = {}
         self.currencies: dict[int, str] = {}
         self.accounts = np.zeros(NUMBERS, np.int64)
@@ -41,6 +46,16 @@ class Directory:
             self.instruments[row.number] = Named(row.symbol, row.currency, row.price_decimals)
         for session in found.sessions:
             self.accounts[session.number] = session.user_id
+        if len(events):
+            self.next_event = max(self.next_event, int(events[-1]["sequence"]) + 1)
+
+    def follow(self, archive: EventArchive, next_event: int) -> None:
+        """Take in what was defined before ``next_event``, since the core's start for example."""
+        self.next_event = max(self.next_event, archive.oldest())
+        while self.next_event < next_event:
+            events = archive.view(self.next_event, min(LOOK_EVENTS, next_event - self.next_event))
+            assert len(events), f"event {self.next_event} is released and not in the archive"
+            self.learn(events)
 
     def symbol(self, instrument: int) -> str:
         """Its symbol; one that is not defined is called by its number."""
@@ -52,6 +67,7 @@ def directory_of(facts: msgspec.Raw) -> Directory:
     """The directory of what the engine knew at the core's start (``StageSpec.facts``)."""
     known = msgspec.json.decode(facts, type=EngineFacts)
     directory = Directory()
+    directory.next_event = known.next_event
     for number, (code, _, _) in known.currencies.items():
         directory.currencies[number] = code
     for number, instrument in known.instruments.items():

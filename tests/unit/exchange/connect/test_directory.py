@@ -26,6 +26,27 @@ def test_it_learns_from_events() -> None:
     assert directory.symbol(3) == "#3"
 
 
+def test_what_was_defined_since_the_start_is_looked_up() -> None:
+    """A connector that restarts alone goes on behind events that nobody has shown it."""
+
+    class Archive:
+        def view(self, first: int, count: int) -> np.ndarray:
+            return events[first : min(first + count, first + 2)]  # in small pieces
+
+        def oldest(self) -> int:
+            return 0
+
+    world = MarketEvents()
+    world.open_market()
+    events = world.take()
+    directory = Directory()
+    directory.follow(Archive(), len(events))
+    assert directory.next_event == len(events)
+    assert directory.symbol(2) == "AAPL"
+    directory.follow(Archive(), 1)  # knows it already
+    assert directory.next_event == len(events)
+
+
 def test_it_begins_with_what_the_engine_knew() -> None:
     terms = InstrumentTerms(
         symbol="AAPL",

@@ -13,7 +13,7 @@ import random
 import secrets
 import time
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -25,6 +25,7 @@ from exchange.access.signature import signed_headers
 from exchange.client.types import (
     Account,
     ApiKey,
+    BatchEntry,
     Depth,
     Fills,
     Instrument,
@@ -44,6 +45,8 @@ from exchange.client.types import (
 Decoded = TypeVar("Decoded")
 PREFIX = "/api/v1"
 TIME_PATH = f"{PREFIX}/time"
+BATCH_PATH = "/orders/batch"
+NAMED_PATH = "/orders/by-client-id"
 TIMESTAMP_OUTSIDE_WINDOW = 2004
 FIRST_PAUSE_S = 0.05
 LONGEST_PAUSE_S = 2.0
@@ -54,6 +57,10 @@ class _Envelope(msgspec.Struct):
     code: int
     message: str
     data: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class _Batch(msgspec.Struct):
+    orders: list[BatchEntry]
 
 
 class _PublicTrades(msgspec.Struct):
@@ -171,6 +178,41 @@ class RestClient:
         wanted = {"quantity": quantity, "price": price}
         body = msgspec.json.encode({k: v for k, v in wanted.items() if v is not None})
         return await self._send("PATCH", f"/orders/{order_id}", Order, body=body)
+
+    async def place_many(self, orders: Sequence[NewOrder]) -> list[BatchEntry]:
+        """Enter up to 20 orders with one request; what became of each, in their order."""
+        named = [
+            order
+            if order.client_order_id is not None
+            else msgspec.structs.replace(order, client_order_id=made_up_id())
+            for order in orders
+        ]
+        body = msgspec.json.encode({"orders": named})
+        found = await self._send("POST", BATCH_PATH, _Batch, body=body, repeat=True)
+        return found.orders
+
+    async def cancel_many(
+        self, order_ids: Sequence[int] = (), client_order_ids: Sequence[str] = ()
+    ) -> list[BatchEntry]:
+        """Cancel up to 20 orders with one request; first those that are named by their ids."""
+        wanted = {"order_ids": order_ids, "client_order_ids": client_order_ids}
+        body = msgspec.json.encode(wanted)
+        found = await self._send("DELETE", BATCH_PATH, _Batch, body=body, repeat=True)
+        return found.orders
+
+    async def cancel_named(self, client_order_id: str) -> Order:
+        """Cancel the newest order with this client order id."""
+        query = {"client_order_id": client_order_id}
+        return await self._send("DELETE", NAMED_PATH, Order, query=query, repeat=True)
+
+    async def amend_named(
+        self, client_order_id: str, *, quantity: int | None = None, price: int | None = None
+    ) -> Order:
+        """``amend`` the newest order with this client order id, which the new one keeps."""
+        wanted = {"quantity": quantity, "price": price}
+        body = msgspec.json.encode({k: v for k, v in wanted.items() if v is not None})
+        query = {"client_order_id": client_order_id}
+        return await self._send("PATCH", NAMED_PATH, Order, query=query, body=body)
 
     async def cancel_all(self, symbol: str | None = None, side: Side | None = None) -> list[int]:
         """Cancel all open orders, of an instrument, of a side ("buy" or "sell"). Their ids."""

@@ -90,6 +90,19 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
         return self.status in ("new", "partial_filled", "pending_review", "waiting")
 
 
+class BatchEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one order of a batch. ``code`` 0: it was done; else as of RequestFailed.
+
+    ``order``: also a rejected one; None: there is none.
+    """
+
+    status: int
+    code: int
+    message: str
+    order: Order | None = None
+    field: str | None = None
+
+
 class Fill(msgspec.Struct, frozen=True, kw_only=True):
     """One side of a trade, as its owner sees it. ``fee`` negative: a rebate."""
 

@@ -24,6 +24,14 @@ def order_not_found(order_id: int) -> ApiError:
     return ApiError(ErrorCode.ORDER_NOT_FOUND, f"order_id: there is no order {order_id}")
 
 
+def named_order_not_found(client_order_id: str) -> ApiError:
+    """ORDER_NOT_FOUND: the account has no order with this client order id, or it is not kept."""
+    return ApiError(
+        ErrorCode.ORDER_NOT_FOUND,
+        f"client_order_id: there is no order {client_order_id!r} of today or of the day before",
+    )
+
+
 def order_closed(order: Order, description: Description) -> ApiError:
     """ORDER_CLOSED."""
     status = STATUS_NAMES[order.status]

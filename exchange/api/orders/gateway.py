@@ -14,6 +14,7 @@ Decision API-4.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,7 @@ from exchange.api.orders.client_ids import ClientOrderIds
 from exchange.api.orders.errors import (
     change_rejected,
     client_order_id_used,
+    named_order_not_found,
     order_closed,
     order_not_found,
     order_rejected,
@@ -238,6 +240,20 @@ class OrderGateway:
         found = found or self._accounts.order_by_token(session, token, days_ago=1)
         if found is not None:
             self._client_order_ids.remember(client_order_id, token)
+        return found
+
+    async def order_named(self, account: int, client_order_id: str) -> Order:
+        """``own_order_by_client_id``; an order that is just being entered is awaited first.
+
+        Raises ApiError (ORDER_NOT_FOUND, also for another account's).
+        """
+        sent = self._outcomes.entering(self._session(account), token_of(client_order_id))
+        if sent is not None:
+            with contextlib.suppress(ApiError):  # then it is not among the orders either
+                await self._outcomes.wait(sent)
+        found = self.own_order_by_client_id(account, client_order_id)
+        if found is None:
+            raise named_order_not_found(client_order_id)
         return found
 
     def describe(self, order: Order) -> dict[str, Any]:

@@ -34,6 +34,7 @@ MAXIMUM_PRICE = 1 << 47  # ... and of its maximum price
 MAXIMUM_MINIMUM_QUANTITY = (1 << 32) - 1  # a field of 32 bits; also of fill-or-kill
 MAXIMUM_ORDER_ID = (1 << 63) - 1
 CLIENT_ORDER_ID_CHARACTERS = 64
+BATCH_MAXIMUM = 20  # orders of one request
 
 _CLIENT_ORDER_ID = re.compile(f"[!-~]{{1,{CLIENT_ORDER_ID_CHARACTERS}}}")
 
@@ -55,6 +56,7 @@ TIMES_IN_FORCE: Mapping[str, int] = {
 Quantity = Annotated[int, Meta(ge=1, le=MAXIMUM_QUANTITY)]
 NewQuantity = Annotated[int, Meta(ge=0, le=MAXIMUM_QUANTITY)]
 Price = Annotated[int, Meta(ge=1, le=MAXIMUM_PRICE)]
+OrderId = Annotated[int, Meta(ge=1, le=MAXIMUM_ORDER_ID)]
 ExpireSeconds = Annotated[int, Meta(ge=1, le=TIME_IN_FORCE_MAXIMUM_SECONDS)]
 MinimumQuantity = Annotated[int, Meta(ge=1, le=MAXIMUM_MINIMUM_QUANTITY)]
 Symbol = Annotated[str, Meta(min_length=1, max_length=8)]
@@ -132,6 +134,30 @@ class Amendment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     quantity: NewQuantity | None = None
     price: Price | None = None
     stop_price: Price | None = None
+
+
+class OrderBatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Orders to enter with one request, in this order."""
+
+    orders: Annotated[list[NewOrder], Meta(min_length=1, max_length=BATCH_MAXIMUM)]
+
+    def __len__(self) -> int:
+        return len(self.orders)
+
+
+class CancelBatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Orders to cancel with one request: by their ids, by client order ids, or both."""
+
+    order_ids: Annotated[list[OrderId], Meta(max_length=BATCH_MAXIMUM)] = []
+    client_order_ids: Annotated[list[ClientOrderId], Meta(max_length=BATCH_MAXIMUM)] = []
+
+    def check(self) -> None:
+        """Raises ApiError (INVALID_FIELD) when no order is named, or too many are."""
+        if not 1 <= len(self) <= BATCH_MAXIMUM:
+            raise invalid("body", f"names 1 to {BATCH_MAXIMUM} orders in all, not {len(self)}")
+
+    def __len__(self) -> int:
+        return len(self.order_ids) + len(self.client_order_ids)
 
 
 class CancelAfter(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -11,6 +11,7 @@ row_text.py  their text, jitted
 instrument_list.py  GET /instruments, made once until something changes
 market.py    instruments, books, trades, tickers, K-lines, time, health
 orders.py    orders
+batch.py     several orders with one request; orders by client order id
 account.py   money and positions
 openapi.py   the OpenAPI document, from the table and the Structs
 """

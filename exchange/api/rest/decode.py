@@ -2,7 +2,7 @@
 
 Who uses it: the REST routes. Invariant: nothing is guessed: an unknown, repeated or wrongly typed
 field is an error that names the field and what is allowed. Deep nesting costs nothing: the Structs
-are flat, so decoding stops at the first bracket that does not belong there.
+are flat, or lists of flat ones, so decoding stops at the first bracket that does not belong there.
 
 Decision API-5.
 """
@@ -79,30 +79,50 @@ def _shown(text: str) -> str:
 
 def _explained(problem: str, schema: type[msgspec.Struct]) -> ApiError:
     """The ApiError for msgspec's message: the field in front, what is allowed behind."""
-    allowed = _allowed(schema)
+    at = _AT.search(problem)
+    place = "" if at is None else at[1]
     missing = _MISSING.match(problem)
     if missing:
-        return invalid(missing[1], f"is missing; {allowed[missing[1]]}")
+        allowed = _allowed(schema, place)
+        return invalid(_joined(place, missing[1]), f"is missing; {allowed[missing[1]]}")
     unknown = _UNKNOWN.match(problem)
     if unknown:
-        return invalid(_shown(unknown[1]), f"is unknown; allowed are {', '.join(allowed)}")
-    at = _AT.search(problem)
+        names = ", ".join(_allowed(schema, place))
+        return invalid(_joined(place, _shown(unknown[1])), f"is unknown; allowed are {names}")
     if at is None:
         return invalid("body", problem.replace("`", ""))
-    field = at[1].partition("[")[0].partition(".")[0]
     what = problem[: at.start()].replace("`", "")
-    return invalid(field, f"{what}; {allowed.get(field, '')}")
+    inside, _, field = place.rpartition(".")
+    allowed = _allowed(schema, inside)
+    return invalid(place, f"{what}; {allowed.get(field.partition('[')[0], '')}")
+
+
+def _joined(place: str, field: str) -> str:
+    return f"{place}.{field}" if place else field
+
+
+def _allowed(schema: type[msgspec.Struct], place: str) -> dict[str, str]:
+    """What each field of the object at ``place`` (for example orders[3]) may be, as text."""
+    # the same for every element of a list: the number of places that are remembered is bounded
+    return _allowed_at(schema, re.sub(r"\[\d+\]", "", place))
 
 
 @functools.lru_cache(maxsize=64)
-def _allowed(schema: type[msgspec.Struct]) -> dict[str, str]:
-    """What each field of ``schema`` may be, as text."""
-    described = msgspec.json.schema(schema)
-    properties = described["$defs"][schema.__name__]["properties"]
+def _allowed_at(schema: type[msgspec.Struct], place: str) -> dict[str, str]:
+    described = msgspec.json.schema(schema)["$defs"]
+    properties = described[schema.__name__]["properties"]
+    for name in filter(None, place.split(".")):
+        _, _, kind = properties[name].get("items", {}).get("$ref", "").rpartition("/")
+        properties = described[kind]["properties"] if kind else {}
     return {name: f"allowed: {_description(each)}" for name, each in properties.items()}
 
 
 def _description(schema: dict[str, Any]) -> str:
+    if "$ref" in schema:
+        return f"an object, {schema['$ref'].rpartition('/')[2]} of /openapi.json"
+    if schema.get("type") == "array":
+        least, most = schema.get("minItems", 0), schema.get("maxItems", "any")
+        return f"a list of {least} to {most}, each {_description(schema['items'])}"
     if "anyOf" in schema:
         return " or ".join(_description(each) for each in schema["anyOf"])
     if "enum" in schema:

@@ -53,15 +53,16 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
         {"name": name, "in": "path", "required": True, "schema": _PATH_SCHEMAS[name]}
         for name in re.findall(r"{(\w+)}", route.path)
     ]
-    schema = msgspec.json.schema(route.query)
-    for name, field in schema["$defs"][route.query.__name__]["properties"].items():
+    schema = msgspec.json.schema(route.query)["$defs"][route.query.__name__]
+    needed = schema.get("required", ())
+    for name, field in schema["properties"].items():
         field = dict(field)
         # a query string has no null: a parameter is left out instead
         if "anyOf" in field:
             (field,) = (dict(each) for each in field["anyOf"] if each != {"type": "null"})
         if field.get("default", 0) is None:
             del field["default"]
-        entry = {"name": name, "in": "query", "required": False, "schema": field}
+        entry = {"name": name, "in": "query", "required": name in needed, "schema": field}
         if "description" in field:
             entry["description"] = field.pop("description")
         found.append(entry)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from exchange.access.keys import TRADE, Permission
 from exchange.api.errors import ErrorCode
+from exchange.api.orders.terms import CancelBatch, OrderBatch
 from exchange.api.rest.call import Call
 from exchange.api.rest.schemas import NoQuery
 
@@ -42,37 +43,43 @@ _BODY = (
 )
 
 
-Weight = Callable[[Any], int]
+Weight = Callable[[Any, Any], int]
 ROWS_OF_WEIGHT = 250  # of a public list, which compiled code writes
 PRIVATE_ROWS_OF_WEIGHT = 50  # orders and fills
+ORDERS_OF_WEIGHT = 4  # of a batch
 
 
-def weigh_one(query: Any) -> int:
+def weigh_one(query: Any, body: Any) -> int:
     """As one request."""
     return 1
 
 
-def weigh_list(query: Any) -> int:
+def weigh_list(query: Any, body: Any) -> int:
     """By the rows that may be asked for: 1 up to ROWS_OF_WEIGHT."""
     rows: int = query.levels if hasattr(query, "levels") else query.limit
     return 1 + (rows - 1) // ROWS_OF_WEIGHT
 
 
-def weigh_private_list(query: Any) -> int:
+def weigh_private_list(query: Any, body: Any) -> int:
     """By the rows that may be asked for: 1 up to PRIVATE_ROWS_OF_WEIGHT."""
     return 1 + (int(query.limit) - 1) // PRIVATE_ROWS_OF_WEIGHT
 
 
-def weigh_whole(query: Any) -> int:
+def weigh_whole(query: Any, body: Any) -> int:
     """An answer about everything."""
     return 5
+
+
+def weigh_batch(query: Any, body: OrderBatch | CancelBatch) -> int:
+    """By the orders of a batch: 1 up to ORDERS_OF_WEIGHT."""
+    return 1 + (len(body) - 1) // ORDERS_OF_WEIGHT
 
 
 class Route(NamedTuple):
     """One path and method. ``permission`` None: public. ``errors``: beside those of all routes.
 
     ``rejects``: the matcher may refuse it (HTTP 422, 10000 + Reject). ``weight``: how many requests
-    it counts as, from its query.
+    it counts as, from its query and body.
     """
 
     method: str

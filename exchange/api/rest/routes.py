@@ -2,7 +2,7 @@
 
 Who uses it: application.py through ``add_routes``; the OpenAPI document is generated from the same
 table. Order of the checks of a request: route, origin, media type and size, signature (auth.py:
-permission, rate, nonce), query string, weight, body. Invariant: a handler runs only when all of
+permission, rate, nonce), query string, body, weight. Invariant: a handler runs only when all of
 them have passed.
 
 Decision API-5.
@@ -21,12 +21,18 @@ from exchange.api.access.origins import cors_headers, preflight_headers, require
 from exchange.api.access.rate_limit import RateLimits
 from exchange.api.base.service import SERVICE
 from exchange.api.errors import ApiError, ErrorCode, success_body
-from exchange.api.orders.terms import Amendment, CancelAfter, NewOrder
-from exchange.api.rest import account, market, openapi, orders, schemas
+from exchange.api.orders.terms import Amendment, CancelAfter, CancelBatch, NewOrder, OrderBatch
+from exchange.api.rest import account, batch, market, openapi, orders, schemas
 from exchange.api.rest.call import Answer, Call
 from exchange.api.rest.decode import decode_body, decode_query
 from exchange.api.rest.instrument_list import InstrumentList, Made
-from exchange.api.rest.route import Route, weigh_list, weigh_private_list, weigh_whole
+from exchange.api.rest.route import (
+    Route,
+    weigh_batch,
+    weigh_list,
+    weigh_private_list,
+    weigh_whole,
+)
 
 PREFIX = "/api/v1"
 JSON = "application/json"
@@ -34,6 +40,11 @@ _HEADERS = {"Content-Type": JSON}
 BODY_TIMEOUT_S = 10  # from the head of a request to the end of its body
 
 _NO_INSTRUMENT = (ErrorCode.INSTRUMENT_NOT_FOUND,)
+_CHANGE = (
+    ErrorCode.ORDER_NOT_FOUND,
+    ErrorCode.ORDER_CLOSED,
+    ErrorCode.ORDER_OF_ANOTHER_SESSION,
+)
 _LIST = (ErrorCode.INSTRUMENT_NOT_FOUND, ErrorCode.INVALID_CURSOR)
 
 ROUTES: tuple[Route, ...] = (
@@ -76,6 +87,54 @@ ROUTES: tuple[Route, ...] = (
         body=CancelAfter,
     ),
     Route(
+        "POST",
+        "/orders/batch",
+        batch.post_orders,
+        schemas.BatchAnswer,
+        TRADE,
+        body=OrderBatch,
+        weight=weigh_batch,
+    ),
+    Route(
+        "DELETE",
+        "/orders/batch",
+        batch.delete_some_orders,
+        schemas.BatchAnswer,
+        TRADE,
+        body=CancelBatch,
+        weight=weigh_batch,
+    ),
+    Route(
+        "GET",
+        "/orders/by-client-id",
+        batch.get_named_order,
+        schemas.OrderAnswer,
+        READ,
+        query=schemas.ClientIdQuery,
+        errors=(ErrorCode.ORDER_NOT_FOUND,),
+    ),
+    Route(
+        "PATCH",
+        "/orders/by-client-id",
+        batch.patch_named_order,
+        schemas.OrderAnswer,
+        TRADE,
+        query=schemas.ClientIdQuery,
+        body=Amendment,
+        errors=_CHANGE,
+        rejects=True,
+    ),
+    Route(
+        "DELETE",
+        "/orders/by-client-id",
+        batch.delete_named_order,
+        schemas.OrderAnswer,
+        TRADE,
+        query=schemas.ClientIdQuery,
+        errors=(ErrorCode.ORDER_NOT_FOUND, ErrorCode.ORDER_CLOSED),
+        rejects=True,
+    ),
+    Route(
         "GET",
         "/orders/{order_id}",
         orders.get_order,
@@ -90,11 +149,7 @@ ROUTES: tuple[Route, ...] = (
         schemas.OrderAnswer,
         TRADE,
         body=Amendment,
-        errors=(
-            ErrorCode.ORDER_NOT_FOUND,
-            ErrorCode.ORDER_CLOSED,
-            ErrorCode.ORDER_OF_ANOTHER_SESSION,
-        ),
+        errors=_CHANGE,
         rejects=True,
     ),
     Route(
@@ -237,15 +292,13 @@ def _serve(route: Route) -> Callable[[web.Request], Awaitable[web.Response]]:
             require_origin(request, service.allowed_origins)
         raw = await _read_body(request, route)
         key = None
-        if route.permission is None:
-            query: Any = decode_query(request.query.items(), route.query)
-            limits = _count(request, service.limits, None, route.weight(query))
-        else:
+        if route.permission is not None:
             assert service.authenticator is not None
             key = service.authenticator.authenticate(request, raw, route.permission)
-            query = decode_query(request.query.items(), route.query)
-            limits = _count(request, service.limits, key.id, route.weight(query))
+        query: Any = decode_query(request.query.items(), route.query)
         body = None if route.body is None else decode_body(raw, route.body)
+        key_id = None if key is None else key.id
+        limits = _count(request, service.limits, key_id, route.weight(query, body))
         takes_gzip = "gzip" in request.headers.get("Accept-Encoding", "")
         found = await route.handler(
             Call(service, key, request.match_info, query, body, takes_gzip=takes_gzip)

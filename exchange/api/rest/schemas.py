@@ -16,8 +16,8 @@ import msgspec
 from msgspec import Meta, Struct
 
 from exchange.api.orders.terms import (
-    MAXIMUM_ORDER_ID,
     ClientOrderId,
+    OrderId,
     Price,
     Quantity,
     SideName,
@@ -50,7 +50,6 @@ StateName = Literal["open", "auction", "halted", "cancel_only", "closed"]
 Integer = Annotated[int, Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
 Count = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
 Value = Annotated[int, Meta(description="may be larger than 64 bits")]
-OrderId = Annotated[int, Meta(ge=1, le=MAXIMUM_ORDER_ID)]
 PageLimit = Annotated[int, Meta(ge=1, le=PAGE_MAXIMUM)]
 TimeMs = Annotated[int, Meta(ge=0, le=MAXIMUM_TIME_MS, description="milliseconds since 1970, UTC")]
 Time = Annotated[
@@ -86,6 +85,10 @@ class OrdersQuery(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     client_order_id: ClientOrderId | None = None
     cursor: Cursor | None = None
     limit: PageLimit = PAGE_DEFAULT
+
+
+class ClientIdQuery(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    client_order_id: ClientOrderId
 
 
 class MassCancelQuery(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -188,6 +191,24 @@ class FillsAnswer(Struct, kw_only=True, forbid_unknown_fields=True):
 
     trades: list[FillAnswer]
     next_cursor: str | None
+
+
+class BatchEntry(Struct, kw_only=True, forbid_unknown_fields=True):
+    """What became of one order of a batch. `status`, `code` and `message` are those that a request
+    about it alone would have got; `order` its order, also a rejected one; `field` the one that is
+    wrong."""
+
+    status: Annotated[int, Meta(ge=200, le=599, description="of HTTP")]
+    code: Count
+    message: str
+    order: OrderAnswer | None
+    field: str | None
+
+
+class BatchAnswer(Struct, kw_only=True, forbid_unknown_fields=True):
+    """As many entries as the request has orders, in its order."""
+
+    orders: list[BatchEntry]
 
 
 class MassCancelAnswer(Struct, kw_only=True, forbid_unknown_fields=True):
@@ -370,6 +391,7 @@ class HealthAnswer(Struct, kw_only=True, forbid_unknown_fields=True):
 
     warnings: what does not stop trading, in words. capacity: how much of what all share is in use.
     store: the state of the writer to Postgres. clock: how it stands to the wall clock.
+    connectors: the state of each connector that runs, by name.
     """
 
     healthy: bool
@@ -381,4 +403,5 @@ class HealthAnswer(Struct, kw_only=True, forbid_unknown_fields=True):
     warnings: list[str]
     capacity: dict[str, CapacityAnswer]
     store: str
+    connectors: dict[str, str]
     clock: dict[str, int | str]

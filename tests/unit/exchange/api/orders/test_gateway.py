@@ -140,6 +140,28 @@ def test_other_terms_while_the_first_is_under_way():
     run(test)
 
 
+def test_an_order_is_found_by_its_name_before_it_was_answered():
+    async def test(core: ApiCore) -> None:
+        core.stopped = True
+        made = asyncio.ensure_future(core.gateway.enter(ONE, order(client_order_id="soon")))
+        await asyncio.sleep(0)
+        named = asyncio.ensure_future(core.gateway.order_named(ONE, "soon"))
+        other = asyncio.ensure_future(core.gateway.order_named(TWO, "soon"))
+        await refused(other, ErrorCode.ORDER_NOT_FOUND)
+        assert not named.done()
+        core.stopped = False
+        core.step()
+        assert (await named).order_id == (await made).order_id
+        rejected = asyncio.ensure_future(
+            core.gateway.enter(ONE, order(client_order_id="bad", price=1 << 40))
+        )
+        await asyncio.sleep(0)
+        assert (await core.gateway.order_named(ONE, "bad")).status.name == "REJECTED"
+        await refused(rejected, 10_000 + Reject.PRICE_OUT_OF_RANGE)
+
+    run(test)
+
+
 def test_an_order_of_a_stage_that_died_is_found_again():
     """Its command is in the ring; the client sends it again to the next stage: one order."""
 

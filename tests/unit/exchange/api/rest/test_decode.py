@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exchange.api.errors import ApiError, ErrorCode
-from exchange.api.orders.terms import NewOrder
+from exchange.api.orders.terms import NewOrder, OrderBatch
 from exchange.api.rest.cursor import make_cursor, read_cursor
 from exchange.api.rest.decode import decode_body, decode_query
 from exchange.api.rest.schemas import KlinesQuery, OrdersQuery
@@ -86,6 +86,32 @@ def test_what_is_wrong_is_named(body: bytes, field: str, words: str):
     assert error.message.startswith(f"{field}: ")
     assert words in error.message
     assert len(error.message) < 400
+
+
+BATCH = b'{"orders":[' + GOOD + b"," + GOOD + b"]}"
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "words"),
+    [
+        (b"{}", "orders", "a list of 1 to 20"),
+        (b'{"orders":[]}', "orders", "a list of 1 to 20"),
+        (b'{"orders":5}', "orders", "a list of 1 to 20"),
+        (b'{"orders":[5]}', "orders[0]", "object"),
+        (b'{"orders":' + b"[" * 60_000, "orders[0]", "object"),
+        (BATCH.replace(b'"price":2}]', b'"prise":2}]'), "orders[1].prise", "allowed are symbol"),
+        (BATCH.replace(b'"price":2}]', b'"price":0}]'), "orders[1].price", "an integer from 1"),
+        (BATCH.replace(b'"symbol":"AAPL",', b"", 1), "orders[0].symbol", "missing; allowed: text"),
+        (BATCH.replace(b'"price":2}]', b'"side":"sell"}]'), "side", "more than once"),
+    ],
+)
+def test_what_is_wrong_in_a_list_is_named(body: bytes, field: str, words: str):
+    with pytest.raises(ApiError) as caught:
+        decode_body(body, OrderBatch)
+    assert (caught.value.code, caught.value.status) == (ErrorCode.INVALID_FIELD, 400)
+    assert caught.value.data == {"field": field}
+    assert words in caught.value.message
+    assert len(decode_body(BATCH, OrderBatch)) == 2
 
 
 @given(st.binary(max_size=200))

@@ -79,6 +79,12 @@ def make_backup(data_dir: Path, target: Path, progress: Progress | None = None) 
     ``JournalCorrupt``, ``ArchiveDiffers``, OSError.
     """
     check_source(data_dir)
+    source, there = data_dir.resolve(), target.resolve()
+    if there.is_relative_to(source) or source.is_relative_to(there):
+        raise DataDirectoryUnavailable(
+            f"{target}: must be neither the data directory {source}, nor inside of it, nor contain "
+            "it: name a directory elsewhere, best on another disk"
+        )
     if target.exists():
         if not target.is_dir() or any(target.iterdir()):
             raise DataDirectoryUnavailable(f"{target}: is there already; name a new directory")

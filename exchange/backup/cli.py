@@ -9,12 +9,16 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from exchange.errors import ExitStatus
+from exchange.errors import ConfigurationError, ExitStatus
 from exchange.runtime.arguments import days
+
+if TYPE_CHECKING:
+    from exchange.retention.rules import Rules
+    from exchange.settings import Settings
 
 MEBIBYTE = 1 << 20
 
@@ -57,9 +61,8 @@ def add_backup(commands: Any, data_directory: Path) -> None:
     prune.add_argument(
         "--keep-days",
         type=days,
-        default=7.0,
         metavar="DAYS",
-        help="what is younger stays (default: 7)",
+        help="what is younger stays (default: as [retention] of the configuration says)",
     )
     prune.add_argument(
         "--archive",
@@ -68,6 +71,13 @@ def add_backup(commands: Any, data_directory: Path) -> None:
     )
     prune.add_argument("--json", action="store_true", help="one JSON object")
     plan = command("recovery-plan", "Show what a start would do, without doing it; only reads.")
+    for each in (prune, plan):
+        each.add_argument(
+            "--config",
+            type=Path,
+            metavar="FILE",
+            help="configuration (default: that of the exchange's last start)",
+        )
     plan.add_argument("--json", action="store_true", help="one JSON object")
 
 
@@ -135,13 +145,12 @@ def _restore(options: argparse.Namespace) -> int:
 
 def _prune(options: argparse.Namespace) -> int:
     from exchange.backup.backup import check_source
-    from exchange.retention.pruning import NANOSECONDS_A_DAY, by_age, prunable, remove
+    from exchange.retention.pruning import prunable, remove
     from exchange.runtime.disk_use import allocated_bytes, disk_use
 
     data_dir: Path = options.data_dir
     check_source(data_dir)
-    keep_ns = int(options.keep_days * NANOSECONDS_A_DAY)
-    found = prunable(data_dir, by_age(keep_ns, archive=options.archive))
+    found = prunable(data_dir, _rules(options))
     used = disk_use(data_dir)
     going = {path: allocated_bytes(path) for path in found.paths}
     if options.yes:
@@ -168,10 +177,38 @@ def _prune(options: argparse.Namespace) -> int:
     return ExitStatus.OK
 
 
+def _rules(options: argparse.Namespace) -> Rules:
+    """What a person lets go: by age, without ``--keep-days`` as old as the configuration says."""
+    from exchange.retention.pruning import NANOSECONDS_A_DAY, by_age
+    from exchange.retention.rules import Limit, Rules
+    from exchange.settings import load_settings
+
+    if options.keep_days is not None:
+        keep_ns = int(options.keep_days * NANOSECONDS_A_DAY)
+        return by_age(keep_ns, archive=options.archive)
+    section = (_own_settings(options) or load_settings(None)).retention
+    archive = Limit(section.archive_days * NANOSECONDS_A_DAY)
+    return Rules(
+        Limit(section.journal_days * NANOSECONDS_A_DAY), archive if options.archive else None
+    )
+
+
+def _own_settings(options: argparse.Namespace) -> Settings | None:
+    """The settings of the exchange that was started here; None where that is not known."""
+    from exchange.runtime.configured import configuration_in_use
+    from exchange.settings import load_settings
+
+    try:
+        file = configuration_in_use(options.data_dir, options.config)
+    except ConfigurationError:
+        return None  # a backup that was restored
+    return load_settings(file)
+
+
 def _recovery_plan(options: argparse.Namespace) -> int:
     from exchange.recovery.plan import plan_lines, recovery_plan
 
-    plan = recovery_plan(options.data_dir)
+    plan = recovery_plan(options.data_dir, _own_settings(options))
     if options.json:
         print(json.dumps(msgspec.to_builtins(plan)))
     else:

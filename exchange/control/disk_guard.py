@@ -30,6 +30,14 @@ PART = 20  # of a small disk: stop when less than this part is free
 RESUME_FACTOR = 1.5  # so much more must be free before orders are taken again
 
 
+def least_free(size: int, stop_bytes: int, segment_bytes: int) -> int:
+    """What must be free of a file system of ``size`` bytes, so that orders are taken.
+
+    ``stop_bytes``, ``segment_bytes``: see [journal] in exchange.toml.
+    """
+    return max(min(stop_bytes, size // PART), SEGMENTS * segment_bytes)
+
+
 class DiskGuard:
     """``directories``: of journal, archive and everything else; the fullest one counts.
 
@@ -92,8 +100,7 @@ class DiskGuard:
         return found.f_blocks * found.f_frsize, found.f_bavail * found.f_frsize
 
     def _least(self, size: int) -> int:
-        """What must be free of a file system of ``size`` bytes."""
-        return max(min(self._stop_bytes, size // PART), SEGMENTS * self._segment_bytes)
+        return least_free(size, self._stop_bytes, self._segment_bytes)
 
     def _switch(self, stopped: bool) -> None:
         self._stopped = stopped

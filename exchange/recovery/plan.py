@@ -8,22 +8,32 @@ is whether the archive's events are the ones that the journal causes.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 
+from exchange.control.disk_guard import least_free
 from exchange.engine.state.layout import DAY_NUMBER, NEXT_COMMAND
-from exchange.errors import DataDirectoryUnavailable, ExchangeError, ExitStatus, exit_status
+from exchange.errors import (
+    ConfigurationError,
+    DataDirectoryUnavailable,
+    ExchangeError,
+    ExitStatus,
+    exit_status,
+)
 from exchange.records import COMMAND_LAYOUT
 from exchange.recovery.archive_check import ArchiveCheck
 from exchange.recovery.newer import explained
 from exchange.recovery.rebuild import newest_snapshot, stored_capacities
 from exchange.runtime.configured import has_begun
-from exchange.runtime.data_directory import archive_directory, journal_directory
+from exchange.runtime.data_directory import archive_directory, journal_directory, load_capacity
 from exchange.runtime.process import running_pid
 from exchange.runtime.release import RELEASE
 from exchange.runtime.releases import Run, read_releases
+from exchange.settings import Settings
+from exchange.settings.capacities import changed_capacities
 from journal.errors import JournalCorrupt, JournalError
 from journal.layout import JOURNAL_SUFFIX, segment_name
 from journal.recovery import RecoveryReport, recover
@@ -40,8 +50,9 @@ class RecoveryPlan(msgspec.Struct, frozen=True, kw_only=True):
     be used. first_command: the oldest that the journal has; replay_from, next_command: the commands
     to replay. torn_bytes: of the tail that would be cut, in ``segment`` at byte ``append_offset``;
     torn_records: slots in it, at most. archived_event, archived_command: the newest that the
-    archive has, -1 without any. status: with which a start would end, 0: it would go on; problem:
-    why.
+    archive has, -1 without any. enlarged: the keys of [capacity] that would grow, from and to.
+    warnings: what would not stop the start and needs somebody to look. status: with which a start
+    would end, 0: it would go on; problem: why.
     """
 
     data_directory: str
@@ -62,12 +73,18 @@ class RecoveryPlan(msgspec.Struct, frozen=True, kw_only=True):
     torn_records: int = 0
     archived_event: int = -1
     archived_command: int = -1
+    enlarged: dict[str, tuple[int, int]] = {}
+    warnings: list[str] = []
     status: int = 0
     problem: str = ""
 
 
-def recovery_plan(data_dir: Path) -> RecoveryPlan:
-    """What a start would do in ``data_dir``. Raises DataDirectoryUnavailable where none is."""
+def recovery_plan(data_dir: Path, settings: Settings | None = None) -> RecoveryPlan:
+    """What a start with ``settings`` would do in ``data_dir``.
+
+    None: they are not known, and nothing is said of disk and capacities. Raises
+    DataDirectoryUnavailable where there is no directory.
+    """
     if not data_dir.is_dir():
         raise DataDirectoryUnavailable(f"{data_dir} is no directory")
     data_dir = data_dir.resolve()
@@ -75,13 +92,41 @@ def recovery_plan(data_dir: Path) -> RecoveryPlan:
         data_directory=str(data_dir),
         running=running_pid(data_dir) or 0,
         releases=read_releases(data_dir),
+        warnings=[] if settings is None else list(_room(data_dir, settings)),
     )
     if not has_begun(data_dir):
         return msgspec.structs.replace(plan, first_start=True)
     try:
+        if settings is not None:
+            plan = _with_capacities(plan, data_dir, settings)
         return _planned(plan, data_dir)
     except (ExchangeError, JournalError, OSError) as error:
         return _refused(plan, data_dir, error)
+
+
+def _room(data_dir: Path, settings: Settings) -> Iterator[str]:
+    """What there is to say of the disk."""
+    found = os.statvfs(data_dir)
+    free, size = found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize
+    journal = settings.journal
+    if free < journal.segment_bytes:
+        yield (
+            f"{free:,} bytes of the disk are free: the journal cannot begin another segment of "
+            f"{journal.segment_bytes:,}, and with the present one full the exchange would end"
+        )
+    elif free < least_free(size, journal.stop_free_bytes, journal.segment_bytes):
+        yield f"{free:,} bytes of the disk are free: no new orders would be taken"
+
+
+def _with_capacities(plan: RecoveryPlan, data_dir: Path, settings: Settings) -> RecoveryPlan:
+    """``plan`` with what would become of [capacity]. Raises ConfigurationError if it refuses."""
+    held = load_capacity(data_dir)
+    changes = [] if held is None else list(changed_capacities(settings, held))
+    for change in changes:
+        if change.refusal:
+            raise ConfigurationError(f"[capacity]: {change.key}: {change.refusal}")
+    enlarged = {change.key: (change.held, change.configured) for change in changes}
+    return msgspec.structs.replace(plan, enlarged=enlarged)
 
 
 def _refused(plan: RecoveryPlan, data_dir: Path, error: Exception) -> RecoveryPlan:
@@ -151,6 +196,8 @@ def plan_lines(plan: RecoveryPlan) -> Iterator[str]:
     yield f"{plan.data_directory}: {state}; a start of exchange {plan.release}"
     if plan.releases and plan.releases[-1].release != plan.release:
         yield f"  would follow one of exchange {plan.releases[-1].release}, the last that ran here"
+    for warning in plan.warnings:
+        yield f"  warning: {warning}"
     if plan.first_start:
         yield "  would be its first: nothing is recovered, [capacity] becomes engine.json"
         return
@@ -179,4 +226,6 @@ def plan_lines(plan: RecoveryPlan) -> Iterator[str]:
         yield f"  would add to the archive, which ends with {ends}, what {behind:,} slots caused"
     else:
         yield f"  would find the archive complete, up to {ends}"
+    for key, (held, configured) in plan.enlarged.items():
+        yield f"  would enlarge {key} from {held:,} to {configured:,}"
     yield f"  and would go on with command {plan.next_command:,}"

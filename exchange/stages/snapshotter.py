@@ -63,7 +63,7 @@ class Snapshotter:
             stage.settings,
             stored=lambda: int(stage.counters[Counter.STORE_NEXT_EVENT * COUNTER_STRIDE]),
             count=self._count,
-            beat=self._beat,
+            beat=self._meanwhile,
         )
 
     def turn(self) -> None:
@@ -116,6 +116,11 @@ class Snapshotter:
         self._stage.heartbeat()
         if self._stage.stopped():
             raise Stopped
+
+    def _meanwhile(self) -> None:
+        """While segments are shipped, perhaps for hours: a snapshot that is due is made."""
+        self._beat()
+        self._make()
 
     def _pace(self, descriptor: int, size_bytes: int) -> None:
         """Make a part durable by itself, then rest: a commit of the journal waits for one part."""

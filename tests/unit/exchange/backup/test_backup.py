@@ -10,6 +10,7 @@ import pytest
 
 from exchange.backup.backup import make_backup
 from exchange.backup.restore import restore
+from exchange.errors import DataDirectoryUnavailable
 from exchange.read_model.checkpoint import checkpoint_path
 from exchange.recovery.snapshot_maker import make_snapshot
 from exchange.retention.pruning import by_age, prunable, remove
@@ -74,3 +75,13 @@ def test_one_that_ends_removes_only_the_directory_that_it_has_made(
         with pytest.raises(KeyboardInterrupt):
             make_backup(tmp_path / "data", target)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "there"]
+
+
+@pytest.mark.parametrize("where", ["data/backup", "data", "."])
+def test_a_backup_is_no_part_of_what_it_copies(tmp_path: Path, where: str) -> None:
+    data = tmp_path / "data"
+    sample_journal.make(data, count=100)
+    before = sorted(data.rglob("*"))
+    with pytest.raises(DataDirectoryUnavailable, match="must be neither the data directory"):
+        make_backup(data, tmp_path / where)
+    assert sorted(data.rglob("*")) == before

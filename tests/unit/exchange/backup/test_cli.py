@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from exchange.cli import main
 from exchange.errors import ExitStatus
+from exchange.recovery.snapshot_maker import make_snapshot
 from journal.layout import HEADER_BYTES
 from tests.harness import sample_journal
 
@@ -75,3 +77,27 @@ def test_a_series_after_a_clock_that_was_ahead(
     assert new.name < ahead.name
     said = capsys.readouterr().out
     assert f"{left}: was not finished; removed" in said and f"{ahead}: removed" in said
+
+
+@pytest.mark.needs_jit  # thousands of commands
+def test_what_a_person_lets_go_is_by_default_as_old_as_the_configuration_says(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, config = tmp_path / "data", tmp_path / "own.toml"
+    commands = sample_journal.random_commands(7, 3_000)
+    sample_journal.write_journal(data, commands, segment_bytes=65_536)
+    sample_journal.write_archive(data)
+    make_snapshot(data)
+    make_snapshot(data, now=True)
+
+    def going(days: int) -> dict[str, int]:
+        config.write_text(f"[retention]\njournal_days = {days}\n")
+        words = ["prune", "--json", "--data-dir", str(data), "--config", str(config)]
+        assert main(words) == ExitStatus.OK
+        found: dict[str, int] = json.loads(capsys.readouterr().out)["prunable"]
+        return found
+
+    assert going(1) == {}
+    assert len(going(0)) >= 2
+    assert main(["prune", "--json", "--data-dir", str(data)]) == ExitStatus.OK
+    assert json.loads(capsys.readouterr().out)["prunable"] == {}, "seven days by default"

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
+import msgspec
 import pytest
 
 from exchange.cli import main
@@ -13,7 +16,10 @@ from exchange.engine.state.snapshot import write_snapshot
 from exchange.errors import DataDirectoryUnavailable, ExitStatus
 from exchange.recovery.plan import RecoveryPlan, plan_lines, recovery_plan
 from exchange.recovery.rebuild import RebuildResult, rebuild
+from exchange.runtime.data_directory import load_capacity
 from exchange.runtime.process import DataDirectoryLock
+from exchange.settings import Settings, load_settings
+from exchange.settings.capacities import CAPACITY_KEYS
 from journal.layout import HEADER_BYTES
 from tests.harness.sample_journal import make
 
@@ -147,3 +153,48 @@ def test_before_the_first_start(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert main(["recovery-plan", "--json", "--data-dir", str(tmp_path)]) == 0
     assert json.loads(capsys.readouterr().out)["first_start"] is True
     assert "would be its first" in "\n".join(plan_lines(recovery_plan(tmp_path)))
+
+
+def own_settings(data_dir: Path, **changes: int) -> Settings:
+    """Settings with the capacities of ``data_dir``, but for ``changes``."""
+    held = load_capacity(data_dir)
+    assert held is not None
+    settings = load_settings(None)
+    capacity = dict(zip(CAPACITY_KEYS, held, strict=True)) | changes
+    section = msgspec.structs.replace(settings.capacity, **capacity)
+    return msgspec.structs.replace(settings, capacity=section)
+
+
+def test_capacities_that_the_start_enlarges_or_refuses(data_dir: Path) -> None:
+    held = load_capacity(data_dir)
+    assert held is not None
+    assert recovery_plan(data_dir, own_settings(data_dir)).enlarged == {}
+    larger = recovery_plan(data_dir, own_settings(data_dir, accounts=held.accounts + 1))
+    assert larger.enlarged == {"accounts": (held.accounts, held.accounts + 1)}
+    said = f"would enlarge accounts from {held.accounts:,} to {held.accounts + 1:,}"
+    assert said in "\n".join(plan_lines(larger))
+    smaller = recovery_plan(data_dir, own_settings(data_dir, accounts=held.accounts - 1))
+    assert smaller.status == ExitStatus.CONFIGURATION
+    assert smaller.problem.startswith(f"[capacity]: accounts: {held.accounts - 1} is less than")
+
+
+@pytest.mark.parametrize(
+    ("free", "said"),
+    [
+        (1 << 40, None),
+        (300 << 20, "no new orders would be taken"),
+        (100 << 20, "the journal cannot begin another segment of 268,435,456"),
+    ],
+)
+def test_a_disk_that_is_nearly_full_is_told(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch, free: int, said: str | None
+) -> None:
+    disk = SimpleNamespace(f_bavail=free, f_blocks=1 << 42, f_frsize=1)
+    monkeypatch.setattr(os, "statvfs", lambda path: disk)
+    plan = recovery_plan(data_dir, own_settings(data_dir))
+    assert plan.status == 0
+    if said is None:
+        assert plan.warnings == []
+    else:
+        assert f"warning: {free:,} bytes" in "\n".join(plan_lines(plan))
+        assert said in plan.warnings[0]

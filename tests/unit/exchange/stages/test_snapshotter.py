@@ -111,3 +111,18 @@ def test_a_stop_ends_it_at_once_and_what_is_written_is_paced(
     with pytest.raises(Stopped):
         make(stopping).turn()
     assert list((data / "snapshots").iterdir()) == []
+
+
+def test_a_snapshot_that_is_due_does_not_wait_for_what_takes_segments_away(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program of [archive] that hangs keeps segments on the disk, and nothing else."""
+    stage = FakeStage(data, commands=500)
+    snapshotter = make(stage)
+    stage.durable(500)
+    assert stage.value(Counter.SNAPSHOTS_MADE) == 0
+    snapshotter._housekeeper._beat()  # as between two looks whether the program has ended
+    assert stage.value(Counter.SNAPSHOTS_MADE) == 1
+    assert len(list_snapshots(data / "snapshots")) == 1
+    snapshotter._housekeeper._beat()
+    assert stage.value(Counter.SNAPSHOTS_MADE) == 1

@@ -51,6 +51,14 @@ class CheckedWorld:
         self._on_progress = on_progress
         need_all(self.archive, "a check")
 
+    def look_again(self) -> None:
+        """Take in what was released since: ``end`` grows."""
+        self.end = archive_end(self.archive)
+
+    def progress(self, next_event: int) -> None:
+        """Tell how far a check is that follows the archive by itself."""
+        self._on_progress(next_event, self.end)
+
     def batches(self, end: int | None = None) -> Iterator[np.ndarray]:
         """All events from the first to ``end`` (None: the newest); the directory knows them."""
         source = ArchiveSource(self.archive, 0, self.end if end is None else end)
@@ -58,5 +66,5 @@ class CheckedWorld:
             events = source.read(BATCH_EVENTS)
             assert len(events) > 0, f"event {source.next_event} is not in the archive"
             self.directory.learn(events)
-            self._on_progress(source.next_event, self.end)
+            self.progress(source.next_event)
             yield events

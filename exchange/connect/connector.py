@@ -36,6 +36,7 @@ from exchange.connect.sink import (
 )
 from exchange.core.counters import CONNECTOR_STATES
 from exchange.core.event_archive import EventArchive
+from exchange.records import EVENT
 from exchange.runtime.worker import Job, Worker
 
 log = logging.getLogger(__name__)
@@ -45,6 +46,7 @@ FIRST_RETRY_S = 0.1
 REFUSED_RETRY_S = 30.0
 DRAIN_S = 5.0
 CLOSE_S = 2.0
+IDLE_S = 1.0
 BATCHES_AHEAD = 2
 
 
@@ -69,13 +71,15 @@ class ConnectorParameters(NamedTuple):
 
     ``batch_events``: events in one write, at most. ``drain_s``: how long a stop writes what was
     released before it. ``retry_maximum_s``: between two attempts while the other system is away;
-    ``refused_retry_s``: after a refusal.
+    ``refused_retry_s``: after a refusal. ``idle_s``: a sink that holds a state is written a batch
+    without events when it has had none for so long.
     """
 
     batch_events: int = 16_384
     retry_maximum_s: float = 30.0
     refused_retry_s: float = REFUSED_RETRY_S
     drain_s: float = DRAIN_S
+    idle_s: float = IDLE_S
 
 
 class Progress(NamedTuple):
@@ -147,6 +151,7 @@ class Connector:
         self._away_since_s = 0.0
         self._told = ""  # the refusal that the log has
         self._stop_at_s = 0.0
+        self._written_at_s = 0.0
         self._progress = Progress(State.STARTING, 0, 0, 0, 0, 0, "")
 
     # --- the loop -------------------------------------------------------------------------------
@@ -199,6 +204,10 @@ class Connector:
         assert source is not None
         if self._progress.state != State.FOLLOWING:
             self._become(State.FOLLOWING)
+        idle_s = time.monotonic() - self._written_at_s
+        if self._sink.begins_with_state and idle_s > self._parameters.idle_s:
+            self._append(np.zeros(0, EVENT))
+            return
         self._around.wait(BEAT_S, lambda: source.behind() > 0)
 
     # --- batches --------------------------------------------------------------------------------
@@ -217,11 +226,14 @@ class Connector:
         events = source.read(limit)
         if len(events) == 0:
             return False
+        self._append(events)
+        return True
+
+    def _append(self, events: np.ndarray) -> None:
         first = self._next_event
         content, records = self._sink.encode(events)
         self._next_event = first + len(events)
         self._unwritten.append(Batch(first, self._next_event, content, records))
-        return True
 
     def _write(self) -> None:
         batch = self._unwritten[0]
@@ -251,6 +263,7 @@ class Connector:
     def _written(self) -> None:
         """The first unwritten batch is durable."""
         batch = self._unwritten.popleft()
+        self._written_at_s = time.monotonic()
         source = self._source
         state = State.FOLLOWING
         if source is not None and source.behind() > self._parameters.batch_events:
@@ -322,8 +335,11 @@ class Connector:
     def _continue_from(self, position: SinkPosition | None) -> None:
         """Go on where the sink's records end."""
         archive = self._around.archive()
+        with_state = position is None and self._sink.begins_with_state
         if position is None:
-            at = self._around.released() if self._sink.begins_with_state else archive.oldest()
+            at = self._around.released() if with_state else archive.oldest()
+            self._source = None  # what was made goes on where records were that are gone
+            self._unwritten.clear()
         else:
             check_position(self._sink.title, position, archive, self._around.released())
             at = position.next_event
@@ -337,6 +353,8 @@ class Connector:
         self._next_event = at
         self._sink.begin(at)
         self._source = self._around.source(at)
+        if with_state:
+            self._append(np.zeros(0, EVENT))
         self._progress = self._progress._replace(next_event=at)
         self._become(State.CATCHING_UP)
 

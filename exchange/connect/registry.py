@@ -24,9 +24,17 @@ CHECKED = (StageName.CONNECT_KAFKA, StageName.CONNECT_RABBITMQ, StageName.CONNEC
 
 def make_sink(stage: ServiceStage, directory: Directory) -> Sink:
     """The sink of the stage's connector."""
+    if stage.role == StageName.CONNECT_REDIS:
+        from exchange.connect.redis.sink import RedisSink
+
+        return RedisSink(stage)
     raise AssertionError(f"{stage.role} has no sink")
 
 
 def check(stage: StageName, world: CheckedWorld) -> CheckResult:
     """Compare what the other system holds with the archive."""
+    if stage == StageName.CONNECT_REDIS:
+        from exchange.connect.redis.check import check as check_redis
+
+        return check_redis(world)
     raise AssertionError(f"{stage} cannot be checked")

@@ -11,7 +11,7 @@ Decision CON-2.
 from __future__ import annotations
 
 import hashlib
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -63,7 +63,9 @@ class Sink(Protocol):
     ``open``, ``write`` and ``close`` are called in the connector's writer thread and may wait for
     the network, each for a bounded time. ``begin`` and ``encode`` are called in its main thread and
     wait for nobody. ``title``: for logs and people, "Kafka". ``begins_with_state``: an empty sink
-    is given the state of now (``begin`` with the newest event), not every event from the oldest on.
+    is given the state of now (``begin`` with the newest event), not every event from the oldest on;
+    it gets a batch without events at once, and another one whenever it has had none for a while, so
+    that it notices when its state is gone and can tell that it lives.
     """
 
     title: str
@@ -89,6 +91,14 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Let go of the connection and of the lock. Idempotent; raises nothing."""
+
+
+@runtime_checkable
+class KeepsModels(Protocol):
+    """A sink that makes its records of read models, which it can begin with the next time."""
+
+    def save_models(self) -> None:
+        """Write a checkpoint of them. Called after the end of the connector's loop."""
 
 
 def exchange_identity(archive: EventArchive) -> str:

@@ -67,6 +67,7 @@ def consumers_of(settings: Settings) -> list[str]:
         "api": settings.api.enabled,
         "feed": settings.feed.workers > 0,
         "store": settings.store.dsn != "off",
+        "connect_redis": settings.redis.enabled,
     }
     return [name for name, runs in running.items() if runs]
 

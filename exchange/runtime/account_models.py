@@ -31,7 +31,10 @@ def api_account_capacity(settings: Settings, engine: EngineCapacity) -> AccountM
 
 
 def store_account_capacity(engine: EngineCapacity, batch_events: int) -> AccountModelCapacity:
-    """The sizes of the store's account model, for batches of at most ``batch_events``."""
+    """The sizes of the store's account model, for batches of at most ``batch_events``.
+
+    The connector for Redis has one of these, too.
+    """
     return AccountModelCapacity(
         accounts=engine.accounts,
         sessions=engine.sessions,
@@ -43,16 +46,18 @@ def store_account_capacity(engine: EngineCapacity, batch_events: int) -> Account
 
 
 def too_large(settings: Settings) -> Iterator[tuple[str, str]]:
-    """The key of [capacity] that api or store could not follow, and why."""
+    """The key of [capacity] that a process could not follow, and why."""
     engine = engine_capacity(settings)
     store = store_account_capacity(engine, settings.store.batch_events)
+    redis = store_account_capacity(engine, settings.redis.batch_events)
     for process, runs, capacity in (
         ("api", settings.api.enabled, api_account_capacity(settings, engine)),
         ("store", settings.store.dsn != "off", store),
+        ("connect_redis", settings.redis.enabled, redis),
     ):
         if not runs:
             continue
-        tracks = process == "store"
+        tracks = process != "api"
         try:
             place_tables(capacity, tracks)
         except ValueError as error:

@@ -40,6 +40,8 @@ ByteLimit = Annotated[int, Meta(ge=0, le=1 << 50)]  # 0: none
 PreventionMode = Literal["none", "cancel_resting", "cancel_incoming", "cancel_both", "decrement"]
 
 
+# no user and no password in it: they have keys of their own
+REDIS_URL = r"^(rediss?://[A-Za-z0-9_.-]+|rediss?://\[[0-9A-Fa-f:.]+\])(:\d{1,5})?(/\d{0,5})?\Z|^unix:///[^?@\s]+(\?db=\d{1,5})?\Z"
 EVERY_ADDRESS = {"0.0.0.0", "::"}
 _HOST_NAME = re.compile(
     r"^(?=.{1,253}\Z)[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
@@ -258,6 +260,20 @@ class RabbitmqSection(ConnectorSection, frozen=True, kw_only=True):
 
 class RedisSection(ConnectorSection, frozen=True, kw_only=True):
     """Books, trades, balances and candles in Redis."""
+
+    url: Annotated[str, Meta(pattern=REDIS_URL)]
+    username: str
+    password_file: str
+    ca_file: str
+    certificate_file: str
+    key_file: str
+    prefix: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}\Z")]
+    levels: Annotated[int, Meta(ge=1, le=10_000)]
+    trades: Annotated[int, Meta(ge=1, le=1_000_000)]
+    klines: Annotated[int, Meta(ge=1, le=100_000)]
+    intervals: list[Literal["1m", "5m", "15m", "1h", "1d"]]
+    lock_ms: Annotated[int, Meta(ge=5_000, le=600_000)]
+    timeout_ms: Milliseconds
 
 
 class GrpcSection(ConnectorSection, frozen=True, kw_only=True):

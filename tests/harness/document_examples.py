@@ -13,6 +13,7 @@ from exchange.settings import ROOT
 BLOCK = re.compile(r"^```([\w ]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 HERE = "tests/faults/test_examples_of_the_documents.py"
 RUNBOOK = "tests/faults/test_the_runbook.py"
+REDIS = "tests/connectors/test_redis.py"
 REST = "tests/system/test_rest.py"
 WEBSOCKET = "tests/unit/exchange/api/websocket/test_document.py"
 NOT_RUN = "not run: "
@@ -29,6 +30,8 @@ EXAMPLES: dict[tuple[str, str], str] = {
     ("docs/client.md", "import asyncio"): "tests/system/test_demo.py",
     ("docs/client.md", "$ EXCHANGE_KEY"): "tests/system/test_demo.py",
     ("docs/client.md", "book = OrderBook"): HERE,
+    ("docs/connectors.md", "[redis]"): REDIS,
+    ("docs/connectors.md", "import sys"): REDIS,
     ("docs/contributing.md", "scripts/test --collect-only"): HERE,
     ("docs/contributing.md", "scripts/test --quick"): HERE,
     ("docs/metrics.md", "$ curl "): HERE,

@@ -11,7 +11,7 @@ import numpy as np
 from store_world import MemoryArchive
 
 from exchange.connect.connector import Connector, ConnectorParameters
-from exchange.connect.sink import Batch, SinkAway, SinkPosition, SinkRefused
+from exchange.connect.sink import Batch, Sink, SinkAway, SinkPosition, SinkRefused
 
 DEADLINE_S = 60.0
 
@@ -77,10 +77,10 @@ class MemorySink:
 class RunningConnector:
     """A connector in a thread; as a context it is stopped at the end."""
 
-    def __init__(self, archive: MemoryArchive, sink: MemorySink, *, batch_events: int) -> None:
+    def __init__(self, archive: MemoryArchive, sink: Sink, *, batch_events: int) -> None:
         self._archive = archive
         parameters = ConnectorParameters(
-            batch_events=batch_events, retry_maximum_s=0.2, refused_retry_s=0.05
+            batch_events=batch_events, retry_maximum_s=0.2, refused_retry_s=0.05, idle_s=0.01
         )
         self._connector = Connector(parameters, archive, sink)
         self._thread = threading.Thread(target=self._run)

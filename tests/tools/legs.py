@@ -113,6 +113,8 @@ LEGS = (
         ),
         after=COMPILED,
     ),
+    # against real servers: brokers and the like
+    Leg("connectors", (*PYTEST, "tests/connectors"), after=COMPILED, waits=True),
     Leg("browser", (*PYTEST, "tests/browser"), after=COMPILED, waits=True),
     Leg("bounds", (*PYTEST, "-q", *BOUNDS_CHECKED), environment={"NUMBA_BOUNDSCHECK": "1"}),
     Leg(

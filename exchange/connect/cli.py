@@ -1,4 +1,4 @@
-"""``exchange connect``: what connectors have written elsewhere.
+"""``exchange connect``: what connectors have written elsewhere, and how it looks.
 
 Who uses it: the command line.
 """
@@ -12,7 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from exchange.connect.registry import CHECKED
+from exchange.connect.schemas import schema_names, schema_text
 from exchange.errors import ConfigurationError, ExchangeError, ExitStatus
+from exchange.settings.connectors import section_name
 
 PROGRESS_S = 1.0
 
@@ -25,12 +28,12 @@ class NotComparable(ExchangeError):
 
 def add_connect(commands: Any, default_data_directory: Path) -> None:
     """Add the command ``connect`` to the parser's ``commands``."""
-    about = "Connectors: compare what another system holds with the archive."
+    about = "Connectors: what other systems hold, compared with the archive; schemas of records."
     connect = commands.add_parser("connect", help=about, description=about)
     verbs = connect.add_subparsers(dest="verb", required=True, metavar="VERB")
     text = "Compare the records there with the archive; exit status 1 when something differs."
     check = verbs.add_parser("check", help=text, description=text)
-    check.add_argument("name", choices=("kafka", "rabbitmq", "redis"), metavar="NAME")
+    check.add_argument("name", choices=[section_name(each) for each in CHECKED], metavar="NAME")
     check.add_argument("--data-dir", type=Path, default=default_data_directory, metavar="DIR")
     check.add_argument(
         "--config",
@@ -39,6 +42,9 @@ def add_connect(commands: Any, default_data_directory: Path) -> None:
         metavar="FILE",
         help="configuration (default: that of the exchange's last start)",
     )
+    text = "Print the JSON schema of a kind of record."
+    schema = verbs.add_parser("schema", help=text, description=text)
+    schema.add_argument("name", choices=schema_names(), metavar="RECORD")
 
 
 def _progress(name: str) -> Callable[[int, int], None]:
@@ -56,6 +62,13 @@ def _progress(name: str) -> Callable[[int, int], None]:
 
 def run(options: argparse.Namespace) -> int:
     """Run one command. Returns its exit status."""
+    if options.verb == "schema":
+        print(schema_text(options.name), end="")
+        return ExitStatus.OK
+    return _check(options)
+
+
+def _check(options: argparse.Namespace) -> int:
     from exchange.connect.checking import CheckedWorld
     from exchange.connect.registry import check
     from exchange.connect.sink import SinkAway, SinkRefused

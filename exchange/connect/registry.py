@@ -1,7 +1,7 @@
 """Which code belongs to which connector; imports only the one that is asked for.
 
 Who uses it: the stage of a connector, and ``exchange connect``. A package of this folder for each
-system has ``make_sink(stage, directory)`` and ``check(world)`` in its ``__init__``'s modules.
+system has a sink and a check.
 
 Decision CON-1.
 """
@@ -28,6 +28,10 @@ def make_sink(stage: ServiceStage, directory: Directory) -> Sink:
         from exchange.connect.redis.sink import RedisSink
 
         return RedisSink(stage)
+    if stage.role == StageName.CONNECT_KAFKA:
+        from exchange.connect.kafka.sink import KafkaSink
+
+        return KafkaSink(stage.settings.kafka, directory, stage.archive(), stage.released)
     raise AssertionError(f"{stage.role} has no sink")
 
 
@@ -37,4 +41,8 @@ def check(stage: StageName, world: CheckedWorld) -> CheckResult:
         from exchange.connect.redis.check import check as check_redis
 
         return check_redis(world)
+    if stage == StageName.CONNECT_KAFKA:
+        from exchange.connect.kafka.checking import check_topics
+
+        return check_topics(world)
     raise AssertionError(f"{stage} cannot be checked")

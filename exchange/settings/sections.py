@@ -36,6 +36,9 @@ Burst = Annotated[int, Meta(ge=1, le=1_000_000)]
 WindowSeconds = Annotated[int, Meta(ge=1, le=86_400)]
 OrderCount = Annotated[int, Meta(ge=1, le=(1 << 31) - 1)]
 Days = Annotated[int, Meta(ge=0, le=36_500)]
+HostAndPort = Annotated[str, Meta(pattern=r"^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}\Z")]
+OptionalTopic = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{0,200}\Z")]  # "": none
+FilePath = Annotated[str, Meta(pattern=r"^(/.*)?\Z")]  # absolute; "": none
 ByteLimit = Annotated[int, Meta(ge=0, le=1 << 50)]  # 0: none
 PreventionMode = Literal["none", "cancel_resting", "cancel_incoming", "cancel_both", "decrement"]
 
@@ -253,6 +256,23 @@ class ConnectorSection(Section, frozen=True, kw_only=True):
 class KafkaSection(ConnectorSection, frozen=True, kw_only=True):
     """Trades, and more by choice, into topics of Kafka."""
 
+    servers: Annotated[list[HostAndPort], Meta(min_length=1)]
+    trades_topic: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,200}\Z")]
+    order_events_topic: OptionalTopic
+    klines_topic: OptionalTopic
+    create_topics: bool
+    partitions: Annotated[int, Meta(ge=1, le=10_000)]
+    replication_factor: Annotated[int, Meta(ge=1, le=100)]
+    compression: Literal["none", "gzip", "snappy", "lz4", "zstd"]
+    request_timeout_ms: Annotated[int, Meta(ge=1_000, le=300_000)]
+    security_protocol: Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"]
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
+    username: str
+    password_file: FilePath
+    ca_file: FilePath
+    certificate_file: FilePath
+    key_file: FilePath
+
 
 class RabbitmqSection(ConnectorSection, frozen=True, kw_only=True):
     """Trades and reports into an exchange of RabbitMQ; orders out of its queues."""
@@ -411,6 +431,19 @@ def _wrong_addresses(settings: Settings) -> Iterator[Wrong]:
         taken.setdefault(section.port, []).append((name, section.host))
 
 
+def _wrong_kafka(kafka: KafkaSection) -> Iterator[Wrong]:
+    keys = ("trades_topic", "order_events_topic", "klines_topic")
+    topics = [(key, topic) for key in keys if (topic := getattr(kafka, key))]
+    for at, (key, topic) in enumerate(topics):
+        taken = [other for other, name in topics[:at] if name == topic]
+        if taken:
+            yield "kafka", key, f"{topic!r} is the topic of {taken[0]} already"
+    if kafka.security_protocol.startswith("sasl"):
+        for key in ("username", "password_file"):
+            if not getattr(kafka, key):
+                yield "kafka", key, f"security_protocol = {kafka.security_protocol!r} needs it"
+
+
 def wrong_settings(settings: Settings) -> Iterator[Wrong]:
     """What is wrong in ``settings`` that the type of one key cannot express."""
     yield from _power_of_two(settings)
@@ -443,6 +476,7 @@ def wrong_settings(settings: Settings) -> Iterator[Wrong]:
         yield "archive", "command", "only one of directory and command can be set"
     if archive.command and not any("{file}" in word for word in archive.command[1:]):
         yield "archive", "command", "must be a program and arguments, one of them with {file} in it"
+    yield from _wrong_kafka(settings.kafka)
     feed = settings.feed
     if feed.drop_bytes < feed.conflate_bytes:
         yield "feed", "drop_bytes", f"must not be below conflate_bytes ({feed.conflate_bytes})"

@@ -12,6 +12,7 @@ from exchange.settings import ROOT
 
 BLOCK = re.compile(r"^```([\w ]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 HERE = "tests/faults/test_examples_of_the_documents.py"
+KAFKA = "tests/connectors/test_kafka.py"
 RUNBOOK = "tests/faults/test_the_runbook.py"
 REDIS = "tests/connectors/test_redis.py"
 REST = "tests/system/test_rest.py"
@@ -32,6 +33,8 @@ EXAMPLES: dict[tuple[str, str], str] = {
     ("docs/client.md", "book = OrderBook"): HERE,
     ("docs/connectors.md", "[redis]"): REDIS,
     ("docs/connectors.md", "import sys"): REDIS,
+    ("docs/connectors.md", "import json\nimport sys\n\nfrom confluent_kafka"): KAFKA,
+    ("docs/connectors.md", '{"sequence":4711'): KAFKA,
     ("docs/contributing.md", "scripts/test --collect-only"): HERE,
     ("docs/contributing.md", "scripts/test --quick"): HERE,
     ("docs/metrics.md", "$ curl "): HERE,

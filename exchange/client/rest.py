@@ -38,6 +38,7 @@ from exchange.client.types import (
     Position,
     PublicTrade,
     RequestFailed,
+    RollingTicker,
     Side,
     Ticker,
 )
@@ -61,6 +62,10 @@ class _Envelope(msgspec.Struct):
 
 class _Batch(msgspec.Struct):
     orders: list[BatchEntry]
+
+
+class _Tickers(msgspec.Struct):
+    tickers: list[RollingTicker]
 
 
 class _PublicTrades(msgspec.Struct):
@@ -138,6 +143,11 @@ class RestClient:
     async def ticker(self, symbol: str) -> Ticker:
         """An instrument at a glance."""
         return await self._get(f"/ticker/{_quoted(symbol)}", Ticker, private=False)
+
+    async def tickers(self, symbol: str | None = None) -> list[RollingTicker]:
+        """All instruments at a glance, or one, with figures of the last 24 hours."""
+        query = {"symbol": symbol}
+        return (await self._get("/tickers", _Tickers, query, private=False)).tickers
 
     async def trades(self, symbol: str, limit: int = 100) -> list[PublicTrade]:
         """The newest trades of the market, newest first."""

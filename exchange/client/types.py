@@ -190,6 +190,25 @@ class Ticker(msgspec.Struct, frozen=True, kw_only=True):
     sequence: int = 0
 
 
+class RollingTicker(msgspec.Struct, frozen=True, kw_only=True):
+    """An instrument now, and its last 24 hours. None: there was no trade, or no such order."""
+
+    symbol: str
+    state: str = "open"
+    last_price: int | None = None  # of the newest trade, whenever that was
+    open_24h: int | None = None
+    high_24h: int | None = None
+    low_24h: int | None = None
+    volume_24h: int = 0
+    turnover_24h: int = 0
+    trade_count_24h: int = 0
+    best_bid: int | None = None
+    best_bid_quantity: int = 0
+    best_ask: int | None = None
+    best_ask_quantity: int = 0
+    sequence: int = 0
+
+
 class Balance(msgspec.Struct, frozen=True, kw_only=True):
     """Money of an account in one currency; available = balance - frozen."""
 

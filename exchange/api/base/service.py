@@ -82,6 +82,7 @@ class ApiService:
         self.limits = limits
         self.authenticator = authenticator
         self.instrument_list: Any = None  # rest.instrument_list.InstrumentList
+        self.ticker_list: Any = None  # rest.ticker_list.TickerList
         self.hub: Any = None
         self.private: Any = None  # PrivateActions; None in a feed worker
         self.ready = False  # whether the models have seen what was released at the start

@@ -9,6 +9,7 @@ cursor.py    cursors of lists
 row_json.py  lists of many rows in one go
 row_text.py  their text, jitted
 instrument_list.py  GET /instruments, made once until something changes
+ticker_list.py  GET /tickers, made at most four times a second
 market.py    instruments, books, trades, tickers, K-lines, time, health
 orders.py    orders
 batch.py     several orders with one request; orders by client order id

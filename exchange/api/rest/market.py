@@ -15,7 +15,8 @@ from exchange.api.rest.cursor import make_cursor, read_cursor
 from exchange.api.rest.instrument_list import InstrumentList, Made
 from exchange.api.rest.row_json import Column, RowWriter, quoted
 from exchange.api.rest.row_text import TEXT, TIME
-from exchange.api.rest.schemas import DepthQuery, KlinesQuery, PublicTradesQuery
+from exchange.api.rest.schemas import DepthQuery, KlinesQuery, PublicTradesQuery, TickersQuery
+from exchange.api.rest.ticker_list import TickerList, window_start_ns
 from exchange.codes import InstrumentState, TradeReason
 from exchange.read_model.market.changes import as_kline
 from exchange.read_model.market.layout import (
@@ -140,6 +141,17 @@ async def get_ticker(call: Call) -> dict[str, Any]:
         "sequence": ticker.sequence,
         "timestamp": time_text_or_none(ticker.timestamp_ns),
     }
+
+
+async def get_tickers(call: Call) -> bytes | dict[str, Any]:
+    """`GET /tickers`: every instrument at a glance, with figures of the last 24 hours."""
+    query: TickersQuery = call.query
+    listed: TickerList = call.service.ticker_list
+    if query.symbol is None:
+        return await listed.look()
+    find_instrument(call, query.symbol)
+    since = time_text(window_start_ns(call.service.clock()))
+    return {"since": since, "tickers": listed.one(query.symbol)}
 
 
 async def get_klines(call: Call) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from exchange.access.keys import TRADE, Permission
 from exchange.api.errors import ErrorCode
 from exchange.api.orders.terms import CancelBatch, OrderBatch
 from exchange.api.rest.call import Call
-from exchange.api.rest.schemas import NoQuery
+from exchange.api.rest.schemas import NoQuery, TickersQuery
 
 Handler = Callable[[Call], Awaitable[Any]]
 
@@ -68,6 +68,11 @@ def weigh_private_list(query: Any, body: Any) -> int:
 def weigh_whole(query: Any, body: Any) -> int:
     """An answer about everything."""
     return 5
+
+
+def weigh_tickers(query: TickersQuery, body: Any) -> int:
+    """About everything, or about one instrument."""
+    return weigh_one(query, body) if query.symbol else weigh_whole(query, body)
 
 
 def weigh_batch(query: Any, body: OrderBatch | CancelBatch) -> int:

@@ -31,8 +31,10 @@ from exchange.api.rest.route import (
     weigh_batch,
     weigh_list,
     weigh_private_list,
+    weigh_tickers,
     weigh_whole,
 )
+from exchange.api.rest.ticker_list import TickerList
 
 PREFIX = "/api/v1"
 JSON = "application/json"
@@ -214,6 +216,15 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         "GET",
+        "/tickers",
+        market.get_tickers,
+        schemas.TickersAnswer,
+        query=schemas.TickersQuery,
+        errors=_NO_INSTRUMENT,
+        weight=weigh_tickers,
+    ),
+    Route(
+        "GET",
         "/klines/{symbol}",
         market.get_klines,
         schemas.KlinesAnswer,
@@ -303,6 +314,8 @@ def _serve(route: Route) -> Callable[[web.Request], Awaitable[web.Response]]:
         found = await route.handler(
             Call(service, key, request.match_info, query, body, takes_gzip=takes_gzip)
         )
+        if isinstance(found, bytes):  # a whole answer
+            return web.Response(body=found, headers=_HEADERS | limits)
         if isinstance(found, Made):
             return _made(request, found, takes_gzip, limits)
         status = 200
@@ -335,7 +348,9 @@ async def _add_cors(request: web.Request, response: web.StreamResponse) -> None:
 
 def add_routes(app: web.Application) -> None:
     """Register every route, and /openapi.json."""
-    app[SERVICE].instrument_list = InstrumentList(app[SERVICE].market)
+    service = app[SERVICE]
+    service.instrument_list = InstrumentList(service.market)
+    service.ticker_list = TickerList(service.market, service.clock)
     for route in ROUTES:
         app.router.add_route(route.method, PREFIX + route.path, _serve(route))
     for path in {route.path for route in ROUTES}:  # also where no origin is allowed: a reload may

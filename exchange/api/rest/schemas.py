@@ -112,6 +112,10 @@ class PublicTradesQuery(Struct, frozen=True, forbid_unknown_fields=True, kw_only
     limit: PageLimit = PAGE_DEFAULT
 
 
+class TickersQuery(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    symbol: Symbol | None = None
+
+
 class KlinesQuery(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     interval: Interval = "1m"
     from_ms: TimeMs | None = msgspec.field(default=None, name="from")
@@ -352,6 +356,37 @@ class TickerAnswer(Struct, kw_only=True, forbid_unknown_fields=True):
     auction_at: Time | None
     sequence: Integer
     timestamp: Time | None
+
+
+class RollingTicker(Struct, kw_only=True, forbid_unknown_fields=True):
+    """An instrument at a glance. `last_price` is that of its newest trade, whenever that was; the
+    figures of 24 hours are null or 0 when there was no trade in them. `turnover_24h` in minor units
+    of the currency."""
+
+    symbol: str
+    state: StateName
+    state_until: Time | None
+    last_price: Price | None
+    open_24h: Price | None
+    high_24h: Price | None
+    low_24h: Price | None
+    volume_24h: Value
+    turnover_24h: Value
+    trade_count_24h: Count
+    best_bid: Price | None
+    best_bid_quantity: Count
+    best_ask: Price | None
+    best_ask_quantity: Count
+    sequence: Integer
+    timestamp: Time | None
+
+
+class TickersAnswer(Struct, kw_only=True, forbid_unknown_fields=True):
+    """All instruments, or the one that was asked for. `since`: where the 24 hours begin: 1,439
+    whole minutes before the present one."""
+
+    since: Time
+    tickers: list[RollingTicker]
 
 
 class KlineAnswer(Struct, kw_only=True, forbid_unknown_fields=True):

@@ -118,6 +118,18 @@ LEVEL_ORDERS = 2 * BLOCK_LEVELS  # ... and to its number of orders
 BLOCK_WORDS = 3 * BLOCK_LEVELS
 FIRST_ROOM = 2  # log2 of a book's first directory
 
+# figures of a rolling window, as they are copied out (kernel/rolling.py)
+ROLLING_OPEN = 0
+ROLLING_HIGH = 1
+ROLLING_LOW = 2
+ROLLING_LAST = 3  # price of the newest trade that a candle knows, also of one before the window
+ROLLING_VOLUME = 4  # two words
+ROLLING_TURNOVER = 6  # two words
+ROLLING_TRADES = 8
+ROLLING_BID = 9  # price and quantity of the best bid, then of the best ask
+ROLLING_ASK = 11
+ROLLING_WORDS = 13
+
 # a level as it is copied out, and as a checkpoint has it
 COPIED_PRICE = 0
 COPIED_QUANTITY = 1
@@ -144,6 +156,7 @@ KLINE_VOLUME = 5  # two words
 KLINE_TURNOVER = 7  # two words
 KLINE_TRADES = 9
 KLINE_WORDS = 10
+DAY_INTERVAL = 4  # which of the intervals is a day
 SUM_HIGH = 1  # words from the low word of a sum to its high word
 WORD_BITS = 62  # of the low word of a sum
 LOW_LIMIT = 1 << WORD_BITS

@@ -19,6 +19,7 @@ from exchange.read_model.market.changes import Change, as_kline, changes_of, sum
 from exchange.read_model.market.dump import dumped, loaded
 from exchange.read_model.market.kernel.book import best_levels
 from exchange.read_model.market.kernel.follow import follow, forget_changes, index_changed_levels
+from exchange.read_model.market.kernel.rolling import rolling
 from exchange.read_model.market.types import Depth, Instrument, Kline, LevelRow, Ticker, Trade
 from exchange.records import EVENT, word_text
 
@@ -205,12 +206,7 @@ class MarketModel:
         rows = self._arrays.rows.reshape(-1, layout.ROW_WORDS)[: len(self._numbers)]
         order = np.argsort(rows[:, layout.NUMBER])
         words = [layout.STATE, layout.UNTIL_NS, layout.REFERENCE_PRICE, layout.LAST_PRICE]
-        listed: np.ndarray = rows[order][:, words]
-        scalars = self._arrays.scalars
-        if scalars[layout.MARKET_STATE] != InstrumentState.OPEN:
-            listed[:, 0] = scalars[layout.MARKET_STATE]
-            listed[:, 1] = scalars[layout.MARKET_UNTIL_NS]
-        return listed
+        return self._with_market_state(rows[order][:, words])
 
     def reference_price(self, instrument: int) -> int | None:
         """The reference price; None when none is set."""
@@ -291,6 +287,37 @@ class MarketModel:
             sequence=words[layout.SEQUENCE],
             timestamp_ns=words[layout.TIMESTAMP_NS],
         )
+
+    def rolling_rows(self, from_ns: int, first: int, count: int) -> np.ndarray:
+        """What was traded since ``from_ns``, which begins a minute, and the best levels now.
+
+        Of up to ``count`` instruments from place ``first`` on, in the order in which they were
+        defined (``instruments``): int64[n, ROLLING_WORDS]. Exact as far as the candles are kept.
+        """
+        assert from_ns % layout.MINUTE_NS == 0
+        count = max(0, min(count, len(self._numbers) - first))
+        out = np.zeros(max(1, count) * layout.ROLLING_WORDS, np.int64)
+        rolling(self._arrays, first, count, from_ns, out)
+        found: np.ndarray = out.reshape(-1, layout.ROLLING_WORDS)[:count]
+        return found
+
+    def glance_rows(self, first: int, count: int) -> np.ndarray:
+        """State, time at which it ends, last event and its time of the same instruments.
+
+        int64[n, 4]; the market's state counts unless it is OPEN.
+        """
+        rows = self._arrays.rows.reshape(-1, layout.ROW_WORDS)[first : first + count]
+        rows = rows[: max(0, len(self._numbers) - first)]
+        words = [layout.STATE, layout.UNTIL_NS, layout.SEQUENCE, layout.TIMESTAMP_NS]
+        return self._with_market_state(rows[:, words])
+
+    def _with_market_state(self, listed: np.ndarray) -> np.ndarray:
+        """``listed``: state and time at which it ends in the first two columns, a copy."""
+        scalars = self._arrays.scalars
+        if scalars[layout.MARKET_STATE] != InstrumentState.OPEN:
+            listed[:, 0] = scalars[layout.MARKET_STATE]
+            listed[:, 1] = scalars[layout.MARKET_UNTIL_NS]
+        return listed
 
     def trades(
         self, instrument: int, limit: int, before_sequence: int | None = None
@@ -432,4 +459,5 @@ def compile_market() -> None:
     best_levels(model._arrays, 0, 0, model._levels)
     index_changed_levels(model._arrays)
     forget_changes(model._arrays)
+    model.rolling_rows(0, 0, 1)
     MarketModel(2).load(model.dump())

@@ -2,6 +2,7 @@
 
 follow.py   applies events
 book.py     the levels of its books
+rolling.py  figures of the last 24 hours
 
 Everywhere here ``market`` is the MarketArrays of ``exchange/read_model/market/layout.py``, which
 draws them: one-dimensional int64 arrays. ``row`` is an instrument's number in them, ``book`` is

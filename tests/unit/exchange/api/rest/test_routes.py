@@ -36,6 +36,8 @@ def test_every_route_answers_in_its_shape():
             ("GET", f"/trades/{SYMBOL}?limit=5", None),
             ("GET", f"/ticker/{SYMBOL}", None),
             ("GET", "/ticker/S2", None),
+            ("GET", "/tickers", None),
+            ("GET", f"/tickers?symbol={SYMBOL}", None),
             ("GET", f"/klines/{SYMBOL}?interval=5m&from=0", None),
             ("GET", "/time", None),
             ("GET", "/health", None),
@@ -51,7 +53,7 @@ def test_every_route_answers_in_its_shape():
         ):
             assert isinstance(await one(method, path, body), dict), (method, path)
         tested = {(each.method, each.path) for each in ROUTES}
-        assert len(tested) == len(ROUTES) == 22
+        assert len(tested) == len(ROUTES) == 23
 
     serve(test)
 
@@ -136,6 +138,8 @@ MISTAKES = (
     ("GET", "/depth/NOPE", None, (404, 4002)),
     ("GET", "/depth/%00", None, (404, 4002)),
     ("GET", "/depth/ACME?levels=1001", None, (400, 1002)),
+    ("GET", "/tickers?symbol=NOPE", None, (404, 4002)),
+    ("GET", "/tickers?symbols=ACME", None, (400, 1002)),
     ("GET", "/klines/ACME?interval=2m", None, (400, 1002)),
     ("GET", "/klines/ACME?from=2&to=1", None, (400, 1002)),
     ("GET", "/klines/ACME?from=9223372036855", None, (400, 1002)),

@@ -24,6 +24,10 @@ CHECKED = (StageName.CONNECT_KAFKA, StageName.CONNECT_RABBITMQ, StageName.CONNEC
 
 def make_sink(stage: ServiceStage, directory: Directory) -> Sink:
     """The sink of the stage's connector."""
+    if stage.role == StageName.CONNECT_RABBITMQ:
+        from exchange.connect.rabbitmq.wiring import make_sink as make_rabbitmq_sink
+
+        return make_rabbitmq_sink(stage, directory)
     if stage.role == StageName.CONNECT_REDIS:
         from exchange.connect.redis.sink import RedisSink
 
@@ -37,6 +41,10 @@ def make_sink(stage: ServiceStage, directory: Directory) -> Sink:
 
 def check(stage: StageName, world: CheckedWorld) -> CheckResult:
     """Compare what the other system holds with the archive."""
+    if stage == StageName.CONNECT_RABBITMQ:
+        from exchange.connect.rabbitmq.check import check as check_rabbitmq
+
+        return check_rabbitmq(world)
     if stage == StageName.CONNECT_REDIS:
         from exchange.connect.redis.check import check as check_redis
 

@@ -22,6 +22,7 @@ Count = Annotated[int, Meta(ge=1, le=1 << 40)]
 Milliseconds = Annotated[int, Meta(ge=1, le=86_400_000)]
 SmallCount = Annotated[int, Meta(ge=1, le=65_535)]
 PowerOfTwo = Annotated[int, Meta(ge=16, le=1 << 30, description="a power of two")]
+AmqpName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.:-]{1,127}\Z")]
 Origin = Annotated[str, Meta(pattern=r"^https?://[a-z0-9.:\[\]-]+\Z")]
 Niceness = Annotated[int, Meta(ge=0, le=19)]
 Port = Annotated[int, Meta(ge=0, le=65_535)]
@@ -276,6 +277,19 @@ class KafkaSection(ConnectorSection, frozen=True, kw_only=True):
 
 class RabbitmqSection(ConnectorSection, frozen=True, kw_only=True):
     """Trades and reports into an exchange of RabbitMQ; orders out of its queues."""
+
+    url: Annotated[str, Meta(pattern=r"^amqps?://([^:@/?#]+@)?[^:@/?#]+(:[0-9]+)?(/[^/?#]*)?\Z")]
+    password_file: str
+    ca_file: str
+    certificate_file: str
+    key_file: str
+    exchange: AmqpName
+    trades: bool
+    reports: bool
+    stream: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.:-]{0,127}\Z")]
+    stream_bytes: ByteLimit
+    window: Annotated[int, Meta(ge=1, le=65_536)]
+    confirm_timeout_ms: Milliseconds
 
 
 class RedisSection(ConnectorSection, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from exchange.settings import ROOT
 
 BLOCK = re.compile(r"^```([\w ]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 HERE = "tests/faults/test_examples_of_the_documents.py"
+RABBITMQ = "tests/connectors/test_rabbitmq.py"
 KAFKA = "tests/connectors/test_kafka.py"
 RUNBOOK = "tests/faults/test_the_runbook.py"
 REDIS = "tests/connectors/test_redis.py"
@@ -31,6 +32,8 @@ EXAMPLES: dict[tuple[str, str], str] = {
     ("docs/client.md", "import asyncio"): "tests/system/test_demo.py",
     ("docs/client.md", "$ EXCHANGE_KEY"): "tests/system/test_demo.py",
     ("docs/client.md", "book = OrderBook"): HERE,
+    ("docs/connectors.md", "# trades from RabbitMQ"): RABBITMQ,
+    ("docs/connectors.md", '{"sequence":1111,"trade_id"'): RABBITMQ,
     ("docs/connectors.md", "[redis]"): REDIS,
     ("docs/connectors.md", "import sys"): REDIS,
     ("docs/connectors.md", "import json\nimport sys\n\nfrom confluent_kafka"): KAFKA,

@@ -170,12 +170,12 @@ class RestClient:
 
     # --- the key's account --------------------------------------------------------------------
 
-    async def place(self, order: NewOrder) -> Order:
+    async def place(self, order: NewOrder) -> OrderWithTrades:
         """Enter an order; answered when it is durable. A reject raises RequestFailed."""
         if order.client_order_id is None:
             order = msgspec.structs.replace(order, client_order_id=made_up_id())
         body = msgspec.json.encode(order)
-        return await self._send("POST", "/orders", Order, body=body, repeat=True)
+        return await self._send("POST", "/orders", OrderWithTrades, body=body, repeat=True)
 
     async def cancel(self, order_id: int) -> Order:
         """Cancel an order. One that is closed already raises RequestFailed 4003."""
@@ -242,11 +242,15 @@ class RestClient:
         symbol: str | None = None,
         status: str | None = None,
         client_order_id: str | None = None,
+        from_ms: int | None = None,
+        to_ms: int | None = None,
         cursor: str | None = None,
         limit: int = 100,
     ) -> Orders:
         """A page of orders, newest first. ``status``: statuses joined by commas, or "open"."""
         query = {
+            "from": from_ms,
+            "to": to_ms,
             "symbol": symbol,
             "status": status,
             "client_order_id": client_order_id,
@@ -260,12 +264,14 @@ class RestClient:
         *,
         symbol: str | None = None,
         order_id: int | None = None,
+        from_ms: int | None = None,
+        to_ms: int | None = None,
         cursor: str | None = None,
         limit: int = 100,
     ) -> Fills:
         """A page of this account's trades, newest first."""
         query = {"symbol": symbol, "order_id": order_id, "cursor": cursor, "limit": limit}
-        return await self._get("/trades", Fills, query)
+        return await self._get("/trades", Fills, query | {"from": from_ms, "to": to_ms})
 
     async def account(self) -> Account:
         """Money and limits."""

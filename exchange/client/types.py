@@ -130,6 +130,8 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     maximum_quantity: int
     currency: str
     currency_decimals: int
+    maker_fee_ppm: int = 0  # of the value of a trade; negative: given
+    taker_fee_ppm: int = 0
     state: str = "open"
     reference_price: int | None = None
     last_price: int | None = None
@@ -260,8 +262,10 @@ class Fills(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OrderWithTrades(Order, frozen=True, kw_only=True):
-    """An order and its newest fills, newest first."""
+    """An order and its newest fills, newest first; ``fee``: of all, None when there are more."""
 
+    average_fill_price: int | None = None  # rounded down
+    fee: int | None = None
     trades: list[Fill] = msgspec.field(default_factory=list)
 
 

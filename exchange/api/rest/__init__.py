@@ -6,6 +6,7 @@ call.py      what a handler is given and what it returns
 decode.py    JSON bodies and query strings, decoded strictly
 schemas.py   query strings and answers as Structs
 cursor.py    cursors of lists
+time_range.py  from and to of lists
 row_json.py  lists of many rows in one go
 row_text.py  their text, jitted
 instrument_list.py  GET /instruments, made once until something changes

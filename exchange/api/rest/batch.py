@@ -16,6 +16,7 @@ from typing import Any
 from exchange.api.errors import ApiError
 from exchange.api.orders.terms import Amendment, CancelBatch, NewOrder, OrderBatch
 from exchange.api.rest.call import Call
+from exchange.api.rest.orders import with_trades
 from exchange.api.rest.schemas import ClientIdQuery
 
 Entry = dict[str, Any]
@@ -44,7 +45,7 @@ async def get_named_order(call: Call) -> dict[str, Any]:
     """`GET /orders/by-client-id`: the newest order with a client order id."""
     query: ClientIdQuery = call.query
     order = await call.gateway.order_named(call.account, query.client_order_id)
-    return call.gateway.describe(order)
+    return with_trades(call, order)
 
 
 async def patch_named_order(call: Call) -> dict[str, Any]:

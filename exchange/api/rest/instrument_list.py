@@ -1,8 +1,8 @@
 """The answer of ``GET /instruments``: made once, and again only when something in it has changed.
 
 Who uses it: market.py. The list of a thousand instruments has 300 KB, and anybody may ask for it.
-What never changes of an instrument is one text; states and prices are compared with those of the
-answer before. Compressing would hold up everybody else, so a thread does it, once an answer has
+What never changes of an instrument is one text; fees, states and prices are compared with those of
+the answer before. Compressing would hold up everybody else, so a thread does it, once an answer has
 been asked for; until it is done the plain text is sent.
 
 Decision API-10.
@@ -24,6 +24,7 @@ from exchange.api.rest.row_text import NUMBER_OR_NULL, TEXT, TIME_OR_NULL
 from exchange.codes import InstrumentState
 
 if TYPE_CHECKING:
+    from exchange.read_model.accounts.model import AccountModel
     from exchange.read_model.market.model import MarketModel
 
 STATES = [state.name.lower() for state in InstrumentState]
@@ -39,13 +40,15 @@ class Made(NamedTuple):
 
 
 class InstrumentList:
-    """``market``: the model that it is made from."""
+    """``market``, ``accounts``: the models that it is made from."""
 
-    def __init__(self, market: MarketModel) -> None:
+    def __init__(self, market: MarketModel, accounts: AccountModel) -> None:
         self._market = market
+        self._accounts = accounts
         self._boot = os.urandom(6).hex()  # another process counts from 0 again
         self._version = 0
         self._writer: RowWriter | None = None
+        self._numbers = np.zeros(0, np.int64)  # of the instruments, ascending
         self._rows = np.zeros((0, 0), np.int64)
         self._body = b""
         self._compressed: bytes | None = None
@@ -53,7 +56,11 @@ class InstrumentList:
 
     def look(self, compress: bool) -> Made:
         """The answer as of now; ``compress``: the client understands gzip."""
-        rows = self._market.listing()
+        listing = self._market.listing()
+        if len(listing) != len(self._numbers):
+            self._numbers = np.array(sorted(self._market.instruments), np.int64)
+        rates = self._accounts.fee_rates(self._numbers)
+        rows = np.column_stack([rates, listing])
         if self._writer is None or len(rows) != len(self._rows):
             self._writer = self._make_writer()
             self._remember(rows)
@@ -78,6 +85,7 @@ class InstrumentList:
                     "currency": terms.currency,
                     "currency_decimals": terms.currency_decimals,
                     "group": terms.group,
+                    "minimum_notional": 0,
                 }
             )[1:-1]
             for _, terms in sorted(self._market.instruments.items())
@@ -85,6 +93,8 @@ class InstrumentList:
         return RowWriter(
             [
                 Column("", TEXT, terms),
+                Column("maker_fee_ppm"),
+                Column("taker_fee_ppm"),
                 Column("state", TEXT, quoted(STATES)),
                 Column("state_until", TIME_OR_NULL),
                 Column("reference_price", NUMBER_OR_NULL),

@@ -17,6 +17,7 @@ from exchange.api.rest.row_json import Column, RowWriter, quoted
 from exchange.api.rest.row_text import TEXT, TIME
 from exchange.api.rest.schemas import DepthQuery, KlinesQuery, PublicTradesQuery, TickersQuery
 from exchange.api.rest.ticker_list import TickerList, window_start_ns
+from exchange.api.rest.time_range import MILLISECOND_NS, time_range
 from exchange.codes import InstrumentState, TradeReason
 from exchange.read_model.market.changes import as_kline
 from exchange.read_model.market.layout import (
@@ -37,7 +38,6 @@ from exchange.read_model.market.layout import (
     TRADE_TIMESTAMP_NS,
 )
 
-MILLISECOND_NS = 1_000_000
 _STATES = {int(state): state.name.lower() for state in InstrumentState}
 _LEVELS = RowWriter([Column("price"), Column("quantity")], as_arrays=True)
 _TRADES = RowWriter(
@@ -92,10 +92,16 @@ async def get_public_trades(call: Call) -> dict[str, Any]:
     """`GET /trades/{symbol}`: the newest trades of an instrument."""
     query: PublicTradesQuery = call.query
     number, symbol = _instrument(call)
-    name = f"public trades {symbol}"
-    found = call.market.trade_rows(number, query.limit, read_cursor(query.cursor, name))
-    sequences = found[:, TRADE_SEQUENCE]
+    times = time_range(query)
+    name = f"public trades {symbol} {times.from_ns} {times.to_ns}"
+    before = read_cursor(query.cursor, name)
+    found = call.market.trade_rows(number, query.limit, before, to_ns=query.to_ms and times.to_ns)
     full = len(found) >= query.limit
+    if query.from_ms is not None:
+        recent = found[:, TRADE_TIMESTAMP_NS] >= times.from_ns  # times fall: newest first
+        full &= bool(recent.all())
+        found = found[recent]
+    sequences = found[:, TRADE_SEQUENCE]
     more = make_cursor(int(sequences[-1]), name) if full else None
     rows = np.column_stack(
         (
@@ -158,17 +164,12 @@ async def get_klines(call: Call) -> dict[str, Any]:
     """`GET /klines/{symbol}`: open, high, low, close and volume by interval."""
     query: KlinesQuery = call.query
     number, symbol = _instrument(call)
-    if query.from_ms is not None and query.to_ms is not None and query.from_ms > query.to_ms:
-        raise ApiError(
-            ErrorCode.INVALID_FIELD,
-            f"from: must not be after to ({query.to_ms})",
-            data={"field": "from"},
-        )
+    times = time_range(query)
     rows = call.market.kline_rows(
         number,
         query.interval,
-        None if query.from_ms is None else query.from_ms * MILLISECOND_NS,
-        None if query.to_ms is None else query.to_ms * MILLISECOND_NS,
+        None if query.from_ms is None else times.from_ns,
+        None if query.to_ms is None else times.to_ns,
         query.limit,
     )
     return {"symbol": symbol, "interval": query.interval, "klines": _klines(rows)}

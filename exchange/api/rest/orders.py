@@ -6,14 +6,18 @@ are checked, and returns what the answer's ``data`` holds, or ``Answer`` with an
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from exchange.api.orders.json import OPEN_STATUSES, STATUS_NAMES, fill_json, time_text
 from exchange.api.orders.terms import MAXIMUM_ORDER_ID, Amendment, CancelAfter, NewOrder, invalid
 from exchange.api.rest.call import Answer, Call, find_instrument
 from exchange.api.rest.cursor import make_cursor, read_cursor
 from exchange.api.rest.schemas import PAGE_DEFAULT, FillsQuery, MassCancelQuery, OrdersQuery
+from exchange.api.rest.time_range import time_range
 from exchange.read_model.accounts.order_status import OrderStatus
+
+if TYPE_CHECKING:
+    from exchange.read_model.accounts.types import Fill, Order
 
 SECOND_NS = 1_000_000_000
 
@@ -30,7 +34,20 @@ async def post_order(call: Call) -> Answer:
     """`POST /orders`: enter an order."""
     order: NewOrder = call.body
     made, is_new = await call.gateway.enter_or_find(call.account, order)
-    return Answer(call.gateway.describe(made), 201 if is_new else 200)
+    return Answer(with_trades(call, made), 201 if is_new else 200)
+
+
+def with_trades(call: Call, order: Order) -> dict[str, Any]:
+    """The order as JSON with its newest fills, what they cost and their average price."""
+    described: dict[str, Any] = call.gateway.describe(order)
+    fills: list[Fill] = []
+    if order.filled:
+        fills = call.accounts.fills(call.account, order_id=order.order_id, limit=PAGE_DEFAULT)
+    is_complete = sum(fill.quantity for fill in fills) == order.filled
+    described["average_fill_price"] = order.filled_value // order.filled if order.filled else None
+    described["fee"] = sum(fill.fee for fill in fills) if is_complete else None
+    described["trades"] = [fill_json(fill, described["symbol"]) for fill in fills]
+    return described
 
 
 async def delete_order(call: Call) -> dict[str, Any]:
@@ -48,11 +65,7 @@ async def patch_order(call: Call) -> dict[str, Any]:
 
 async def get_order(call: Call) -> dict[str, Any]:
     """`GET /orders/{order_id}`: an order with its newest trades."""
-    order = call.gateway.own_order(call.account, order_id_of(call))
-    described: dict[str, Any] = call.gateway.describe(order)
-    fills = call.accounts.fills(call.account, order_id=order.order_id, limit=PAGE_DEFAULT)
-    described["trades"] = [fill_json(fill, described["symbol"]) for fill in fills]
-    return described
+    return with_trades(call, call.gateway.own_order(call.account, order_id_of(call)))
 
 
 def _statuses(text: str | None) -> set[OrderStatus] | None:
@@ -77,8 +90,9 @@ async def get_orders(call: Call) -> dict[str, Any]:
         found = [] if order is None else [call.gateway.describe(order)]
         return {"orders": found, "next_cursor": None}
     statuses = _statuses(query.status)
+    times = time_range(query)
     instrument = find_instrument(call, query.symbol)
-    name = f"orders {call.account} {query.status} {query.symbol}"
+    name = f"orders {call.account} {query.status} {query.symbol} {times.from_ns} {times.to_ns}"
     page = call.accounts.orders_page(
         call.account,
         instrument=instrument,
@@ -87,8 +101,14 @@ async def get_orders(call: Call) -> dict[str, Any]:
         before_order_id=read_cursor(query.cursor, name),
         limit=query.limit,
     )
-    more = None if page.before_order_id is None else make_cursor(page.before_order_id, name)
-    return {"orders": [call.gateway.describe(order) for order in page.orders], "next_cursor": more}
+    orders, before = page
+    if orders and orders[-1].created_ns < times.from_ns:
+        before = None  # all others are older
+    more = None if before is None else make_cursor(before, name)
+    return {
+        "orders": [call.gateway.describe(each) for each in orders if each.created_ns in times],
+        "next_cursor": more,
+    }
 
 
 async def delete_orders(call: Call) -> dict[str, Any]:
@@ -117,7 +137,9 @@ async def get_fills(call: Call) -> dict[str, Any]:
     instrument = find_instrument(call, query.symbol)
     if query.order_id is not None:
         call.gateway.own_order(call.account, query.order_id)
-    name = f"trades {call.account} {query.symbol} {query.order_id}"
+    times = time_range(query)
+    filters = f"{query.symbol} {query.order_id} {times.from_ns} {times.to_ns}"
+    name = f"trades {call.account} {filters}"
     page = call.accounts.fills_page(
         call.account,
         instrument=instrument,
@@ -125,9 +147,16 @@ async def get_fills(call: Call) -> dict[str, Any]:
         before_sequence=read_cursor(query.cursor, name),
         limit=query.limit,
     )
-    more = None if page.before_sequence is None else make_cursor(page.before_sequence, name)
+    fills, before = page
+    if fills and fills[-1].timestamp_ns < times.from_ns:
+        before = None  # all others are older
+    more = None if before is None else make_cursor(before, name)
     symbols = call.market.instruments
     return {
-        "trades": [fill_json(fill, symbols[fill.instrument].symbol) for fill in page.fills],
+        "trades": [
+            fill_json(fill, symbols[fill.instrument].symbol)
+            for fill in fills
+            if fill.timestamp_ns in times
+        ],
         "next_cursor": more,
     }

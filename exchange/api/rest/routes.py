@@ -54,7 +54,7 @@ ROUTES: tuple[Route, ...] = (
         "POST",
         "/orders",
         orders.post_order,
-        schemas.OrderAnswer,
+        schemas.OrderWithTrades,
         TRADE,
         body=NewOrder,
         statuses=(201, 200),
@@ -110,7 +110,7 @@ ROUTES: tuple[Route, ...] = (
         "GET",
         "/orders/by-client-id",
         batch.get_named_order,
-        schemas.OrderAnswer,
+        schemas.OrderWithTrades,
         READ,
         query=schemas.ClientIdQuery,
         errors=(ErrorCode.ORDER_NOT_FOUND,),
@@ -349,7 +349,7 @@ async def _add_cors(request: web.Request, response: web.StreamResponse) -> None:
 def add_routes(app: web.Application) -> None:
     """Register every route, and /openapi.json."""
     service = app[SERVICE]
-    service.instrument_list = InstrumentList(service.market)
+    service.instrument_list = InstrumentList(service.market, service.accounts)
     service.ticker_list = TickerList(service.market, service.clock)
     for route in ROUTES:
         app.router.add_route(route.method, PREFIX + route.path, _serve(route))

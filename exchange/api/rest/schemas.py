@@ -83,6 +83,8 @@ class OrdersQuery(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     status: StatusList | None = None
     symbol: Symbol | None = None
     client_order_id: ClientOrderId | None = None
+    from_ms: TimeMs | None = msgspec.field(default=None, name="from")
+    to_ms: TimeMs | None = msgspec.field(default=None, name="to")
     cursor: Cursor | None = None
     limit: PageLimit = PAGE_DEFAULT
 
@@ -99,6 +101,8 @@ class MassCancelQuery(Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 class FillsQuery(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     symbol: Symbol | None = None
     order_id: OrderId | None = None
+    from_ms: TimeMs | None = msgspec.field(default=None, name="from")
+    to_ms: TimeMs | None = msgspec.field(default=None, name="to")
     cursor: Cursor | None = None
     limit: PageLimit = PAGE_DEFAULT
 
@@ -108,6 +112,8 @@ class DepthQuery(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class PublicTradesQuery(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    from_ms: TimeMs | None = msgspec.field(default=None, name="from")
+    to_ms: TimeMs | None = msgspec.field(default=None, name="to")
     cursor: Cursor | None = None
     limit: PageLimit = PAGE_DEFAULT
 
@@ -178,8 +184,12 @@ class FillAnswer(Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class OrderWithTrades(OrderAnswer, kw_only=True):
-    """An order and its newest fills, newest first; `GET /trades?order_id=` has all."""
+    """An order and its newest fills, newest first; `GET /trades?order_id=` has all.
+    `average_fill_price`: filled_value / filled_quantity, rounded down. `fee`: of all its fills, in
+    minor units of the currency, negative: given; null when not all of them are in `trades`."""
 
+    average_fill_price: Count | None
+    fee: Integer | None
     trades: list[FillAnswer]
 
 
@@ -276,7 +286,8 @@ class PositionsAnswer(Struct, kw_only=True, forbid_unknown_fields=True):
 
 class InstrumentAnswer(Struct, kw_only=True, forbid_unknown_fields=True):
     """Prices are integers: 10^-price_decimals of the currency, multiples of `tick`; quantities
-    multiples of `lot`."""
+    multiples of `lot`. The rates of fees are those of every account, in 1/1,000,000 of the value of
+    a trade, negative: given. `minimum_notional`: the least value of an order; 0: none."""
 
     symbol: str
     price_decimals: Count
@@ -288,6 +299,9 @@ class InstrumentAnswer(Struct, kw_only=True, forbid_unknown_fields=True):
     currency: str
     currency_decimals: Count
     group: Count
+    minimum_notional: Count
+    maker_fee_ppm: Integer
+    taker_fee_ppm: Integer
     state: StateName
     state_until: Time | None
     reference_price: Price | None

@@ -207,6 +207,12 @@ class AccountModel:
         found: list[int] = np.flatnonzero(rows[:, layout.ACCOUNT_DEFINED]).tolist()
         return found
 
+    def fee_rates(self, instruments: np.ndarray) -> np.ndarray:
+        """Rates of maker and taker (ppm) of each of ``instruments`` (int64[n]): int64[n, 2]."""
+        at = self._header(layout.HEADER_INSTRUMENTS) + instruments * layout.INSTRUMENT_WORDS
+        rates = np.array([layout.INSTRUMENT_MAKER_RATE, layout.INSTRUMENT_TAKER_RATE])
+        return np.asarray(self._memory[at[:, None] + rates])
+
     def currencies(self) -> dict[int, Currency]:
         """All currencies by number."""
         found = {}

@@ -329,9 +329,16 @@ class MarketModel:
         ]
 
     def trade_rows(
-        self, instrument: int, limit: int, before_sequence: int | None = None
+        self,
+        instrument: int,
+        limit: int,
+        before_sequence: int | None = None,
+        to_ns: int | None = None,
     ) -> np.ndarray:
-        """As ``trades``: int64[n, 6], the fields of Trade in order."""
+        """As ``trades``: int64[n, 6], the fields of Trade in order.
+
+        ``to_ns``: only trades before that time.
+        """
         row = self._rows[instrument]
         total = int(self._arrays.rows[row * layout.ROW_WORDS + layout.TRADES])
         held = min(total, self.trades_kept)
@@ -344,6 +351,9 @@ class MarketModel:
             # sequences fall from newest to oldest
             sequences = ring[at, layout.TRADE_SEQUENCE]
             at = at[int(np.searchsorted(-sequences, -before_sequence, side="right")) :]
+        if to_ns is not None:
+            times = ring[at, layout.TRADE_TIMESTAMP_NS]  # they fall, too
+            at = at[int(np.searchsorted(-times, -to_ns, side="right")) :]
         found: np.ndarray = ring[at[: max(0, limit)]]
         return found
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import orjson
 
 from exchange.api.rest.instrument_list import InstrumentList, Made
@@ -19,7 +21,9 @@ class World:
         self.events = MarketEvents()
         self.events.open_market()
         self.market = MarketModel(64)
-        self.list = InstrumentList(self.market)
+        self.rates = np.zeros((len(SYMBOLS), 2), np.int64)
+        accounts = SimpleNamespace(fee_rates=lambda numbers: self.rates.copy())
+        self.list = InstrumentList(self.market, accounts)  # type: ignore[arg-type]
 
     def look(self, compress: bool = False) -> Made:
         self.market.apply(self.events.take())
@@ -41,6 +45,9 @@ def test_it_is_kept_until_something_changes() -> None:
     second = world.look()
     assert second.etag != first.etag
     assert world.shown()[0]["state"] == "halted"
+    world.rates[1] = (-20, 30)
+    row = world.shown()[1]
+    assert (row["maker_fee_ppm"], row["taker_fee_ppm"]) == (-20, 30)
 
 
 def test_what_is_in_it() -> None:

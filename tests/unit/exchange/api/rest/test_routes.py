@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 
 import orjson
 from api_core import ApiCore
@@ -105,13 +106,72 @@ def test_pages_follow_each_other():
     serve(test)
 
 
+def test_lists_between_two_times():
+    async def test(core: ApiCore, one: Caller, two: Caller) -> None:
+        made = [await one("POST", "/orders", bid(price=40 + i)) for i in range(5)]
+        await two("POST", "/orders", bid(side="sell", quantity=500, price=40))
+        trades = (await one("GET", "/trades"))["trades"]
+        milliseconds = [_milliseconds(each["created_at"]) for each in made]
+        for path, name, rows, times in (
+            ("/orders", "orders", made[::-1], milliseconds[::-1]),
+            ("/trades", "trades", trades, [_milliseconds(t["executed_at"]) for t in trades]),
+            (
+                f"/trades/{SYMBOL}",
+                "trades",
+                trades,
+                [_milliseconds(t["executed_at"]) for t in trades],
+            ),
+        ):
+            key = "order_id" if name == "orders" else "trade_id"
+            for low, high in ((times[-1], times[0] + 1), (times[2], times[1]), (0, times[-1])):
+                expected = [
+                    row[key] for row, ms in zip(rows, times, strict=True) if low <= ms < high
+                ]
+                found: list[int] = []
+                cursor = ""
+                for _ in range(20):
+                    page = await one("GET", f"{path}?limit=2&from={low}&to={high}{cursor}")
+                    found += [row[key] for row in page[name]]
+                    if page["next_cursor"] is None:
+                        break
+                    cursor = f"&cursor={page['next_cursor']}"
+                assert found == expected, (path, low, high)
+            page = await one("GET", f"{path}?from={times[0] + 1}")
+            assert (page[name], page["next_cursor"]) == ([], None)
+            assert await one("GET", f"{path}?from=5&to=4") == (400, 1002)
+
+    serve(test)
+
+
+def _milliseconds(text: str) -> int:
+    moment = datetime.datetime.fromisoformat(text)
+    epoch = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+    return (moment - epoch) // datetime.timedelta(milliseconds=1)
+
+
+def test_the_answer_to_an_order_has_what_it_traded_at_once():
+    async def test(core: ApiCore, one: Caller, two: Caller) -> None:
+        for price in (50, 51):
+            await one("POST", "/orders", bid(price=price, quantity=10))
+        made = await two("POST", "/orders", bid(side="sell", quantity=30, price=50))
+        assert [trade["price"] for trade in made["trades"]] == [50, 51]
+        assert made["average_fill_price"] == 50
+        assert made["fee"] == sum(trade["fee"] for trade in made["trades"])
+        assert made == await two("GET", f"/orders/{made['order_id']}")
+        resting = await two("POST", "/orders", bid(side="sell", price=60))
+        assert (resting["average_fill_price"], resting["fee"], resting["trades"]) == (None, 0, [])
+
+    serve(test)
+
+
 def test_finding_an_order_by_its_client_order_id():
     async def test(core: ApiCore, one: Caller, two: Caller) -> None:
         long_id = "order-000000000000000000001"
         for name in ("short", long_id):
             made = await one("POST", "/orders", bid(client_order_id=name))
             (found,) = (await one("GET", f"/orders?client_order_id={name}"))["orders"]
-            assert found == made and found["client_order_id"] == name
+            assert found == {field: made[field] for field in found}
+            assert found["client_order_id"] == name
             assert (await two("GET", f"/orders?client_order_id={name}"))["orders"] == []
 
     serve(test)

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import random
+import signal
 import subprocess
 import sys
+import threading
+import time
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,9 +20,13 @@ import pytest
 from document_examples import blocks
 from exchange_process import RunningExchange, wait_until
 from redis_server import NEEDS_REDIS, RedisServer
-from trading_load import Trader
+from trading_load import SYMBOLS, Trader
 
+from exchange.core.counters import CONNECTOR_STATES
 from exchange.errors import ExitStatus
+from exchange.read_model.market.model import MarketModel
+from exchange.recovery.archive_check import open_archive
+from exchange.runtime.data_directory import archive_directory
 from exchange.settings import ROOT, load_settings
 from exchange.settings.sections import RedisSection
 
@@ -25,6 +34,9 @@ pytestmark = [pytest.mark.needs_jit, pytest.mark.timeout(1800), NEEDS_REDIS]
 
 LIMIT_S = 180.0
 TRADERS = 2
+KILLS = 20
+LEVELS = 5
+BOOK = (ROOT / "exchange" / "connect" / "redis" / "book.lua").read_text()
 READER = "import sys\nfrom importlib.resources import files"
 
 
@@ -33,7 +45,7 @@ def settings(server: RedisServer, **keys: Any) -> dict[str, dict[str, Any]]:
         "enabled": True,
         "url": server.url,
         "retry_maximum_ms": 200,
-        "levels": 5,
+        "levels": LEVELS,
         "trades": 200,
         "klines": 50,
         "timeout_ms": 60_000,
@@ -164,3 +176,189 @@ def test_it_holds_what_the_archive_says(make_exchange: Any, tmp_path: Path) -> N
         assert int(client.hget("exchange:sequence", "next_event")) >= before
         assert exchange.stop() == ExitStatus.OK
         assert not client.exists("exchange:lock")
+
+
+# --- kills ----------------------------------------------------------------------------------------
+
+
+class Reader(threading.Thread):
+    """Reads books by the script for as long as it is not ended; whatever it sees must be a book.
+
+    ``samples``: some of the answers, by symbol and ``next_event``.
+    """
+
+    def __init__(self, server: RedisServer, seed: int) -> None:
+        super().__init__(name="reader", daemon=True)
+        self._server = server
+        self._random = random.Random(seed)
+        self.end = threading.Event()
+        self.samples: dict[tuple[str, int], Any] = {}
+        self.reads = 0
+        self.error: BaseException | None = None
+
+    def run(self) -> None:
+        import redis
+
+        client = self._server.client(retry=None)
+        try:
+            while not self.end.is_set():
+                try:
+                    self._read(client)
+                except (redis.ConnectionError, redis.TimeoutError):
+                    time.sleep(0.01)  # killed under us
+        except BaseException as error:
+            self.error = error
+
+    def _read(self, client: Any) -> None:
+        symbol = self._random.choice(SYMBOLS)
+        book = client.eval_ro(BOOK, 0, "exchange", symbol, LEVELS)
+        if book is None:
+            return
+        next_event, bids, asks = int(book[0]), *book[1:]
+        best = [[int(price) for price, _, _ in side] for side in (bids, asks)]
+        assert best[0] == sorted(best[0], reverse=True) and best[1] == sorted(best[1])
+        if bids and asks:
+            assert best[0][0] < best[1][0], f"{symbol} before {next_event}: crossed"
+        self.reads += 1
+        if self._random.random() < 0.02:
+            self.samples[symbol, next_event] = [bids, asks]
+
+    def finish(self) -> None:
+        self.end.set()
+        self.join(LIMIT_S)
+        assert self.error is None, self.error
+
+
+def assert_samples(exchange: RunningExchange, samples: dict[tuple[str, int], Any]) -> None:
+    """Each of the books is what the archive says at its event."""
+    archive = open_archive(archive_directory(exchange.data_directory))
+    market = MarketModel(1024, track_changes=False)
+    for symbol, next_event in sorted(samples, key=lambda each: each[1]):
+        while market.next_event < next_event:
+            market.apply(archive.view(market.next_event, next_event - market.next_event).copy())
+        depth = market.depth(market.by_symbol[symbol], LEVELS)
+        found = [[tuple(map(int, row)) for row in side] for side in samples[symbol, next_event]]
+        assert found == [depth.bids, depth.asks], f"{symbol} before {next_event}"
+
+
+@pytest.mark.parametrize("fsync", ["always"])
+def test_server_and_connector_are_killed(make_exchange: Any, tmp_path: Path, fsync: str) -> None:
+    """Twenty times, at seeded moments, while clients trade and others read."""
+    numbers = random.Random(13)
+    with RedisServer(tmp_path / "redis", fsync=fsync) as server:
+        exchange: RunningExchange = make_exchange(
+            settings=settings(server) | {"supervision": {"retry_maximum_ms": 200}}
+        ).start()
+        core = {role: exchange.pid(role) for role in ("matcher", "journaler", "order_entry")}
+        reader = Reader(server, 13)
+        reader.start()
+        try:
+            with trading(exchange):
+                for _ in range(KILLS):
+                    wait_for_more(exchange, numbers.randrange(1, 3_000))
+                    if numbers.random() < 0.5:
+                        os.kill(exchange.pid("connect_redis"), signal.SIGKILL)
+                    else:
+                        server.kill()
+                        server.start()
+                assert {role: exchange.pid(role) for role in core} == core
+        finally:
+            reader.finish()
+        assert_equal_to_archive(exchange)
+        assert reader.reads > 100 and len(reader.samples) > 10
+        assert_samples(exchange, reader.samples)
+        assert exchange.stop() == ExitStatus.OK
+
+
+# --- outages --------------------------------------------------------------------------------------
+
+
+def lines(exchange: RunningExchange, text: str) -> int:
+    """How many lines of the log have this text."""
+    return exchange.log_file.read_text(errors="replace").count(text)
+
+
+def state(exchange: RunningExchange) -> str:
+    return CONNECTOR_STATES[counter(exchange, "connect_redis_state")]
+
+
+@contextmanager
+def outage(exchange: RunningExchange, text: str) -> Iterator[None]:
+    """Meanwhile Redis is away, which is said once, with ``text``; trading goes on."""
+    away, texts = lines(exchange, "Redis is away"), lines(exchange, text)
+    back = lines(exchange, "Redis is back")
+    yield
+    wait_until(lambda: lines(exchange, text) > texts, LIMIT_S, text)
+    retries = counter(exchange, "connect_redis_retries")
+    wait_until(lambda: counter(exchange, "connect_redis_retries") > retries + 1, LIMIT_S, "retries")
+    released = int(exchange.status()["cursors"]["event_released"])
+    before = counter(exchange, "connect_redis_next_event")
+    wait_until(
+        lambda: int(exchange.status()["cursors"]["event_released"]) > released + 1_000,
+        LIMIT_S,
+        "trading to go on",
+    )
+    assert counter(exchange, "connect_redis_next_event") == before
+    assert lines(exchange, "Redis is away") == away + 1
+    assert lines(exchange, text) == texts + 1
+    assert lines(exchange, "Redis is back") == back
+
+
+def ended(exchange: RunningExchange) -> None:
+    """Wait until Redis is back and goes on."""
+    wait_until(lambda: state(exchange) in ("following", "catching up"), LIMIT_S, "it to be back")
+    wait_for_more(exchange)
+
+
+def test_outages_are_told_once_and_nothing_is_missing(make_exchange: Any, tmp_path: Path) -> None:
+    with RedisServer(tmp_path / "redis", fsync="everysec") as server:
+        exchange: RunningExchange = make_exchange(
+            settings=settings(server, timeout_ms=1_000, lock_ms=600_000)
+        ).start()
+        client = server.client()
+        with trading(exchange):
+            wait_for_more(exchange)
+            client.flushall()
+            wait_until(lambda: bool(client.exists("exchange:sequence")), LIMIT_S, "a new state")
+            ended(exchange)
+            with outage(exchange, "Timeout reading"):
+                server.pause()
+            server.go_on()
+            ended(exchange)
+            with outage(exchange, "Redis is full, raise maxmemory"):
+                client.config_set("maxmemory", 1_000_000)
+            client.config_set("maxmemory", 0)
+            ended(exchange)
+            with outage(exchange, "MISCONF Errors writing to the AOF file"):
+                server.limit_files(100)
+            server.limit_files(None)
+            ended(exchange)
+            with outage(exchange, "what the connector had written was touched"):
+                client.set("exchange:lock", "somebody elsewhere 1")
+                frozen = client.hgetall("exchange:sequence")
+            assert client.hgetall("exchange:sequence") == frozen
+            client.delete("exchange:lock")
+            ended(exchange)
+        assert_equal_to_archive(exchange)
+        assert exchange.stop() == ExitStatus.OK
+
+
+def test_a_wrong_password_is_told_once(make_exchange: Any, tmp_path: Path) -> None:
+    secret = tmp_path / "password"
+    secret.write_text("wrong\n")
+    with RedisServer(tmp_path / "redis", "--requirepass", "right") as server:
+        exchange: RunningExchange = make_exchange(
+            settings=settings(server, password_file=str(secret))
+        ).start()
+        wait_until(lambda: state(exchange) == "refused", LIMIT_S, "the refusal")
+        told = "nothing is written to Redis: Redis refuses: "
+        wait_until(lambda: lines(exchange, told) == 1, LIMIT_S, told)
+        checked = check(exchange)
+        assert checked.returncode == ExitStatus.REFUSED
+        assert "Redis refuses: " in checked.stderr
+        secret.write_text("right\n")
+        os.kill(exchange.pid("connect_redis"), signal.SIGKILL)  # it would look in 30 s
+        wait_until(lambda: state(exchange) == "following", LIMIT_S, "the right password")
+        assert_equal_to_archive(exchange)
+        assert lines(exchange, told) == 1
+        assert exchange.stop() == ExitStatus.OK

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import functools
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -68,6 +69,8 @@ class RedisServer:
                 stdout=log,
                 stderr=log,
                 preexec_fn=functools.partial(die_with_parent, os.getpid()),
+                # a file at its limit is an error and no signal: Python ignores SIGXFSZ
+                restore_signals=False,
             )
         wait_until(self._answers, LIMIT_S, f"redis-server in {self.folder}")
         return self
@@ -108,6 +111,13 @@ class RedisServer:
     def go_on(self) -> None:
         """The end of ``pause``."""
         os.kill(self.pid, signal.SIGCONT)
+
+    def limit_files(self, more_bytes: int | None) -> None:
+        """Let no file of it grow by more than that, as on a full disk; None: the end of that."""
+        sizes = [path.stat().st_size for path in self.folder.rglob("*") if path.is_file()]
+        _, hard = resource.prlimit(self.pid, resource.RLIMIT_FSIZE)
+        soft = hard if more_bytes is None else max(sizes) + more_bytes
+        resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (soft, hard))
 
     def _end(self, number: int) -> None:
         if self._process is not None and self._process.poll() is None:

@@ -18,6 +18,7 @@ import contextlib
 import hashlib
 import secrets
 import socket
+import ssl
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -98,6 +99,8 @@ def told() -> Iterator[None]:
     except exceptions.OutOfMemoryError as error:
         raise SinkAway(f"Redis is full, raise maxmemory: {_text(error)}") from error
     except (exceptions.ConnectionError, exceptions.TimeoutError, OSError) as error:
+        if isinstance(error.__cause__ or error.__context__, ssl.SSLCertVerificationError):
+            raise SinkRefused(f"Redis' certificate is not accepted: {_text(error)}") from error
         raise SinkAway(_text(error)) from error
     except exceptions.RedisError as error:
         if str(error).startswith("NOPERM") or "unknown command" in str(error):

@@ -303,8 +303,8 @@ class RedisSection(ConnectorSection, frozen=True, kw_only=True):
     key_file: str
     prefix: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}\Z")]
     levels: Annotated[int, Meta(ge=1, le=10_000)]
-    trades: Annotated[int, Meta(ge=1, le=1_000_000)]
-    klines: Annotated[int, Meta(ge=1, le=100_000)]
+    trades: Annotated[int, Meta(ge=1, le=100_000)]
+    klines: Annotated[int, Meta(ge=1, le=10_000)]
     intervals: list[Literal["1m", "5m", "15m", "1h", "1d"]]
     lock_ms: Annotated[int, Meta(ge=5_000, le=600_000)]
     timeout_ms: Milliseconds

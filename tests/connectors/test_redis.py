@@ -19,9 +19,14 @@ import msgspec
 import pytest
 from document_examples import blocks
 from exchange_process import RunningExchange, wait_until
-from redis_server import NEEDS_REDIS, RedisServer
+from memory_redis_server import SinkWorld
+from memory_sink import RunningConnector
+from redis_server import NEEDS_REDIS, RedisServer, free_port
+from store_world import MemoryArchive, random_events, write_archive
 from trading_load import SYMBOLS, Trader
 
+from exchange.connect.redis.sink import RedisSink
+from exchange.connect.sink import SinkRefused
 from exchange.core.counters import CONNECTOR_STATES
 from exchange.errors import ExitStatus
 from exchange.read_model.market.model import MarketModel
@@ -362,3 +367,71 @@ def test_a_wrong_password_is_told_once(make_exchange: Any, tmp_path: Path) -> No
         assert_equal_to_archive(exchange)
         assert lines(exchange, told) == 1
         assert exchange.stop() == ExitStatus.OK
+
+
+# --- ways in --------------------------------------------------------------------------------------
+
+# what docs/connectors.md says that the connector's user needs
+RIGHTS = ["~exchange:*", "+@read", "+@write", "+@transaction", "+@connection", "+info", "+scan"]
+
+
+def certificate(folder: Path) -> list[str]:
+    """A certificate of 127.0.0.1 that signs itself; the server's options for it."""
+    folder.mkdir(parents=True)
+    key, public = folder / "redis.key", folder / "redis.crt"
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
+            *("-nodes", "-days", "2", "-subj", "/CN=127.0.0.1"),
+            *("-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", public),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    return [
+        *("--tls-cert-file", str(public), "--tls-key-file", str(key)),
+        *("--tls-ca-cert-file", str(public), "--tls-auth-clients", "yes"),
+    ]
+
+
+def test_tls_a_certificate_and_a_user_with_few_rights(tmp_path: Path) -> None:
+    """And a certificate that nobody we know has signed is refused, not retried."""
+    events, port, keys = random_events(1, 1_000), free_port(), tmp_path / "keys"
+    (tmp_path / "data").mkdir()
+    write_archive(tmp_path / "data", events)
+    options = [*certificate(keys), "--tls-port", str(port), "--user", "writer", "on", ">secret"]
+    secret = tmp_path / "password"
+    secret.write_text("secret")
+    shipped = load_settings(None)
+    section = msgspec.structs.replace(
+        shipped.redis,
+        url=f"rediss://127.0.0.1:{port}",
+        username="writer",
+        password_file=str(secret),
+        ca_file=str(keys / "redis.crt"),
+        certificate_file=str(keys / "redis.crt"),
+        key_file=str(keys / "redis.key"),
+    )
+    archive = MemoryArchive(events, 500)
+
+    def sink(section: RedisSection) -> RedisSink:
+        own = msgspec.structs.replace(shipped, redis=section)
+        return RedisSink(SinkWorld(archive, tmp_path / "data", own))
+
+    with RedisServer(tmp_path / "redis", *options, *RIGHTS) as server:
+        client = server.client()
+
+        def reached(next_event: int) -> bool:
+            return client.hget("exchange:sequence", "next_event") == str(next_event)
+
+        with RunningConnector(archive, sink(section), batch_events=64):
+            wait_until(lambda: reached(500), LIMIT_S, "the state")
+            client.delete("exchange:sequence")
+            archive.release(len(events))
+            wait_until(lambda: reached(len(events)), LIMIT_S, "everything")
+        assert archive.progress[-1].retries == 1  # the position had been taken away
+        with pytest.raises(SinkRefused, match="certificate is not accepted"):
+            sink(msgspec.structs.replace(section, ca_file="")).open()
+        secret.write_text("other")
+        with pytest.raises(SinkRefused, match="Redis refuses"):
+            sink(section).open()

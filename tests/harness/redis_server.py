@@ -22,9 +22,9 @@ from types import TracebackType
 from typing import Any
 
 import pytest
-from exchange_process import wait_until
 
 from exchange.runtime.process import die_with_parent
+from tests.harness.exchange_process import wait_until
 
 LIMIT_S = 180.0
 NEEDS_REDIS = pytest.mark.skipif(

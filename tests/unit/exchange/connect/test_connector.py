@@ -159,6 +159,41 @@ def test_an_empty_sink_of_state_begins_with_what_is_now(events: np.ndarray) -> N
     assert sink.sequences == list(range(700, EVENTS))
 
 
+def empty(archive: MemoryArchive, sink: MemorySink) -> None:
+    """Take the sink's state away while nobody is writing; then it is there again."""
+    sink.away = True
+    wait_for(archive, lambda a: a.progress[-1].state == State.RETRYING)
+    sink.position = None
+
+
+def test_a_sink_of_state_is_looked_at_without_events_too(events: np.ndarray) -> None:
+    """Its state is gone although nothing happens: it is noticed, and made anew."""
+    archive, sink = MemoryArchive(events, 700), MemorySink(begins_with_state=True)
+    with RunningConnector(archive, sink, batch_events=64):
+        sink.wait_for(700)
+        wait_for(archive, lambda a: a.progress[-1].writes > 3)
+        empty(archive, sink)
+        sink.away = False
+        sink.wait_for(700)
+        archive.release(EVENTS)
+        sink.wait_for(EVENTS)
+    assert sink.begun == [700, 700]
+    assert sink.sequences == list(range(700, EVENTS))
+
+
+def test_what_was_made_before_a_state_was_gone_is_not_written(events: np.ndarray) -> None:
+    """Not even when a batch ends where the state of now begins: it was not there."""
+    archive, sink = MemoryArchive(events, 700), MemorySink(begins_with_state=True)
+    with RunningConnector(archive, sink, batch_events=1_000):
+        sink.wait_for(700)
+        sink.fail_at = {sink.writes + more: False for more in range(1, 20)}
+        archive.release(EVENTS)
+        empty(archive, sink)
+        sink.fail_at, sink.away = {}, False
+        sink.wait_for(EVENTS)
+    assert sink.begun == [700, EVENTS]
+
+
 def test_events_that_have_left_the_archive_are_missed_and_said(
     events: np.ndarray, caplog: pytest.LogCaptureFixture
 ) -> None:

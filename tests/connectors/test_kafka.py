@@ -4,24 +4,41 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import random
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import jsonschema
+import msgspec
 import numpy as np
 import pytest
 from document_examples import blocks
 from exchange_process import RunningExchange, wait_until
+from memory_kafka import trading_events
+from store_world import MemoryArchive
 from trading_load import Trader
 
 from exchange.codes import EventKind
+from exchange.connect.connector import State
+from exchange.connect.directory import Directory
+from exchange.connect.kafka.sink import KafkaSink
 from exchange.connect.schemas import schema_text
+from exchange.connect.sink import Batch, SinkAway, SinkRefused
+from exchange.core.counters import CONNECTOR_COUNTERS
+from exchange.core.pipeline import EVENT_RELEASED
+from exchange.core.region import region_name
+from exchange.core.stage_names import StageName
 from exchange.errors import ExitStatus
-from exchange.settings import ROOT
+from exchange.settings import ROOT, load_settings
 from exchange.store.offline import archive_end
+from ringbuffer.counters import COUNTER_STRIDE
+from ringbuffer.region import Region
 from tests.harness.kafka_server import KafkaServer
 
 pytestmark = [pytest.mark.needs_jit, pytest.mark.timeout(1800)]
@@ -38,19 +55,29 @@ def kafka_settings(server: KafkaServer, **more: Any) -> dict[str, dict[str, Any]
         "enabled": True,
         "servers": [server.address],
         "retry_maximum_ms": 200,
-        "request_timeout_ms": 5_000,
+        "request_timeout_ms": 2_000,
+        "batch_events": 4_096,
     }
-    return {"kafka": section | more}
+    # the connector is killed more often than the daemon thinks normal
+    return {"kafka": section | more, "supervision": {"retry_maximum_ms": 200}}
+
+
+def released(exchange: RunningExchange) -> int:
+    """Number of released events."""
+    with Region.attach_read_only(region_name(exchange.data_directory.resolve())) as region:
+        return int(region.arrays["cursors"][EVENT_RELEASED])
 
 
 def counter(exchange: RunningExchange, name: str) -> int:
-    return int(exchange.status()["counters"][f"connect_kafka_{name}"])
+    """One of the connector's counters; costs less than the whole status."""
+    number = CONNECTOR_COUNTERS[name][StageName.CONNECT_KAFKA]
+    with Region.attach_read_only(region_name(exchange.data_directory.resolve())) as region:
+        return int(region.arrays["counters"][number * COUNTER_STRIDE])
 
 
 def behind(exchange: RunningExchange) -> int:
     """How many released events are not in Kafka."""
-    released = int(exchange.status()["cursors"]["event_released"])
-    return released - counter(exchange, "next_event")
+    return released(exchange) - counter(exchange, "next_event")
 
 
 @contextlib.contextmanager
@@ -208,3 +235,163 @@ def read_example(server: KafkaServer, directory: Path, records: int) -> list[lis
     finally:
         reader.kill()
         reader.wait()
+
+
+def kill_connector(exchange: RunningExchange, server: KafkaServer) -> None:
+    os.kill(exchange.pid("connect_kafka"), signal.SIGKILL)
+
+
+def kill_broker(exchange: RunningExchange, server: KafkaServer) -> None:
+    server.kill()
+    server.start()
+
+
+def kill_both(exchange: RunningExchange, server: KafkaServer) -> None:
+    kill_connector(exchange, server)
+    kill_broker(exchange, server)
+
+
+def pause_broker(exchange: RunningExchange, server: KafkaServer) -> None:
+    """Until the connector has noticed; trading goes on meanwhile."""
+    server.pause()
+    try:
+        wait_until(lambda: state(exchange) == State.RETRYING, LIMIT_S, "the outage to be noticed")
+        before = released(exchange)
+        wait_until(lambda: released(exchange) > before + 1_000, LIMIT_S, "trading to go on")
+    finally:
+        server.resume()
+
+
+def state(exchange: RunningExchange) -> State:
+    return State(counter(exchange, "state"))
+
+
+def test_killed_at_twenty_moments(make_exchange: Any, make_kafka: MakeKafka) -> None:
+    seed = 20_261_130
+    print(f"seed {seed}")
+    draws = random.Random(seed)
+    server = make_kafka()
+    exchange: RunningExchange = make_exchange(settings=kafka_settings(server)).start()
+    core = [exchange.pid(role) for role in ("matcher", "journaler", "order_entry")]
+    victims = [kill_connector] * 12 + [kill_broker] * 5 + [kill_both] * 3
+    draws.shuffle(victims)
+    victims.insert(10, pause_broker)
+    with trading(exchange, seed):
+        for victim in victims:
+            written_more(exchange, draws.randrange(50, 3_000))
+            victim(exchange, server)
+        written_more(exchange)
+    assert [exchange.pid(role) for role in ("matcher", "journaler", "order_entry")] == core
+    wait_until(lambda: behind(exchange) == 0, LIMIT_S, "everything to be written")
+    assert exchange.stop() == ExitStatus.OK
+    assert compare(exchange, server) > 100
+    # one line when it goes and one when it is back; the client's own lines do not come through
+    lines = [line for line in exchange.log_file.read_text().splitlines() if "rdkafka" in line]
+    assert len(lines) < 3 * len(victims)
+
+
+def sink_of(server: KafkaServer, events: np.ndarray, **settings: Any) -> KafkaSink:
+    """A sink without an exchange around it."""
+    section = msgspec.structs.replace(
+        load_settings(None).kafka,
+        **{"servers": [server.address], "request_timeout_ms": 2_000} | settings,
+    )
+    return KafkaSink(section, Directory(), MemoryArchive(events), lambda: len(events))
+
+
+def refusal(sink: KafkaSink) -> str:
+    """Why the broker is refused; on a busy machine it is only slow at first."""
+    deadline_s = time.monotonic() + LIMIT_S
+    while True:
+        try:
+            sink.open()
+        except SinkRefused as error:
+            return str(error)
+        except SinkAway:
+            assert time.monotonic() < deadline_s
+        else:
+            raise AssertionError("nothing was refused")
+
+
+def write(sink: KafkaSink, events: np.ndarray, first: int, end: int) -> None:
+    content, records = sink.encode(events[first:end])
+    sink.write(Batch(first, end, content, records))
+
+
+def test_a_second_instance_fences_the_first_one_off(make_kafka: MakeKafka) -> None:
+    server, events = make_kafka(), trading_events(40)
+    older, newer = (sink_of(server, events, request_timeout_ms=60_000) for _ in range(2))
+    with contextlib.closing(older), contextlib.closing(newer):
+        assert older.open() is None
+        older.begin(0)
+        write(older, events, 0, 20)
+        position = newer.open()
+        assert position is not None and position.next_event == 20
+        with pytest.raises(SinkAway):
+            write(older, events, 20, 30)
+        older.close()
+        with pytest.raises(SinkRefused, match="another instance has taken over"):
+            older.open()
+        newer.begin(20)
+        write(newer, events, 20, len(events))
+        # who is behind what is there takes nothing over
+        with pytest.raises(SinkRefused, match="only up to"):
+            sink_of(server, events[:10]).open()
+        assert len(all_records(server, TRADES)) == 40
+        with pytest.raises(SinkRefused, match="there is no topic other"):
+            sink_of(server, events, trades_topic="other", create_topics=False).open()
+
+
+def certificate(folder: Path, name: str) -> Path:
+    """A self-signed certificate of 127.0.0.1; the private key beside it ends in .key."""
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
+            *("-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"),
+            *("-keyout", f"{name}.key", "-out", f"{name}.crt"),
+        ],
+        cwd=folder,
+        check=True,
+        capture_output=True,
+    )
+    return folder / f"{name}.crt"
+
+
+def test_wrong_password_wrong_certificate(make_kafka: MakeKafka, tmp_path: Path) -> None:
+    own, foreign = certificate(tmp_path, "own"), certificate(tmp_path, "foreign")
+    store = tmp_path / "store.pem"
+    store.write_text(own.with_suffix(".key").read_text() + own.read_text())
+    server = make_kafka(
+        protocol="SASL_SSL",
+        properties={
+            "listener.name.clients.sasl.enabled.mechanisms": "PLAIN",
+            "sasl.mechanism.inter.broker.protocol": "PLAIN",
+            "listener.name.clients.plain.sasl.jaas.config": (
+                "org.apache.kafka.common.security.plain.PlainLoginModule required "
+                'username="broker" password="inside" user_broker="inside" user_exchange="right";'
+            ),
+            "ssl.keystore.type": "PEM",
+            "ssl.keystore.location": str(store),
+            "ssl.truststore.type": "PEM",
+            "ssl.truststore.location": str(own),
+        },
+    )
+    password = tmp_path / "password"
+    events = trading_events()
+    settings = {
+        "security_protocol": "sasl_ssl",
+        "sasl_mechanism": "PLAIN",
+        "username": "exchange",
+        "password_file": str(password),
+        "ca_file": str(own),
+    }
+    password.write_text("wrong\n")
+    assert "uthentication" in refusal(sink_of(server, events, **settings))
+    password.write_text("right\n")
+    other = settings | {"ca_file": str(foreign)}
+    assert "certificate verify failed" in refusal(sink_of(server, events, **other))
+    with pytest.raises((SinkAway, SinkRefused)):
+        sink_of(server, events).open()
+    sink = sink_of(server, events, request_timeout_ms=60_000, **settings)
+    assert sink.open() is None
+    sink.close()

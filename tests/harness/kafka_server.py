@@ -142,7 +142,9 @@ class KafkaServer:
         self._file = folder / "server.properties"
         self._file.write_text("".join(f"{key}={value}\n" for key, value in merged.items()))
         self._process: subprocess.Popen[bytes] | None = None
-        identity = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        # not with "-" at the beginning, which would be an option
+        octets = bytes(1) + uuid.uuid4().bytes[1:]
+        identity = base64.urlsafe_b64encode(octets).decode().rstrip("=")
         self._run("kafka.tools.StorageTool", "format", "-t", identity, "-c", str(self._file))
 
     def _command(self, *arguments: str) -> list[str]:

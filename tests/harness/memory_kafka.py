@@ -31,6 +31,7 @@ class EndOfPartition(NamedTuple):
 class MemoryMessage(NamedTuple):
     """A record, or the end of a partition."""
 
+    name: str
     where: int
     at: int
     key_bytes: bytes
@@ -49,6 +50,9 @@ class MemoryMessage(NamedTuple):
 
     def headers(self) -> list[tuple[str, bytes]]:
         return self.header_list
+
+    def topic(self) -> str:
+        return self.name
 
     def partition(self) -> int:
         return self.where
@@ -80,7 +84,7 @@ class MemoryKafka:
         partition = partitions[number]
         said = [(name, to_bytes(text)) for name, text in dict(headers or {}).items()]
         partition.append(
-            MemoryMessage(number, len(partition), to_bytes(key), to_bytes(value), said)
+            MemoryMessage(topic, number, len(partition), to_bytes(key), to_bytes(value), said)
         )
 
     def records(self, topic: str) -> list[MemoryMessage]:
@@ -158,7 +162,7 @@ class MemoryConsumer(MemoryClient):
             partition = self.kafka.topics[place.topic][place.partition]
             self._waiting += [each for each in partition[place.offset :] if each is not None]
             end = EndOfPartition(KafkaError._PARTITION_EOF)
-            self._waiting.append(MemoryMessage(place.partition, -1, b"", b"", [], end))
+            self._waiting.append(MemoryMessage(place.topic, place.partition, -1, b"", b"", [], end))
 
     def consume(self, count: int, timeout_s: float) -> list[MemoryMessage]:
         found, self._waiting = self._waiting[:count], self._waiting[count:]

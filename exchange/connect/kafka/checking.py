@@ -20,6 +20,7 @@ from exchange.connect.kafka.client import ClientLog, error_of, meaning, reader_s
 from exchange.connect.kafka.position import (
     SEQUENCE_HEADER,
     header,
+    offsets,
     read_position,
     records_to_end,
 )
@@ -53,9 +54,7 @@ class Topic:
         """Read all of it. Raises KafkaException."""
         places = []
         for partition in range(self._partitions):
-            low, high = consumer.get_watermark_offsets(
-                TopicPartition(self.name, partition), timeout=timeout_s
-            )
+            low, high = offsets(consumer, self.name, partition, timeout_s)
             self.has_left = self.has_left or low > 0
             if high > low:
                 places.append(TopicPartition(self.name, partition, low))

@@ -128,6 +128,9 @@ def reader_settings(section: KafkaSection, client_log: ClientLog) -> dict[str, A
         "enable.partition.eof": True,
         "isolation.level": "read_committed",
         "auto.offset.reset": "error",
+        # what is read is there already: an answer at once, also when it is empty
+        "fetch.wait.max.ms": 5,
+        "fetch.queue.backoff.ms": 5,
     }
 
 

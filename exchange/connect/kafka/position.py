@@ -27,6 +27,18 @@ EXCHANGE_HEADER = "exchange"
 FIRST_LOOK = 16  # offsets; a transaction has one for its end marker
 LOOKS_GROW = 16
 TAKE = 2_000
+TAKE_S = 0.02  # it is waited for, even when there is something
+# what a partition says of itself until its leader is known everywhere
+SOON = frozenset(
+    {
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError._UNKNOWN_PARTITION,
+        KafkaError._UNKNOWN_TOPIC,
+    }
+)
+SOON_S = 0.05
 
 
 class Position(msgspec.Struct, frozen=True):
@@ -43,21 +55,45 @@ def position_topic(trades_topic: str) -> str:
     return f"{trades_topic}.position"
 
 
-def last_record(consumer: Consumer, topic: str, partition: int, timeout_s: float) -> Message | None:
-    """The newest committed record of a partition; None: it has none. Raises KafkaException."""
-    place = TopicPartition(topic, partition)
-    low, high = consumer.get_watermark_offsets(place, timeout=timeout_s)
+def offsets(consumer: Consumer, topic: str, partition: int, timeout_s: float) -> tuple[int, int]:
+    """(first, end) of a partition. One that was just made, or has just lost its leader, is waited
+    for. Raises KafkaException."""
+    deadline_s = time.monotonic() + timeout_s
+    while True:
+        try:
+            place = TopicPartition(topic, partition)
+            low, high = consumer.get_watermark_offsets(place, timeout=timeout_s)
+            return low, high
+        except KafkaException as exception:
+            if exception.args[0].code() not in SOON or time.monotonic() > deadline_s:
+                raise
+            time.sleep(SOON_S)
+
+
+def last_records(
+    consumer: Consumer, places: list[tuple[str, int]], timeout_s: float
+) -> dict[tuple[str, int], Message]:
+    """The newest committed record of each of ``places`` (topic, partition) that has any.
+
+    Raises KafkaException.
+    """
+    found: dict[tuple[str, int], Message] = {}
+    ranges = {place: offsets(consumer, *place, timeout_s) for place in places}
     look = FIRST_LOOK
-    while high > low:
-        first = max(low, high - look)
-        consumer.assign([TopicPartition(topic, partition, first)])
-        found = None
-        for message in records_to_end(consumer, 1, timeout_s):
-            found = message
-        if found is not None or first == low:
-            return found
+    while wanted := {
+        place: max(low, high - look)
+        for place, (low, high) in ranges.items()
+        if place not in found and high > low
+    }:
+        consumer.assign([TopicPartition(*place, first) for place, first in wanted.items()])
+        for message in records_to_end(consumer, len(wanted), timeout_s):
+            topic, partition = message.topic(), message.partition()
+            found[topic, partition] = message
+        for place, first in wanted.items():
+            if first == ranges[place][0]:
+                del ranges[place]  # that was all of it
         look *= LOOKS_GROW
-    return None
+    return found
 
 
 def records_to_end(consumer: Consumer, partitions: int, timeout_s: float) -> Any:
@@ -65,7 +101,7 @@ def records_to_end(consumer: Consumer, partitions: int, timeout_s: float) -> Any
     ended = 0
     deadline_s = time.monotonic() + timeout_s
     while ended < partitions:
-        messages = consumer.consume(TAKE, 0.2)
+        messages = consumer.consume(TAKE, TAKE_S)
         for message in messages:
             error = message.error()
             if error is None:
@@ -92,16 +128,16 @@ def read_position(
     consumer: Consumer, trades_topic: str, topics: dict[str, int], timeout_s: float
 ) -> Position:
     """The position of ``topics`` (number of partitions by name). Raises KafkaException."""
+    of_position = (position_topic(trades_topic), 0)
+    places = [(topic, number) for topic, count in topics.items() for number in range(count)]
+    newest = last_records(consumer, [of_position, *places], timeout_s)
     found = Position()
-    message = last_record(consumer, position_topic(trades_topic), 0, timeout_s)
-    if message is not None:
-        found = msgspec.json.decode(message.value() or b"{}", type=Position)
+    if of_position in newest:
+        found = msgspec.json.decode(newest.pop(of_position).value() or b"{}", type=Position)
     next_event, exchange = dict(found.next_event), found.exchange
-    for topic, partitions in topics.items():
-        for partition in range(partitions):
-            newest = last_record(consumer, topic, partition, timeout_s)
-            sequence = "" if newest is None else header(newest, SEQUENCE_HEADER)
-            if newest is not None and sequence.isdigit():
-                next_event[topic] = max(next_event.get(topic, 0), int(sequence) + 1)
-                exchange = exchange or header(newest, EXCHANGE_HEADER)
+    for (topic, _), message in newest.items():
+        sequence = header(message, SEQUENCE_HEADER)
+        if sequence.isdigit():
+            next_event[topic] = max(next_event.get(topic, 0), int(sequence) + 1)
+            exchange = exchange or header(message, EXCHANGE_HEADER)
     return Position(exchange, found.instance, found.host, next_event)

@@ -6,13 +6,14 @@ Who uses it: the sink, when it opens.
 from __future__ import annotations
 
 import logging
+import time
 
 from confluent_kafka import Consumer, KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from exchange.connect.kafka.client import ClientLog, client_settings, error_of
-from exchange.connect.kafka.position import position_topic
+from exchange.connect.kafka.position import SOON_S, position_topic
 from exchange.connect.sink import SinkRefused
 from exchange.settings.sections import KafkaSection
 
@@ -54,10 +55,13 @@ def partitions_of(section: KafkaSection, client_log: ClientLog, timeout_s: float
             )
         if missing:
             _create(admin, section, missing, timeout_s)
-            found = _look(admin, timeout_s)
-        absent = [name for name in names if name not in found]
-        if absent:  # made, and not yet known to the broker that was asked
-            raise KafkaException(KafkaError(KafkaError.LEADER_NOT_AVAILABLE))
+            deadline_s = time.monotonic() + timeout_s
+            while any(name not in found for name in names):
+                # made, and not yet known to the broker that is asked
+                if time.monotonic() > deadline_s:
+                    raise KafkaException(KafkaError(KafkaError.LEADER_NOT_AVAILABLE))
+                time.sleep(SOON_S)
+                found = _look(admin, timeout_s)
     finally:
         admin.poll(0)  # its errors say why it has timed out
     return {name: found[name] for name in names_of(section)}

@@ -10,7 +10,7 @@ from memory_kafka import MemoryConsumer, MemoryKafka
 from exchange.connect.kafka.position import (
     POSITION_KEY,
     Position,
-    last_record,
+    last_records,
     position_topic,
     read_position,
 )
@@ -58,5 +58,7 @@ def test_records_of_others_have_no_sequence() -> None:
     kafka.put(TRADES, "A", "not ours")
     assert read(kafka, trade_records=1) == Position()
     consumer: Any = MemoryConsumer(kafka)
-    newest = last_record(consumer, TRADES, 0, 1.0)
-    assert newest is not None and newest.value() == b"not ours"
+    newest = last_records(consumer, [(TRADES, 0), (POSITION, 0)], 1.0)
+    assert {place: message.value() for place, message in newest.items()} == {
+        (TRADES, 0): b"not ours"
+    }

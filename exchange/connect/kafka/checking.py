@@ -39,8 +39,9 @@ class Topic:
     key, the first sequence that is there, where older records have left the topic.
     """
 
-    def __init__(self, name: str, partitions: int) -> None:
-        self.name = name
+    def __init__(self, stream: Stream, partitions: int) -> None:
+        self.name = stream.topic
+        self.stream = stream
         self.records = 0
         self.first_kept: dict[str, int] = {}
         self.has_left = False
@@ -85,6 +86,8 @@ class Topic:
         if key not in self._newest:
             self.first_kept[key] = sequence
         self._newest[key] = (max(sequence, newest), partition)
+        if not self.stream.is_final(value):
+            return
         if self.records == len(self._sequences):
             self._sequences = np.concatenate([self._sequences, np.zeros_like(self._sequences)])
             self._hashes = np.concatenate([self._hashes, np.zeros_like(self._hashes)])
@@ -101,19 +104,19 @@ class Topic:
 class _Comparison:
     """A topic beside the archive; ``end``: the first event that is not compared."""
 
-    def __init__(self, topic: Topic, stream: Stream, end: int) -> None:
+    def __init__(self, topic: Topic, end: int) -> None:
         self.topic = topic
         self.compared = 0
-        self._stream = stream
         self._end = end
         self._at = 0  # of the topic's records
 
     def take(self, events: np.ndarray) -> None:
         """Compare the records of ``events``."""
         topic = self.topic
-        for record in self._stream.records(events, 0):
-            if record.sequence >= self._end:
-                return
+        before_end = events[: max(0, self._end - int(events["sequence"][0]))]
+        for record in topic.stream.records(before_end, 0):
+            if not topic.stream.is_final(record.text):
+                continue
             if topic.has_left and record.sequence < topic.first_kept.get(record.symbol, self._end):
                 continue
             self._skip_to(record.sequence)
@@ -170,17 +173,17 @@ def check_topics(world: CheckedWorld) -> CheckResult:
             at = SinkPosition(next_event, position.exchange)
             check_position("Kafka", at, world.archive, world.end)
         topics = []
-        for name, number in partitions.items():
-            topics.append(Topic(name, number))
+        for stream in streams_of(section, world.directory):
+            topics.append(Topic(stream, partitions[stream.topic]))
             topics[-1].read(consumer, timeout_s)
     comparisons = []
-    for topic, stream in zip(topics, streams_of(section, world.directory), strict=True):
+    for topic in topics:
         end = position.next_event.get(topic.name, 0)
         if end < world.end:
             notes.append(f"{topic.name}: {world.end - end:,} events are not written yet")
         if topic.has_left:
             notes.append(f"{topic.name}: old records have left the topic and are not compared")
-        comparisons.append(_Comparison(topic, stream, end))
+        comparisons.append(_Comparison(topic, end))
     for events in world.batches(max(position.next_event.values(), default=0)):
         for each in comparisons:
             each.take(events)

@@ -229,6 +229,8 @@ class KafkaSink:
         """See ``Sink``."""
         self._begins = {stream.topic: self._next.get(stream.topic, 0) for stream in self._streams}
         self._directory.follow(self._archive, next_event)
+        for stream in self._streams:
+            stream.begin(self._archive, next_event)
 
     def encode(self, events: np.ndarray) -> tuple[list[TopicRecords], int]:
         """See ``Sink``."""

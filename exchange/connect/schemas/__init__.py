@@ -1,6 +1,8 @@
 """JSON schemas of the records that other systems get: package data, ``exchange connect schema``.
 
 trade_records.json   a trade (``exchange/connect/trades.py``)
+order_events.json    an event of an order (``exchange/connect/kafka/order_events.py``)
+klines.json          a one-minute candle (``exchange/connect/kafka/candles.py``)
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from confluent_kafka import KafkaError
 from memory_kafka import MemoryKafka, trading_events
 from store_world import MemoryArchive
 
+from exchange.codes import EventKind
 from exchange.connect.directory import Directory
 from exchange.connect.kafka.sink import KafkaSink
 from exchange.connect.sink import Batch, RecordRefused, SinkAway, SinkPosition, SinkRefused
@@ -135,3 +136,26 @@ def test_nobody_answers(kafka: MemoryKafka) -> None:
 def test_a_topic_without_create_is_asked_for(kafka: MemoryKafka) -> None:
     with pytest.raises(SinkRefused, match="there is no topic"):
         make(trading_events(), create_topics=False).open()
+
+
+def test_a_topic_that_is_switched_on_later_gets_everything(kafka: MemoryKafka) -> None:
+    events = trading_events()
+    sink = make(events)
+    sink.open()
+    sink.begin(0)
+    write(sink, events, 0, 20)
+    sink.close()
+    more = make(events, order_events_topic="order_events")
+    position = more.open()
+    assert position is not None and position.next_event == 0
+    more.begin(0)
+    for first in range(0, len(events), 7):
+        write(more, events, first, min(first + 7, len(events)))
+    found = {
+        name: sorted(int(dict(each.headers())["sequence"]) for each in kafka.records(name))
+        for name in (TRADES, "order_events")
+    }
+    trades = events["sequence"][events["kind"] == EventKind.TRADE].tolist()
+    assert found == {TRADES: trades, "order_events": trades}
+    position = more.open()
+    assert position is not None and position.next_event == len(events)

@@ -27,6 +27,7 @@ The map, in the order of the flow; each package's docstring lists its modules:
     retention/    what leaves the disk
     web/          the trading page
     client/       the library for bots
+    contrib/      what other programs need: a class for ccxt
     demo/         an exchange with bots
 
 The vocabulary of all of them:

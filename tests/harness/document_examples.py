@@ -29,6 +29,9 @@ EXAMPLES: dict[tuple[str, str], str] = {
     ("README.md", "scripts/up --demo"): "tests/system/test_demo.py",
     ("README.md", "scripts/package"): "tests/system/test_package.py",
     ("docs/architecture.md", " TCP clients"): f"{NOT_RUN}a drawing",
+    ("docs/ccxt.md", "python3 -m venv"): f"{NOT_RUN}tests/connectors/test_ccxt.py makes such an "
+    "environment, of pinned versions",
+    ("docs/ccxt.md", "import os"): "tests/connectors/test_ccxt.py",
     ("docs/client.md", "import asyncio"): "tests/system/test_demo.py",
     ("docs/client.md", "$ EXCHANGE_KEY"): "tests/system/test_demo.py",
     ("docs/client.md", "book = OrderBook"): HERE,

@@ -32,7 +32,7 @@ from exchange.settings import (
 )
 from exchange.settings.capacities import Changed, changed_capacities
 from exchange.settings.connectors import lacking
-from exchange.settings.sections import is_host, listeners
+from exchange.settings.section_checks import is_host, listeners
 
 
 class Examined(NamedTuple):

@@ -7,7 +7,7 @@ trades.py      trades as the records that other systems get
 registry.py    which code belongs to which connector
 checking.py    what another system holds, compared with the archive
 cli.py         ``exchange connect``
-rabbitmq/      RabbitMQ: trades and reports out
+rabbitmq/      RabbitMQ: trades and reports out, orders in
 schemas/       JSON schemas of the records
 kafka/         trades, and more by choice, into topics of Kafka
 redis/         a cache of the exchange in Redis

@@ -8,6 +8,8 @@ Decision CON-1.
 
 from __future__ import annotations
 
+import contextlib
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from exchange.core.stage_names import StageName
@@ -37,6 +39,15 @@ def make_sink(stage: ServiceStage, directory: Directory) -> Sink:
 
         return KafkaSink(stage.settings.kafka, directory, stage.archive(), stage.released)
     raise AssertionError(f"{stage.role} has no sink")
+
+
+def make_intake(stage: ServiceStage) -> AbstractContextManager[object]:
+    """What brings orders in from the other system, beside the sink, while the block lasts."""
+    if stage.role == StageName.CONNECT_RABBITMQ:
+        from exchange.connect.rabbitmq.wiring import make_intake as make_rabbitmq_intake
+
+        return make_rabbitmq_intake(stage)
+    return contextlib.nullcontext()
 
 
 def check(stage: StageName, world: CheckedWorld) -> CheckResult:

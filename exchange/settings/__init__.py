@@ -9,6 +9,7 @@ names the file, the line, the section and the key, and says what is allowed.
     findings.py     what is wrong: the first thing raised, or everything collected
     exact.py        readable numbers as exact integers
     sections.py     exchange.toml
+    section_checks.py  what more than one key of it must agree on
     connectors.py   which connectors are asked for
     capacities.py   [capacity] as the engine's capacities
     accounts.py     accounts.toml: currencies and accounts
@@ -40,7 +41,8 @@ from exchange.settings.parameters import (
     overlaid,
     session_parameters,
 )
-from exchange.settings.sections import CpuSection, RiskSection, Settings, wrong_settings
+from exchange.settings.section_checks import wrong_settings
+from exchange.settings.sections import CpuSection, RiskSection, Settings
 from exchange.settings.sessions import Session, load_sessions
 from exchange.settings.toml_file import convert, problem, read_toml
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from exchange.connect.connector import Connector, ConnectorParameters, Progress
 from exchange.connect.directory import directory_of
-from exchange.connect.registry import make_sink
+from exchange.connect.registry import make_intake, make_sink
 from exchange.connect.sink import KeepsModels
 from exchange.core.counters import CONNECTOR_COUNTERS
 from exchange.core.event_archive import EventArchive
@@ -67,7 +67,8 @@ def run(spec: StageSpec, channel: DaemonChannel, updates: Updates) -> int:
     )
     connector = Connector(parameters, StageSurroundings(stage), sink)
     stage.ready()
-    connector.run()
+    with make_intake(stage):
+        connector.run()
     if isinstance(sink, KeepsModels):
         sink.save_models()
     return ExitStatus.OK

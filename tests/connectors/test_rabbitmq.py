@@ -9,15 +9,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from document_examples import blocks
+from document_examples import document_block
 from exchange_process import RunningExchange, wait_until
 from patient_client import PatientClient
-from rabbitmq_server import NEEDS_RABBITMQ, PASSWORD, RabbitmqServer, Taken
+from rabbitmq_server import NEEDS_RABBITMQ, RabbitmqServer, Taken
 from trading_load import Trader
 
 from exchange.connect.checking import CheckedWorld
@@ -34,38 +34,6 @@ SEED = 13
 KILLS = 20
 BROKER_KILLS = 5  # of them; a server takes seconds to be back
 PAUSE_S = 0.008  # between two orders of a trader
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[RabbitmqServer]:
-    with RabbitmqServer() as running:
-        yield running
-
-
-@pytest.fixture
-def make(
-    server: RabbitmqServer, make_exchange: Callable[..., Any]
-) -> Callable[..., RunningExchange]:
-    """An exchange, not started, whose connector writes to ``server``; ``keys``: of [rabbitmq]."""
-
-    def made(*, password: str = PASSWORD, web: bool = False, **keys: Any) -> RunningExchange:
-        section = {
-            "enabled": True,
-            "url": server.url,
-            "password_file": "rabbitmq.password",
-            "retry_maximum_ms": 500,
-            "confirm_timeout_ms": 3_000,
-        }
-        settings = {
-            "rabbitmq": section | keys,
-            "supervision": {"retry_maximum_ms": 250},  # a process that is killed again and again
-        }
-        exchange: RunningExchange = make_exchange(settings=settings, web=web)
-        exchange.data_directory.mkdir(mode=0o700)
-        (exchange.data_directory / "rabbitmq.password").write_text(f"{password}\n")
-        return exchange
-
-    return made
 
 
 def counter(exchange: RunningExchange, name: str) -> int:
@@ -162,26 +130,26 @@ class Load:
 
 
 def test_kills_of_server_and_connector_lose_nothing_and_tell_nothing_twice(
-    server: RabbitmqServer, make: Callable[..., RunningExchange]
+    rabbitmq: RabbitmqServer, make_with_rabbitmq: Callable[..., RunningExchange]
 ) -> None:
     """And a server that stands still for a while; the stream equals the archive too."""
     randomly = random.Random(SEED)
-    server.bind("killed", "killed.events", "trade.#", "report.#")
+    rabbitmq.bind("killed", "killed.events", "trade.#", "report.#")
     keys = {"exchange": "killed.events", "stream": "killed.trades"}
-    exchange = make(**keys, batch_events=512, window=200).start()
+    exchange = make_with_rabbitmq(**keys, batch_events=512, window=200).start()
     victims = ["server"] * BROKER_KILLS + ["connector"] * (KILLS - BROKER_KILLS)
     randomly.shuffle(victims)
     core = [exchange.pid(role) for role in ("matcher", "journaler", "order_entry")]
     with Load(exchange):
         wait_more(exchange)
-        with server.stopped():
+        with rabbitmq.stopped():
             wait_until(lambda: state(exchange) == State.RETRYING, LIMIT_S, "an outage")
         wait_more(exchange)
         for victim in victims:
             time.sleep(randomly.random() * 0.3)  # somewhere in the middle of something
             if victim == "server":
-                server.kill()
-                server.start()
+                rabbitmq.kill()
+                rabbitmq.start()
             else:
                 os.kill(exchange.pid("connect_rabbitmq"), signal.SIGKILL)
             wait_more(exchange)
@@ -191,7 +159,7 @@ def test_kills_of_server_and_connector_lose_nothing_and_tell_nothing_twice(
     assert checked.returncode == ExitStatus.OK, checked.stdout + checked.stderr
     assert "rabbitmq says what the archive says" in checked.stdout
     assert exchange.stop() == ExitStatus.OK
-    assert_equal_to_archive(exchange, server.take("killed"))
+    assert_equal_to_archive(exchange, rabbitmq.take("killed"))
 
 
 def errors(exchange: RunningExchange) -> list[str]:
@@ -208,56 +176,48 @@ def errors(exchange: RunningExchange) -> list[str]:
     ],
 )
 def test_what_a_person_must_put_right_is_said_once(
-    make: Callable[..., RunningExchange], keys: dict[str, Any], said: str
+    make_with_rabbitmq: Callable[..., RunningExchange], keys: dict[str, Any], said: str
 ) -> None:
-    exchange = make(exchange="refused", **keys).start()
+    exchange = make_with_rabbitmq(exchange="refused", **keys).start()
     wait_until(lambda: state(exchange) == State.REFUSED, LIMIT_S, "a refusal")
     lines = errors(exchange)
     assert len(lines) == 1 and said in lines[0], lines
     assert exchange.stop() == ExitStatus.OK
 
 
-def document_block(beginning: str) -> str:
-    """The code block of docs/connectors.md that begins so."""
-    (found,) = (
-        block.text for block in blocks("docs/connectors.md") if block.text.startswith(beginning)
-    )
-    return found
-
-
 def test_the_examples_of_the_document(
-    server: RabbitmqServer, make: Callable[..., RunningExchange], tmp_path: Path
+    rabbitmq: RabbitmqServer, make_with_rabbitmq: Callable[..., RunningExchange], tmp_path: Path
 ) -> None:
     """The consumer prints trades; messages have the fields that the document shows."""
     program = tmp_path / "consumer.py"
-    program.write_text(document_block("# trades from RabbitMQ"))
-    server.bind("examples", EXCHANGE, "trade.#", "report.#")
-    exchange = make().start()
+    program.write_text(document_block("docs/connectors.md", "# trades from RabbitMQ"))
+    rabbitmq.bind("examples", EXCHANGE, "trade.#", "report.#")
+    exchange = make_with_rabbitmq().start()
     output = tmp_path / "output"
     with output.open("w") as stream:
         consumer = subprocess.Popen(
             [sys.executable, str(program)],
             stdout=stream,
-            env=os.environ | {"AMQP_URL": server.url_with_password},
+            env=os.environ | {"AMQP_URL": rabbitmq.url_with_password},
         )
 
     def printed() -> list[list[str]]:
         return [line.split() for line in output.read_text().splitlines()]
 
     try:
-        wait_until(lambda: server.has_queue("my-program.trades"), LIMIT_S, "the consumer's queue")
+        wait_until(lambda: rabbitmq.has_queue("my-program.trades"), LIMIT_S, "the consumer's queue")
         with Load(exchange):
             wait_until(lambda: len(printed()) > 50, LIMIT_S, "trades")
         wait_written(exchange)
-        wait_until(lambda: server.depth("my-program.trades") == 0, LIMIT_S, "the consumer")
+        wait_until(lambda: rabbitmq.depth("my-program.trades") == 0, LIMIT_S, "the consumer")
     finally:
         consumer.kill()
         consumer.wait()
-    taken = server.take("examples")
+    taken = rabbitmq.take("examples")
     trades = [json.loads(each.body) for each in taken if each.routing_key.startswith("trade.")]
     told = [[each["symbol"], str(each["quantity"]), "at", str(each["price"])] for each in trades]
     assert printed() == told[: len(printed())] and len(printed()) > 50
-    shown = document_block('{"sequence":1111').splitlines()
+    shown = document_block("docs/connectors.md", '{"sequence":1111').splitlines()
     for line in map(json.loads, shown):
         assert any(list(json.loads(each.body)) == list(line) for each in taken), line
     assert exchange.stop() == ExitStatus.OK

@@ -36,6 +36,8 @@ EXAMPLES: dict[tuple[str, str], str] = {
     ("docs/client.md", "$ EXCHANGE_KEY"): "tests/system/test_demo.py",
     ("docs/client.md", "book = OrderBook"): HERE,
     ("docs/connectors.md", "# trades from RabbitMQ"): RABBITMQ,
+    ("docs/connectors.md", "[[rabbitmq.orders]]"): "tests/connectors/test_rabbitmq_orders.py",
+    ("docs/connectors.md", "# orders into RabbitMQ"): "tests/connectors/test_rabbitmq_orders.py",
     ("docs/connectors.md", '{"sequence":1111,"trade_id"'): RABBITMQ,
     ("docs/connectors.md", "[redis]"): REDIS,
     ("docs/connectors.md", "import sys"): REDIS,
@@ -94,6 +96,12 @@ def blocks(document: str) -> list[Block]:
     """Every code block of ``document``, in order."""
     text = (ROOT / document).read_text()
     return [Block(document, language, body) for language, body in BLOCK.findall(text)]
+
+
+def document_block(document: str, beginning: str) -> str:
+    """The code block of ``document`` that begins so."""
+    (found,) = (each.text for each in blocks(document) if each.text.startswith(beginning))
+    return found
 
 
 class Example(NamedTuple):

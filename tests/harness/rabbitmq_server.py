@@ -142,10 +142,12 @@ class RabbitmqServer:
         async def work(channel: aio_pika.abc.AbstractChannel) -> list[Taken]:
             declared = await channel.declare_queue(queue, passive=True)
             left, found = declared.declaration_result.message_count or 0, []
+            await channel.set_qos(prefetch_count=1_000)
             if left == 0:
                 return []
-            async with declared.iterator(timeout=START_S, no_ack=True) as messages:
+            async with declared.iterator(timeout=START_S) as messages:
                 async for message in messages:
+                    await message.ack()
                     found.append(
                         Taken(
                             message.routing_key or "",
@@ -162,6 +164,16 @@ class RabbitmqServer:
 
         return self.run(work)
 
+    def publish(self, queue: str, *messages: aio_pika.Message) -> None:
+        """Put messages into a durable queue, which is made."""
+
+        async def work(channel: aio_pika.abc.AbstractChannel) -> None:
+            await channel.declare_queue(queue, durable=True)
+            for message in messages:
+                await channel.default_exchange.publish(message, queue)
+
+        self.run(work)
+
     def has_queue(self, queue: str) -> bool:
         """Whether there is such a queue."""
         try:
@@ -170,7 +182,8 @@ class RabbitmqServer:
             return False
 
     def depth(self, queue: str) -> int:
-        """How many messages wait in a queue."""
+        """How many messages wait in a queue. It is asked again and again: not too often."""
+        time.sleep(0.05)
 
         async def work(channel: aio_pika.abc.AbstractChannel) -> int:
             declared = await channel.declare_queue(queue, passive=True)

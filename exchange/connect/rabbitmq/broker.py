@@ -111,7 +111,13 @@ def errors_of(broker: BrokerParameters) -> Iterator[None]:
         raise SinkRefused(f"{place}: the user may not do this: {error}") from None
     except (amqp.ChannelPreconditionFailed, amqp.ChannelLockedResource) as error:
         raise SinkRefused(f"{place}: {error}") from None
-    except (TimeoutError, amqp.AMQPError, OSError, asyncio.CancelledError) as error:
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        # what waits at a close is cancelled by the library
+        raise SinkAway(f"{place}: the connection has ended") from None
+    except (TimeoutError, amqp.AMQPError, OSError) as error:
         text = str(error) or f"no answer ({type(error).__name__})"
         raise SinkAway(f"{place}: {text}") from None
     except RuntimeError as error:

@@ -55,6 +55,10 @@ class TokenBuckets:
         early_ns = max(self._arrival_ns.get(name, 0), now_ns) - now_ns
         return max(0, (self._slack_ns - early_ns) // self._interval_ns + 1)
 
+    def full_in_ns(self, name: str, now_ns: int) -> int:
+        """In how many nanoseconds the bucket is full, if nothing is taken."""
+        return max(0, self._arrival_ns.get(name, 0) - now_ns) if self._interval_ns else 0
+
     def take(self, name: str, now_ns: int, tokens: int = 1) -> int:
         """Take ``tokens``. Returns 0, or in how many nanoseconds there will be as many.
 
@@ -142,6 +146,8 @@ class RateLimits:
             "X-RateLimit-Weight": str(weight),
             "X-RateLimit-Limit": str(buckets.burst),
             "X-RateLimit-Remaining": str(buckets.left(name, now_ns)),
+            # rounded up
+            "X-RateLimit-Reset": str(-(-buckets.full_in_ns(name, now_ns) // NANOSECONDS)),
         }
 
     @staticmethod

@@ -131,6 +131,7 @@ def _operation(route: Route) -> dict[str, Any]:
     for status in route.statuses:
         operation["responses"][str(status)] = {
             "description": "done" if status == 200 else "made",
+            "headers": _LIMIT_HEADERS,
             "content": {"application/json": {"schema": _success(route.answer.__name__)}},
         }
     for status, codes in sorted(_errors_by_status(route).items()):
@@ -146,6 +147,15 @@ def _operation(route: Route) -> dict[str, Any]:
     return operation
 
 
+_LIMIT_HEADERS = {
+    f"X-RateLimit-{name}": {"description": text, "schema": {"type": "integer", "minimum": 0}}
+    for name, text in (
+        ("Weight", "what the request has counted"),
+        ("Limit", "what may be sent at once"),
+        ("Remaining", "what of that is left now"),
+        ("Reset", "in how many seconds all of it is there again, rounded up"),
+    )
+}
 _SECURITY = {
     name: {"type": "apiKey", "in": "header", "name": name}
     for name in (HEADER_KEY, HEADER_TIMESTAMP, HEADER_NONCE, HEADER_SIGNATURE)

@@ -120,6 +120,9 @@ def test_several_tokens_at_once():
     assert buckets.burst == 20 and buckets.left("a", 0) == 20
     assert buckets.take("a", 0, 15) == 0
     assert buckets.left("a", 0) == 5
+    assert buckets.full_in_ns("b", 0) == 0
+    assert buckets.left("a", buckets.full_in_ns("a", 0)) == 20
+    assert buckets.left("a", buckets.full_in_ns("a", 0) - 1) == 19
     assert buckets.take("a", 0, 6) == SECOND // 10
     assert buckets.take("a", SECOND // 10, 6) == 0
     assert buckets.left("a", SECOND // 10) == 0
@@ -135,6 +138,7 @@ def test_the_headers_of_a_weighed_request():
         "X-RateLimit-Weight": "5",
         "X-RateLimit-Limit": "20",
         "X-RateLimit-Remaining": "15",
+        "X-RateLimit-Reset": "1",  # 0.5 s, rounded up
     }
     with pytest.raises(ApiError):
         limits.take_weight(request, None, 18)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -72,3 +73,9 @@ def test_a_system_that_is_away_is_no_difference(
     answer(monkeypatch, SinkAway("nobody answers on port 1"))
     assert check(config) == ExitStatus.REFUSED
     assert "nobody answers on port 1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["klines", "order_events", "trade_records"])
+def test_a_schema_is_printed(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["connect", "schema", name]) == ExitStatus.OK
+    assert json.loads(capsys.readouterr().out)["title"] == name

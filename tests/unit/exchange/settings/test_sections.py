@@ -57,6 +57,16 @@ from tests.harness.files import written
             '[archive]\ncommand = ["cp"]',
             "[archive]: command: must be a program and arguments, one of them with {file} in it",
         ),
+        ('[kafka]\nservers = ["broker"]', "[kafka]: servers: must be a list"),
+        ('[kafka]\nca_file = "ca.pem"', "[kafka]: ca_file: must be a string that matches"),
+        (
+            '[kafka]\nklines_topic = "trade_records"',
+            "a.toml:2: [kafka]: klines_topic: 'trade_records' is the topic of trades_topic already",
+        ),
+        (
+            '[kafka]\nsecurity_protocol = "sasl_ssl"\nusername = "exchange"',
+            "[kafka]: password_file: security_protocol = 'sasl_ssl' needs it",
+        ),
         ("[store]\ndrop_months = 3", "drop_months: must not be below retention_months (0)"),
         ("[retention]\njournal_days = -1", "journal_days: must be an integer from 0 to 36500"),
         ("[snapshot]\ninterval_s = 0", "[snapshot]: interval_s: must be an integer from 1 to"),

@@ -30,8 +30,9 @@ import aio_pika
 import aio_pika.abc
 import aio_pika.exceptions
 import pytest
-from exchange_process import wait_until
-from left_behind import MARK
+
+from tests.harness.exchange_process import wait_until
+from tests.harness.left_behind import MARK
 
 PROGRAMS = sorted(Path("/usr/lib/rabbitmq/lib").glob("rabbitmq_server-*/sbin/rabbitmq-server"))
 NEEDS_RABBITMQ = pytest.mark.skipif(

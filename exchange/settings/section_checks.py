@@ -107,6 +107,8 @@ def wrong_settings(settings: Settings) -> Iterator[Wrong]:
     if store.drop_months and not 0 < store.retention_months <= store.drop_months:
         what = f"must not be below retention_months ({store.retention_months}), which must be set"
         yield "store", "drop_months", what
+    if bool(settings.redis.certificate_file) != bool(settings.redis.key_file):
+        yield "redis", "key_file", "must be set with certificate_file, and only with it"
     archive = settings.archive
     if archive.command and archive.directory:
         yield "archive", "command", "only one of directory and command can be set"

@@ -39,6 +39,7 @@ ByteLimit = Annotated[int, Meta(ge=0, le=1 << 50)]  # 0: none
 PreventionMode = Literal["none", "cancel_resting", "cancel_incoming", "cancel_both", "decrement"]
 
 
+AbsolutePath = Annotated[str, Meta(pattern=r"^(/.*)?\Z")]  # "": none
 # no user and no password in it: they have keys of their own
 REDIS_URL = r"^(rediss?://[A-Za-z0-9_.-]+|rediss?://\[[0-9A-Fa-f:.]+\])(:\d{1,5})?(/\d{0,5})?\Z|^unix:///[^?@\s]+(\?db=\d{1,5})?\Z"
 
@@ -296,10 +297,10 @@ class RedisSection(ConnectorSection, frozen=True, kw_only=True):
 
     url: Annotated[str, Meta(pattern=REDIS_URL)]
     username: str
-    password_file: str
-    ca_file: str
-    certificate_file: str
-    key_file: str
+    password_file: AbsolutePath
+    ca_file: AbsolutePath
+    certificate_file: AbsolutePath
+    key_file: AbsolutePath
     prefix: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}\Z")]
     levels: Annotated[int, Meta(ge=1, le=10_000)]
     trades: Annotated[int, Meta(ge=1, le=100_000)]

@@ -25,6 +25,8 @@ from redis_server import NEEDS_REDIS, RedisServer, free_port
 from store_world import MemoryArchive, random_events, write_archive
 from trading_load import SYMBOLS, Trader
 
+from exchange.connect.redis.commands import pack
+from exchange.connect.redis.server import Position, Server, Touched
 from exchange.connect.redis.sink import RedisSink
 from exchange.connect.sink import SinkRefused
 from exchange.core.counters import CONNECTOR_STATES
@@ -435,3 +437,41 @@ def test_tls_a_certificate_and_a_user_with_few_rights(tmp_path: Path) -> None:
         secret.write_text("other")
         with pytest.raises(SinkRefused, match="Redis refuses"):
             sink(section).open()
+
+
+def test_two_instances_and_the_lock(tmp_path: Path) -> None:
+    """Whoever has lost the lock writes nothing, and finds it again only if nobody else wrote."""
+    section = msgspec.structs.replace(load_settings(None).redis, lock_ms=5_000)
+    with RedisServer(tmp_path / "redis") as running:
+        section = msgspec.structs.replace(section, url=running.url)
+        client = running.client()
+        first = Server(section, "x", "first")
+        assert first.take_lock() == b"" and first.watch() is None
+        second = Server(section, "x", "second")
+        assert second.take_lock().startswith(b"first ")
+        position = Position(5, "identity", "shape", 7)
+        assert first.transact([pack(("SET", "x:a", "1"))], position) == []
+        # a lock that has run out, and a late transaction
+        client.delete("x:lock")
+        with pytest.raises(Touched):
+            first.transact([pack(("SET", "x:a", "2"))], position._replace(next_event=6))
+        assert client.get("x:a") == "1" and client.hget("x:sequence", "next_event") == "5"
+        first.close()
+        first = Server(section, "x", "first")
+        assert first.take_lock() == b"" and first.watch() == position
+        # the same data directory again: its predecessor is dead, and has been fenced off
+        again = Server(section, "x", "first")
+        assert again.take_lock() == b"" and again.watch() == position
+        with pytest.raises(Touched):
+            first.transact([], position)
+        # after a long sleep the lock is taken anew, as nobody has written meanwhile
+        again._armed_at_s -= 1_000
+        client.delete("x:lock")
+        assert again.transact([], position) == []
+        again._armed_at_s -= 1_000
+        client.delete("x:lock")
+        assert second.take_lock() == b""
+        with pytest.raises(Touched, match="another instance has taken the lock"):
+            again.transact([], position)
+        for each in (first, again, second):
+            each.close()

@@ -19,6 +19,7 @@ import hashlib
 import secrets
 import socket
 import ssl
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -132,6 +133,8 @@ class Server:
         self._lock_ms = section.lock_ms
         self._token = b""
         self._armed = False  # watching, and the answers read so far are all that were asked for
+        self._armed_at_s = 0.0
+        self._seen: Position | None = None  # under the watch
         self._connection = make_connection(section)
         with told():
             self._connection.connect()
@@ -182,11 +185,12 @@ class Server:
         next_event, *texts, time_ns = read(disable_decoding=True)
         if token != self._token:
             raise Touched("the lock was taken by another instance" if token else "the lock is gone")
-        self._armed = True
-        if next_event is None:
-            return None
-        identity, shape = (text.decode() if text else "" for text in texts)
-        return Position(int(next_event), identity, shape, int(time_ns or 0))
+        self._armed, self._armed_at_s = True, time.monotonic()
+        self._seen = None
+        if next_event is not None:
+            identity, shape = (text.decode() if text else "" for text in texts)
+            self._seen = Position(int(next_event), identity, shape, int(time_ns or 0))
+        return self._seen
 
     # --- transactions ---------------------------------------------------------------------------
 
@@ -197,6 +201,8 @@ class Server:
         of single commands that were carried out all the same (Redis does not undo the others).
         """
         assert self._armed
+        if time.monotonic() - self._armed_at_s > self._lock_ms / 2000:
+            self._take_again()
         self._armed = False
         read = self._connection.read_response
         with told():
@@ -213,6 +219,15 @@ class Server:
         if (found and found.next_event) != (position and position.next_event):
             raise Touched("the position is not what was written")
         return [answer for answer in answers if isinstance(answer, Exception)]
+
+    def _take_again(self) -> None:
+        """Long ago: the lock may have run out. It is taken anew if nobody has written meanwhile."""
+        self._armed, seen = False, self._seen
+        self.ask("UNWATCH")
+        if self.take_lock():
+            raise Touched("another instance has taken the lock, which had run out")
+        if self.watch() != seen:
+            raise Touched("it was emptied or written by another")
 
     def _framed(self, packed: Sequence[bytes], position: Position | None) -> Iterable[bytes]:
         yield pack(("MULTI",))

@@ -13,6 +13,7 @@ from memory_redis_server import MemoryServer, SinkWorld
 from memory_sink import RunningConnector
 from store_world import MemoryArchive, random_events, write_archive
 
+from exchange.connect.redis import commands
 from exchange.connect.redis import sink as module
 from exchange.connect.redis.content import Item, content
 from exchange.connect.redis.server import Position
@@ -33,6 +34,7 @@ def events() -> np.ndarray:
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> MemoryServer:
     made = MemoryServer()
+    monkeypatch.setattr(commands, "CHUNK_COMMANDS", 7)  # everything anew in many transactions
     monkeypatch.setattr(module, "Server", made)
     return made
 
@@ -147,6 +149,24 @@ def test_a_restart_goes_on_from_redis_and_its_checkpoint(
     with running(archive, directory, settings):
         wait_for(server, len(events))
     assert server.redis.items == expected(events, len(events), directory, settings)
+
+
+def test_what_is_far_behind_is_made_anew(
+    events: np.ndarray,
+    server: MemoryServer,
+    directory: Path,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    archive = MemoryArchive(events, 100)
+    with running(archive, directory, settings):
+        wait_for(server, 100)
+    monkeypatch.setattr(module, "FAR_EVENTS", 300)
+    server.redis.items.pop("x:symbols")  # so it is seen that nothing was carried on
+    archive.release(500)
+    with running(archive, directory, settings):
+        wait_for(server, 500)
+    assert server.redis.items == expected(events, 500, directory, settings)
 
 
 @pytest.mark.parametrize(

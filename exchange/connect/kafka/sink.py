@@ -56,6 +56,7 @@ from exchange.settings.sections import KafkaSection
 FULL_WAIT_S = 0.05
 QUEUE_MESSAGES = 1_000_000
 QUEUE_KIB = 1 << 20
+Headers = list[tuple[str, str | bytes | None]]
 
 
 class KafkaSink:
@@ -188,12 +189,10 @@ class KafkaSink:
         producer.commit_transaction(self._timeout_s)
 
     def _produce(self, producer: Producer, topic: str, records: list[Any]) -> None:
-        produce, identity = producer.produce, self._identity
+        produce = producer.produce
+        exchange = (EXCHANGE_HEADER, self._identity)
         for sequence, symbol, text in records:
-            headers: dict[str, str | bytes | None] = {
-                SEQUENCE_HEADER: str(sequence),
-                EXCHANGE_HEADER: identity,
-            }
+            headers: Headers = [(SEQUENCE_HEADER, str(sequence)), exchange]
             while True:
                 try:
                     produce(topic, text, symbol, headers=headers)

@@ -118,6 +118,12 @@ def errors_of(broker: BrokerParameters) -> Iterator[None]:
         # what waits at a close is cancelled by the library
         raise SinkAway(f"{place}: the connection has ended") from None
     except (TimeoutError, amqp.AMQPError, OSError) as error:
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):  # the library's wrapping has only the text
+            raise SinkRefused(f"the certificate of {place}: {error}") from None
+        if "Connection.OpenOk" in str(error):  # the server closes instead of opening
+            raise SinkRefused(
+                f"{place}: the virtual host of {broker.url} is not there, or not for this user"
+            ) from None
         text = str(error) or f"no answer ({type(error).__name__})"
         raise SinkAway(f"{place}: {text}") from None
     except RuntimeError as error:

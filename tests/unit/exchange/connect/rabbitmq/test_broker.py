@@ -29,6 +29,16 @@ BROKER = BrokerParameters("amqps://bob@broker.example/")
         (ssl.SSLCertVerificationError("x"), SinkRefused, "certificate of broker.example:5671"),
         (ssl.SSLError("x"), SinkRefused, "no common TLS"),
         (amqp.ConnectionNotAllowed("no vhost"), SinkRefused, "virtual host"),
+        (
+            amqp.AMQPError("Expected one of ['Connection.OpenOk'], got x"),
+            SinkRefused,
+            "virtual host",
+        ),
+        (
+            amqp.AMQPConnectionError(1, "[SSL: CERTIFICATE_VERIFY_FAILED] x"),
+            SinkRefused,
+            "certificate",
+        ),
         (amqp.ChannelAccessRefused("configure"), SinkRefused, "may not do this: configure"),
         (amqp.ChannelPreconditionFailed("inequivalent"), SinkRefused, "inequivalent"),
         (amqp.ConnectionClosed(320, "shutdown"), SinkAway, "shutdown"),

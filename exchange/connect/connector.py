@@ -143,6 +143,7 @@ class Connector:
         self._worker = Worker(f"write-{sink.title.lower()}")
         self._job: Job | None = None
         self._open = False
+        self._begins = self._with_state = False
         self._source: Source | None = None
         self._next_event = 0  # the first event that is in no batch yet
         self._unwritten: deque[Batch] = deque()
@@ -252,6 +253,8 @@ class Connector:
             result = job.result()
             if self._open:
                 self._written()
+            elif self._begins:
+                self._begun()
             else:
                 self._continue_from(result)
         except SinkRefused as error:
@@ -329,7 +332,7 @@ class Connector:
 
     def _drop(self) -> None:
         """Close the sink, in its thread; the job is waited for before anything else is done."""
-        self._open = False
+        self._open = self._begins = False
         self._worker.submit(self._sink.close)
 
     def _continue_from(self, position: SinkPosition | None) -> None:
@@ -343,19 +346,28 @@ class Connector:
         else:
             check_position(self._sink.title, position, archive, self._around.released())
             at = position.next_event
-        self._open = True
         if self._unwritten and at == self._unwritten[0].end:
             self._written()  # and the answer was lost
         expected = self._unwritten[0].first if self._unwritten else self._next_event
         if self._source is not None and at == expected:
+            self._open = True
             return
+        self._source = None
         self._unwritten.clear()
         self._next_event = at
-        self._sink.begin(at)
-        self._source = self._around.source(at)
-        if with_state:
-            self._append(np.zeros(0, EVENT))
+        self._with_state = with_state
         self._progress = self._progress._replace(next_event=at)
+        self._become(State.STARTING)
+        self._begins = True
+        # models and names may have a day of events to read
+        self._job = self._worker.submit(lambda: self._sink.begin(at))
+
+    def _begun(self) -> None:
+        """The sink can make batches of what comes after."""
+        self._begins, self._open = False, True
+        self._source = self._around.source(self._next_event)
+        if self._with_state:
+            self._append(np.zeros(0, EVENT))
         self._become(State.CATCHING_UP)
 
     def _close(self) -> None:

@@ -60,12 +60,14 @@ class Batch(NamedTuple):
 class Sink(Protocol):
     """One other system. Errors: SinkAway, SinkRefused, RecordRefused; anything else is a bug.
 
-    ``open``, ``write`` and ``close`` are called in the connector's writer thread and may wait for
-    the network, each for a bounded time. ``begin`` and ``encode`` are called in its main thread and
-    wait for nobody. ``title``: for logs and people, "Kafka". ``begins_with_state``: an empty sink
-    is given the state of now (``begin`` with the newest event), not every event from the oldest on;
-    it gets a batch without events at once, and another one whenever it has had none for a while, so
-    that it notices when its state is gone and can tell that it lives.
+    All but ``encode`` are called in the connector's writer thread: ``open``, ``write`` and
+    ``close`` may wait for the network, each for a bounded time, ``begin`` for the archive.
+    ``encode`` is called in its main thread, never beside ``begin``, and waits for nobody.
+
+    ``title``: for logs and people, "Kafka". ``begins_with_state``: an empty sink is given the state
+    of now (``begin`` with the newest event), not every event from the oldest on; it gets a batch
+    without events at once, and another one whenever it has had none for a while, so that it notices
+    when its state is gone and can tell that it lives.
     """
 
     title: str

@@ -1,8 +1,9 @@
 """RedisSink: what is written into Redis when, and what is done after anything has failed.
 
 Who uses it: the stage connect_redis, through ``exchange/connect/connector.py``. Main thread:
-``begin`` and ``encode`` move the models and make commands. Writer thread: ``open``, ``write`` and
-``close`` talk to Redis; the first ``open`` also loads the models, before anybody else has them.
+``encode`` moves the models and makes commands. Writer thread: ``open``, ``write`` and ``close``
+talk to Redis; the first ``open`` loads the models, before anybody else has them, and ``begin``
+brings them to where Redis stands.
 
 Redis holds the state after the events before ``<prefix>:sequence``. Where that key is gone, or its
 state cannot be carried on (older than the models, of another shape, far behind), everything is made

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 
 import numpy as np
@@ -216,3 +217,25 @@ def test_a_bug_ends_the_connector(events: np.ndarray) -> None:
     connector = RunningConnector(archive, sink, batch_events=64)
     with pytest.raises(ZeroDivisionError), connector:
         connector._thread.join(60.0)
+
+
+def test_reading_on_may_take_long_and_the_connector_lives(events: np.ndarray) -> None:
+    """Names and models of a day are read by the writer's thread: the daemon sees heartbeats."""
+    archive, sink = MemoryArchive(events), MemorySink()
+    beats, begun = threading.Event(), threading.Event()
+
+    def begin(next_event: int) -> None:
+        begun.set()
+        assert beats.wait(60.0), "nobody beats meanwhile"
+        sink.begun.append(next_event)
+
+    def beat() -> None:
+        if begun.is_set():
+            beats.set()
+
+    sink.begin = begin  # type: ignore[method-assign]
+    archive.beat = beat  # type: ignore[method-assign]
+    with RunningConnector(archive, sink, batch_events=64):
+        sink.wait_for(EVENTS)
+    assert sink.begun == [0]
+    assert sink.sequences == list(range(EVENTS))

@@ -1,5 +1,7 @@
 """Puts the chart library of the trading page in place: TradingView's lightweight-charts 4.1.3.
 
+For a wheel it also compiles the protocol of gRPC (exchange/connect/grpc/generate.py).
+
 Who uses it: hatchling, when the package is built or installed (``CustomBuildHook``; the build
 environment has the wheel ``lightweight-charts``, see pyproject.toml); ``scripts/setup.bash``, which
 builds nothing, as a program. Invariant: what is put in place is byte for byte the file that was
@@ -8,7 +10,7 @@ tested with the page, or nothing.
     hatch_build.py --check       exit status 0 if the file is in place
     hatch_build.py WHEEL         takes it out of the wheel
 
-Decisions PAG-1 and PKG-9.
+Decisions PAG-1, PKG-9 and CON-41.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from typing import Any
 
 IN_WHEEL = "lightweight_charts/js/lightweight-charts.js"
 COMPILED = "ringbuffer/jit/shipped"  # compiled code that the wheel carries (scripts/build)
+PROTOCOL = "exchange/connect/grpc/generate.py"
 IN_PACKAGE = "exchange/web/static/vendor/lightweight-charts.js"
 SHA256 = "a7d4221516c7ea0bb0cc17d605df8848c1c748517a2ca43c2ce1a95ddb159006"
 
@@ -58,6 +61,16 @@ def from_environment() -> bytes:
     return (Path(package.submodule_search_locations[0]).parent / IN_WHEEL).read_bytes()
 
 
+def compile_protocol(root: Path) -> None:
+    """Compile the protocol of gRPC; the file that does it is loaded by its path."""
+    spec = importlib.util.spec_from_file_location("generate", root / PROTOCOL)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    if not module.is_current():
+        module.generate()
+
+
 def compiled_tag() -> str:
     """The tag of a wheel that carries code compiled by this Python on this machine."""
     python = f"cp{sys.version_info[0]}{sys.version_info[1]}"
@@ -74,6 +87,7 @@ class CustomBuildHook(BuildHookInterface):  # type: ignore[misc]
         """
         if not in_place(Path(self.root)):
             put(Path(self.root), from_environment())
+        compile_protocol(Path(self.root))
         if (Path(self.root) / COMPILED).is_dir():
             build_data["pure_python"] = False
             build_data["tag"] = compiled_tag()

@@ -61,6 +61,9 @@ set_up_environment() {
     done
     place_chart_library "$root" || return 1
     link_commands "$root" "$environment"
+    case " $* " in
+    *" requirements-protocol.txt "*) (cd "$root" && "$PYTHON" -m exchange.connect.grpc.generate) || return 1 ;;
+    esac
     flock -u 9
     exec 9>&-
 }

@@ -50,6 +50,7 @@ _INGRESS = {
     "control": IngressRing.CONTROL,
     "order_entry": IngressRing.ORDER_ENTRY,
     "api": IngressRing.API,
+    "grpc": IngressRing.GRPC,
 }
 _RATES = (
     "command_published",

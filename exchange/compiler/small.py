@@ -33,6 +33,7 @@ def small_configuration(password: str) -> Configuration:
         "rings": {
             "ingress_order_entry": 1024,
             "ingress_api": 1024,
+            "ingress_grpc": 1024,
             "commands": 4096,
             "events": 4096,
         },

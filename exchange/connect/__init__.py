@@ -11,6 +11,7 @@ rabbitmq/      RabbitMQ: trades and reports out, orders in
 schemas/       JSON schemas of the records
 kafka/         trades, and more by choice, into topics of Kafka
 redis/         a cache of the exchange in Redis
+grpc/          the gRPC server: orders, reports and the market
 
 Decisions CON-1 and CON-2.
 """

@@ -283,6 +283,13 @@ class Counter(IntEnum):
     CONNECT_CALLBACK_RETRIES = 213
     CONNECT_CALLBACK_LAPPED = 214
 
+    # The gRPC server (connect_grpc).
+    GRPC_COMMANDS = 215  # commands written into its ring
+    GRPC_CALLS = 216  # answered calls without a stream
+    GRPC_CALLS_FAILED = 217  # ... of them with an error
+    GRPC_STREAMS = 218  # gauge: streams that are open
+    GRPC_STREAMS_DROPPED = 219  # whose client did not read
+
 
 # refused: what is in the database is not this exchange's; data error: it refuses a row of ours
 STORE_STATES = (

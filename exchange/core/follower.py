@@ -48,11 +48,15 @@ class EventFollower:
         self._archive = archive
         self._wanted: Record | None = None
         if kinds is not None:
-            self._wanted = np.zeros(256, np.bool_)
-            self._wanted[sorted(kinds)] = True
+            self.only(kinds)
         self._ring_first = ring_first
         self.next_sequence = next_sequence
         self.lapped_count = 0
+
+    def only(self, kinds: Collection[EventKind]) -> None:
+        """Hand out events of ``kinds`` from now on, and no others."""
+        self._wanted = np.zeros(256, np.bool_)
+        self._wanted[sorted(kinds)] = True
 
     def want(self, kind: EventKind, wanted: bool) -> None:
         """Hand out events of ``kind`` from now on, or no more. Only where ``kinds`` was given."""

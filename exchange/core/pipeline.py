@@ -19,7 +19,7 @@ Who writes what (single writer each):
 Cursors start where recovery ended, not at 0: a record's sequence is its position in the journal
 (or archive) for ever.
 
-Decision ARC-7.
+Decisions ARC-7 and CON-40.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ class IngressRing(IntEnum):
     CONTROL = 0  # the daemon: instruments, sessions, days, timers, operators
     ORDER_ENTRY = 1  # the SoupBinTCP / OUCH gateway
     API = 2  # REST and WebSocket orders
+    GRPC = 3  # orders of the gRPC server
 
     @property
     def section(self) -> str:
@@ -56,6 +57,7 @@ AGENT_STORE = 9
 AGENT_SNAPSHOTTER = 10
 AGENT_CONNECTOR_FIRST = 11  # the connectors, in the order of stage_names.CONNECTORS
 CONNECTOR_STAGES = 5
+AGENT_GRPC = AGENT_CONNECTOR_FIRST + 3  # the connector that is also a producer of commands
 assert AGENT_CONNECTOR_FIRST + CONNECTOR_STAGES <= AGENTS
 
 COMMAND_PUBLISHED = 0 * CURSOR_STRIDE

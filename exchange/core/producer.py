@@ -61,6 +61,10 @@ class IngressProducer:
             self.next_sequence += 1
         return True
 
+    def room(self) -> int:
+        """How many slots can be written now."""
+        return self._capacity - (self.next_sequence - self.consumed())
+
     def publish(self) -> None:
         """Make everything that was written visible to the matcher, and wake it."""
         publish(self._cursors, self._cursor, self.next_sequence)

@@ -60,6 +60,7 @@ class RingCapacities(NamedTuple):
     ingress_control: int
     ingress_order_entry: int
     ingress_api: int
+    ingress_grpc: int
     commands: int
     events: int
 
@@ -73,6 +74,7 @@ def core_sections(rings: RingCapacities) -> list[Section]:
         Section(IngressRing.CONTROL.section, COMMAND, rings.ingress_control),
         Section(IngressRing.ORDER_ENTRY.section, COMMAND, rings.ingress_order_entry),
         Section(IngressRing.API.section, COMMAND, rings.ingress_api),
+        Section(IngressRing.GRPC.section, COMMAND, rings.ingress_grpc),
         Section("command_ring", COMMAND, rings.commands),
         Section("event_ring", EVENT, rings.events),
     ]

@@ -66,7 +66,7 @@ def check_secrets(configuration: Configuration, data_directory: Path) -> None:
     settings = configuration.settings
     for note in file_notes(configuration):
         log.warning("%s", note)
-    if not settings.api.enabled:
+    if not (settings.api.enabled or settings.grpc.enabled):
         return
     from exchange.access.keys import check_at_start  # cryptography: only where it is needed
 

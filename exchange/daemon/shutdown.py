@@ -2,8 +2,8 @@
 
 Who uses it: the daemon, once, when a stop was requested. The order makes the stop graceful:
 
-    1. STOP_INTAKE: order entry and api take no more commands, answer those that they have taken,
-       tell their clients, and end
+    1. STOP_INTAKE: order entry, api and connect_grpc take no more commands, answer those that
+       they have taken, tell their clients, and end
     2. the matcher takes what is left in the ingress rings; all of it becomes durable and released
     3. STOP: matcher and journaler end; feed workers and store follow to the last event and end
 
@@ -54,7 +54,7 @@ def stop_gracefully(children: ChildProcesses, core: Core, settings: Settings, wa
 
     core.set_word(pipeline.STOP_INTAKE, 1)
     stop.must_end((StageName.ORDER_ENTRY,), deadline)
-    stop.should_end((StageName.API,), began_s + allowed_s * API_PART)
+    stop.should_end((StageName.API, StageName.CONNECT_GRPC), began_s + allowed_s * API_PART)
     wait(drained, "everything to be durable and released", deadline)
     core.set_word(pipeline.STOP, 1)
     stop.must_end(CORE_STAGES, deadline)

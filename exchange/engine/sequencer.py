@@ -30,6 +30,7 @@ from exchange.core.counters import Counter, Histogram
 from exchange.core.pipeline import (
     AGENT_API,
     AGENT_DAEMON,
+    AGENT_GRPC,
     AGENT_JOURNALER,
     AGENT_MATCHER,
     AGENT_ORDER_ENTRY,
@@ -106,6 +107,7 @@ PRODUCERS = {
     IngressRing.CONTROL: AGENT_DAEMON,
     IngressRing.ORDER_ENTRY: AGENT_ORDER_ENTRY,
     IngressRing.API: AGENT_API,
+    IngressRing.GRPC: AGENT_GRPC,
 }
 
 # words of Sequencer.words

@@ -119,6 +119,17 @@ PLAIN: Mapping[Counter, Plain] = {
         "exchange_order_entry_lapped_total",
         "times that order entry was lapped and read the archive",
     ),
+    Counter.GRPC_COMMANDS: Plain(
+        "exchange_grpc_commands_total", "commands sent to the matcher by the gRPC server"
+    ),
+    Counter.GRPC_CALLS: Plain("exchange_grpc_calls_total", "calls of gRPC, without streams"),
+    Counter.GRPC_CALLS_FAILED: Plain(
+        "exchange_grpc_calls_failed_total", "calls of gRPC answered with an error"
+    ),
+    Counter.GRPC_STREAMS: Plain("exchange_grpc_streams", "streams of gRPC now", gauge=True),
+    Counter.GRPC_STREAMS_DROPPED: Plain(
+        "exchange_grpc_streams_dropped_total", "streams whose client did not read"
+    ),
     Counter.INGRESS_FULL: Plain(
         "exchange_order_entry_ingress_full_total", "times that order entry found its ring full"
     ),

@@ -73,7 +73,7 @@ SLOW_BOUNDS_S = (
 COMMIT_BOUNDS = tuple(4**power for power in range(9))  # records: 1 to 65,536
 # the largest value of each bucket of a histogram in shared memory
 _LARGEST = np.array([bucket_lower_bound(i + 1) - 1 for i in range(HISTOGRAM_BUCKETS)], np.int64)
-_CLIENT_RINGS = (IngressRing.ORDER_ENTRY, IngressRing.API)
+_CLIENT_RINGS = (IngressRing.ORDER_ENTRY, IngressRing.API, IngressRing.GRPC)
 
 # who writes into a ring, and whose reading makes room in it
 _AT_BOTH_ENDS = {
@@ -82,6 +82,7 @@ _AT_BOTH_ENDS = {
     IngressRing.CONTROL.name.lower(): (StageName.DAEMON, StageName.MATCHER),
     IngressRing.ORDER_ENTRY.name.lower(): (StageName.ORDER_ENTRY, StageName.MATCHER),
     IngressRing.API.name.lower(): (StageName.API, StageName.MATCHER),
+    IngressRing.GRPC.name.lower(): (StageName.CONNECT_GRPC, StageName.MATCHER),
 }
 
 

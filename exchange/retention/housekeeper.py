@@ -68,6 +68,7 @@ def consumers_of(settings: Settings) -> list[str]:
         "feed": settings.feed.workers > 0,
         "store": settings.store.dsn != "off",
         "connect_redis": settings.redis.enabled,
+        "connect_grpc": settings.grpc.enabled,
     }
     return [name for name, runs in running.items() if runs]
 

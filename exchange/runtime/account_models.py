@@ -1,7 +1,7 @@
 """How large the account models of api and store are, and whether they can be.
 
-Who uses it: api and store, which make them; the matcher stage and ``check-config``, which refuse
-capacities that they could not follow, before the data directory has them for good.
+Who uses it: api, connect_grpc and store, which make them; the matcher stage and ``check-config``,
+which refuse capacities that they could not follow, before the data directory has them for good.
 
 Decision ENG-15.
 """
@@ -19,7 +19,7 @@ from exchange.settings.capacities import engine_capacity
 
 
 def api_account_capacity(settings: Settings, engine: EngineCapacity) -> AccountModelCapacity:
-    """The sizes of the api's account model: every live order, and the closed ones that it keeps."""
+    """The sizes for api and connect_grpc: every live order, and the closed ones that they keep."""
     return AccountModelCapacity(
         accounts=engine.accounts,
         sessions=engine.sessions,
@@ -52,6 +52,7 @@ def too_large(settings: Settings) -> Iterator[tuple[str, str]]:
     redis = store_account_capacity(engine, settings.redis.batch_events)
     for process, runs, capacity in (
         ("api", settings.api.enabled, api_account_capacity(settings, engine)),
+        ("connect_grpc", settings.grpc.enabled, api_account_capacity(settings, engine)),
         ("store", settings.store.dsn != "off", store),
         ("connect_redis", settings.redis.enabled, redis),
     ):

@@ -12,6 +12,7 @@ from __future__ import annotations
 import resource
 from typing import NamedTuple
 
+from exchange.core.stage_names import StageName
 from exchange.errors import ConfigurationError
 from exchange.settings import Settings
 from exchange.settings.connectors import connectors_of
@@ -60,7 +61,11 @@ def needs(settings: Settings) -> list[Need]:
         found.append(Need("store", BASE["store"]))
     if settings.snapshot.enabled:
         found.append(Need("snapshotter", BASE["snapshotter"]))
-    found += [Need(name, BASE["connector"]) for name in connectors_of(settings)]
+    for name in connectors_of(settings):
+        # a client may have a connection for each of its calls
+        of_clients = settings.grpc.calls_under_way if name == StageName.CONNECT_GRPC else 0
+        key = "grpc.calls_under_way" if of_clients else ""
+        found.append(Need(name, BASE["connector"] + of_clients, key, of_clients))
     return found
 
 

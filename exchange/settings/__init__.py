@@ -10,6 +10,7 @@ names the file, the line, the section and the key, and says what is allowed.
     exact.py        readable numbers as exact integers
     sections.py     exchange.toml
     section_checks.py  what more than one key of it must agree on
+    encryption.py   gRPC is not in the open by accident
     connectors.py   which connectors are asked for
     capacities.py   [capacity] as the engine's capacities
     accounts.py     accounts.toml: currencies and accounts

@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from exchange.settings.encryption import Wrong, wrong_encryption
 from exchange.settings.sections import KafkaSection, PowerOfTwo, Settings
 
 EVERY_ADDRESS = {"0.0.0.0", "::"}
@@ -22,7 +23,6 @@ _HOST_NAME = re.compile(
     r"^(?=.{1,253}\Z)[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
     r"(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*\Z"
 )
-Wrong = tuple[str, str, str]  # section, key, what is wrong
 
 
 def _power_of_two(settings: Settings) -> Iterator[Wrong]:
@@ -43,6 +43,8 @@ def listeners(settings: Settings) -> dict[str, Any]:
         found |= {"api": settings.api, "health": settings.health, "metrics": settings.metrics}
     if settings.feed.workers:
         found["feed"] = settings.feed
+    if settings.grpc.enabled:
+        found["grpc"] = settings.grpc
     return found
 
 
@@ -84,6 +86,7 @@ def wrong_settings(settings: Settings) -> Iterator[Wrong]:
     """What is wrong in ``settings`` that the type of one key cannot express."""
     yield from _power_of_two(settings)
     yield from _wrong_addresses(settings)
+    yield from wrong_encryption(settings.grpc, settings.callback)
     try:
         zoneinfo.ZoneInfo(settings.day.timezone)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):

@@ -79,6 +79,7 @@ class RingsSection(Section, frozen=True, kw_only=True):
     ingress_control: PowerOfTwo
     ingress_order_entry: PowerOfTwo
     ingress_api: PowerOfTwo
+    ingress_grpc: PowerOfTwo
     commands: PowerOfTwo
     events: PowerOfTwo
 
@@ -313,9 +314,31 @@ class RedisSection(ConnectorSection, frozen=True, kw_only=True):
 class GrpcSection(ConnectorSection, frozen=True, kw_only=True):
     """The gRPC server."""
 
+    host: Annotated[str, Meta(min_length=1)]
+    port: Annotated[int, Meta(ge=1, le=65_535)]
+    certificate_file: str
+    private_key_file: str
+    plaintext: bool
+    calls_under_way: SmallCount
+    streams: SmallCount
+    streams_per_address: SmallCount
+    message_bytes: Annotated[int, Meta(ge=4_096, le=64 << 20)]
+    batch_instructions: Annotated[int, Meta(ge=1, le=65_536)]
+    batches_under_way: Annotated[int, Meta(ge=1, le=1_024)]
+    book_interval_ms: Milliseconds
+    stall_timeout_ms: Milliseconds
+    keepalive_ms: Milliseconds
+
 
 class CallbackSection(ConnectorSection, frozen=True, kw_only=True):
     """Calls a user's gRPC service for each match."""
+
+    target: Annotated[str, Meta(min_length=1)]
+    ca_file: str
+    certificate_file: str
+    private_key_file: str
+    plaintext: bool
+    call_timeout_ms: Milliseconds
 
 
 class CpuSection(Section, frozen=True, kw_only=True):

@@ -8,5 +8,6 @@ feed.py          a feed worker
 store.py         Postgres
 snapshotter.py   snapshots, and what leaves the disk
 connect.py       a connector to another system
+grpc.py          the gRPC server
 wiring.py        makes the agents from the settings
 """

@@ -50,6 +50,10 @@ def body_of(role: StageName) -> Body:
         from exchange.stages.snapshotter import run as run_snapshotter
 
         return run_snapshotter
+    if role == StageName.CONNECT_GRPC:
+        from exchange.stages.grpc import run as run_grpc
+
+        return run_grpc
     if role in CONNECTORS:
         from exchange.stages.connect import run as run_connector
 

@@ -8,6 +8,11 @@ from typing import Any
 
 import pytest
 
+from exchange.connect.grpc.generate import generate, is_current
+
+if not is_current():
+    generate()
+
 
 @pytest.fixture
 def make_kafka(tmp_path: Path) -> Iterator[Callable[..., Any]]:

@@ -23,7 +23,12 @@ from tests.harness.small_engine import SMALL, enter, opening
 pytestmark = pytest.mark.needs_jit
 
 RINGS = RingCapacities(
-    ingress_control=32, ingress_order_entry=16, ingress_api=16, commands=64, events=16
+    ingress_control=32,
+    ingress_order_entry=16,
+    ingress_api=16,
+    ingress_grpc=16,
+    commands=64,
+    events=16,
 )
 MS = 1_000_000
 STAGES = (StageName.MATCHER, StageName.JOURNALER)

@@ -13,6 +13,7 @@ from exchange.settings import ROOT
 BLOCK = re.compile(r"^```([\w ]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 HERE = "tests/faults/test_examples_of_the_documents.py"
 RABBITMQ = "tests/connectors/test_rabbitmq.py"
+GRPC = "tests/connectors/test_grpc.py"
 KAFKA = "tests/connectors/test_kafka.py"
 RUNBOOK = "tests/faults/test_the_runbook.py"
 REDIS = "tests/connectors/test_redis.py"
@@ -39,6 +40,7 @@ EXAMPLES: dict[tuple[str, str], str] = {
     ("docs/connectors.md", "[[rabbitmq.orders]]"): "tests/connectors/test_rabbitmq_orders.py",
     ("docs/connectors.md", "# orders into RabbitMQ"): "tests/connectors/test_rabbitmq_orders.py",
     ("docs/connectors.md", '{"sequence":1111,"trade_id"'): RABBITMQ,
+    ("docs/connectors.md", "import hashlib"): GRPC,
     ("docs/connectors.md", "[redis]"): REDIS,
     ("docs/connectors.md", "import sys"): REDIS,
     ("docs/connectors.md", "import json\nimport sys\n\nfrom confluent_kafka"): KAFKA,

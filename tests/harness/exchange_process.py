@@ -64,6 +64,7 @@ TEST_SETTINGS: dict[str, dict[str, Any]] = {
     "rings": {
         "ingress_order_entry": 16_384,
         "ingress_api": 1_024,
+        "ingress_grpc": 1_024,
         "commands": 32_768,
         "events": 65_536,
     },

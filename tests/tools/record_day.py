@@ -77,6 +77,7 @@ tokens_per_day = 4096
 ingress_control = 1024
 ingress_order_entry = 1024
 ingress_api = 1024
+ingress_grpc = 1024
 commands = 4096
 events = 4096
 [matcher]

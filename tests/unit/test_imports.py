@@ -14,6 +14,7 @@ PACKAGES = ("ringbuffer", "journal", "exchange", "replay")  # each may import th
 ENTRY_POINTS = {
     "exchange.cli",
     "exchange.compiler.__main__",
+    "exchange.connect.grpc.generate",
     "exchange.contrib.ccxt.classes",  # other people's programs import it (docs/ccxt.md)
     "exchange.daemon.daemon",
     "exchange.install.package",

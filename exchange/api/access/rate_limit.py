@@ -122,12 +122,16 @@ class RateLimits:
 
     def take_address(self, request: web.BaseRequest) -> None:
         """Count a request of the client's address. Raises ApiError RATE_LIMITED."""
-        address = self.client_address(request)
-        self._check(self._addresses.take(bucket_name(address), self._clock_ns()), "address")
+        self.count_address(self.client_address(request))
 
-    def take_key(self, key_id: str) -> None:
+    def count_address(self, address: str, weight: int = 1) -> None:
+        """Count a request of ``address`` as ``weight``. Raises ApiError RATE_LIMITED."""
+        name = bucket_name(address)
+        self._check(self._addresses.take(name, self._clock_ns(), weight), "address")
+
+    def take_key(self, key_id: str, weight: int = 1) -> None:
         """Count a request of a key that has proved itself. Raises ApiError RATE_LIMITED."""
-        self._check(self._keys.take(key_id, self._clock_ns()), "API key")
+        self._check(self._keys.take(key_id, self._clock_ns(), weight), "API key")
 
     def take_weight(
         self, request: web.BaseRequest, key_id: str | None, weight: int

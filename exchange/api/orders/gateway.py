@@ -1,14 +1,15 @@
-"""Orders of REST and WebSocket: the producer of the API's ingress ring.
+"""Orders of REST, WebSocket and gRPC: the producer of an ingress ring.
 
-Who uses it: the REST handlers and the WebSocket, in the one event loop of the api stage; the event
-pump calls ``learn`` with every batch of released events after the read models have applied it.
+Who uses it: the REST handlers and the WebSocket, in the one event loop of the api stage, and the
+gRPC server in that of connect_grpc, each with a gateway of its own; the event pump calls ``learn``
+with every batch of released events after the read models have applied it.
 
 Invariants: an answer is sent only when its content is durable and in the read models; a client
 order id makes one order per account and trading day, however often and over however many restarts
 it is sent; another account's order is answered as one that does not exist. Commands of one turn of
 the event loop are published together, at its end.
 
-Decision API-4.
+Decisions API-4 and CON-42.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from exchange.api.orders.errors import (
     unavailable,
 )
 from exchange.api.orders.json import CLOSED_STATUSES, STATUS_REJECTED, order_json
+from exchange.api.orders.marks import MARKED, Entrance
 from exchange.api.orders.outcomes import OrderOutcomes
 from exchange.api.orders.records import (
     cancel_after_command,
@@ -51,7 +53,7 @@ from exchange.api.orders.terms import (
     random_token,
     token_of,
 )
-from exchange.api.orders.waiting import SentCommand
+from exchange.api.orders.waiting import Outcome, SentCommand
 from exchange.codes import MASS_CANCEL_ANY_SIDE, CommandKind, Reject
 from exchange.core import pipeline
 from exchange.core.counters import Counter
@@ -70,7 +72,6 @@ OUTCOME_TIMEOUT_S = 10.0
 # How long a client order id of the day before still names its order: longer than any request is
 # accepted after it was signed, and than clients try again.
 ID_OUTLIVES_DAY_NS = 60_000_000_000
-_COMMANDS = int(Counter.API_COMMANDS) * COUNTER_STRIDE
 _STOPPED = int(Counter.ORDERS_STOPPED) * COUNTER_STRIDE
 
 
@@ -80,7 +81,7 @@ def _executed(order: Order) -> int:
 
 
 class OrderGateway:
-    """``ring``: COMMAND[capacity] of the API; ``matcher_eventfd``: wakes the matcher.
+    """``ring``: COMMAND[capacity] of ``entrance``; ``matcher_eventfd``: wakes the matcher.
 
     ``commands``: how many an account may send, of all kinds; None: any number.
     ``market`` and ``accounts``: the models that the pump keeps; ``clock_ns``: UTC; ``outcome_ns``:
@@ -101,8 +102,12 @@ class OrderGateway:
         client_order_ids: ClientOrderIds | None = None,
         commands: TokenBuckets | None = None,
         clock_ns: Callable[[], int] = time.monotonic_ns,
+        entrance: Entrance | None = None,
     ) -> None:
-        self._producer = IngressProducer(ring, cursors, pipeline.IngressRing.API, matcher_eventfd)
+        entrance = entrance or Entrance()
+        self._marks = entrance.marks
+        self._written = int(entrance.commands) * COUNTER_STRIDE
+        self._producer = IngressProducer(ring, cursors, entrance.ring, matcher_eventfd)
         self._cursors = cursors
         self._counters = counters
         self._market = market
@@ -119,6 +124,7 @@ class OrderGateway:
             client_order_id=self.client_order_id,
             timeout_s=outcome_timeout_s,
             outcome_ns=outcome_ns,
+            entrance=entrance,
         )
         self._sessions: dict[int, int] = {}  # account: its API session
         self._client_order_ids = client_order_ids or ClientOrderIds()
@@ -156,11 +162,27 @@ class OrderGateway:
         if sent is None:
             assert found is not None
             return self._accepted(found), False
-        made = await self._order_of(sent)
-        if order.client_order_id is not None:
-            # a stage before this one may have entered another order with this id
-            self._require_same(made, order)
-        return made, is_new
+        return await self._order_of(sent), is_new
+
+    def begin_enter(self, account: int, order: NewOrder) -> SentCommand | Order:
+        """``enter``, without waiting: what is under way, or the order that exists already."""
+        sent, found, _ = self._enter(account, order)
+        if sent is None:
+            assert found is not None
+            return self._accepted(found)
+        return sent
+
+    def begin_cancel(self, account: int, order_id: int) -> SentCommand:
+        """``cancel``, without waiting."""
+        return self._reduce(account, self.live_order(account, order_id), 0)
+
+    def begin_amend(self, account: int, order_id: int, asked: Amendment) -> SentCommand | Order:
+        """``amend``, without waiting: what is under way, or the order, if nothing is to change."""
+        before = self._amended_before(account, order_id, asked)
+        if before is not None:
+            return before
+        sent = self._amend(account, order_id, asked)
+        return self.live_order(account, order_id) if sent is None else sent
 
     def send_enter(self, account: int, order: NewOrder) -> str | None:
         """Enter without waiting; the client order id (None: the client gave none).
@@ -181,9 +203,7 @@ class OrderGateway:
 
     async def cancel(self, account: int, order_id: int) -> Order:
         """The cancelled order. Raises ApiError: ORDER_NOT_FOUND, ORDER_CLOSED, 10000 + reject."""
-        order = self.live_order(account, order_id)
-        sent = self._reduce(account, order, 0)
-        return await self._order_of(sent)
+        return await self._order_of(self.begin_cancel(account, order_id))
 
     async def amend(self, account: int, order_id: int, asked: Amendment) -> Order:
         """The order with its new terms: the same one when only its quantity was lowered.
@@ -192,13 +212,8 @@ class OrderGateway:
         client order id. A quantity of what is filled or less cancels the rest. The same amendment
         again is answered as the first. Raises ApiError; the order is then as it was.
         """
-        before = self._amended_before(account, order_id, asked)
-        if before is not None:
-            return before
-        sent = self._amend(account, order_id, asked)
-        if sent is None:
-            return self.live_order(account, order_id)
-        return await self._order_of(sent)
+        begun = self.begin_amend(account, order_id, asked)
+        return await self._order_of(begun) if isinstance(begun, SentCommand) else begun
 
     async def mass_cancel(
         self, account: int, symbol: str | None = None, side: str | None = None
@@ -450,10 +465,12 @@ class OrderGateway:
             wait_ns = self._commands.take(str(sent.account), time.monotonic_ns())
             if wait_ns:
                 raise too_many(wait_ns, "account (cancels and changes count too)")
+        if self._marks is not None and sent.kind in MARKED:
+            record, sent.mark = self._marks.mark(record)
         if not self._producer.write(record):
             raise unavailable("too many orders are under way")
         sent.end = self._producer.next_sequence
-        self._counters[_COMMANDS] += 1
+        self._counters[self._written] += 1
         self._outcomes.watch(sent)
         if not self._flushing:
             self._flushing = True
@@ -463,10 +480,21 @@ class OrderGateway:
         self._flushing = False
         self._producer.publish()
 
-    async def _order_of(self, sent: SentCommand) -> Order:
-        """The order that ``sent`` has made or changed. Raises ApiError."""
-        order_id = (await self._outcomes.wait(sent)).order_id
-        order = self._accounts.order(order_id)
+    def room(self) -> int:
+        """Slots of the ring that can be written now."""
+        return self._producer.room()
+
+    def settled(self, sent: SentCommand, outcome: Outcome) -> Order:
+        """The order that ``sent`` has made or changed, and that is not refused. Raises ApiError."""
+        if outcome.error is not None:
+            raise outcome.error
+        order = self._accounts.order(outcome.order_id)
         if order is None:  # more orders have closed since than are kept
-            raise order_not_found(order_id)
+            raise order_not_found(outcome.order_id)
+        if sent.kind == CommandKind.ENTER and sent.terms.client_order_id is not None:
+            # another process, or one before this one, may have entered another order with this id
+            self._require_same(order, sent.terms)
         return self._accepted(order)
+
+    async def _order_of(self, sent: SentCommand) -> Order:
+        return self.settled(sent, await self._outcomes.wait(sent))

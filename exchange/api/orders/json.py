@@ -39,6 +39,7 @@ STATUS_NAMES = [
     "expired",
 ]
 STATUS_REJECTED = STATUS_NAMES.index("rejected")
+STATUS_CANCELLED = STATUS_NAMES.index("cancelled")
 # a closed order never changes again
 CLOSED_STATUSES = frozenset(
     STATUS_NAMES.index(name) for name in ("filled", "cancelled", "rejected", "replaced", "expired")

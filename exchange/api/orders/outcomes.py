@@ -2,9 +2,10 @@
 
 Who uses it: the order gateway. Invariants: an outcome is given once, after the last event of its
 command (an order that trades at once is answered with its fills) and after the models have applied
-it. When several commands about one order are under way, an event belongs to the first that it fits.
+it. When several commands about one order are under way, an event belongs to the one that has caused
+it where commands have marks (marks.py), and otherwise to the first that it fits.
 
-Decision API-4.
+Decisions API-4 and CON-42.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from exchange.api.orders.errors import (
     order_not_found,
     outcome_unknown,
 )
-from exchange.api.orders.json import CLOSED_STATUSES
+from exchange.api.orders.json import CLOSED_STATUSES, STATUS_CANCELLED
+from exchange.api.orders.marks import Entrance
 from exchange.api.orders.waiting import Barrier, Outcome, SentCommand, SentCommands
 from exchange.codes import MASS_CANCEL_ANY_SIDE, CancelReason, CommandKind, EventKind, Side
 from exchange.core import pipeline
@@ -97,7 +99,10 @@ class OrderOutcomes:
         client_order_id: Callable[[bytes], str | None],
         timeout_s: float,
         outcome_ns: Array | None = None,
+        entrance: Entrance | None = None,
     ) -> None:
+        entrance = entrance or Entrance()
+        self._marks = entrance.marks
         self._cursors = cursors
         self._accounts = accounts
         self._describe = describe
@@ -106,7 +111,13 @@ class OrderOutcomes:
         self._timeout_s = timeout_s
         self._outcome_ns = outcome_ns
         self._queue = SentCommands(
-            Barrier(cursors, counters, lambda: accounts.next_event, wake_matcher)
+            Barrier(
+                cursors,
+                counters,
+                lambda: accounts.next_event,
+                wake_matcher,
+                ring=entrance.ring,
+            )
         )
         self._by_token: dict[tuple[int, bytes], SentCommand] = {}
         self._by_order: dict[int, list[SentCommand]] = {}
@@ -181,7 +192,7 @@ class OrderOutcomes:
         kind = event.kind
         if kind == EventKind.REPLACED:
             for asked in self._by_order.get(event.replaced, ()):
-                if asked.kind == CommandKind.REPLACE_BY_ORDER_ID:
+                if asked.kind == CommandKind.REPLACE_BY_ORDER_ID and self._is_of(event, asked):
                     self._known(event.command, asked, Outcome(event.order_id))
                     return
             return
@@ -194,10 +205,20 @@ class OrderOutcomes:
             if event.reason != CancelReason.USER:
                 return  # the order closed by itself; ``settle`` answers a cancel under way
             if event.remaining == 0 and self._mass_cancels:
-                self._count_mass_cancels(event.order_id)
-        queue = self._by_order.get(event.order_id)
-        if queue:
-            self._learn_of_order(event, queue[0])
+                self._count_mass_cancels(event)
+        for sent in self._by_order.get(event.order_id, ()):
+            if self._is_of(event, sent):
+                self._learn_of_order(event, sent)
+                return
+
+    def _is_of(self, event: _Event, sent: SentCommand) -> bool:
+        """Whether ``event`` is of ``sent``. It may be what another process has caused."""
+        if self._marks is None:
+            return True
+        mark = self._marks.of(event.command)
+        if mark is None:
+            sent.unclear = True  # then the order's state will tell, as far as it can
+        return mark == sent.mark
 
     def _learn_of_order(self, event: _Event, sent: SentCommand) -> None:
         command, order_id = event.command, event.order_id
@@ -214,18 +235,20 @@ class OrderOutcomes:
                 error = ApiError(ErrorCode.ORDER_CLOSED, "the order was cancelled meanwhile")
                 self._known(command, sent, Outcome(order_id, error))
 
-    def _count_mass_cancels(self, order_id: int) -> None:
-        order = self._accounts.order(order_id)
+    def _count_mass_cancels(self, event: _Event) -> None:
+        order = self._accounts.order(event.order_id)
         if order is None:
             return
+        mark = None if self._marks is None else self._marks.of(event.command)
         book_side = int(order.side != Side.BUY)
         for sent in self._mass_cancels:
             if (
-                order.account == sent.account
+                mark in (None, sent.mark)
+                and order.account == sent.account
                 and sent.instrument in (0, order.instrument)
                 and sent.side in (MASS_CANCEL_ANY_SIDE, book_side)
             ):
-                sent.order_ids.append(order_id)
+                sent.order_ids.append(event.order_id)
 
     def _known(self, command: int, sent: SentCommand, outcome: Outcome) -> None:
         self._forget(sent)
@@ -294,6 +317,14 @@ class OrderOutcomes:
         order = self._accounts.order(sent.order_id)
         if order is None:
             return Outcome(error=order_not_found(sent.order_id))
+        if sent.unclear and sent.kind == CommandKind.CANCEL_BY_ORDER_ID:
+            lowered = sent.remaining > 0 and order.open <= sent.remaining
+            if lowered or order.status == STATUS_CANCELLED:
+                return Outcome(order.order_id)
+            if order.status not in CLOSED_STATUSES:
+                return Outcome(error=outcome_unknown())
+        elif sent.unclear:
+            return Outcome(error=outcome_unknown())  # the same amendment again is answered
         if order.status in CLOSED_STATUSES:
             return Outcome(error=order_closed(order, self._describe(order)))
         return Outcome(order.order_id)  # another command had lowered it further

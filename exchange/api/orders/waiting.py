@@ -1,4 +1,4 @@
-"""The commands that the API has sent: each one waits here until its outcome is known.
+"""The commands that a gateway has sent: each one waits here until its outcome is known.
 
 Who uses it: the order gateway, in the event loop of the api stage. Most outcomes are events. Some
 commands cause no event (the cancel of an order that has just been filled, a used token). Their
@@ -17,11 +17,10 @@ order of the ring, as long as the core runs (this process ends when the core doe
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -32,7 +31,6 @@ from exchange.core.counters import Counter
 from ringbuffer.atomics import load_acquire
 from ringbuffer.counters import COUNTER_STRIDE
 
-_CONSUMED = pipeline.ingress_consumed(pipeline.IngressRing.API)
 _HEARTBEAT = int(Counter.MATCHER_HEARTBEAT_NS) * COUNTER_STRIDE
 
 
@@ -46,7 +44,10 @@ class Barrier:
         seen_event: Callable[[], int],
         wake_matcher: Callable[[], None],
         monotonic_ns: Callable[[], int] = time.monotonic_ns,
+        *,
+        ring: pipeline.IngressRing = pipeline.IngressRing.API,
     ) -> None:
+        self._consumed = pipeline.ingress_consumed(ring)
         self._cursors = cursors
         self._counters = counters
         self._seen_event = seen_event
@@ -64,7 +65,7 @@ class Barrier:
         """
         cursors = self._cursors
         if self._taken < 0:
-            taken = load_acquire(cursors, _CONSUMED)
+            taken = load_acquire(cursors, self._consumed)
             if taken < wanted:
                 return 0
             self._taken, self._taken_ns, self._command = taken, self._monotonic_ns(), -1
@@ -86,6 +87,16 @@ class Barrier:
         return taken if taken >= wanted else 0
 
 
+class Waiter(Protocol):
+    """Who is told an outcome: an ``asyncio.Future[Outcome]`` has it."""
+
+    def done(self) -> bool:
+        """Whether nobody wants to know any more."""
+
+    def set_result(self, outcome: Outcome, /) -> None:
+        """The outcome; called once."""
+
+
 class Outcome(NamedTuple):
     """The result of a command: an order, an error, or the ids of the orders that it cancelled."""
 
@@ -104,6 +115,7 @@ class SentCommand:
         "filled_most",
         "instrument",
         "kind",
+        "mark",
         "order_id",
         "order_ids",
         "remaining",
@@ -112,6 +124,7 @@ class SentCommand:
         "side",
         "terms",
         "token",
+        "unclear",
         "waiters",
     )
 
@@ -121,6 +134,8 @@ class SentCommand:
         self.session = session  # the session whose events carry the outcome
         self.order_id = 0  # the order that it is about, 0: none or several
         self.token = b""  # of the order that it makes
+        self.mark = b""  # by which its events are known (marks.py); "": there is none
+        self.unclear = False  # whether an event may have been its own
         self.terms: Any = None  # NewOrder of an ENTER, NewTerms of a REPLACE_BY_ORDER_ID
         self.remaining = 0  # CANCEL_BY_ORDER_ID: open quantity that is wanted
         self.filled_most = 0  # REPLACE_BY_ORDER_ID: once so much is filled nothing may be left
@@ -130,7 +145,7 @@ class SentCommand:
         self.end = 0  # sequence of the ring behind its last slot
         self.sent_s = 0.0  # monotonic
         self.done = False
-        self.waiters: list[asyncio.Future[Outcome]] = []
+        self.waiters: list[Waiter] = []
 
     def tell(self, outcome: Outcome) -> None:
         """Answer the present waiters; later ones wait for the final outcome."""

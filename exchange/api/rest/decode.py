@@ -1,8 +1,9 @@
 """Decodes JSON bodies and query strings strictly into Structs.
 
-Who uses it: the REST routes. Invariant: nothing is guessed: an unknown, repeated or wrongly typed
-field is an error that names the field and what is allowed. Deep nesting costs nothing: the Structs
-are flat, or lists of flat ones, so decoding stops at the first bracket that does not belong there.
+Who uses it: the REST routes, and the gRPC server for its requests. Invariant: nothing is guessed:
+an unknown, repeated or wrongly typed field is an error that names the field and what is allowed.
+Deep nesting costs nothing: the Structs are flat, or lists of flat ones, so decoding stops at the
+first bracket that does not belong there.
 
 Decision API-5.
 """
@@ -49,6 +50,14 @@ def decode_query(pairs: Iterable[tuple[str, str]], schema: type[T]) -> T:
         values[name] = value
     try:
         return msgspec.convert(values, schema, strict=False)
+    except msgspec.ValidationError as error:
+        raise _explained(str(error), schema) from None
+
+
+def decode_fields(values: dict[str, Any], schema: type[T]) -> T:
+    """Values that have their types already as a ``schema``. Raises ApiError (INVALID_FIELD)."""
+    try:
+        return msgspec.convert(values, schema)
     except msgspec.ValidationError as error:
         raise _explained(str(error), schema) from None
 

@@ -22,13 +22,14 @@ from exchange.api.base.service import ApiService, Counters
 from exchange.api.orders.client_ids import FILE as CLIENT_ORDER_IDS_FILE
 from exchange.api.orders.client_ids import ClientOrderIds
 from exchange.api.orders.gateway import OrderGateway
+from exchange.api.orders.marks import CommandMarks, Entrance
 from exchange.api.server.connections import ConnectionLimits
 from exchange.api.websocket.hub import Hub
 from exchange.api.websocket.private_actions import PrivateActions
 from exchange.api.websocket.private_channel import PrivateChannel
 from exchange.api.websocket.settings import websocket_parameters
 from exchange.core.capacity import EngineCapacity
-from exchange.core.counters import WEB_COUNTERS, Histogram
+from exchange.core.counters import WEB_COUNTERS, Counter, Histogram
 from exchange.core.pipeline import IngressRing
 from exchange.metrics.collector import DepthBounds, ExchangeCollector
 from exchange.metrics.event_counts import EventCounts
@@ -53,12 +54,15 @@ def capacity_in_use(data_directory: Path) -> EngineCapacity:
     return capacity
 
 
-def make_market(settings: Settings, capacity: EngineCapacity) -> MarketModel:
+def make_market(
+    settings: Settings, capacity: EngineCapacity, *, track_changes: bool = True
+) -> MarketModel:
     """An empty market model of the configured sizes."""
     return MarketModel(
         capacity.instruments,
         trades_kept=settings.read_model.trades,
         klines_kept=settings.read_model.klines,
+        track_changes=track_changes,
     )
 
 
@@ -75,7 +79,18 @@ def make_watch(stage: ServiceStage) -> HealthWatch:
     )
 
 
-def _command_buckets(risk: RiskSection) -> TokenBuckets:
+def make_entrance(stage: ServiceStage, ring: IngressRing, commands: Counter) -> Entrance:
+    """The way into the core; with marks where api and connect_grpc use the same sessions."""
+    settings = stage.settings
+    if not (settings.api.enabled and settings.grpc.enabled):
+        return Entrance(ring, commands)
+    cycle = len(IngressRing) * settings.matcher.batch
+    return Entrance(
+        ring, commands, CommandMarks(stage.arrays["command_ring"], stage.cursors, cycle)
+    )
+
+
+def command_buckets(risk: RiskSection) -> TokenBuckets:
     """How many commands an account may send, as over order entry (``messages_per_order``)."""
     rate = risk.session_orders_per_second * risk.messages_per_order
     burst = max(risk.session_burst * risk.messages_per_order, 1)
@@ -94,8 +109,9 @@ def _make_gateway(stage: ServiceStage, market: MarketModel, accounts: AccountMod
         accounts,
         outcome_timeout_s=stage.settings.api.outcome_timeout_ms / MILLISECONDS_PER_SECOND,
         outcome_ns=stage.arrays["histograms"][first : first + HISTOGRAM_WORDS],
-        commands=_command_buckets(stage.settings.risk),
+        commands=command_buckets(stage.settings.risk),
         client_order_ids=ClientOrderIds(stage.data_directory / CLIENT_ORDER_IDS_FILE),
+        entrance=make_entrance(stage, IngressRing.API, Counter.API_COMMANDS),
     )
 
 

@@ -26,7 +26,12 @@ from ringbuffer.counters import COUNTER_STRIDE
 from ringbuffer.region import Region
 
 RINGS = RingCapacities(
-    ingress_control=16, ingress_order_entry=32, ingress_api=64, commands=128, events=256
+    ingress_control=16,
+    ingress_order_entry=32,
+    ingress_api=64,
+    ingress_grpc=8,
+    commands=128,
+    events=256,
 )
 
 
@@ -76,8 +81,8 @@ def test_the_groups_of_stages() -> None:
 
 def test_sections() -> None:
     sections = {section.name: section for section in core_sections(RINGS)}
-    assert [sections[ring.section].count for ring in IngressRing] == [16, 32, 64]
-    assert [ring.section for ring in IngressRing] == ["ingress_0", "ingress_1", "ingress_2"]
+    assert [sections[ring.section].count for ring in IngressRing] == [16, 32, 64, 8]
+    assert [ring.section for ring in IngressRing] == [f"ingress_{number}" for number in range(4)]
     assert (sections["command_ring"].dtype, sections["command_ring"].count) == (COMMAND, 128)
     assert (sections["event_ring"].dtype, sections["event_ring"].count) == (EVENT, 256)
     assert sections["cursors"].count == pipeline.CURSOR_WORDS

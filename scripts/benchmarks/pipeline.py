@@ -18,6 +18,10 @@ first, in the median of the pairs.
 ``--kept``: instead, in turns, with the process api alone and with everything that keeps an exchange
 in production: metrics scraped each second, snapshots, retention. It fails if the median of the
 second is more than 10 % below that of the first.
+
+``--connector NAME``: the same with a connector in place of that, which writes to its real server on
+this machine; both are at niceness 10 where we may set it, since in production the server has a
+machine of its own. It fails if the median of the ratios of the pairs is below 0.9.
 """
 
 from __future__ import annotations
@@ -40,13 +44,15 @@ from exchange.core.counters import Counter
 from exchange.core.region import region_name
 from ringbuffer.counters import read_counters
 from ringbuffer.region import Region
-from scripts.benchmarks import load, oracle, scraper, venue
+from scripts.benchmarks import connect, load, oracle, scraper, venue
+from scripts.benchmarks.own_exchange import own_folder
 from scripts.benchmarks.result import BenchmarkFailed, check, progress
 
 CLIENT_CHUNK_BYTES = 1 << 18
 DEADLINE_S = 120
 SCRAPING_COSTS_AT_MOST = 0.02
 KEEPING_COSTS_AT_MOST = 0.10
+CONNECTOR_COSTS_AT_MOST = 0.10
 ANSWER_SIZES = {"A": 69, "C": 31, "E": 43, "J": 27}  # bytes with the SoupBinTCP header
 
 
@@ -61,6 +67,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--kept",
         action="store_true",
         help="compare runs with and without metrics, snapshots and retention: at most 10 %% slower",
+    )
+    parser.add_argument(
+        "--connector",
+        choices=connect.names(),
+        help="compare runs with and without this connector: at most 10 %% slower",
     )
     parser.add_argument(
         "--no-controls",
@@ -274,6 +285,47 @@ def _with_and_without_scrapes(
     }
 
 
+def _with_and_without_connector(
+    raw: np.ndarray,
+    ends: np.ndarray,
+    expected: oracle.Expectation,
+    arguments: argparse.Namespace,
+    overrides: str,
+) -> dict[str, Any]:
+    """Pairs of runs, one of each without and one with the connector; who begins changes."""
+    speeds: dict[bool, list[float]] = {False: [], True: []}
+    name, cpu = arguments.connector, {}
+    for i in range(arguments.repeat):
+        progress(f"with and without {name}, {i + 1} of {arguments.repeat}")
+        # a server for each pair: what another exchange has written there would be refused
+        with (
+            own_folder("pipeline-connect-") as folder,
+            connect.unhurried_server(name, folder) as on,
+        ):
+            for connected in (False, True) if i % 2 == 0 else (True, False):
+                one = _one_run(
+                    raw, ends, expected, arguments.window, overrides + (on if connected else ""),
+                    verify=False, controls=not arguments.no_controls,
+                )  # fmt: skip
+                speeds[connected].append(one["orders_per_s"])
+                cpu = one["cpu_ns_per_order"] if connected else cpu
+    ratios = [with_ / without for without, with_ in zip(speeds[False], speeds[True], strict=True)]
+    ratio = statistics.median(ratios)
+    check(
+        ratio >= 1 - CONNECTOR_COSTS_AT_MOST,
+        f"with {name} {ratio:.3f} of the orders: {list(map(round, speeds[True]))}, "
+        f"{list(map(round, speeds[False]))} without",
+    )
+    return {
+        "connector": name,
+        "orders_per_s": statistics.median(speeds[True]),
+        "without_orders_per_s": statistics.median(speeds[False]),
+        "ratio": ratio,
+        "ratios": [round(each, 3) for each in ratios],
+        "cpu_ns_per_order": cpu,
+    }
+
+
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """Orders a second; see the module."""
     flow = load.generate(arguments.orders, seed=1)
@@ -283,6 +335,8 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     overrides = venue.overrides(arguments.settings)
     if arguments.scrape:
         return _with_and_without_scrapes(raw, ends, expected, arguments, overrides)
+    if arguments.connector:
+        return _with_and_without_connector(raw, ends, expected, arguments, overrides)
     if arguments.kept:
         return _kept(raw, ends, expected, arguments, overrides)
     limits = []

@@ -30,6 +30,7 @@ from exchange.client.types import (
     Fills,
     Instrument,
     Kline,
+    LedgerEntries,
     NewOrder,
     NotReached,
     Order,
@@ -272,6 +273,19 @@ class RestClient:
         """A page of this account's trades, newest first."""
         query = {"symbol": symbol, "order_id": order_id, "cursor": cursor, "limit": limit}
         return await self._get("/trades", Fills, query | {"from": from_ms, "to": to_ms})
+
+    async def ledger(
+        self,
+        *,
+        currency: str | None = None,
+        from_ms: int | None = None,
+        to_ms: int | None = None,
+        cursor: str | None = None,
+        limit: int = 100,
+    ) -> LedgerEntries:
+        """A page of the changes of this account's balances, newest first; ``limit``: to 100."""
+        query = {"currency": currency, "from": from_ms, "to": to_ms, "cursor": cursor}
+        return await self._get("/ledger", LedgerEntries, query | {"limit": limit})
 
     async def account(self) -> Account:
         """Money and limits."""

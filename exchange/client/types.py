@@ -221,6 +221,24 @@ class Balance(msgspec.Struct, frozen=True, kw_only=True):
     available_balance: int
 
 
+class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """A change of a balance in minor units; ``balance``: after it, None: cannot be told.
+
+    ``cause``: deposit, withdrawal, trade, fee or fee_income (of the currency's fee account).
+    """
+
+    sequence: int
+    timestamp: Time
+    currency: str
+    decimals: int
+    amount: int  # negative: taken away
+    cause: str
+    balance: int | None = None
+    symbol: str | None = None
+    order_id: int | None = None
+    trade_id: int | None = None
+
+
 class Account(msgspec.Struct, frozen=True, kw_only=True):
     """The key's account."""
 
@@ -258,6 +276,14 @@ class Fills(msgspec.Struct, frozen=True, kw_only=True):
     """A page of fills."""
 
     trades: list[Fill]
+    next_cursor: str | None = None
+
+
+class LedgerEntries(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of the ledger; none is missing from the sequence ``complete_from`` on."""
+
+    entries: list[LedgerEntry]
+    complete_from: int
     next_cursor: str | None = None
 
 

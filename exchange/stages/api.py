@@ -21,7 +21,7 @@ from exchange.api.server.wiring import (
     make_metrics,
     take_over,
 )
-from exchange.read_model.accounts.model import AccountModel
+from exchange.read_model.accounts.ledger_model import LedgerModel
 from exchange.runtime.account_models import api_account_capacity
 from exchange.runtime.channel import DaemonChannel
 from exchange.runtime.descriptors import PROBES, SCRAPERS
@@ -46,7 +46,7 @@ async def _serve(stage: ServiceStage) -> None:
         "api",
         lambda: [
             make_market(settings, capacity),
-            AccountModel(api_account_capacity(settings, capacity)),
+            LedgerModel(api_account_capacity(settings, capacity)),
         ],
     )
     service = make_api_service(stage, market, accounts)

@@ -20,6 +20,7 @@ import ccxt.async_support
 import ccxt.pro
 from ccxt.test.exchange.base.test_balance import test_balance
 from ccxt.test.exchange.base.test_currency import test_currency
+from ccxt.test.exchange.base.test_ledger_entry import test_ledger_entry
 from ccxt.test.exchange.base.test_market import test_market
 from ccxt.test.exchange.base.test_ohlcv import test_ohlcv
 from ccxt.test.exchange.base.test_order import test_order
@@ -150,6 +151,7 @@ async def trade(one: Any, two: Any) -> None:
     assert [each["amount"] for each in mine] == [20] and mine[0]["takerOrMaker"] == "maker"
     for each in await told(one.fetch_my_trades(SYMBOL, None, 5)):
         test_trade(one, SKIPPED, "fetchMyTrades", each, SYMBOL, one.milliseconds(), False)
+    await read_ledger(one)
     closed = await told(one.fetch_closed_orders(SYMBOL))
     assert edited["id"] in {order["id"] for order in closed}
     canceled = await told(one.fetch_canceled_orders(SYMBOL))
@@ -164,6 +166,18 @@ async def trade(one: Any, two: Any) -> None:
     await told(one.cancel_all_orders_after(0))
     assert stop["id"] in {order["id"] for order in await told(one.cancel_all_orders(SYMBOL))}
     assert await told(one.fetch_open_orders(SYMBOL)) == []
+
+
+async def read_ledger(one: Any) -> None:
+    """The newest changes of the account's money, of which the last is the balance."""
+    ledger = await told(one.fetch_ledger("USD", None, 5))
+    for each in ledger:
+        # ccxt's own check demands a fee, which is an entry of its own here
+        checks = SKIPPED | {"fee": True}
+        test_ledger_entry(one, checks, "fetchLedger", each, "USD", one.milliseconds())
+    assert ledger[-1]["after"] == (await told(one.fetch_balance()))["USD"]["total"]
+    trades = [each["referenceId"] for each in ledger if each["type"] == "trade"]
+    assert trades[-1] == (await told(one.fetch_my_trades(SYMBOL)))[-1]["id"]
 
 
 async def ask_too_much(one: Any) -> None:

@@ -25,7 +25,7 @@ from exchange.api.orders.gateway import OrderGateway
 from exchange.codes import CommandKind
 from exchange.core import pipeline
 from exchange.core.counters import Counter
-from exchange.read_model.accounts.model import AccountModel
+from exchange.read_model.accounts.ledger_model import LedgerModel
 from exchange.read_model.accounts.types import AccountModelCapacity
 from exchange.read_model.market.model import MarketModel
 from exchange.records import COMMAND
@@ -53,7 +53,7 @@ class ApiCore(Core):
             )
         self.ring = np.zeros(ring, COMMAND)
         self.market = MarketModel(64)
-        self.accounts = AccountModel(
+        self.accounts = LedgerModel(
             AccountModelCapacity(
                 accounts=ACCOUNTS + 2,
                 sessions=self.session_capacity,

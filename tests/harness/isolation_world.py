@@ -148,7 +148,13 @@ def owners_orders(url: str, keys: dict[str, Credentials]) -> dict[str, dict[str,
 
 def owners_view(world: World) -> list[Any]:
     """Everything that OWNER sees of its account."""
-    paths = ("/orders?limit=1000", "/trades?limit=1000", "/accounts/me", "/positions")
+    paths = (
+        "/orders?limit=1000",
+        "/trades?limit=1000",
+        "/ledger",
+        "/accounts/me",
+        "/positions",
+    )
     found = calls(
         world.url, [("GET", f"/api/v1{path}", world.keys["owner"], None, None) for path in paths]
     )

@@ -141,7 +141,7 @@ def test_another_accounts_order_is_as_one_that_never_was(world: World, what: str
 
 
 def test_cursors_of_another_account_show_nothing(world: World) -> None:
-    for path in ("/api/v1/orders", "/api/v1/trades"):
+    for path in ("/api/v1/orders", "/api/v1/trades", "/api/v1/ledger"):
         page = call(world.url, "GET", f"{path}?limit=1", world.keys["owner"]).body["data"]
         if page["next_cursor"] is None:
             continue
@@ -149,6 +149,23 @@ def test_cursors_of_another_account_show_nothing(world: World) -> None:
         answer = call(world.url, "GET", target, world.keys["stranger"])
         assert SECRET_NAME not in answer.text
         assert not answer.body["data"] or not ids_in(answer.body["data"]) - {None}
+
+
+def test_the_ledger_is_the_accounts_own(world: World) -> None:
+    requests = [
+        ("GET", "/api/v1/ledger", world.keys[name], None, None)
+        for name in ("owner", "other", "stranger")
+    ]
+    owner, other, stranger = (
+        answer.body["data"]["entries"] for answer in calls(world.url, requests)
+    )
+    filled = world.orders["filled"]["order_id"]
+    assert filled in {entry["order_id"] for entry in owner}
+    assert not ids_in(owner) - {None} & ids_in(other)
+    assert {entry["cause"] for entry in stranger} == {"deposit"}
+    assert ids_in(stranger) == {None}
+    shared = {entry["sequence"] for entry in owner} & {entry["sequence"] for entry in other}
+    assert shared == {entry["sequence"] for entry in owner if entry["order_id"] == filled}
 
 
 def test_the_same_client_order_id_is_another_order(world: World) -> None:

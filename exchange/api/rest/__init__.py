@@ -15,5 +15,6 @@ market.py    instruments, books, trades, tickers, K-lines, time, health
 orders.py    orders
 batch.py     several orders with one request; orders by client order id
 account.py   money and positions
+ledger.py    what each change of a balance came from
 openapi.py   the OpenAPI document, from the table and the Structs
 """

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from exchange.access.keys import Key
     from exchange.api.base.service import ApiService
     from exchange.api.orders.gateway import OrderGateway
-    from exchange.read_model.accounts.model import AccountModel
+    from exchange.read_model.accounts.ledger_model import LedgerModel
     from exchange.read_model.market.model import MarketModel
 
 
@@ -56,8 +56,8 @@ class Call:
         return market
 
     @property
-    def accounts(self) -> AccountModel:
-        accounts: AccountModel = self.service.accounts
+    def accounts(self) -> LedgerModel:
+        accounts: LedgerModel = self.service.accounts
         return accounts
 
     @property

@@ -22,7 +22,7 @@ from exchange.api.access.rate_limit import RateLimits
 from exchange.api.base.service import SERVICE
 from exchange.api.errors import ApiError, ErrorCode, success_body
 from exchange.api.orders.terms import Amendment, CancelAfter, CancelBatch, NewOrder, OrderBatch
-from exchange.api.rest import account, batch, market, openapi, orders, schemas
+from exchange.api.rest import account, batch, ledger, market, openapi, orders, schemas
 from exchange.api.rest.call import Answer, Call
 from exchange.api.rest.decode import decode_body, decode_query
 from exchange.api.rest.instrument_list import InstrumentList, Made
@@ -171,6 +171,16 @@ ROUTES: tuple[Route, ...] = (
         READ,
         query=schemas.FillsQuery,
         errors=(*_LIST, ErrorCode.ORDER_NOT_FOUND),
+        weight=weigh_private_list,
+    ),
+    Route(
+        "GET",
+        "/ledger",
+        ledger.get_ledger,
+        schemas.LedgerAnswer,
+        READ,
+        query=schemas.LedgerQuery,
+        errors=(ErrorCode.INVALID_CURSOR,),
         weight=weigh_private_list,
     ),
     Route("GET", "/accounts/me", account.get_account, schemas.AccountAnswer, READ),

@@ -28,6 +28,7 @@ from exchange.api.orders.terms import (
 
 PAGE_DEFAULT = 100
 PAGE_MAXIMUM = 1_000
+LEDGER_MAXIMUM = 100  # entries of a page: 0.7 ms
 LEVELS_DEFAULT = 20
 LEVELS_MAXIMUM = 1_000
 KLINES_DEFAULT = 500
@@ -62,6 +63,10 @@ Time = Annotated[
 Cursor = Annotated[
     str,
     Meta(max_length=64, description="next_cursor of the page before; opaque, of the same filters"),
+]
+LedgerCursor = Annotated[
+    str,
+    Meta(max_length=256, description="next_cursor of the page before; opaque, of the same filters"),
 ]
 StatusList = Annotated[
     str,
@@ -105,6 +110,14 @@ class FillsQuery(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     to_ms: TimeMs | None = msgspec.field(default=None, name="to")
     cursor: Cursor | None = None
     limit: PageLimit = PAGE_DEFAULT
+
+
+class LedgerQuery(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    currency: Annotated[str, Meta(min_length=1, max_length=8)] | None = None
+    from_ms: TimeMs | None = msgspec.field(default=None, name="from")
+    to_ms: TimeMs | None = msgspec.field(default=None, name="to")
+    cursor: LedgerCursor | None = None
+    limit: Annotated[int, Meta(ge=1, le=LEDGER_MAXIMUM)] = PAGE_DEFAULT
 
 
 class DepthQuery(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -261,6 +274,32 @@ class AccountAnswer(Struct, kw_only=True, forbid_unknown_fields=True):
     permissions: list[Literal["read", "trade"]]
     created_at: Time | None
     updated_at: Time | None
+
+
+class LedgerEntryAnswer(Struct, kw_only=True, forbid_unknown_fields=True):
+    """A change of a balance. `amount`: what was added, negative: taken away; `balance`: after it,
+    null where that cannot be told. Both count 10^-`decimals` of the currency. `fee_income`: what
+    the currency's fee account took in by a trade. Entries of one event have one `sequence`."""
+
+    sequence: Count
+    timestamp: Time
+    currency: str
+    decimals: Count
+    amount: Integer
+    balance: Integer | None
+    cause: Literal["deposit", "withdrawal", "trade", "fee", "fee_income"]
+    symbol: str | None
+    order_id: OrderId | None
+    trade_id: Count | None
+
+
+class LedgerAnswer(Struct, kw_only=True, forbid_unknown_fields=True):
+    """Newest first. Entries with a `sequence` from `complete_from` on are all there; of older ones
+    some may be missing, since only the newest trades and deposits are kept."""
+
+    entries: list[LedgerEntryAnswer]
+    complete_from: Count
+    next_cursor: str | None
 
 
 class PositionAnswer(Struct, kw_only=True, forbid_unknown_fields=True):

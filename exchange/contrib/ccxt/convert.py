@@ -162,3 +162,29 @@ def order_of(order: Json, market: Json, created_ms: int, updated_ms: int) -> Jso
         "fee": None if fee is None else {"cost": money(fee, market), "currency": market["quote"]},
         "info": order,
     }
+
+
+_LEDGER_TYPES = {"deposit": "transaction", "withdrawal": "transaction", "fee_income": "fee"}
+
+
+def ledger_entry_of(entry: Json, milliseconds: int) -> Json:
+    """A change of a balance; ``amount`` is never negative at ccxt, ``direction`` says which way."""
+    before, decimals = None, entry["decimals"]
+    if entry["balance"] is not None:
+        before = decimal(entry["balance"] - entry["amount"], decimals)
+    return {
+        "info": entry,
+        "id": f"{entry['sequence']}-{entry['cause']}-{entry['order_id'] or ''}",
+        "timestamp": milliseconds,
+        "direction": "out" if entry["amount"] < 0 else "in",
+        "account": "spot",
+        "referenceId": None if entry["trade_id"] is None else str(entry["trade_id"]),
+        "referenceAccount": None,
+        "type": _LEDGER_TYPES.get(entry["cause"], entry["cause"]),
+        "currency": entry["currency"],
+        "amount": decimal(abs(entry["amount"]), decimals),
+        "before": before,
+        "after": decimal(entry["balance"], decimals),
+        "status": "ok",
+        "fee": None,
+    }

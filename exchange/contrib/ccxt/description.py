@@ -49,6 +49,7 @@ _ABLE = (
     "fetchCanceledOrders",
     "fetchClosedOrders",
     "fetchCurrencies",
+    "fetchLedger",
     "fetchMarkets",
     "fetchMyTrades",
     "fetchOHLCV",
@@ -80,7 +81,7 @@ WATCHED = (
     "watchTrades",
     "ws",
 )
-_UNABLE = ("CORS", "margin", "swap", "future", "option", "fetchLedger", "withdraw", "sandbox")
+_UNABLE = ("CORS", "margin", "swap", "future", "option", "withdraw", "sandbox")
 _REJECT_BASE = 10_000
 _REJECTS: dict[int, type[Exception]] = {
     1: errors.BadSymbol,

@@ -18,6 +18,7 @@ from exchange.contrib.ccxt.convert import Json
 from exchange.contrib.ccxt.description import PREFIX, TIMEFRAMES, description
 
 PAGE_ROWS = 1_000  # the most that a page of the exchange has
+LEDGER_ROWS = 100
 PAGES = 20  # that one call asks for at most
 KLINES = 1_500
 _BODY_METHODS = ("POST", "PATCH")
@@ -311,6 +312,25 @@ class Requests:
             }
         balance: Json = self.safe_balance(result)
         return balance
+
+    async def fetch_ledger(
+        self: Any, code: str | None = None, since: int | None = None, limit: int | None = None,
+        params: Any = None,
+    ) -> list[Json]:  # fmt: skip
+        await settled(self.load_markets())
+        query = self._times(since, self.extend({"limit": LEDGER_ROWS}, params or {}))
+        if code is not None:
+            query = self.extend(query, {"currency": self.currency(code)["id"]})
+        rows = await self.pages("ledger", "entries", True, query, limit)
+        entries = [
+            self.safe_ledger_entry(
+                convert.ledger_entry_of(row, self._milliseconds(row["timestamp"])),
+                self.currency(row["currency"]),
+            )
+            for row in reversed(rows)
+        ]
+        found: list[Json] = self.filter_by_currency_since_limit(entries, code, since, limit)
+        return found
 
     async def fetch_my_trades(
         self: Any, symbol: str | None = None, since: int | None = None, limit: int | None = None,

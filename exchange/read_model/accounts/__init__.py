@@ -1,6 +1,8 @@
 """The account model: orders, fills, balances and positions from released events.
 
 model.py          the model: what others call
+ledger_model.py   the model with a ledger: what each balance came from
+movements.py      the newest deposits and withdrawals
 types.py          what it answers with
 layout.py         its memory, word by word
 sizes.py          where its tables begin, by their sizes

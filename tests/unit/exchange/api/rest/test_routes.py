@@ -31,6 +31,7 @@ def test_every_route_answers_in_its_shape():
             ("GET", "/trades", None),
             ("GET", f"/trades?symbol={SYMBOL}&order_id={order_id}", None),
             ("GET", "/accounts/me", None),
+            ("GET", "/ledger?limit=3", None),
             ("GET", "/positions", None),
             ("GET", "/instruments", None),
             ("GET", f"/depth/{SYMBOL}?levels=5", None),
@@ -54,7 +55,7 @@ def test_every_route_answers_in_its_shape():
         ):
             assert isinstance(await one(method, path, body), dict), (method, path)
         tested = {(each.method, each.path) for each in ROUTES}
-        assert len(tested) == len(ROUTES) == 23
+        assert len(tested) == len(ROUTES) == 24
 
     serve(test)
 

@@ -4,6 +4,7 @@ connector.py   the loop that every sink shares: each event once, whatever dies
 sink.py        what it needs of another system
 directory.py   the names behind the numbers in events
 trades.py      trades as the records that other systems get
+trade_text.py  ... written without the interpreter, jitted
 registry.py    which code belongs to which connector
 checking.py    what another system holds, compared with the archive
 cli.py         ``exchange connect``

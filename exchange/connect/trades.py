@@ -17,17 +17,36 @@ REST interface (docs/connectors.md)::
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
 from typing import NamedTuple
 
 import numpy as np
 
-from exchange.api.orders.json import time_text
 from exchange.codes import Side
 from exchange.connect.directory import Directory, Named
+from exchange.connect.trade_text import (
+    NUMBER_BYTES,
+    NUMBERS,
+    TIME_BYTES,
+    TRADE_COLUMNS,
+    put_trades,
+)
 
 SECOND_NS = 1_000_000_000
 MICROSECOND_NS = 1_000
+# in the order of trade_text.py's parts
+_PARTS = (
+    b'{"sequence":',
+    b',"trade_id":',
+    b',"buy_order_id":',
+    b',"sell_order_id":',
+    b',"price":',
+    b',"quantity":',
+    b',"executed_at":"',
+    b'"}',
+)
+_TEXT = np.frombuffer(bytearray(b"".join(_PARTS)), np.uint8)
+_ENDS = np.cumsum([len(part) for part in _PARTS])
 
 
 class TradeRecord(NamedTuple):
@@ -38,42 +57,66 @@ class TradeRecord(NamedTuple):
     text: bytes
 
 
-def trade_records(trades: np.ndarray, directory: Directory) -> Iterator[TradeRecord]:
+def trade_records(trades: np.ndarray, directory: Directory) -> list[TradeRecord]:
     """``trades`` (TRADE events, in order) as records; ``directory`` knows their instruments."""
+    if len(trades) == 0:
+        return []
+    instruments, which = np.unique(trades["instrument"], return_inverse=True)
+    named = [_named(directory, int(each)) for each in instruments]
+    parts = [part for each in named for part in _parts(each)]
+    out = np.empty(
+        len(trades) * (len(_TEXT) + NUMBERS * NUMBER_BYTES + TIME_BYTES + max(map(len, parts)) * 2),
+        np.uint8,
+    )
+    ends: np.ndarray = np.zeros(len(trades), np.int64)
+    size = put_trades(
+        _columns(trades, which),
+        _TEXT,
+        _ENDS,
+        np.frombuffer(bytearray(b"".join(parts)), np.uint8),
+        np.cumsum([len(part) for part in parts]),
+        out,
+        ends,
+    )
+    text = out[: int(size)].tobytes()
+    bounds = [0, *ends.tolist()]
+    symbols = [each.symbol for each in named]
+    records = zip(
+        trades["sequence"].tolist(),
+        map(symbols.__getitem__, which.tolist()),
+        [text[first:end] for first, end in itertools.pairwise(bounds)],
+        strict=True,
+    )
+    return list(map(TradeRecord._make, records))
+
+
+def _columns(trades: np.ndarray, which: np.ndarray) -> np.ndarray:
+    """int64[n, TRADE_COLUMNS], in the order of trade_text.py. ``which``: of the instruments."""
     maker_buys = trades["side"] == Side.BUY
     maker, taker = trades["order_id"], trades["contra_order_id"]
-    buys = np.where(maker_buys, maker, taker).tolist()
-    sells = np.where(maker_buys, taker, maker).tolist()
-    parts: dict[int, tuple[str, str, str]] = {}  # instrument: symbol, and the text around
-    seconds: dict[int, str] = {}
-    for sequence, instrument, buy, sell, price, quantity, time_ns in zip(
-        trades["sequence"].tolist(),
-        trades["instrument"].tolist(),
-        buys,
-        sells,
-        trades["price"].tolist(),
-        trades["quantity"].tolist(),
-        trades["timestamp_ns"].tolist(),
-        strict=True,
-    ):
-        if instrument not in parts:
-            parts[instrument] = _parts(directory, instrument)
-        symbol, front, middle = parts[instrument]
-        second, rest_ns = divmod(time_ns, SECOND_NS)
-        if second not in seconds:
-            seconds[second] = time_text(second * SECOND_NS)[: -len(".000000Z")]
-        text = (
-            f'{{"sequence":{sequence},"trade_id":{sequence + 1},{front}"buy_order_id":{buy},'
-            f'"sell_order_id":{sell},"price":{price},{middle}"quantity":{quantity},'
-            f'"executed_at":"{seconds[second]}.{rest_ns // MICROSECOND_NS:06d}Z"}}'
+    columns = np.empty((len(trades), TRADE_COLUMNS), np.int64)
+    for place, values in enumerate(
+        (
+            trades["sequence"],
+            which,
+            np.where(maker_buys, maker, taker),
+            np.where(maker_buys, taker, maker),
+            trades["price"],
+            trades["quantity"],
+            trades["timestamp_ns"],
         )
-        yield TradeRecord(sequence, symbol, text.encode())
+    ):
+        columns[:, place] = values
+    return columns
 
 
-def _parts(directory: Directory, instrument: int) -> tuple[str, str, str]:
-    """The symbol of an instrument, and what every trade's text has of it."""
-    named = directory.instruments.get(instrument, Named(directory.symbol(instrument), "", 0))
+def _named(directory: Directory, instrument: int) -> Named:
+    return directory.instruments.get(instrument, Named(directory.symbol(instrument), "", 0))
+
+
+def _parts(named: Named) -> tuple[bytes, bytes]:
+    """What every text of an instrument has: its symbol, and its decimals and currency."""
     # symbols and codes are ASCII without quotes or backslashes (exchange/definitions/rules.py)
-    front = f'"symbol":"{named.symbol}",'
-    middle = f'"price_decimals":{named.price_decimals},"currency":"{named.currency}",'
-    return named.symbol, front, middle
+    symbol = f',"symbol":"{named.symbol}"'
+    unit = f',"price_decimals":{named.price_decimals},"currency":"{named.currency}"'
+    return symbol.encode(), unit.encode()

@@ -1,6 +1,7 @@
 """Writes the WebSocket frames of trades, jitted: the bytes that ``messages.Trade`` would give.
 
-Who calls it: trade_frames.py. All buffers are uint8; offsets and sizes are in bytes.
+Who calls it: trade_frames.py; exchange/connect/trade_text.py uses the two basic ones. All buffers
+are uint8; offsets and sizes are in bytes.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ _ZERO = ord("0")
 
 
 @jit_borrowed
-def _put(out: np.ndarray, at: int, text: np.ndarray, first: int, end: int) -> int:
+def put(out: np.ndarray, at: int, text: np.ndarray, first: int, end: int) -> int:
     """Copy ``text[first:end]`` to ``out[at]``; returns the offset behind it."""
     for i in range(first, end):
         out[at] = text[i]
@@ -45,11 +46,11 @@ def _put(out: np.ndarray, at: int, text: np.ndarray, first: int, end: int) -> in
 def _put_part(out: np.ndarray, at: int, text: np.ndarray, ends: np.ndarray, part: int) -> int:
     """Copy part ``part`` of ``text`` to ``out[at]``; ``ends``: int64[parts], where each ends."""
     first = ends[part - 1] if part > 0 else 0
-    return _put(out, at, text, first, ends[part])
+    return put(out, at, text, first, ends[part])
 
 
 @jit_borrowed
-def _put_number(out: np.ndarray, at: int, number: int) -> int:
+def put_number(out: np.ndarray, at: int, number: int) -> int:
     """Write ``number`` (not negative) in decimal to ``out[at]``; returns the offset behind it."""
     digits = 1
     rest = number // 10
@@ -75,17 +76,17 @@ def put_trades(
     at = 0
     for i in range(trades.shape[0]):
         start = at
-        at = _put(out, at + HEADER_BYTES, head, 0, len(head))
-        at = _put_number(out, at, trades[i, PRICE])
+        at = put(out, at + HEADER_BYTES, head, 0, len(head))
+        at = put_number(out, at, trades[i, PRICE])
         at = _put_part(out, at, text, ends, AFTER_PRICE)
-        at = _put_number(out, at, trades[i, QUANTITY])
+        at = put_number(out, at, trades[i, QUANTITY])
         part = AFTER_QUANTITY_OF_BUYER if trades[i, SIDE] == 0 else AFTER_QUANTITY_OF_SELLER
         at = _put_part(out, at, text, ends, part)
-        at = _put_number(out, at, trades[i, SEQUENCE] + 1)
+        at = put_number(out, at, trades[i, SEQUENCE] + 1)
         at = _put_part(out, at, text, ends, AFTER_TRADE_ID)
-        at = _put_number(out, at, trades[i, SEQUENCE])
+        at = put_number(out, at, trades[i, SEQUENCE])
         at = _put_part(out, at, text, ends, AFTER_SEQUENCE)
-        at = _put_number(out, at, trades[i, TIMESTAMP_NS] // _NANOSECONDS_PER_MS)
+        at = put_number(out, at, trades[i, TIMESTAMP_NS] // _NANOSECONDS_PER_MS)
         at = _put_part(out, at, text, ends, AFTER_TIMESTAMP)
         size = at - start - HEADER_BYTES
         out[start] = _FINAL_TEXT
@@ -96,5 +97,5 @@ def put_trades(
         else:
             # a shorter header: the payload moves up to it
             out[start + 1] = size
-            at = _put(out, start + 2, out, start + HEADER_BYTES, at)
+            at = put(out, start + 2, out, start + HEADER_BYTES, at)
     return at

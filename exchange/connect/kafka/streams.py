@@ -11,13 +11,13 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from exchange.codes import EventKind
 from exchange.connect.directory import Directory
 from exchange.connect.kafka.candles import CLOSED, Candles
 from exchange.connect.kafka.order_events import order_event_records
 from exchange.connect.trades import TradeRecord, trade_records
 from exchange.core.event_archive import EventArchive
 from exchange.settings.sections import KafkaSection
+from exchange.store.rows.event_rows import trades_of
 
 
 class TopicRecords(NamedTuple):
@@ -68,8 +68,7 @@ class TradeStream(_EveryRecord):
 
     def records(self, events: np.ndarray, begins_at: int) -> list[TradeRecord]:
         events = from_sequence(events, begins_at)
-        trades = events[events["kind"] == EventKind.TRADE]
-        return list(trade_records(trades, self._directory))
+        return trade_records(trades_of(events), self._directory)
 
 
 class OrderEventStream(_EveryRecord):

@@ -12,6 +12,7 @@ rabbitmq/      RabbitMQ: trades and reports out, orders in
 schemas/       JSON schemas of the records
 kafka/         trades, and more by choice, into topics of Kafka
 redis/         a cache of the exchange in Redis
+callback/      calls a gRPC service of the user's for each match
 grpc/          the gRPC server: orders, reports and the market
 
 Decisions CON-1 and CON-2.

@@ -38,6 +38,10 @@ def make_sink(stage: ServiceStage, directory: Directory) -> Sink:
         from exchange.connect.kafka.sink import KafkaSink
 
         return KafkaSink(stage.settings.kafka, directory, stage.archive(), stage.released)
+    if stage.role == StageName.CONNECT_CALLBACK:
+        from exchange.connect.callback.sink import CallbackSink
+
+        return CallbackSink(stage.settings.callback, directory, stage.archive())
     raise AssertionError(f"{stage.role} has no sink")
 
 

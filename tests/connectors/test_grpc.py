@@ -5,8 +5,12 @@ The client of docs/connectors.md is run as it stands there.
 
 from __future__ import annotations
 
+import os
+import random
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,14 +18,17 @@ from typing import Any
 import grpc
 import pytest
 from document_examples import blocks
-from exchange_process import RunningExchange
+from exchange_process import RunningExchange, wait_until
 from grpc_client import GrpcClient, error_of, free_port
+from trading_load import Trader
 
 from exchange.connect.grpc.generate import PROTO
 
 pytestmark = [pytest.mark.needs_jit, pytest.mark.timeout(1800)]
 
 OWNER, OTHER = 7, 8
+KILLS = 8
+LIMIT_S = 180.0
 PRICE = 1_500_000  # of AAPL: 150.0000
 
 
@@ -35,6 +42,7 @@ def exchange(tmp_path_factory: Any, port: int) -> Iterator[RunningExchange]:
     directory: Path = tmp_path_factory.mktemp("grpc")
     settings = {
         "grpc": {"enabled": True, "port": port},
+        "supervision": {"retry_maximum_ms": 200},  # what is killed often starts at once
         "api": dict.fromkeys(
             ("requests_per_second_per_key", "requests_per_second_per_ip", "burst"), 1_000_000
         ),
@@ -291,3 +299,94 @@ def test_the_documents_client(exchange: RunningExchange, port: int, tmp_path: Pa
     command = [sys.executable, "client.py", f"127.0.0.1:{port}", *exchange.make_key(OWNER)]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.split()[1] == "ORDER_STATUS_NEW"
+
+
+class Reader(threading.Thread):
+    """Reads the reports of an account, and goes on where it was whenever its stream breaks."""
+
+    def __init__(self, client: GrpcClient) -> None:
+        super().__init__(daemon=True)
+        self._client = client
+        self.through = -1
+        self.reports: list[Any] = []
+        self.breaks = 0
+        self.end = 1 << 62
+
+    def run(self) -> None:
+        v1 = self._client.v1
+        while self.through < self.end:
+            request = v1.ReportsRequest(after_sequence=self.through)
+            try:
+                for batch in self._client.stream("Reports", request):
+                    self.reports += batch.reports
+                    self.through = batch.through_sequence
+                    if self.through >= self.end:
+                        return
+            except grpc.RpcError:
+                self.breaks += 1
+                threading.Event().wait(0.05)
+
+
+def test_reports_over_kills_of_the_server(exchange: RunningExchange, port: int) -> None:
+    dice = random.Random(40)
+    target = f"127.0.0.1:{port}"
+    traders = [Trader(exchange, number, 40) for number in (1, 2)]
+    with GrpcClient(target, exchange.make_key(1)) as client:
+        reader = Reader(client)
+        for thread in (*traders, reader):
+            thread.start()
+        try:
+            for _ in range(KILLS):
+                wanted = len(reader.reports) + dice.randrange(1, 400)
+                wait_until(lambda wanted=wanted: len(reader.reports) > wanted, LIMIT_S, "reports")  # type: ignore[misc]
+                os.kill(exchange.pid("connect_grpc"), signal.SIGKILL)
+            for trader in traders:
+                trader.finish()
+        finally:
+            for trader in traders:
+                trader.join(LIMIT_S)
+                trader.give_up()
+        for trader in traders:
+            # after so many orders an account may have no more stock: then some are refused
+            assert trader.error is None and not trader.unanswered
+        reader.end = int(exchange.status()["cursors"]["event_released"]) - 1
+        reader.join(LIMIT_S)
+        assert not reader.is_alive() and reader.breaks >= KILLS // 2
+        whole = Reader(client)
+        whole.end = reader.through
+        whole.run()
+        assert len(reader.reports) > KILLS and not whole.breaks
+        end = reader.end
+        assert [each for each in reader.reports if each.sequence <= end] == [
+            each for each in whole.reports if each.sequence <= end
+        ]
+
+
+def test_an_order_sent_again_over_a_kill_is_one_order(
+    exchange: RunningExchange, owner: GrpcClient
+) -> None:
+    v1 = owner.v1
+    for number in range(5):
+        # far below what others sell at: it rests
+        request = owner.order("AAPL", v1.SIDE_BUY, 1, 10_000, client_order_id=f"kill-{number}")
+        pid = exchange.pid("connect_grpc")
+        call = threading.Timer(0.001 * number, os.kill, (pid, signal.SIGKILL))
+        call.start()
+        made = None
+        while made is None:
+            try:
+                made = owner.call("Submit", request)
+            except grpc.RpcError as error:
+                assert error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
+        call.join()
+        reference = v1.OrderReference(client_order_id=f"kill-{number}")
+        found = None
+        while found is None:
+            try:
+                found = owner.call("Query", v1.QueryRequest(order=reference))
+            except grpc.RpcError as error:
+                assert error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
+        assert found.order_id == made.order.order_id
+    listed = owner.call("List", v1.ListRequest(open_only=True, limit=1000)).orders
+    names = [each.client_order_id for each in listed]
+    assert all(names.count(f"kill-{number}") == 1 for number in range(5))

@@ -21,6 +21,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+# tests of gRPC and tests that fork may share a process: what gRPC does in a forked child ends it
+os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
+
 REQUIRE_WITNESSES = os.environ.get("EXCHANGE_REQUIRE_WITNESSES", "0") not in ("", "0")
 JIT_DISABLED = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
 REPOSITORY = Path(__file__).resolve().parent.parent

@@ -148,7 +148,9 @@ class KafkaServer:
         self._run("kafka.tools.StorageTool", "format", "-t", identity, "-c", str(self._file))
 
     def _command(self, *arguments: str) -> list[str]:
-        return [*JAVA, "-cp", f"{self._jars}/*", *arguments]
+        # a broker that is killed leaves what its libraries have unpacked: here it is removed
+        unpacked = f"-Djava.io.tmpdir={self._file.parent}"
+        return [*JAVA, "-XX:-UsePerfData", unpacked, "-cp", f"{self._jars}/*", *arguments]
 
     def _run(self, *arguments: str) -> None:
         subprocess.run(self._command(*arguments), check=True, capture_output=True, timeout=LIMIT_S)

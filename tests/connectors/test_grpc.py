@@ -204,11 +204,18 @@ def test_batches_are_answered_in_order_each_for_itself(owner: GrpcClient) -> Non
     cancel = [
         v1.Instruction(cancel=v1.CancelRequest(order=owner.reference(each))) for each in [*ids, 1]
     ]
-    steps = [
-        v1.InstructionBatch(batch=1, instructions=amend),
-        v1.InstructionBatch(batch=2, instructions=cancel),
-    ]
-    amended, cancelled = owner.trade(iter(steps))
+    answered = threading.Event()
+
+    def steps() -> Iterator[Any]:
+        yield v1.InstructionBatch(batch=1, instructions=amend)
+        # an answer shows the order as it is when it leaves: the cancel could be in it
+        assert answered.wait(LIMIT_S)
+        yield v1.InstructionBatch(batch=2, instructions=cancel)
+
+    stream = iter(owner.trade(steps()))
+    amended = next(stream)
+    answered.set()
+    (cancelled,) = stream
     assert all(not each.code and each.remaining_quantity == 2 for each in amended.answers)
     assert [each.code for each in cancelled.answers] == [0] * len(ids) + [4001]
     gone = owner.call("MassCancel", v1.MassCancelRequest(symbol="MSFT", side=v1.SIDE_BUY))

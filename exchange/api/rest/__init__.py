@@ -5,6 +5,8 @@ route.py     what a route of that table consists of
 call.py      what a handler is given and what it returns
 decode.py    JSON bodies and query strings, decoded strictly
 schemas.py   query strings and answers as Structs
+decimal_numbers.py  prices and money as decimal strings
+scales.py    which fields are prices and money
 cursor.py    cursors of lists
 time_range.py  from and to of lists
 row_json.py  lists of many rows in one go

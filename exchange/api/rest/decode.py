@@ -41,6 +41,24 @@ def decode_body(body: bytes | str, schema: type[T]) -> T:
     return found
 
 
+def decode_untyped(body: bytes) -> Any:
+    """``body`` as JSON. Raises ApiError (MALFORMED_JSON, INVALID_FIELD)."""
+    try:
+        found = msgspec.json.decode(body)
+        _refuse_repeated_names(body.decode())
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ApiError(ErrorCode.MALFORMED_JSON, f"the body is not JSON: {error}") from None
+    return found
+
+
+def typed(data: Any, schema: type[T]) -> T:
+    """``data``, which ``decode_untyped`` gave, as a ``schema``. Raises ApiError (INVALID_FIELD)."""
+    try:
+        return msgspec.convert(data, schema)
+    except msgspec.ValidationError as error:
+        raise _explained(str(error), schema) from None
+
+
 def decode_query(pairs: Iterable[tuple[str, str]], schema: type[T]) -> T:
     """The query string's ``pairs`` as a ``schema``. Raises ApiError (INVALID_FIELD)."""
     values: dict[str, str] = {}

@@ -14,6 +14,12 @@ import orjson
 
 from exchange.access.signature import HEADER_KEY, HEADER_NONCE, HEADER_SIGNATURE, HEADER_TIMESTAMP
 from exchange.api.errors import HTTP_STATUS, REJECT_BASE, REJECT_STATUS, code_name
+from exchange.api.rest.scales import (
+    LEVEL_FIELDS,
+    MONEY_FIELDS,
+    OWN_DECIMALS_FIELDS,
+    PRICE_FIELDS,
+)
 from exchange.codes import Reject
 
 if TYPE_CHECKING:
@@ -30,7 +36,8 @@ _DESCRIPTION = """Orders, accounts and market data of the exchange.
 Every answer is `{"code":0,"message":"success","data":…}`; an error has the code of its kind, a
 message that says what is allowed, and sometimes data. Prices are integers in minor units of the
 instrument (`price_decimals`), money in minor units of the currency, times RFC 3339 in UTC with
-microseconds. Integers may have 64 bits.
+microseconds. Integers may have 64 bits. `numbers=decimal` in the query
+makes prices and money decimal strings in units of the currency, in the answer and in the body.
 
 Private routes are signed: `X-SIGNATURE` is the hexadecimal HMAC-SHA256, with the secret's text as
 key, of method, path with query, `X-TIMESTAMP` (milliseconds), `X-NONCE` (new each time) and body,
@@ -176,10 +183,40 @@ _ERROR_SCHEMA = {
 }
 
 
+_DECIMAL = {
+    "type": "string",
+    "pattern": r"^-?\d+(\.\d+)?$",
+    "description": "with numbers=decimal: exact, in units of the currency",
+}
+
+
+def _or_decimal(schema: dict[str, Any]) -> dict[str, Any]:
+    """A number that is a decimal string when it is asked for."""
+    if "anyOf" in schema:
+        return schema | {"anyOf": [*schema["anyOf"], _DECIMAL]}
+    outside = {key: schema[key] for key in ("description", "default") if key in schema}
+    inside = {key: each for key, each in schema.items() if key not in outside}
+    return outside | {"anyOf": [inside, _DECIMAL]}
+
+
+def _with_decimals(components: dict[str, Any]) -> None:
+    """Say of every price and all money that it may be a decimal string."""
+    scaled = {*PRICE_FIELDS, *MONEY_FIELDS, *OWN_DECIMALS_FIELDS}
+    for component in components.values():
+        properties = component.get("properties", {})
+        for name, schema in properties.items():
+            if name in scaled:
+                properties[name] = _or_decimal(schema)
+            elif name in LEVEL_FIELDS:
+                level = schema["items"] | {"items": _or_decimal(schema["items"]["items"])}
+                properties[name] = schema | {"items": level}
+
+
 def _schemas(routes: tuple[Route, ...]) -> dict[str, Any]:
     types = {route.answer.__name__: route.answer for route in routes}
     types |= {route.body.__name__: route.body for route in routes if route.body is not None}
     _, components = msgspec.json.schema_components(list(types.values()), ref_template=_REFERENCE)
+    _with_decimals(components)
     return components | {"Error": _ERROR_SCHEMA}
 
 

@@ -12,7 +12,13 @@ from exchange.api.orders.json import OPEN_STATUSES, STATUS_NAMES, fill_json, tim
 from exchange.api.orders.terms import MAXIMUM_ORDER_ID, Amendment, CancelAfter, NewOrder, invalid
 from exchange.api.rest.call import Answer, Call, find_instrument
 from exchange.api.rest.cursor import make_cursor, read_cursor
-from exchange.api.rest.schemas import PAGE_DEFAULT, FillsQuery, MassCancelQuery, OrdersQuery
+from exchange.api.rest.schemas import (
+    PAGE_DEFAULT,
+    ClientIdQuery,
+    FillsQuery,
+    MassCancelQuery,
+    OrdersQuery,
+)
 from exchange.api.rest.time_range import time_range
 from exchange.read_model.accounts.order_status import OrderStatus
 
@@ -48,6 +54,15 @@ def with_trades(call: Call, order: Order) -> dict[str, Any]:
     described["fee"] = sum(fill.fee for fill in fills) if is_complete else None
     described["trades"] = [fill_json(fill, described["symbol"]) for fill in fills]
     return described
+
+
+async def instrument_to_amend(call: Call) -> int:
+    """The instrument of the order that a PATCH names. Raises ApiError (ORDER_NOT_FOUND)."""
+    if "order_id" in call.path:
+        return call.gateway.own_order(call.account, order_id_of(call)).instrument
+    query: ClientIdQuery = call.query
+    order = await call.gateway.order_named(call.account, query.client_order_id)
+    return order.instrument
 
 
 async def delete_order(call: Call) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from exchange.access.keys import TRADE, Permission
 from exchange.api.errors import ErrorCode
-from exchange.api.orders.terms import CancelBatch, OrderBatch
+from exchange.api.orders.terms import Amendment, CancelBatch, OrderBatch
 from exchange.api.rest.call import Call
 from exchange.api.rest.schemas import NoQuery, TickersQuery
 
@@ -98,6 +98,11 @@ class Route(NamedTuple):
     errors: tuple[ErrorCode, ...] = ()
     rejects: bool = False
     weight: Weight = weigh_one
+
+    @property
+    def amends(self) -> bool:
+        """Whether the body is about an order that the request names elsewhere."""
+        return self.body is Amendment
 
     @property
     def is_command(self) -> bool:

@@ -14,6 +14,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import orjson
 from aiohttp import web
 
 from exchange.access.keys import READ, TRADE
@@ -24,6 +25,12 @@ from exchange.api.errors import ApiError, ErrorCode, success_body
 from exchange.api.orders.terms import Amendment, CancelAfter, CancelBatch, NewOrder, OrderBatch
 from exchange.api.rest import account, batch, ledger, market, openapi, orders, schemas
 from exchange.api.rest.call import Answer, Call
+from exchange.api.rest.decimal_numbers import (
+    BODIES,
+    DECIMAL_WEIGHT,
+    decode_decimal_body,
+    in_decimals,
+)
 from exchange.api.rest.decode import decode_body, decode_query
 from exchange.api.rest.instrument_list import InstrumentList, Made
 from exchange.api.rest.route import (
@@ -60,6 +67,7 @@ ROUTES: tuple[Route, ...] = (
         statuses=(201, 200),
         errors=(ErrorCode.INSTRUMENT_NOT_FOUND, ErrorCode.CLIENT_ORDER_ID_USED),
         rejects=True,
+        query=schemas.NumbersQuery,
     ),
     Route(
         "GET",
@@ -96,6 +104,7 @@ ROUTES: tuple[Route, ...] = (
         TRADE,
         body=OrderBatch,
         weight=weigh_batch,
+        query=schemas.NumbersQuery,
     ),
     Route(
         "DELETE",
@@ -105,6 +114,7 @@ ROUTES: tuple[Route, ...] = (
         TRADE,
         body=CancelBatch,
         weight=weigh_batch,
+        query=schemas.NumbersQuery,
     ),
     Route(
         "GET",
@@ -143,6 +153,7 @@ ROUTES: tuple[Route, ...] = (
         schemas.OrderWithTrades,
         READ,
         errors=(ErrorCode.ORDER_NOT_FOUND,),
+        query=schemas.NumbersQuery,
     ),
     Route(
         "PATCH",
@@ -153,6 +164,7 @@ ROUTES: tuple[Route, ...] = (
         body=Amendment,
         errors=_CHANGE,
         rejects=True,
+        query=schemas.NumbersQuery,
     ),
     Route(
         "DELETE",
@@ -162,6 +174,7 @@ ROUTES: tuple[Route, ...] = (
         TRADE,
         errors=(ErrorCode.ORDER_NOT_FOUND, ErrorCode.ORDER_CLOSED),
         rejects=True,
+        query=schemas.NumbersQuery,
     ),
     Route(
         "GET",
@@ -183,7 +196,14 @@ ROUTES: tuple[Route, ...] = (
         errors=(ErrorCode.INVALID_CURSOR,),
         weight=weigh_private_list,
     ),
-    Route("GET", "/accounts/me", account.get_account, schemas.AccountAnswer, READ),
+    Route(
+        "GET",
+        "/accounts/me",
+        account.get_account,
+        schemas.AccountAnswer,
+        READ,
+        query=schemas.NumbersQuery,
+    ),
     Route(
         "GET",
         "/positions",
@@ -191,6 +211,7 @@ ROUTES: tuple[Route, ...] = (
         schemas.PositionsAnswer,
         READ,
         weight=weigh_whole,
+        query=schemas.NumbersQuery,
     ),
     Route(
         "GET",
@@ -198,6 +219,7 @@ ROUTES: tuple[Route, ...] = (
         market.get_instruments,
         schemas.InstrumentsAnswer,
         weight=weigh_whole,
+        query=schemas.NumbersQuery,
     ),
     Route(
         "GET",
@@ -223,6 +245,7 @@ ROUTES: tuple[Route, ...] = (
         market.get_ticker,
         schemas.TickerAnswer,
         errors=_NO_INSTRUMENT,
+        query=schemas.NumbersQuery,
     ),
     Route(
         "GET",
@@ -317,13 +340,15 @@ def _serve(route: Route) -> Callable[[web.Request], Awaitable[web.Response]]:
             assert service.authenticator is not None
             key = service.authenticator.authenticate(request, raw, route.permission)
         query: Any = decode_query(request.query.items(), route.query)
+        takes_gzip = "gzip" in request.headers.get("Accept-Encoding", "")
+        call = Call(service, key, request.match_info, query, None, takes_gzip=takes_gzip)
+        if getattr(query, "numbers", None) == "decimal":
+            return await _serve_decimals(route, request, call, raw)
         body = None if route.body is None else decode_body(raw, route.body)
+        call.body = body
         key_id = None if key is None else key.id
         limits = _count(request, service.limits, key_id, route.weight(query, body))
-        takes_gzip = "gzip" in request.headers.get("Accept-Encoding", "")
-        found = await route.handler(
-            Call(service, key, request.match_info, query, body, takes_gzip=takes_gzip)
-        )
+        found = await route.handler(call)
         if isinstance(found, bytes):  # a whole answer
             return web.Response(body=found, headers=_HEADERS | limits)
         if isinstance(found, Made):
@@ -334,6 +359,34 @@ def _serve(route: Route) -> Callable[[web.Request], Awaitable[web.Response]]:
         return web.Response(body=success_body(found), status=status, headers=_HEADERS | limits)
 
     return serve
+
+
+async def _serve_decimals(
+    route: Route, request: web.Request, call: Call, raw: bytes
+) -> web.Response:
+    """Answer a request whose prices and money are decimal strings."""
+    service, key = call.service, call.key
+    try:
+        if route.body in BODIES:
+            instrument = await orders.instrument_to_amend(call) if route.amends else None
+            call.body = decode_decimal_body(raw, route.body, call.market, instrument)
+        elif route.body is not None:
+            call.body = decode_body(raw, route.body)
+        weight = route.weight(call.query, call.body) * (DECIMAL_WEIGHT if key is None else 1)
+        limits = _count(request, service.limits, None if key is None else key.id, weight)
+        found, status = await route.handler(call), 200
+    except ApiError as error:
+        if error.data is not None:  # an order
+            text = await in_decimals(orjson.dumps(error.data), call.market)
+            error.data = orjson.Fragment(text)
+        raise
+    if isinstance(found, Answer):
+        found, status = found
+    if isinstance(found, Made):
+        found = found.body
+    whole = found if isinstance(found, bytes) else success_body(found)
+    body = await in_decimals(whole, call.market)
+    return web.Response(body=body, status=status, headers=_HEADERS | limits)
 
 
 def _pattern(request: web.Request) -> str:

@@ -60,14 +60,9 @@ Time = Annotated[
         description="RFC 3339, UTC, microseconds",
     ),
 ]
-Cursor = Annotated[
-    str,
-    Meta(max_length=64, description="next_cursor of the page before; opaque, of the same filters"),
-]
-LedgerCursor = Annotated[
-    str,
-    Meta(max_length=256, description="next_cursor of the page before; opaque, of the same filters"),
-]
+_CURSOR = "next_cursor of the page before; opaque, of the same filters"
+Cursor = Annotated[str, Meta(max_length=64, description=_CURSOR)]
+LedgerCursor = Annotated[str, Meta(max_length=256, description=_CURSOR)]
 StatusList = Annotated[
     str,
     Meta(
@@ -84,7 +79,13 @@ class NoQuery(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A query string without parameters."""
 
 
-class OrdersQuery(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class NumbersQuery(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How prices and money are written: integers, or decimal strings, also in the body."""
+
+    numbers: Literal["integer", "decimal"] = "integer"
+
+
+class OrdersQuery(NumbersQuery, frozen=True, forbid_unknown_fields=True, kw_only=True):
     status: StatusList | None = None
     symbol: Symbol | None = None
     client_order_id: ClientOrderId | None = None
@@ -94,7 +95,7 @@ class OrdersQuery(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     limit: PageLimit = PAGE_DEFAULT
 
 
-class ClientIdQuery(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class ClientIdQuery(NumbersQuery, frozen=True, forbid_unknown_fields=True, kw_only=True):
     client_order_id: ClientOrderId
 
 
@@ -103,7 +104,7 @@ class MassCancelQuery(Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     side: Literal["buy", "sell"] | None = None
 
 
-class FillsQuery(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class FillsQuery(NumbersQuery, frozen=True, forbid_unknown_fields=True, kw_only=True):
     symbol: Symbol | None = None
     order_id: OrderId | None = None
     from_ms: TimeMs | None = msgspec.field(default=None, name="from")
@@ -112,7 +113,7 @@ class FillsQuery(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     limit: PageLimit = PAGE_DEFAULT
 
 
-class LedgerQuery(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class LedgerQuery(NumbersQuery, frozen=True, forbid_unknown_fields=True, kw_only=True):
     currency: Annotated[str, Meta(min_length=1, max_length=8)] | None = None
     from_ms: TimeMs | None = msgspec.field(default=None, name="from")
     to_ms: TimeMs | None = msgspec.field(default=None, name="to")
@@ -120,22 +121,22 @@ class LedgerQuery(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     limit: Annotated[int, Meta(ge=1, le=LEDGER_MAXIMUM)] = PAGE_DEFAULT
 
 
-class DepthQuery(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class DepthQuery(NumbersQuery, frozen=True, forbid_unknown_fields=True, kw_only=True):
     levels: Annotated[int, Meta(ge=1, le=LEVELS_MAXIMUM)] = LEVELS_DEFAULT
 
 
-class PublicTradesQuery(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class PublicTradesQuery(NumbersQuery, frozen=True, forbid_unknown_fields=True, kw_only=True):
     from_ms: TimeMs | None = msgspec.field(default=None, name="from")
     to_ms: TimeMs | None = msgspec.field(default=None, name="to")
     cursor: Cursor | None = None
     limit: PageLimit = PAGE_DEFAULT
 
 
-class TickersQuery(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class TickersQuery(NumbersQuery, frozen=True, forbid_unknown_fields=True, kw_only=True):
     symbol: Symbol | None = None
 
 
-class KlinesQuery(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class KlinesQuery(NumbersQuery, frozen=True, forbid_unknown_fields=True, kw_only=True):
     interval: Interval = "1m"
     from_ms: TimeMs | None = msgspec.field(default=None, name="from")
     to_ms: TimeMs | None = msgspec.field(default=None, name="to")
